@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from . import weights
@@ -46,40 +46,45 @@ class Config:
         return cls(vocab_size=50257, context=1024, layers=12, heads=12, width=768)
 
 
-class Attention(nn.Module):
-    """Multi-head self-attention; `layer` is the number under which this block's keys and values are cached."""
+class Heads(nn.Module):
+    """The two projections of multi-head attention: into heads, and back out of them."""
 
-    def __init__(self, config: Config, layer: int, attend: Callable):
+    def __init__(self, config: Config):
         super().__init__()
-        self.layer, self.heads, self.attend = layer, config.heads, attend
+        self.heads = config.heads
         self.qkv = nn.Linear(config.width, 3 * config.width)
         self.out = nn.Linear(config.width, config.width)
 
-    def forward(
-        self, x: Float[Tensor, "B T C"], cache=None, keep: Bool[Tensor, "B Tk"] | None = None
-    ) -> Float[Tensor, "B T C"]:
+    def split(self, x: Float[Tensor, "B T C"]) -> tuple[Float[Tensor, "B H T D"], ...]:
         B, T, C = x.shape
-        q, k, v = self.qkv(x).view(B, T, 3, self.heads, C // self.heads).permute(2, 0, 3, 1, 4)     # each B H T D
-        if cache is not None:
-            k, v = cache.update(self.layer, k, v)                                                   # B H Tk D
-        return self.out(self.attend(q, k, v, keep).transpose(1, 2).reshape(B, T, C))
+        return self.qkv(x).view(B, T, 3, self.heads, C // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
+
+    def merge(self, mixed: Float[Tensor, "B H T D"]) -> Float[Tensor, "B T C"]:
+        return self.out(mixed.transpose(1, 2).flatten(2))
 
 
 class Block(nn.Module):
-    """x + attention(norm(x)), then x + mlp(norm(x))."""
+    """x + attention(norm(x)), then x + mlp(norm(x)), cut open where a cache goes in.
 
-    def __init__(self, config: Config, layer: int, attend: Callable):
+    `project` is all that happens before attention, `finish` all that happens after; both look at one token at a time,
+    so that attention is the only place where a token meets another.
+    """
+
+    def __init__(self, config: Config):
         super().__init__()
         self.norm_1 = nn.LayerNorm(config.width)
-        self.attention = Attention(config, layer, attend)
+        self.attention = Heads(config)
         self.norm_2 = nn.LayerNorm(config.width)
         self.up = nn.Linear(config.width, 4 * config.width)
         self.down = nn.Linear(4 * config.width, config.width)
 
-    def forward(
-        self, x: Float[Tensor, "B T C"], cache=None, keep: Bool[Tensor, "B Tk"] | None = None
-    ) -> Float[Tensor, "B T C"]:
-        x = x + self.attention(self.norm_1(x), cache, keep)
+    def project(self, x: Float[Tensor, "B T C"]) -> tuple[Float[Tensor, "B H T D"], ...]:
+        """Queries, keys and values of these tokens."""
+        return self.attention.split(self.norm_1(x))
+
+    def finish(self, x: Float[Tensor, "B T C"], mixed: Float[Tensor, "B H T D"]) -> Float[Tensor, "B T C"]:
+        """The residual stream after attention has `mixed` the values, and after the MLP."""
+        x = x + self.attention.merge(mixed)
         return x + self.down(F.gelu(self.up(self.norm_2(x)), approximate="tanh"))
 
 
@@ -88,10 +93,10 @@ class GPT(nn.Module):
 
     def __init__(self, config: Config, attend: Callable = attend, seed: int = 0):
         super().__init__()
-        self.config = config
+        self.config, self.attend = config, attend
         self.token = nn.Embedding(config.vocab_size, config.width)
         self.place = nn.Embedding(config.context, config.width)
-        self.blocks = nn.ModuleList(Block(config, layer, attend) for layer in range(config.layers))
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, config.vocab_size, bias=False)
         self.head.weight = self.token.weight
@@ -131,8 +136,11 @@ class GPT(nn.Module):
             position = (position - pad[:, None]).clamp(min=0)      # B T; padding itself may sit anywhere: it is hidden
             keep = torch.arange(start + tokens.shape[1], device=tokens.device) >= pad[:, None]      # B Tk
         x = self.token(tokens) + self.place(position)
-        for block in self.blocks:
-            x = block(x, cache, keep)
+        for layer, block in enumerate(self.blocks):
+            q, k, v = block.project(x)
+            if cache is not None:
+                k, v = cache.update(layer, k, v)                                                    # B H Tk D
+            x = block.finish(x, self.attend(q, k, v, keep))
         return self.head(self.norm(x[:, -1:] if last_only else x))
 
     def _check(self, tokens: Tensor, start: int, pad: Tensor | None) -> None:
