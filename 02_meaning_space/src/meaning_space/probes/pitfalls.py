@@ -1,0 +1,167 @@
+"""What goes wrong with classical algorithms, measured: seven small experiments to predict before running.
+
+Each returns plain numbers; `run` collects them, `table` puts each into a sentence.
+"""
+import warnings
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+from sklearn.datasets import load_breast_cancer, load_wine
+
+from .folds import KFold, StratifiedKFold, split_by_group
+from .inputs import ConvergenceWarning
+from .kmeans import KMeans
+from .linear import LinearRegression
+from .logistic import LogisticRegression
+from .record import recorded
+from .scaling import Scaled, StandardScaler
+from .scores import accuracy
+from .search import cross_val_score
+from .svm import SVC
+
+
+def unscaled_svm(seed: int) -> dict:
+    """RBF on wine as measured: proline, in the hundreds, is the whole distance; hue, near one, is nothing."""
+    X, y = load_wine(return_X_y=True)
+    folds = StratifiedKFold(5, seed)
+    return {"raw": float(cross_val_score(SVC(), X, y, folds).mean()),
+            "scaled": float(cross_val_score(Scaled(SVC()), X, y, folds).mean()),
+            "largest_sd": float(X.std(axis=0).max()), "smallest_sd": float(X.std(axis=0).min())}
+
+
+def grid_of_blobs(rng: np.random.Generator) -> Float[np.ndarray, "500 2"]:
+    """25 round clusters of 20 points on a 5 x 5 grid, far apart."""
+    centres = np.stack(np.meshgrid(np.arange(5), np.arange(5)), axis=-1).reshape(-1, 2) * 10.0
+    return np.repeat(centres, 20, axis=0) + rng.normal(size=(500, 2))
+
+
+def kmeans_starts(seed: int, starts: int) -> dict:
+    """Single runs from each kind of start: how often all 25 clusters are found, and the inertia over the best one."""
+    X = grid_of_blobs(np.random.default_rng(seed))
+    runs = {init: [KMeans(25, init, n_init=1, seed=seed + s).fit(X) for s in range(starts)]
+            for init in ("random", "k-means++")}
+    # The clusters are known, so the best inertia is: that of the true means.
+    truth = X.reshape(25, 20, 2)
+    best = float(((truth - truth.mean(axis=1, keepdims=True)) ** 2).sum())
+    return {"starts": starts, **{init: {
+        "found_all": float(np.mean([run.inertia_ < 1.05 * best for run in fits])),
+        "median_over_best": float(np.median([run.inertia_ for run in fits]) / best),
+        "median_steps": float(np.median([run.n_iter_ for run in fits]))} for init, fits in runs.items()}}
+
+
+def memorising_probe(seed: int) -> dict:
+    """120 words with random vectors of 200 dimensions and random labels: there is nothing to know."""
+    rng = np.random.default_rng(seed)
+    vectors, labels = rng.normal(size=(120, 200)), rng.permutation(np.arange(120) % 2)
+    # Each word stands in 5 rows, as it would if every occurrence in a text had a vector.
+    rows = np.repeat(vectors, 5, axis=0) + 0.3 * rng.normal(size=(600, 200))
+    words, y = np.repeat(np.arange(120), 5).astype(str), np.repeat(labels, 5)
+    probe = LogisticRegression(C=1.0, tol=1e-6)
+    by_word, by_row = split_by_group(words, 0.3, seed), split_by_group(np.arange(600).astype(str), 0.3, seed)
+    fitted = {name: replace(probe).fit(rows[train], y[train]) for name, (train, _) in
+              (("word", by_word), ("row", by_row))}
+    return {"on_training_words": accuracy(y[by_word[0]], fitted["word"].predict(rows[by_word[0]])),
+            "split_by_row": accuracy(y[by_row[1]], fitted["row"].predict(rows[by_row[1]])),
+            "split_by_word": accuracy(y[by_word[1]], fitted["word"].predict(rows[by_word[1]]))}
+
+
+def sparsity(seed: int) -> list[dict]:
+    """Weights of breast cancer (30 features) that are not exactly zero, as the penalty weakens."""
+    X, y = load_breast_cancer(return_X_y=True)
+    rows = []
+    for C in (0.01, 0.1, 1.0):
+        row: dict = {"C": C}
+        for penalty in ("l1", "l2"):
+            probe = Scaled(LogisticRegression(penalty, C=C, tol=1e-6))
+            row[penalty] = int(np.count_nonzero(replace(probe).fit(X, y).probe_.coef_))
+            row[f"{penalty}_accuracy"] = float(cross_val_score(probe, X, y, StratifiedKFold(5, seed)).mean())
+        rows.append(row)
+    return rows
+
+
+def conditioning(max_iter: int) -> dict:
+    """Gradient descent for wine's last feature from the others, raw and standardised: kappa decides."""
+    X = load_wine().data
+    out: dict = {"max_iter": max_iter}
+    for name, Z in (("raw", X), ("scaled", StandardScaler().fit(X).transform(X))):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # that it does not converge is the finding
+            fit = LinearRegression("gradient", max_iter=max_iter, tol=1e-6).fit(Z[:, :-1], Z[:, -1])
+        A = Z[:, :-1] - Z[:, :-1].mean(axis=0)
+        out[name] = {"kappa": float(np.linalg.cond(A.T @ A)), "steps": fit.n_iter_, "converged": fit.converged_}
+    return out
+
+
+def runaway_weights() -> list[dict]:
+    """Wine's classes are separable: without a penalty the weights grow as long as one lets them."""
+    X, y = load_wine(return_X_y=True)
+    Z, rows = StandardScaler().fit(X).transform(X), []
+    for max_iter in (5, 10, 20):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # there is nothing to converge to
+            fit = LogisticRegression("none", max_iter=max_iter).fit(Z, y)
+        rows.append({"steps": max_iter, "largest_weight": float(np.abs(fit.coef_).max()), "converged": fit.converged_})
+    return rows
+
+
+def peeking(seed: int) -> dict:
+    """50 samples, 2,000 features of pure noise; keep the 20 that go best with the labels, then cross-validate."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(50, 2000)), rng.permutation(np.arange(50) % 2)
+
+    def best(rows: np.ndarray) -> np.ndarray:
+        centred = X[rows] - X[rows].mean(axis=0)
+        return np.abs((y[rows] - y[rows].mean()) @ centred / np.linalg.norm(centred, axis=0)).argsort()[-20:]
+
+    probe = LogisticRegression(C=1.0, tol=1e-6)
+    before = cross_val_score(probe, X[:, best(np.arange(50))], y, KFold(5, seed))
+    inside = []
+    for train, test in KFold(5, seed).split(y):
+        kept = best(train)
+        inside.append(accuracy(y[test], replace(probe).fit(X[train][:, kept], y[train]).predict(X[test][:, kept])))
+    return {"chosen_before": float(before.mean()), "chosen_inside": float(np.mean(inside))}
+
+
+def averaged(results: list[dict]) -> dict:
+    return {name: float(np.mean([r[name] for r in results])) for name in results[0]}
+
+
+def run(quick: bool = False, seed: int = 0) -> dict:
+    """All of them. `quick`: fewer repeats and steps."""
+    seeds = range(seed, seed + (2 if quick else 10))
+    return {"unscaled_svm": averaged([unscaled_svm(s) for s in seeds]),
+            "kmeans_starts": kmeans_starts(seed, 10 if quick else 100),
+            "memorising_probe": averaged([memorising_probe(s) for s in seeds]),
+            "sparsity": sparsity(seed), "conditioning": conditioning(2_000 if quick else 1_000_000),
+            "runaway_weights": runaway_weights(), "peeking": averaged([peeking(s) for s in seeds]),
+            "repeats": len(seeds)}
+
+
+def table(results: dict | None = None) -> str:
+    """One line for each experiment; the recorded results where none are given."""
+    r = recorded("pitfalls") if results is None else results
+    svm, words, peek, starts = r["unscaled_svm"], r["memorising_probe"], r["peeking"], r["kmeans_starts"]
+    random, careful = starts["random"], starts["k-means++"]
+    raw, scaled = r["conditioning"]["raw"], r["conditioning"]["scaled"]
+    rows = [
+        ("RBF SVM on wine, features as measured | scaled", f"{svm['raw']:.3f} | {svm['scaled']:.3f} accuracy"),
+        ("k-means, 25 clusters, one start: random | k-means++",
+         f"all found in {random['found_all']:.0%} | {careful['found_all']:.0%} of {starts['starts']} starts; median "
+         f"inertia {random['median_over_best']:.2f} | {careful['median_over_best']:.2f} of the best"),
+        ("probe on random vectors: training words | unseen rows of known words | unseen words",
+         f"{words['on_training_words']:.3f} | {words['split_by_row']:.3f} | {words['split_by_word']:.3f} accuracy"),
+        ("20 of 2,000 noise features, chosen before | inside the folds",
+         f"{peek['chosen_before']:.3f} | {peek['chosen_inside']:.3f} accuracy"),
+        ("gradient descent on wine, raw | scaled",
+         f"kappa {raw['kappa']:.1e} | {scaled['kappa']:.1e}; steps {raw['steps']:,}"
+         f"{'' if raw['converged'] else ' and not there'} | {scaled['steps']:,}"),
+        ("weights not zero of 30, L1 | L2, for C = " + ", ".join(str(s["C"]) for s in r["sparsity"]),
+         "; ".join(f"{s['l1']} | {s['l2']} (accuracy {s['l1_accuracy']:.3f} | {s['l2_accuracy']:.3f})"
+                   for s in r["sparsity"])),
+        ("largest weight without a penalty after " + ", ".join(str(s["steps"]) for s in r["runaway_weights"])
+         + " steps on separable classes", ", ".join(f"{s['largest_weight']:.0f}" for s in r["runaway_weights"])),
+    ]
+    # Inside a table cell a bar is a column; the reader sees a slash.
+    return "\n".join(["| experiment | outcome |", "|---|---|",
+                      *(f"| {a.replace('|', '/')} | {b.replace('|', '/')} |" for a, b in rows)])
