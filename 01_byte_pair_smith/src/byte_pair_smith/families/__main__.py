@@ -1,0 +1,35 @@
+"""`python -m byte_pair_smith.families`: train every family on the offline text, print the tables, draw the figure."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from . import compare
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m byte_pair_smith.families", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one small division of the text: seconds")
+    parser.add_argument("--seed", type=int, default=0, help="which topics are held out (default 0)")
+    parser.add_argument("--out", type=Path, default=Path("results/mine"), help="folder for families.json and .png")
+    options = parser.parse_args(arguments)
+    print("training seven tokenizers and an n-gram model on each ...", flush=True)
+    results = compare.run(options.quick, options.seed)
+    print(compare.table(results))
+    gap = results["unigram"]
+    print(
+        f"\nUnigram: {gap['bits_per_byte_viterbi']['median']:.3f} bits per byte by its best segmentation alone, "
+        f"{gap['bits_per_byte_all']['median']:.3f} over all of them"
+    )
+    print("sampled:", "  ".join("|".join(draw) for draw in results["sampled"]))
+    options.out.mkdir(parents=True, exist_ok=True)
+    beside = options.out / "families.json.partial"
+    beside.write_text(json.dumps(results, indent=1, ensure_ascii=False), encoding="utf-8")
+    os.replace(beside, options.out / "families.json")
+    compare.figure(results, options.out / "families.png")
+    print(f"wrote {options.out / 'families.json'} and {options.out / 'families.png'}")
+
+
+if __name__ == "__main__":
+    main()
