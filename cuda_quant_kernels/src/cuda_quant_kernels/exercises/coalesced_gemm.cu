@@ -1,0 +1,9 @@
+// C[m, n] = sum over k of A[m, k] * B[k, n]: int8 operands, int32 sums, all three stored by rows.
+// One thread, or a few too many, for each element of C; blocks of 256 in one dimension.
+__global__ void coalesced_gemm(const int8_t* a, const int8_t* b, int* c, int m, int n, int k) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= m * n) return;
+    int row = i / n, col = i % n, sum = 0;
+    for (int j = 0; j < k; ++j) sum += a[row * k + j] * b[j * n + col];
+    c[row * n + col] = sum;
+}
