@@ -381,6 +381,7 @@ def pytest_configure(config):
     config._live = getattr(config, "_live", None)                    # `grade` has put a live attempt there already
     config._attempt, config._verdicts, config._caught = config._live, {}, {}
     if not config._live:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")                # tests use small tensors: a second thread only waits
         try:
             importlib.import_module("jaxtyping").install_import_hook(PACKAGE, "beartype.beartype")
         except ImportError:

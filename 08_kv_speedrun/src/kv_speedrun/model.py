@@ -116,7 +116,7 @@ class GPT(nn.Module):
         self,
         tokens: Shaped[Tensor, "B T"],
         cache=None,
-        pad: Int[Tensor, "B"] | None = None,
+        pad: Int[Tensor, "_"] | None = None,
         last_only: bool = False,
     ) -> Float[Tensor, "B To V"]:
         """Logits of the token that follows each of `tokens` (or only the last of them, with `last_only`).

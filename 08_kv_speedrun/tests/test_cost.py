@@ -1,0 +1,81 @@
+"""Costs by formula, against counters: FLOPs to the last one, bytes to the last one."""
+import pytest
+import torch
+from grader import exactly
+from kv_speedrun import (GPT, Config, GrowingCache, StaticCache, cache_bytes, decode_flops, forward_flops,
+                         measure_bandwidth, roofline)
+from torch.utils.flop_counter import FlopCounterMode
+
+SHAPES = [Config(53, 40, 3, 2, 14), Config(101, 40, 1, 5, 35), Config(67, 40, 4, 1, 22)]
+
+
+def counted(call):
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        call()
+    return counter.get_total_flops()
+
+
+@pytest.mark.task("cache_bytes")
+@pytest.mark.parametrize("itemsize", [1, 2, 4, 8])
+def test_cache_bytes_is_what_a_cache_allocates(impl, seed, itemsize):
+    dtype = {1: torch.int8, 2: torch.bfloat16, 4: torch.float32, 8: torch.float64}[itemsize]
+    for config in SHAPES:
+        exactly(impl.cache_bytes(config, 3, 17 + seed % 5, itemsize),
+                StaticCache(config, 3, 17 + seed % 5, dtype=dtype).nbytes, "bytes")
+
+
+@pytest.mark.task("cache_bytes")
+def test_gpt2_keeps_73728_bytes_a_token(impl):
+    exactly(impl.cache_bytes(Config.gpt2(), 1, 1, 4), 73728, "bytes of one token of GPT-2 small in float32")
+
+
+@pytest.mark.task("decode_flops")
+@pytest.mark.parametrize("position", [1, 6, 29])
+def test_decode_flops_equals_the_counter(impl, seed, position):
+    for config in SHAPES:
+        model, cache = GPT(config), GrowingCache(config.layers)
+        tokens = torch.randint(config.vocab_size, (2, position + 1))
+        model(tokens[:, :position], cache)
+        exactly(impl.decode_flops(config, position, 2), counted(lambda m=model, t=tokens, c=cache: m(t[:, -1:], c)), "FLOPs")
+
+
+@pytest.mark.task("decode_flops")
+def test_decode_flops_of_one_row_is_the_default(impl):
+    exactly(impl.decode_flops(SHAPES[0], 7), impl.decode_flops(SHAPES[0], 7, 1), "FLOPs")
+    exactly(impl.decode_flops(Config.gpt2(), 0), 2 * (12 * (12 * 768 * 768 + 2 * 768) + 768 * 50257), "FLOPs of GPT-2's first token")
+
+
+@pytest.mark.parametrize("last_only", [False, True])
+@pytest.mark.parametrize("tokens, position", [(9, 0), (4, 5), (1, 8)])
+def test_forward_flops_equals_the_counter(tokens, position, last_only):
+    for config in SHAPES:
+        model, cache = GPT(config), GrowingCache(config.layers)
+        text = torch.randint(config.vocab_size, (3, tokens + position))
+        if position:
+            model(text[:, :position], cache)
+        measured = counted(lambda m=model, t=text, c=cache: m(t[:, position:], c, last_only=last_only))
+        assert forward_flops(config, tokens, 3, position, last_only) == measured
+    assert forward_flops(SHAPES[0], 1, 3, 8) == decode_flops(SHAPES[0], 8, 3)
+
+
+def test_a_step_costs_the_same_at_any_length_but_for_attention():
+    """The cost of a decode step grows by 4·C·L per token of context; without a cache it grows with the whole model."""
+    config = Config.gpt2()
+    grows = decode_flops(config, 1000) - decode_flops(config, 999)
+    assert grows == 4 * config.width * config.layers
+    assert forward_flops(config, 1000) - forward_flops(config, 999) > 1000 * grows
+
+
+def test_the_roofline():
+    assert roofline(100, 0, 1000.0) == 10
+    assert roofline(100, 100, 1000.0, batch=4) == 20
+    for bad in ((0, 0, 1.0), (1, 1, 0.0)):
+        with pytest.raises(ValueError, match="must be positive"):
+            roofline(*bad)
+
+
+def test_bandwidth_is_measured_and_threads_are_given_back():
+    before = torch.get_num_threads()
+    assert 1e8 < measure_bandwidth(1, megabytes=16, repeats=2) < 1e13
+    assert torch.get_num_threads() == before
+    assert cache_bytes(Config.gpt2(), 1, 1024, 4) == 75497472

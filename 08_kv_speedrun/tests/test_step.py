@@ -1,0 +1,62 @@
+"""A step with a cache: any way of cutting a sequence gives the logits of the whole."""
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kv_speedrun import GPT, Config, GrowingCache, Int8Cache, StaticCache, forward_with_cache
+
+SHAPE = Config(vocab_size=53, context=32, layers=3, heads=2, width=14)
+CACHES = {"growing": lambda rows: GrowingCache(SHAPE.layers),
+          "static": lambda rows: StaticCache(SHAPE, rows, SHAPE.context, dtype=torch.float64)}
+
+
+def model_and_tokens(seed, T, batch=2):
+    """Weights ten times larger than at initialisation: positions and attention then matter to the logits."""
+    model = GPT(SHAPE, seed=seed).double()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.mul_(10 if p.dim() == 2 else 1)
+    return model.eval(), torch.randint(SHAPE.vocab_size, (batch, T), generator=torch.Generator().manual_seed(seed))
+
+
+@torch.no_grad()
+def in_steps(forward, model, tokens, sizes, cache):
+    return torch.cat([forward(model, chunk, cache) for chunk in tokens.split(sizes, dim=1)], dim=1)
+
+
+@pytest.mark.task("forward_with_cache")
+@pytest.mark.parametrize("sizes", [[9], [5, 1, 1, 1, 1], [4, 3, 2], [1] * 9], ids=str)
+def test_any_split_gives_the_logits_of_the_whole(impl, seed, sizes):
+    model, tokens = model_and_tokens(seed, 9)
+    got = in_steps(impl.forward_with_cache, model, tokens, sizes, CACHES["static"](2))
+    torch.testing.assert_close(got, model(tokens), rtol=0, atol=1e-10)         # float64; logits of order ten
+
+
+@pytest.mark.task("forward_with_cache")
+def test_a_later_token_changes_no_earlier_logits(impl, seed):
+    model, tokens = model_and_tokens(seed, 6)
+    other = tokens.clone()
+    other[:, -1] = (other[:, -1] + 1) % SHAPE.vocab_size
+    a, b = (in_steps(impl.forward_with_cache, model, t, [4, 2], CACHES["growing"](2)) for t in (tokens, other))
+    torch.testing.assert_close(a[:, :-1], b[:, :-1], rtol=0, atol=0, msg="the last token changes logits before it")
+    assert not torch.equal(a[:, -1], b[:, -1])
+
+
+@settings(max_examples=25, deadline=None)
+@given(sizes=st.lists(st.integers(1, 7), min_size=1, max_size=5), kind=st.sampled_from(sorted(CACHES)), seed=st.integers(0, 99))
+def test_the_model_itself_gives_the_same_logits_by_any_split(sizes, kind, seed):
+    model, tokens = model_and_tokens(seed, sum(sizes))
+    if sum(sizes) > SHAPE.context:
+        return
+    for forward in (forward_with_cache, GPT.forward):
+        got = in_steps(forward, model, tokens, sizes, CACHES[kind](2))
+        torch.testing.assert_close(got, model(tokens), rtol=0, atol=1e-10)
+
+
+def test_an_int8_cache_moves_the_logits_a_little_and_only_a_little():
+    model, tokens = model_and_tokens(3, 20)
+    model = model.float()
+    exact = model(tokens)
+    rough = in_steps(GPT.forward, model, tokens, [10] + [1] * 10, Int8Cache(SHAPE, 2, 20))
+    moved = (rough - exact).abs().max() / exact.abs().max()
+    assert 0 < moved < 0.05
