@@ -1,0 +1,27 @@
+// Shared memory. rewrite.py turns
+//     __shared__ float part[32];            into a static Slot and   auto& part = qk::shared<float[(32)]>(slot);
+//     extern __shared__ int8_t tile[];      into                     int8_t* tile = (int8_t*)qk::dynamic_shared();
+// The variables live in one arena with forbidden gaps between them, so that a step outside is seen, and the arena is
+// filled with garbage at the start of every block, as on a GPU nobody clears it.
+#pragma once
+
+namespace qk QK_HIDDEN {
+
+struct Slot {
+    const char* name;
+    Site site;
+    unsigned launch = 0;       // the launch in which it was last given a place
+    void* place = nullptr;
+    constexpr Slot(const char* n, const char* file, int line) : name(n), site{file, line} {}
+};
+void* place_shared(Slot* slot, unsigned long bytes);
+void* dynamic_shared();
+
+template <class T> QK_UNTRACED inline T& shared(Slot& slot) {
+    if (slot.launch != here.launch) place_shared(&slot, sizeof(T));
+    return *static_cast<T*>(slot.place);
+}
+
+}  // namespace qk
+
+inline unsigned long __cvta_generic_to_shared(const void* p) { return (unsigned long)p; }

@@ -1,0 +1,80 @@
+"""Arrays placed as a GPU would place them, between pages that nobody may touch."""
+
+import ctypes
+import mmap
+import sys
+from typing import Any
+
+import numpy as np
+
+_PAGE = mmap.PAGESIZE
+_MARK = 0xD6            # what the bytes between an array's end and its last page are filled with
+ALIGNMENT = 256         # cudaMalloc's
+
+
+class _Pages(mmap.mmap):
+    """An anonymous mapping whose first and last page are out of bounds."""
+
+    def __new__(cls, size: int):
+        self = super().__new__(cls, -1, size)
+        if sys.platform != "win32":
+            libc = ctypes.CDLL(None, use_errno=True)
+            start = np.frombuffer(self, np.uint8).ctypes.data
+            for page in (start, start + size - _PAGE):
+                if libc.mprotect(ctypes.c_void_p(page), ctypes.c_size_t(_PAGE), 0):
+                    raise OSError(ctypes.get_errno(), "mprotect failed")
+        return self
+
+
+class Guarded(np.ndarray):
+    """An array from `guarded`; `check()` says whether a kernel wrote just outside it."""
+
+    _surroundings: np.ndarray | None = None
+
+    def check(self) -> None:
+        """Raises ValueError if a byte beside the array, up to the forbidden pages, has been written."""
+        if self._surroundings is None:
+            raise ValueError("this is a view or a copy of a guarded array: check the array itself")
+        before = self.ctypes.data - self._surroundings.ctypes.data
+        for start, part in ((0, self._surroundings[:before]), (before, self._surroundings[before + self.nbytes :])):
+            wrong = np.flatnonzero(part != _MARK)
+            if wrong.size:
+                where = f"{before - wrong[-1]} bytes before its start" if not start else f"{wrong[0]} bytes past its end"
+                raise ValueError(f"a byte {where} has been overwritten (the array has {self.nbytes} bytes)")
+
+
+def guarded(array: Any, alignment: int = ALIGNMENT) -> Guarded:
+    """A copy of the array that begins at a multiple of `alignment` bytes and ends as near as that allows to a page
+    that may be neither read nor written: a step past the end is a fault at the kernel's line, in every CPU build, and
+    never damage to Python's own memory. Steps that stay before that page are found by `check()`.
+
+    With alignment=1 the array ends exactly at the page.
+    """
+    source = np.ascontiguousarray(array)
+    if alignment < 1 or alignment & (alignment - 1) or alignment > _PAGE:
+        raise ValueError(f"alignment is {alignment}: it must be a power of two up to {_PAGE}")
+    inner = -(-max(source.nbytes, 1) // _PAGE) * _PAGE
+    pages = np.frombuffer(_Pages(inner + 2 * _PAGE), np.uint8)[_PAGE : _PAGE + inner]
+    pages[:] = _MARK
+    start = (inner - source.nbytes) // alignment * alignment
+    result = pages[start : start + source.nbytes].view(source.dtype).reshape(np.shape(array)).view(Guarded)
+    result[...] = source
+    result._surroundings = pages
+    return result
+
+
+def pointer(array: Any) -> ctypes.c_void_p:
+    """The address of a numpy array's or torch tensor's first element, for a launcher's argument."""
+    return ctypes.c_void_p(_address(array))
+
+
+def _address(array: Any) -> int:
+    return array.data_ptr() if hasattr(array, "data_ptr") else array.ctypes.data
+
+
+def extent(array: Any) -> tuple[int, int]:
+    """Address and size in bytes. Raises ValueError if the array is not contiguous."""
+    contiguous = array.is_contiguous() if hasattr(array, "is_contiguous") else array.flags.c_contiguous
+    if not contiguous:
+        raise ValueError("the array is not contiguous: a kernel sees one block of memory; pass a contiguous copy")
+    return _address(array), int(array.nbytes)

@@ -1,0 +1,103 @@
+// A wild address, or a division by zero, ends the launch and not the process: for as long as a kernel runs, the
+// signal is taken as a fault at the kernel's line, and the scheduler goes on from where the launch began. Under the
+// sanitizer it is left to the sanitizer, which says more.
+#pragma once
+#include "block.h"
+#include "faults.h"
+#include <pthread.h>
+#include <signal.h>
+#include <sys/time.h>
+#include <ucontext.h>
+
+namespace qk QK_HIDDEN {
+
+inline double seconds_allowed = 0;     // 0: no limit
+
+#ifdef QK_ASAN
+struct SignalGuard {};
+#else
+
+inline uintptr_t program_counter(void* context) {
+    (void)context;
+#if defined(__linux__) && defined(__x86_64__)
+    return (uintptr_t)((ucontext_t*)context)->uc_mcontext.gregs[REG_RIP];
+#elif defined(__linux__) && defined(__aarch64__)
+    return (uintptr_t)((ucontext_t*)context)->uc_mcontext.pc;
+#else
+    return 0;
+#endif
+}
+
+struct SignalGuard;
+inline SignalGuard* active_guard = nullptr;
+
+struct SignalGuard {
+    static constexpr int number[] = {SIGSEGV, SIGBUS, SIGFPE, SIGVTALRM};
+    struct sigaction before[4];
+    stack_t stack_before;
+    pthread_t thread = pthread_self();
+
+    SignalGuard() {
+        static char stack[64 << 10];          // a fiber that overflowed its own cannot run a handler
+        stack_t mine{};
+        mine.ss_sp = stack;
+        mine.ss_size = sizeof stack;
+        sigaltstack(&mine, &stack_before);
+        struct sigaction action{};
+        action.sa_sigaction = handle;
+        action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+        active_guard = this;
+        for (int i = 0; i < 4; ++i) sigaction(number[i], &action, &before[i]);
+        set_timer(seconds_allowed);
+    }
+    ~SignalGuard() {
+        set_timer(0);
+        for (int i = 0; i < 4; ++i) sigaction(number[i], &before[i], nullptr);
+        sigaltstack(&stack_before, nullptr);
+        active_guard = nullptr;
+    }
+    static void set_timer(double seconds) {
+        if (seconds_allowed <= 0) return;
+        itimerval t{};
+        t.it_value.tv_sec = (time_t)seconds;
+        t.it_value.tv_usec = (suseconds_t)((seconds - (double)(time_t)seconds) * 1e6);
+        setitimer(ITIMER_VIRTUAL, &t, nullptr);
+    }
+    static void handle(int signal, siginfo_t* info, void* context) {
+        if (!pthread_equal(pthread_self(), active_guard->thread)) {
+            if (signal == SIGVTALRM) {                      // the timer may interrupt any thread of the process
+                pthread_kill(active_guard->thread, signal);
+                return;
+            }
+            for (int i = 0; i < 4; ++i)                     // another thread's own affair: it gets what it would have got
+                if (number[i] == signal) sigaction(signal, &active_guard->before[i], nullptr);
+            return;
+        }
+        if (!block.current) {                               // the scheduler itself: not the kernel's fault
+            if (signal == SIGVTALRM) return set_timer(0.01);
+            ::signal(signal, SIG_DFL);
+            return;
+        }
+        report(signal, info, program_counter(context));
+        block.aborted = true;
+        siglongjmp(block.out, 1);
+    }
+    static void report(int signal, siginfo_t* info, uintptr_t pc) {
+        if (signal == SIGVTALRM) {
+            note("timeout", nullptr, pc, print("the kernel still runs after %g s: does its loop end?", seconds_allowed));
+        } else if (signal == SIGFPE) {
+            note("arithmetic", nullptr, pc, "an integer is divided by zero");
+        } else {
+            char *at = (char*)info->si_addr, *stack = block.current->context.stack;
+            bool overflow = stack && at < stack && at >= stack - 65536;
+            note(overflow ? "stack" : "address", nullptr, pc,
+                 overflow ? "the thread's stack is full: local arrays or recursion too large"
+                          : print("an access to address %p, where there is no memory", (void*)at));
+        }
+    }
+};
+#endif
+
+}  // namespace qk
+
+extern "C" __attribute__((visibility("default"))) void qk_set_seconds(double seconds) { qk::seconds_allowed = seconds; }

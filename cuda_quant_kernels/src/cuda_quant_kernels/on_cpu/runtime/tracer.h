@@ -1,0 +1,144 @@
+// The tracer: kernels are compiled with -fsanitize=thread, which calls a hook before every load and store of memory that
+// others might see; these are the hooks. An access outside every array ends the launch before it happens.
+#pragma once
+#include "accesses.h"
+#include "races.h"
+#include "requests.h"
+#include <link.h>
+
+namespace qk QK_HIDDEN {
+
+inline bool tracing = false;
+inline uintptr_t image_from = 0, image_to = 0;     // this library: constants and tables, which are not traced
+
+static void find_image() {
+    dl_iterate_phdr([](dl_phdr_info* info, size_t, void*) {
+        uintptr_t from = ~(uintptr_t)0, to = 0;
+        for (int i = 0; i < info->dlpi_phnum; ++i) {
+            const auto& part = info->dlpi_phdr[i];
+            if (part.p_type != PT_LOAD) continue;
+            from = std::min(from, (uintptr_t)(info->dlpi_addr + part.p_vaddr));
+            to = std::max(to, (uintptr_t)(info->dlpi_addr + part.p_vaddr + part.p_memsz));
+        }
+        uintptr_t me = (uintptr_t)&find_image;
+        if (me < from || me >= to) return 0;
+        image_from = from, image_to = to;
+        return 1;
+    }, nullptr);
+}
+
+static bool is_local(uintptr_t a) {
+    uintptr_t stack = (uintptr_t)block.current->context.stack;
+    return (a >= stack && a < stack + stack_bytes) || (a >= image_from && a < image_to);
+}
+
+static void check_alignment(uintptr_t a, unsigned bytes, uintptr_t pc) {
+    if (bytes > 16 || (bytes & (bytes - 1)) || a % bytes == 0) return;
+    note("misaligned", nullptr, pc, print("%u bytes at an address that is no multiple of %u", bytes, bytes));
+    leave_kernel();
+}
+
+// `aligned`: the instruction demands an address that is a multiple of its size.
+void traced(const void* address, unsigned bytes, Access access, const void* caller, bool aligned) {
+    if (!tracing || !block.current) return;
+    uintptr_t a = (uintptr_t)address, pc = (uintptr_t)caller - 1;
+    if (is_local(a)) return;
+    int place = find_place(a, bytes);
+    if (place < 0) {
+        note("bounds", nullptr, pc, outside(a, bytes, access));
+        leave_kernel();
+    }
+    if (aligned) check_alignment(a, bytes, pc);
+    unsigned id = instruction(pc, place, access, bytes);
+    count(id, (uint32_t)(a - places[place].from));
+    check_races(id, a, bytes);
+}
+
+// ---- what the scheduler and the copies tell
+
+void trace_launch() {
+    if (!tracing) return;
+    forget_variables();
+    first_run_of_launch = blocks_started + 1;
+}
+void trace_block_begins() {
+    if (!tracing) return;
+    finish_requests();              // of a launch that ended in a fault
+    clocks_start();
+}
+void trace_block_barrier() {
+    if (!tracing) return;
+    finish_requests();
+    clocks_meet_all();
+}
+void trace_warp_barrier(unsigned warp, unsigned lanes) {
+    if (tracing) clocks_meet(warp, lanes);
+}
+void trace_block_ends() {
+    if (tracing) finish_requests();
+}
+void trace_copy_flies(const Copy& c) {
+    if (!tracing) return;
+    if (c.filled) traced(c.from, c.filled, LOAD, c.pc, c.filled == c.bytes);
+    traced(c.to, c.bytes, ASYNC, c.pc);
+    copy_takes_off(c);
+}
+void trace_copy_lands(const Copy& c) {
+    if (tracing) copy_touches_down(c);
+}
+void trace_allocation(void* p, size_t bytes) {
+    if (tracing) add_place((uintptr_t)p, bytes, "memory from cudaMalloc", false);
+}
+
+}  // namespace qk
+
+#define QK_HOOK(n)                                                                                                     \
+    void __tsan_read##n(void* a) { qk::traced(a, n, qk::LOAD, __builtin_return_address(0)); }                          \
+    void __tsan_write##n(void* a) { qk::traced(a, n, qk::STORE, __builtin_return_address(0)); }                        \
+    void __tsan_volatile_read##n(void* a) { qk::traced(a, n, qk::LOAD, __builtin_return_address(0)); }                 \
+    void __tsan_volatile_write##n(void* a) { qk::traced(a, n, qk::STORE, __builtin_return_address(0)); }               \
+    void __tsan_unaligned_read##n(void* a) { qk::traced(a, n, qk::LOAD, __builtin_return_address(0), false); }         \
+    void __tsan_unaligned_write##n(void* a) { qk::traced(a, n, qk::STORE, __builtin_return_address(0), false); }       \
+    void __tsan_unaligned_volatile_read##n(void* a) { qk::traced(a, n, qk::LOAD, __builtin_return_address(0), false); } \
+    void __tsan_unaligned_volatile_write##n(void* a) { qk::traced(a, n, qk::STORE, __builtin_return_address(0), false); }
+
+#pragma GCC visibility push(hidden)   // several libraries in one process never hook each other
+extern "C" {
+QK_HOOK(1) QK_HOOK(2) QK_HOOK(4) QK_HOOK(8) QK_HOOK(16)
+// A struct of another size: in pieces of up to 16 bytes, as a GPU would.
+void __tsan_read_range(void* a, size_t n) {
+    for (size_t i = 0; i < n; i += 16)
+        qk::traced((char*)a + i, (unsigned)std::min<size_t>(16, n - i), qk::LOAD, __builtin_return_address(0), false);
+}
+void __tsan_write_range(void* a, size_t n) {
+    for (size_t i = 0; i < n; i += 16)
+        qk::traced((char*)a + i, (unsigned)std::min<size_t>(16, n - i), qk::STORE, __builtin_return_address(0), false);
+}
+void __tsan_func_entry(void*) {}
+void __tsan_func_exit() {}
+void __tsan_init() {}
+void __tsan_vptr_update(void**, void*) {}
+void __tsan_vptr_read(void**) {}
+}
+#pragma GCC visibility pop
+
+#define QK_EXPORT extern "C" __attribute__((visibility("default")))
+QK_EXPORT void qk_trace_buffer(void* p, size_t bytes, const char* name) { qk::add_place((uintptr_t)p, bytes, name, false); }
+QK_EXPORT void qk_trace_start() {
+    qk::find_image();
+    qk::clear_requests();
+    qk::races.clear();
+    qk::tracing = true;
+}
+// Lines for Python; the count of characters, whether or not they fitted.
+QK_EXPORT size_t qk_trace_report(char* out, size_t capacity) {
+    qk::tracing = false;
+    std::string all = qk::report_requests() + qk::report_races();
+    if (all.size() < capacity) {
+        memcpy(out, all.c_str(), all.size() + 1);
+        qk::clear_requests();
+        qk::races.clear();
+        qk::places.clear();
+    }
+    return all.size();
+}
