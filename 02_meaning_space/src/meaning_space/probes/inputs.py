@@ -61,7 +61,7 @@ def one_of(name: str, value: str, allowed: Sequence[str]) -> None:
         raise ValueError(f"{name} is {value!r}: choose one of {', '.join(map(repr, allowed))}")
 
 
-def at_least(name: str, value: float, low: float, strict: bool = False) -> None:
+def at_least(name: str, value: float | int, low: float | int, strict: bool = False) -> None:
     """Raise unless `value` >= `low` (> `low` when `strict`). NaN is refused, too."""
     if not (value > low if strict else value >= low):
         raise ValueError(f"{name} is {value}: it must be {'greater than' if strict else 'at least'} {low}")

@@ -33,7 +33,8 @@ class GaussianMixture:
 
     `tol` bounds the gain of the mean log-likelihood, in nats a sample. After `fit`: `weights_`, `means_`,
     `covariances_`, `lower_bound_` (mean log-likelihood), `history_`, `n_iter_`, `converged_`. Raises ValueError for
-    NaN, too few samples, `init_labels` that do not name each component, and a covariance that became singular.
+    NaN, too few samples, `init_labels` that do not name each component, a component that lost every sample, and a
+    covariance that became singular.
     """
 
     n_components: int = 1
@@ -81,7 +82,9 @@ class GaussianMixture:
 
     def _maximise(self, X: Float[np.ndarray, "n d"], R: Float[np.ndarray, "n k"]) -> None:
         """The M step."""
-        counts = R.sum(axis=0) + 10 * np.finfo(float).eps
+        counts = R.sum(axis=0)
+        if counts.min() == 0:
+            raise ValueError("a component has lost every sample: use fewer components, or another seed")
         self.weights_ = counts / counts.sum()
         self.means_ = R.T @ X / counts[:, None]
         self.covariances_ = np.empty((len(counts), X.shape[1], X.shape[1]))
@@ -114,8 +117,12 @@ def log_normal(X: Float[np.ndarray, "n d"], mean: Float[np.ndarray, "d"],
     """log N(x | mean, covariance) of each row."""
     try:
         L = np.linalg.cholesky(covariance)
+        # L_jj^2 / S_jj is the share of feature j that the features before it leave unexplained; below this, rounding.
+        singular = (np.diag(L) ** 2 <= 1e-14 * len(mean) * np.diag(covariance)).any()
     except np.linalg.LinAlgError:
+        singular = True
+    if singular:
         raise ValueError("a component's covariance is singular: it has collapsed onto too few points. "
-                         "Raise reg_covar, scale the features or use fewer components") from None
+                         "Raise reg_covar, or use fewer components or features")
     whitened = np.linalg.solve(L, (X - mean).T)
     return -0.5 * (X.shape[1] * np.log(2 * np.pi) + (whitened**2).sum(axis=0)) - np.log(np.diag(L)).sum()

@@ -115,7 +115,7 @@ def kmeans_pair(init: str) -> Pair:
 
 def mixture_ours(X: np.ndarray, y: np.ndarray, seed: int) -> GaussianMixture:
     labels = KMeans(len(np.unique(y)), seed=seed).fit(X).labels_
-    return GaussianMixture(labels.max() + 1, tol=1e-9, max_iter=1000, init_labels=labels)
+    return GaussianMixture(len(np.unique(y)), tol=1e-9, max_iter=1000, init_labels=labels)
 
 
 def mixture_theirs(X: np.ndarray, y: np.ndarray, seed: int) -> mixture.GaussianMixture:

@@ -56,9 +56,9 @@ def memorising_probe(seed: int) -> dict:
     vectors, labels = rng.normal(size=(120, 200)), rng.permutation(np.arange(120) % 2)
     # Each word stands in 5 rows, as it would if every occurrence in a text had a vector.
     rows = np.repeat(vectors, 5, axis=0) + 0.3 * rng.normal(size=(600, 200))
-    words, y = np.repeat(np.arange(120), 5).astype(str), np.repeat(labels, 5)
+    words, y = [f"word {i // 5}" for i in range(600)], np.repeat(labels, 5)
     probe = LogisticRegression(C=1.0, tol=1e-6)
-    by_word, by_row = split_by_group(words, 0.3, seed), split_by_group(np.arange(600).astype(str), 0.3, seed)
+    by_word, by_row = split_by_group(words, 0.3, seed), split_by_group([str(i) for i in range(600)], 0.3, seed)
     fitted = {name: replace(probe).fit(rows[train], y[train]) for name, (train, _) in
               (("word", by_word), ("row", by_row))}
     return {"on_training_words": accuracy(y[by_word[0]], fitted["word"].predict(rows[by_word[0]])),
