@@ -100,7 +100,8 @@ class GPT(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, config.vocab_size, bias=False)
         self.head.weight = self.token.weight
-        self._initialise(torch.Generator().manual_seed(seed))
+        if not self.token.weight.is_meta:
+            self._initialise(torch.Generator().manual_seed(seed))
 
     def _initialise(self, generator: torch.Generator) -> None:
         """N(0, 0.02²), zero biases, and what is added to the residual stream smaller by √(2L) (GPT-2, §2.3)."""
@@ -163,7 +164,7 @@ class GPT(nn.Module):
     def from_hf(cls, model: nn.Module, attend: Callable = attend) -> "GPT":
         """A copy of a `transformers.GPT2LMHeadModel`, in its dtype. Raises ValueError for variants GPT-2 never had."""
         fields, state = weights.from_hf(model)
-        return cls(Config(**fields), attend)._filled(state)
+        return cls._empty(Config(**fields), attend)._filled(state)
 
     @classmethod
     def from_pretrained(cls, name: str = "gpt2", attend: Callable = attend) -> "GPT":
@@ -181,11 +182,17 @@ class GPT(nn.Module):
     def load(cls, path: str | Path, attend: Callable = attend) -> "GPT":
         """Read what `save` wrote. Raises ValueError for a file that is damaged, cut short, or of another kind."""
         fields, state = weights.read(Path(path))
-        model = cls(Config(**fields), attend)
+        model = cls._empty(Config(**fields), attend)
         weights.check(Path(path), state, model.state_dict())
         return model._filled(state)
 
+    @classmethod
+    def _empty(cls, config: Config, attend: Callable) -> "GPT":
+        """Shapes without memory: drawing 124 million random numbers only to overwrite them takes seconds."""
+        with torch.device("meta"):
+            return cls(config, attend)
+
     def _filled(self, state: dict[str, Tensor]) -> "GPT":
-        self.to(next(iter(state.values())).dtype).load_state_dict(state)
+        self.load_state_dict({name: x.detach().clone() for name, x in state.items()}, assign=True)
         self.head.weight = self.token.weight
         return self.eval()
