@@ -189,9 +189,9 @@ def progress(tmp_path_factory):
         runs[name] = subprocess.Popen(
             [sys.executable, "-c", EXECUTE, str(where / f"{name}.ipynb"), str(FOLDER)], text=True, stderr=subprocess.PIPE,
             env={**os.environ, "HARDWAY_PROGRESS": str(where / f"{name}.json"), "MPLBACKEND": "agg"})
+    said = {name: run.communicate()[1] for name, run in runs.items()}
     for name, run in runs.items():
-        said = run.communicate()[1]
-        assert run.returncode == 0, f"the {name} workbook stops: {said[-3000:]}"
+        assert run.returncode == 0, f"the {name} workbook stops: {said[name][-3000:]}"
     return {n: {t: v["verdict"] for t, v in json.loads((where / f"{n}.json").read_text())["verdicts"].items()}
             for n in runs}
 

@@ -106,12 +106,11 @@ def distinct_words(text: str, pattern: str, table: bytes) -> tuple[list[str], li
 
 def index_pairs(words: list[str], times: list[int]) -> tuple[dict[str, int], dict[str, list[int]]]:
     """How often each pair occurs, and in which words (a word is listed once per occurrence)."""
-    counts, where = defaultdict(int), defaultdict(list)
-    for n, (word, often) in enumerate(zip(words, times, strict=True)):
+    where: dict[str, list[int]] = defaultdict(list)
+    for n, word in enumerate(words):
         for pair in map(str.__add__, word, word[1:]):
-            counts[pair] += often
             where[pair].append(n)
-    return counts, where
+    return {pair: sum(map(times.__getitem__, holders)) for pair, holders in where.items()}, where
 
 
 def pop_most_frequent(heap: list[tuple[int, str]], counts: dict[str, int]) -> str | None:

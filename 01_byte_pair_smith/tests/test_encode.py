@@ -1,0 +1,172 @@
+"""Encoding by rank and decoding, as tasks; then the fast forms beside the plain one."""
+import random
+
+import pytest
+from byte_pair_smith import GPT2, GPT2_ORDER, WHOLE, Tokenizer, Vocabulary, encode, train_fast
+from byte_pair_smith.encode import merge_long_word, merge_short_word
+from grader import exactly
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from mistakes import TOKENS, TRAP, TRAP_TEXT, random_text, toy
+
+
+# ---------------------------------------------------------------- encode
+
+@pytest.mark.task("encode")
+def test_the_lowest_rank_merges_first(impl):
+    ranks = {bytes([b]): b for b in range(256)} | {b"bc": 256, b"ab": 257, b"cd": 258, b"abc": 259}
+    exactly(list(impl.encode("abcd", ranks, WHOLE)), [259, 100], "abcd with bc < ab < cd < abc")
+    exactly(list(impl.encode("abab", ranks, WHOLE)), [257, 257], "abab")
+    ranks = {bytes([b]): b for b in range(256)} | {b"bc": 256, b"ab": 257, b"abcde": 258, b"cd": 259}
+    exactly(list(impl.encode("abcd", ranks, WHOLE)), [97, 256, 100], "abcd with bc < ab")
+
+
+@pytest.mark.task("encode")
+def test_merges_stay_inside_the_pieces(impl):
+    ranks = {bytes([b]): b for b in range(256)} | {b"a ": 256, b" b": 257, b"a b": 258}
+    exactly(list(impl.encode("a b", ranks, GPT2)), [97, 257], "'a b', where the space belongs to b")
+    exactly(list(impl.encode("a b", ranks, WHOLE)), [258], "'a b' in one piece")
+
+
+@pytest.mark.task("encode")
+def test_ids_are_ranks_also_for_single_bytes(impl):
+    ranks = {bytes([b]): i for i, b in enumerate(GPT2_ORDER)}
+    exactly(list(impl.encode("!A\n", ranks, WHOLE)), [0, 32, 198], "'!A' and a line end in GPT-2's order of the bytes")
+
+
+@pytest.mark.task("encode")
+def test_every_text_has_ids(impl):
+    ranks = {bytes([b]): b for b in range(256)}
+    exactly(list(impl.encode("é🙂", ranks, WHOLE)), list("é🙂".encode()), "two characters never seen in training")
+    exactly(list(impl.encode("", ranks, GPT2)), [], "no text")
+
+
+@pytest.mark.task("encode")
+def test_ids_equal_tiktoken_s(impl, seed):
+    import tiktoken
+    for order in (bytes(range(256)), GPT2_ORDER):
+        ranks, text = toy(seed, order)
+        peer = tiktoken.Encoding("toy", pat_str=GPT2, mergeable_ranks=ranks, special_tokens={})
+        exactly(list(impl.encode(text[:200] + "! ओम", ranks, GPT2)), peer.encode_ordinary(text[:200] + "! ओम"), "the ids")
+    peer = tiktoken.Encoding("trap", pat_str=GPT2, mergeable_ranks=TRAP, special_tokens={})
+    exactly(list(impl.encode(TRAP_TEXT, TRAP, GPT2)), peer.encode_ordinary(TRAP_TEXT), "the ids where merges compete")
+
+
+# ---------------------------------------------------------------- decode
+
+@pytest.mark.task("decode")
+def test_tokens_are_joined(impl):
+    exactly(impl.decode([*b"on", 257, *b" rock"], TOKENS), "on the rock", "the text")
+    exactly(impl.decode([], TOKENS), "", "the text of no ids")
+
+
+@pytest.mark.task("decode")
+def test_a_character_may_be_spread_over_tokens(impl):
+    exactly(impl.decode([258, 165], TOKENS), "日", "a character in two tokens")
+    exactly(impl.decode(list("a🙂é".encode()), TOKENS), "a🙂é", "characters byte by byte")
+
+
+@pytest.mark.task("decode")
+def test_bytes_that_are_not_utf8_are_shown(impl):
+    exactly(impl.decode([97, 0xC3, 98], TOKENS), "a\ufffdb", "half a character under the default")
+    exactly(impl.decode([97, 0xC3, 98], TOKENS, "ignore"), "ab", "half a character with errors='ignore'")
+    with pytest.raises(UnicodeDecodeError):
+        impl.decode([97, 0xC3, 98], TOKENS, "strict")
+
+
+@pytest.mark.task("decode")
+def test_an_unknown_id_is_refused(impl):
+    for ids in ([97, 999], [-1]):
+        with pytest.raises(ValueError, match=str(ids[-1])):
+            impl.decode(ids, TOKENS)
+
+
+@pytest.mark.task("decode")
+def test_decoding_undoes_encoding(impl, seed):
+    ranks, text = toy(seed)
+    tokens = {i: token for token, i in ranks.items()}
+    exactly(impl.decode(encode(text[:200], ranks), tokens), text[:200], "the text, there and back")
+
+
+# ---------------------------------------------------------------- the fast forms
+
+TOY = Vocabulary.from_merges(train_fast(random_text(0, 4000), 400, GPT2, GPT2_ORDER), GPT2_ORDER)
+ALPHABET = st.text(alphabet="abcé ", max_size=200) | st.text(max_size=40)
+
+
+@settings(max_examples=300, deadline=None)
+@given(ALPHABET)
+def test_the_tokenizer_equals_the_plain_encoder(text):
+    assert Tokenizer(TOY).encode_ordinary(text) == encode(text, TOY.ranks, TOY.pattern)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="abcé", max_size=300))
+def test_short_and_long_words_merge_alike(text):
+    word = "".join(chr(TOY.ranks[bytes([b])]) for b in text.encode())
+    assert merge_long_word(word, TOY.pairs) == merge_short_word(word, TOY.pairs)
+
+
+def test_very_long_words_equal_the_plain_encoder():
+    rng = random.Random(1)
+    text = "".join(rng.choice("abcé") for _ in range(1500)) + "a" * 333
+    assert Tokenizer(TOY).encode_ordinary(text) == encode(text, TOY.ranks, TOY.pattern)
+
+
+def test_a_full_cache_is_emptied_and_long_words_stay_out_of_it():
+    tokenizer = Tokenizer(TOY, cache_limit=3)
+    text = "ab ba abc cab b c a " * 3 + "abc" * 100
+    assert tokenizer.encode_ordinary(text) == encode(text, TOY.ranks, TOY.pattern)
+    assert len(tokenizer.words) <= 3
+    assert max(map(len, tokenizer.words)) < 64
+
+
+# ---------------------------------------------------------------- round trips
+
+@settings(max_examples=500, deadline=None)
+@given(st.binary(max_size=80))
+@example(b"\xc3(\xff\x80 \xed\xa0\x80")
+def test_any_bytes_come_back(data):
+    tokenizer = Tokenizer(TOY)
+    assert tokenizer.decode_bytes(tokenizer.encode_bytes(data)) == data
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_comes_back_and_bytes_and_text_agree(text):
+    tokenizer = Tokenizer(TOY)
+    ids = tokenizer.encode_ordinary(text)
+    assert tokenizer.decode(ids, "strict") == text
+    assert tokenizer.encode_bytes(text.encode()) == ids
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=40))
+def test_offsets_cover_the_text(text):
+    tokenizer = Tokenizer(TOY)
+    ids = tokenizer.encode_ordinary(text)
+    spans = tokenizer.offsets(ids)
+    assert [s for s, _ in spans] == sorted(s for s, _ in spans)
+    assert {i for s, e in spans for i in range(s, e)} == set(range(len(text)))
+    for i, (start, end) in zip(ids, spans, strict=True):
+        assert TOY.tokens[i] in text[start:end].encode()
+
+
+def test_offsets_equal_tiktoken_s():
+    import tiktoken
+    peer = tiktoken.Encoding("toy", pat_str=GPT2, mergeable_ranks=TOY.ranks, special_tokens={})
+    tokenizer = Tokenizer(TOY)
+    ids = tokenizer.encode_ordinary("abé 🙂 日本 cab")
+    assert [s for s, _ in tokenizer.offsets(ids)] == peer.decode_with_offsets(ids)[1]
+
+
+def test_bad_input_is_refused():
+    tokenizer = Tokenizer(TOY)
+    with pytest.raises(ValueError, match="lone surrogate at character 2"):
+        tokenizer.encode_ordinary("ab\ud800")
+    with pytest.raises(ValueError, match="99999"):
+        tokenizer.decode([99999])
+    with pytest.raises(ValueError, match="cache_limit=0"):
+        Tokenizer(TOY, cache_limit=0)
+    with pytest.raises(UnicodeDecodeError):
+        tokenizer.offsets(tokenizer.encode_bytes(b"\xff"))
