@@ -33,6 +33,7 @@ class Config:
     dim: int = 64
     base: float = 10_000.0  # of the sinusoidal and the rotary frequencies
     rotated: float = 1.0  # share of each head's coordinates that the rotary scheme turns
+    layout: str = "half"  # which coordinates the rotary scheme pairs
 
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
@@ -53,7 +54,7 @@ class Block(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.heads, self.turned = config.heads, config.turned
+        self.heads, self.turned, self.layout = config.heads, config.turned, config.layout
         self.norm_a, self.norm_m = nn.LayerNorm(config.dim), nn.LayerNorm(config.dim)
         self.qkv = nn.Linear(config.dim, 3 * config.dim, bias=False)
         self.out = nn.Linear(config.dim, config.dim, bias=False)
@@ -70,8 +71,8 @@ class Block(nn.Module):
     def turn(self, x: Tensor, angle: Tensor) -> Tensor:
         """Turn the first part of each head; the rest keeps its direction and knows no position."""
         if self.turned == x.shape[-1]:
-            return turn(x, angle, "half")
-        return torch.cat((turn(x[..., : self.turned], angle, "half"), x[..., self.turned :]), dim=-1)
+            return turn(x, angle, self.layout)
+        return torch.cat((turn(x[..., : self.turned], angle, self.layout), x[..., self.turned :]), dim=-1)
 
 
 class TinyLM(nn.Module):

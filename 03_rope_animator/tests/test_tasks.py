@@ -1,0 +1,268 @@
+"""What the learner's tasks are graded by; the reference passes the same. Quick, decisive tests come first."""
+import math
+
+import candidates
+import pytest
+import torch
+from torch.testing import assert_close
+
+
+def normal(seed, *shape, dtype=torch.float64):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+
+
+def by_hand(x, positions, base, layout):
+    """Every coordinate turned by the definition, one number at a time: slow, and nothing to go wrong in it."""
+    B, H, T, D = x.shape
+    at = positions.expand(B, T).tolist()
+    y = torch.empty_like(x)
+    for i in range(D // 2):
+        a, b = (2 * i, 2 * i + 1) if layout == "interleaved" else (i, i + D // 2)
+        for n in range(B):
+            for t in range(T):
+                angle = at[n][t] * base ** (-2 * i / D)
+                c, s = math.cos(angle), math.sin(angle)
+                y[n, :, t, a] = x[n, :, t, a] * c - x[n, :, t, b] * s
+                y[n, :, t, b] = x[n, :, t, a] * s + x[n, :, t, b] * c
+    return y
+
+
+# ---------------------------------------------------------------- frequencies
+
+@pytest.mark.task("frequencies")
+def test_frequencies_fall_from_one_radian_a_token(impl, seed):
+    dim, base = 2 * (5 + seed % 7), 10_000.0 / (1 + seed)
+    theta = impl.frequencies(dim, base)
+    assert theta.shape == (dim // 2,), f"{dim} coordinates make {dim // 2} pairs, each with one frequency"
+    want = [math.exp(-math.log(base) * 2 * i / dim) for i in range(dim // 2)]
+    assert_close(theta.double(), torch.tensor(want, dtype=torch.float64), rtol=1e-6, atol=0)  # even for float32
+    assert theta.dtype == torch.float64, f"frequencies are float64, not {theta.dtype}: the angle is position times them"
+
+
+@pytest.mark.task("frequencies")
+def test_frequencies_of_a_single_pair_and_the_default_base(impl):
+    assert_close(impl.frequencies(2), torch.ones(1, dtype=torch.float64))
+    assert_close(impl.frequencies(4), torch.tensor([1.0, 0.01], dtype=torch.float64), rtol=1e-12, atol=0)
+
+
+@pytest.mark.task("frequencies")
+@pytest.mark.parametrize("dim", [0, 1, 7, -2])
+def test_frequencies_refuse_an_odd_width(impl, dim):
+    with pytest.raises(ValueError, match="dim"):
+        impl.frequencies(dim)
+
+
+# ---------------------------------------------------------------- sinusoidal table
+
+@pytest.mark.task("sinusoidal_table")
+def test_table_holds_sines_and_cosines_side_by_side(impl, seed):
+    length, dim, base = 7 + seed % 5, 10, 200.0 + seed
+    table = impl.sinusoidal_table(length, dim, base)
+    assert table.shape == (length, dim), "one row a position, one column a coordinate"
+    want = [[(math.cos if j % 2 else math.sin)(p * base ** (-2 * (j // 2) / dim)) for j in range(dim)]
+            for p in range(length)]
+    assert_close(table.double(), torch.tensor(want, dtype=torch.float64), rtol=0, atol=1e-5)  # float32 angles may differ
+
+
+@pytest.mark.task("sinusoidal_table")
+def test_a_shift_of_the_table_is_a_rotation(impl, seed):
+    """PE(p + k) is one matrix times PE(p), the same for all p (Vaswani et al. 2017, section 3.5)."""
+    table, k = impl.sinusoidal_table(60, 6, 10.0).double(), 3 + seed % 4
+    matrix = torch.linalg.lstsq(table[:-k], table[k:]).solution
+    assert_close(table[:-k] @ matrix, table[k:], rtol=0, atol=1e-4)
+    assert_close(matrix @ matrix.T, torch.eye(6, dtype=torch.float64), rtol=0, atol=1e-4)
+
+
+@pytest.mark.task("sinusoidal_table")
+def test_table_refuses_no_positions(impl):
+    with pytest.raises(ValueError, match="length"):
+        impl.sinusoidal_table(0, 8)
+
+
+# ---------------------------------------------------------------- rotate
+
+@pytest.mark.task("rotate")
+def test_rotate_is_the_product_of_complex_numbers(impl, seed):
+    pairs, angle = normal(seed, 3, 5, 2), normal(seed + 1, 3, 5)
+    turned = impl.rotate(pairs, angle)
+    assert turned.shape == pairs.shape, "a turned pair is a pair"
+    want = torch.view_as_real(torch.view_as_complex(pairs) * torch.exp(1j * angle))
+    assert_close(turned, want, rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("rotate")
+def test_a_quarter_turn_takes_x_to_y(impl):
+    turned = impl.rotate(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor(math.pi / 2))
+    assert_close(turned, torch.tensor([[0.0, 1.0], [-1.0, 0.0]]), rtol=0, atol=1e-6)
+
+
+@pytest.mark.task("rotate")
+def test_rotate_keeps_lengths_and_adds_angles(impl, seed):
+    pairs, a, b = normal(seed, 11, 2), normal(seed + 1, 11), normal(seed + 2, 11)
+    assert_close(impl.rotate(pairs, a).norm(dim=-1), pairs.norm(dim=-1), rtol=1e-12, atol=0)
+    assert_close(impl.rotate(impl.rotate(pairs, a), b), impl.rotate(pairs, a + b), rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("rotate")
+def test_rotate_broadcasts_angles(impl, seed):
+    pairs, angle = normal(seed, 4, 3, 2), normal(seed + 1, 3)
+    assert_close(impl.rotate(pairs, angle), impl.rotate(pairs, angle.expand(4, 3)))
+
+
+# ---------------------------------------------------------------- apply_rope
+
+@pytest.mark.task("apply_rope")
+@pytest.mark.parametrize("layout", ["half", "interleaved"])
+def test_apply_rope_turns_each_pair_by_position_times_frequency(impl, seed, layout):
+    q, k, at = normal(seed, 2, 3, 7, 10), normal(seed + 1, 2, 3, 7, 10), torch.arange(7) + 13
+    for got, x in zip(impl.apply_rope(q, k, at, 500.0, layout), (q, k), strict=True):
+        assert_close(got, by_hand(x, at, 500.0, layout), rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("apply_rope")
+def test_apply_rope_takes_the_positions_of_each_row(impl, seed):
+    q, k = normal(seed, 2, 3, 5, 6), normal(seed + 1, 2, 3, 5, 6)
+    at = torch.tensor([[0, 1, 2, 3, 4], [2, 3, 4, 5, 6]])
+    assert_close(impl.apply_rope(q, k, at)[1], by_hand(k, at, 10_000.0, "half"), rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("apply_rope")
+def test_apply_rope_takes_fractional_positions_and_fewer_key_heads(impl, seed):
+    q, k, at = normal(seed, 1, 4, 5, 6), normal(seed + 1, 1, 2, 5, 6), torch.tensor([0, 0.25, 0.5, 3.75, 9])
+    for got, x in zip(impl.apply_rope(q, k, at), (q, k), strict=True):
+        assert_close(got, by_hand(x, at, 10_000.0, "half"), rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("apply_rope")
+def test_apply_rope_keeps_the_phase_far_away(impl, seed):
+    q, k, at = normal(seed, 1, 2, 5, 8), normal(seed + 1, 1, 2, 5, 8), torch.arange(5) + 100_000 + seed % 1000
+    want = by_hand(q, at, 10_000.0, "half")
+    # 1e-9: float64 angles of 1e5 radians are good to 1e-11, float32 ones to 1e-2
+    assert_close(impl.apply_rope(q, k, at)[0], want, rtol=0, atol=1e-9)
+    at = torch.arange(5) + 3001
+    turned = impl.apply_rope(q.half(), k.half(), at)[0]
+    assert turned.dtype == torch.float16, "the turned queries keep their dtype"
+    # 0.02: rounding of values of size 4 to float16, several times
+    assert_close(turned.double(), by_hand(q, at, 10_000.0, "half"), rtol=0, atol=0.02)
+
+
+@pytest.mark.task("apply_rope")
+def test_a_cache_changes_nothing(impl, seed):
+    """Token by token with the right positions equals the whole text at once."""
+    q, k = normal(seed, 1, 2, 6, 8), normal(seed + 1, 1, 2, 6, 8)
+    whole = impl.apply_rope(q, k, torch.arange(6))[1]
+    steps = [impl.apply_rope(q[:, :, t : t + 1], k[:, :, t : t + 1], torch.tensor([t]))[1] for t in range(6)]
+    assert_close(torch.cat(steps, 2), whole, rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("apply_rope")
+def test_apply_rope_refuses_positions_that_do_not_fit(impl):
+    q = torch.zeros(2, 3, 5, 4)
+    for at in (torch.arange(4), torch.zeros(1), torch.zeros(3, 5)):
+        with pytest.raises(ValueError, match="position"):
+            impl.apply_rope(q, q, at)
+
+
+@pytest.mark.task("apply_rope")
+def test_apply_rope_refuses_an_unknown_layout(impl):
+    q = torch.zeros(1, 1, 2, 4)
+    with pytest.raises(ValueError, match="layout"):
+        impl.apply_rope(q, q, torch.arange(2), layout="llama")
+
+
+# ---------------------------------------------------------------- the learner's own test
+
+@pytest.mark.task("assert_relative")
+@pytest.mark.parametrize("rotary", candidates.NOT_RELATIVE, ids=lambda r: r.__name__)
+def test_your_test_rejects_what_is_not_relative(impl, rotary):
+    try:
+        impl.assert_relative(rotary)
+    except AssertionError:
+        return
+    pytest.fail(f"your test lets through an encoding that is not relative: {rotary.__name__.replace('_', ' ')}")
+
+
+@pytest.mark.task("assert_relative")
+@pytest.mark.parametrize("rotary", candidates.RELATIVE, ids=lambda r: r.__name__)
+def test_your_test_accepts_what_is_relative(impl, rotary):
+    try:
+        assert impl.assert_relative(rotary) is None, "a test returns nothing: it raises AssertionError, or it does not"
+    except AssertionError as error:
+        name = rotary.__name__.replace("_", " ")
+        raise AssertionError(f"your test rejects an encoding that is relative ({name}): {error}") from None
+
+
+# ---------------------------------------------------------------- attention
+
+@pytest.mark.task("rotary_attention")
+def test_attention_turns_queries_and_keys_and_nothing_else(impl, seed):
+    q, k, v = (normal(seed + i, 2, 3, 7, 8) for i in range(3))
+    at = torch.tensor([0, 1, 4, 5, 9, 30, 31])
+    turned = [by_hand(x, at, 10_000.0, "half") for x in (q, k)]
+    want = torch.nn.functional.scaled_dot_product_attention(*turned, v, is_causal=True)
+    assert_close(impl.rotary_attention(q, k, v, at), want, rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("rotary_attention")
+def test_attention_knows_distances_only(impl, seed):
+    q, k, v = (normal(seed + i, 1, 2, 6, 8) for i in range(3))
+    here, there = (impl.rotary_attention(q, k, v, torch.arange(6) + shift, 300.0) for shift in (0, 777))
+    assert_close(here, there, rtol=0, atol=1e-10)
+
+
+# ---------------------------------------------------------------- ALiBi
+
+@pytest.mark.task("alibi_slopes")
+def test_slopes_of_a_power_of_two_are_the_papers(impl):
+    assert_close(impl.alibi_slopes(8).double(), 2.0 ** -torch.arange(1, 9).double(), rtol=1e-6, atol=0)
+    assert_close(impl.alibi_slopes(16).double(), 2.0 ** (-torch.arange(1, 17).double() / 2), rtol=1e-6, atol=0)
+    assert_close(impl.alibi_slopes(1).double(), torch.tensor([2.0**-8], dtype=torch.float64), rtol=1e-6, atol=0)
+
+
+@pytest.mark.task("alibi_slopes")
+def test_slopes_of_any_other_number_add_every_second_of_the_finer_ladder(impl, seed):
+    twelve = [2.0 ** -(i + 1) for i in range(8)] + [2.0**-0.5, 2.0**-1.5, 2.0**-2.5, 2.0**-3.5]
+    assert_close(impl.alibi_slopes(12).double(), torch.tensor(twelve, dtype=torch.float64), rtol=1e-6, atol=0)
+    heads = 17 + seed % 13
+    slopes = impl.alibi_slopes(heads).double()
+    assert slopes.shape == (heads,), "one slope a head"
+    assert_close(slopes[:16], impl.alibi_slopes(16).double())
+    assert_close(slopes[16:], impl.alibi_slopes(32).double()[::2][: heads - 16])
+
+
+@pytest.mark.task("alibi_slopes")
+@pytest.mark.parametrize("heads", [0, -3])
+def test_slopes_refuse_no_heads(impl, heads):
+    with pytest.raises(ValueError, match="heads"):
+        impl.alibi_slopes(heads)
+
+
+# ---------------------------------------------------------------- position interpolation
+
+@pytest.mark.task("interpolate")
+def test_interpolation_squeezes_a_long_text_into_the_trained_range(impl, seed):
+    trained, length = 16 + seed % 7, 51 + seed % 11
+    squeezed = impl.interpolate(torch.arange(length), trained, length)
+    want = torch.tensor([p * trained / length for p in range(length)], dtype=torch.float64)
+    assert_close(squeezed.double(), want, rtol=0, atol=1e-5)
+    assert squeezed.max() < trained, "no squeezed position lies beyond the trained ones"
+
+
+@pytest.mark.task("interpolate")
+@pytest.mark.parametrize("length", [5, 11, 16])
+def test_interpolation_leaves_a_text_alone_that_fits(impl, length):
+    at = torch.arange(length)
+    assert_close(impl.interpolate(at, 16, length).double(), at.double(), rtol=0, atol=0)
+
+
+@pytest.mark.task("interpolate")
+def test_interpolation_takes_positions_between_whole_numbers(impl):
+    want = torch.tensor([0.2, 1.3, 6.8], dtype=torch.float64)
+    assert_close(impl.interpolate(torch.tensor([0.5, 3.25, 17.0]), 8, 20).double(), want, rtol=0, atol=1e-5)
+
+
+@pytest.mark.task("interpolate")
+@pytest.mark.parametrize("trained, length", [(0, 8), (8, 0), (-1, 8)])
+def test_interpolation_refuses_lengths_below_one(impl, trained, length):
+    with pytest.raises(ValueError, match="trained|length"):
+        impl.interpolate(torch.arange(4), trained, length)
