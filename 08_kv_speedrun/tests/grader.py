@@ -351,17 +351,17 @@ def explain(attempt, task, seed, verdicts):
     """(sentence, hint) for one task of an attempt."""
     verdict, error, test = verdicts[task]
     obj = attempt._names.get(task)
-    for earlier in needs(obj, [t for t in verdicts if t != task]) if verdict in ("WRONG", "NOT STARTED") and obj else []:
-        if verdicts[earlier][0] != "RIGHT":
-            return f"it calls {earlier}, which is {verdicts[earlier][0]}: mend that first", ""
-    if verdict == "NOT COUNTED":
-        return str(error), ""
-    if verdict != "WRONG":
-        return "", ""
-    if isinstance(error, InPlace):
-        return str(error), ""
+    calls = needs(obj, [t for t in verdicts if t != task]) if obj and verdict in ("WRONG", "NOT STARTED") else []
+    also = next((f"it calls {t}, which is {verdicts[t][0]}: mend that first" for t in calls if verdicts[t][0] != "RIGHT"), "")
+    if verdict in ("RIGHT", "NOT COUNTED") or isinstance(error, InPlace):
+        return str(error or ""), ""
+    if verdict == "NOT STARTED":
+        return also, ""
     if found := diagnose(attempt, task, seed):
-        return f"your output matches {found.sentence}", found.hint
+        place = f" ({error.place})" if getattr(error, "place", "") else line_of(error)
+        return f"your output matches {found.sentence}{place}{also and f'; {also}'}", found.hint
+    if also:
+        return also, ""
     said = f"{str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__}{line_of(error)}"
     return describe(attempt, task, seed) or f"{said}   [{test}]", ""
 
@@ -545,7 +545,8 @@ def grade(attempt, only=None, shown=None, seed=None):
             self.lines = report(session.config)
     live, root = Live(), str(HERE.parent)
     args = [str(HERE), "--rootdir", root, "-c", f"{root}/pyproject.toml", "-p", "no:terminal", "-p", "no:cacheprovider",
-            "-p", "no:faulthandler", "-o", "timeout=0", "-s", *(["--seed", str(seed)] if seed is not None else [])]
+            "-p", "no:faulthandler", "-o", "timeout=0", "-s", "-W", "ignore::pytest.PytestAssertRewriteWarning",
+            *(["--seed", str(seed)] if seed is not None else [])]
     pytest.main(args, plugins=[live])
     return {task: v[0] for task, v in live.config._verdicts.items()}, live.lines
 
