@@ -1,0 +1,269 @@
+"""The classic mistakes of the seven kernels: what each is called, the kernel that makes it, and the inputs that show it.
+
+All of them are compiled once, from mistakes.cu, where a mistake is a bit. An attempt is a .cu file, or a notebook cell
+that writes one: LOADERS turns it into functions, SOLVE gives the solved text of a workbook's cell.
+"""
+import functools
+from pathlib import Path
+
+import torch
+from cuda_quant_kernels import exercises
+from cuda_quant_kernels.build import load
+from grader import Mistake, NotCounted
+
+TASKS = list(exercises.TASKS)
+INPLACE = set()
+
+KNOBS = {
+    "quantized_add": {
+        1: ("WITHOUT the bounds check", "how many threads does the last block have, and how many elements are left for it?"),
+        2: ("MULTIPLIED by the output's scale", "an output scale twice as large has half as many steps: which way must c go?"),
+        4: ("rounded TOWARD ZERO", "what does a conversion with (int) make of 2.7, and of -2.7?"),
+        8: ("with the zero-point added BEFORE the scale", "the zero-point is a number of steps of c, not of the sum"),
+        16: ("that WRAPS instead of saturating", "what is the int8 with the bits of 130?"),
+    },
+    "row_absmax": {
+        1: ("whose warp reduction FORGETS the last step", "after distances 16, 8, 4 and 2, has lane 0 met lane 1?"),
+        2: ("WITHOUT the absolute value", "which is the larger outlier, 3 or -5?"),
+        4: ("of the FIRST WARP only", "a shuffle reaches 32 lanes: who has seen the maximum of the other three warps?"),
+        8: ("WITHOUT the barrier before the partial results are read", "how does warp 0 know that warp 3 has written?"),
+        16: ("with a barrier that only SOME threads reach", "a barrier counts all threads of the block, and those that left?"),
+        32: ("that reads UNCOALESCED", "at the same instant, which addresses do lanes 0 and 1 read?"),
+        64: ("WITHOUT the bounds check on columns", "1009 is not a multiple of 128: what lies behind a row's last element?"),
+    },
+    "quantize_rows": {
+        1: ("MULTIPLIED by the scale", "the scale is the size of a step: how many steps is x?"),
+        2: ("rounded TOWARD ZERO", "a mean error of zero or of half a step: which way of rounding gives which?"),
+        4: ("that produces -128", "a symmetric scheme has as many steps below zero as above: is 128 one of them?"),
+        8: ("that gives a row of zeros the scale ZERO", "what will a consumer who divides by the scale get?"),
+        16: ("that reads UNCOALESCED", "at the same instant, which addresses do lanes 0 and 1 read?"),
+        32: ("WITHOUT the bounds check on columns", "what lies behind the last element of the last row?"),
+    },
+    "coalesced_gemm": {
+        1: ("with an INT8 ACCUMULATOR", "how large can one product of two int8 be, and a sum of them?"),
+        2: ("with the row strides of A and B SWAPPED", "how far is it from A[0, 0] to A[1, 0] when A is M x K?"),
+        4: ("that reads UNCOALESCED", "neighbouring threads: the same row and neighbouring columns, or the other way round?"),
+        8: ("WITHOUT the bounds check", "M x N is seldom a multiple of 256: what do the last block's spare threads do?"),
+        16: ("that takes B for its TRANSPOSE", "B is K x N by rows: how far apart are B[0, n] and B[1, n]?"),
+    },
+    "tiled_gemm": {
+        1: ("WITHOUT the first barrier", "when thread 0 begins to multiply, has thread 255 stored its element of the tile?"),
+        2: ("WITHOUT the second barrier", "a fast warp stores the next tile: is the slow one done with this one?"),
+        4: ("with threads that RETURN before the barrier", "threads outside C compute nothing, but who loads their part of a tile?"),
+        8: ("with an INT8 ACCUMULATOR", "how large can one product of two int8 be, and a sum of them?"),
+        16: ("with the row strides of A and B SWAPPED", "how far is it from A[0, 0] to A[1, 0] when A is M x K?"),
+        32: ("WITHOUT the check on the last tile of K", "when K is 53, what is loaded as column 60 of A?"),
+        64: ("that reads every operand from GLOBAL memory", "a tile is loaded once and read 16 times: where are your reads?"),
+        128: ("WITHOUT the bounds check on the store", "the grid is rounded up to whole tiles: who writes C[m, N]?"),
+    },
+    "dp4a_dot": {
+        1: ("whose warp reduction FORGETS the last step", "after distances 16, 8, 4 and 2, has lane 0 met lane 1?"),
+        2: ("with an INT8 ACCUMULATOR", "one dp4a can already reach 65536"),
+        4: ("that counts BYTES where there are words", "a row of K bytes holds how many 32-bit words?"),
+        8: ("of UNSIGNED bytes", "the bits of -1, read without a sign, are 255"),
+        16: ("that reads UNCOALESCED", "at the same instant, which addresses do lanes 0 and 1 read?"),
+        32: ("of lane 0 ALONE", "31 lanes hold sums that nobody has fetched"),
+    },
+    "unpack_int4": {
+        1: ("with the HIGH nibble first", "which bits of the byte hold the even element?"),
+        2: ("WITHOUT sign extension", "1111 in four-bit two's complement: fifteen, or minus one?"),
+        4: ("that takes two's complement for OFFSET 8", "is the nibble 0000 zero, or minus eight?"),
+        8: ("WITHOUT the bounds check", "how many threads does the last block have, and how many bytes are left for it?"),
+        16: ("that writes a byte's second half where there is NONE", "when n is odd, how many values does the last byte hold?"),
+    },
+}
+PAIRS = {
+    "quantized_add": [3, 5, 6, 9, 10, 12, 17, 18, 20, 24], "row_absmax": [3, 5, 6, 33, 34, 36, 66],
+    "quantize_rows": [3, 5, 6, 10, 12, 17, 18, 20], "coalesced_gemm": [3, 5, 6, 9, 12, 17],
+    "tiled_gemm": [24, 40, 72], "dp4a_dot": [3, 9, 17, 18, 24, 40], "unpack_int4": [3, 5, 9, 10, 12, 17, 18, 20],
+}
+
+
+# ---------------------------------------------------------------- the mistakes
+
+@functools.cache
+def library():
+    lib = load(Path(__file__).with_suffix(".cu"), "trace")
+    lib.limit(exercises.SECONDS)
+    return lib
+
+
+class WrongKernel:
+    """A task made by a kernel of mistakes.cu."""
+
+    def __init__(self, task, knobs):
+        self.task, self.knobs = task, knobs
+
+    def __call__(self, *arguments):
+        def run(arrays, outputs, numbers, budget):
+            function = functools.partial(getattr(library(), f"wrong_{self.task}"), self.knobs)
+            return exercises.checked(function, library(), lambda line: f"mistakes.cu, line {line}", arrays, outputs,
+                                     numbers, budget)
+        return exercises.PLANS[self.task](run, *arguments)
+
+
+def of(task):
+    names = KNOBS[task]
+    for knobs in [*names, *PAIRS[task]]:
+        parts = [names[bit] for bit in names if knobs & bit]
+        yield Mistake(task, f"{task} " + " AND ".join(p[0] for p in parts), " ".join(p[1] for p in parts), len(parts),
+                      WrongKernel(task, knobs))
+
+
+# ---------------------------------------------------------------- attempts in CUDA
+
+class Kernel:
+    """A task as an attempt's source has it. `place` of an exception is the line in the attempt."""
+
+    def __init__(self, exercise, name):
+        self.exercise, self.__name__ = exercise, name
+
+    def __call__(self, *arguments):
+        return self.exercise(self.__name__, *arguments)
+
+
+def read_cuda(where, source):
+    """The tasks that a .cu source defines, as functions."""
+    for number, line in enumerate(source.split("\n"), 1):
+        if line.lstrip().startswith("#") and "include" in line and "<" not in line and "ptx.cuh" not in line:
+            raise NotCounted(f"{where}, line {number}: an attempt stands alone: only <...> and \"ptx.cuh\" may be included")
+    exercise = exercises.Exercise(source, where)
+    return {name: Kernel(exercise, name) for name in exercise.kernels}
+
+
+def solved_cell(source):
+    """The workbook's cell with the reference's kernel in it, or None for a cell that holds no task."""
+    names = [t for t in TASKS if source.startswith("%%writefile") and exercises.definition(source, t)]
+    return source.split("\n")[0] + "\n" + (exercises.FOLDER / f"{names[0]}.cu").read_text() if names else None
+
+
+LOADERS = {".cu": read_cuda}
+SOLVE = solved_cell
+
+
+# ---------------------------------------------------------------- probes: whole blocks first, then ragged, then large
+
+def int8(seed, *shape):
+    return torch.randint(-128, 128, shape, dtype=torch.int8, generator=torch.Generator().manual_seed(seed))
+
+
+def normal(seed, *shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+SCALES = (0.5, 3, 0.25, -5, 1.5, 7)
+
+
+def whole_blocks_of_elements(impl, seed):
+    return impl.quantized_add(int8(seed, 256), int8(seed + 9, 256), *SCALES)
+
+
+def sums_beyond_the_range(impl, seed):
+    return impl.quantized_add(int8(seed, 128), int8(seed + 9, 128), 2.0, 3, 3.0, -5, 1.5, 7)
+
+
+def a_length_that_is_prime(impl, seed):
+    return impl.quantized_add(int8(seed, 1009), int8(seed + 9, 1009), *SCALES)
+
+
+def rows_of_128(impl, seed):
+    x = normal(seed, 3, 128)
+    x[0] = -x[0].abs() - 1                       # a row without a positive number
+    x[1, 1 + 32 * (seed % 4)] = 9.0              # an odd lane
+    x[2, 97] = -11.0                             # the last warp
+    return impl.row_absmax(x)
+
+
+def rows_of_1009(impl, seed):
+    x = normal(seed, 5, 1009)
+    x[torch.arange(5), torch.tensor([0, 33, 500, 970, 1008])] = torch.tensor([9.0, -8.0, 7.0, -9.5, 6.0])
+    return impl.row_absmax(x)
+
+
+def one_row_of_1009(impl, seed):
+    return impl.row_absmax(normal(seed, 1, 1009))
+
+
+def rows_with_outliers(seed, rows, cols):
+    x = 20 * normal(seed, rows, cols)
+    x[0, cols // 2] = -300.0
+    return x
+
+
+def rows_of_128_with_outliers(impl, seed):
+    x = rows_with_outliers(seed, 3, 128)
+    return impl.quantize_rows(x, x.abs().amax(1))
+
+
+def a_row_of_zeros(impl, seed):
+    x = rows_with_outliers(seed, 3, 128)
+    x[1] = 0
+    return impl.quantize_rows(x, x.abs().amax(1))
+
+
+def rows_of_1009_with_outliers(impl, seed):
+    x = rows_with_outliers(seed, 5, 1009)
+    return impl.quantize_rows(x, x.abs().amax(1))
+
+
+def a_short_k(impl, seed):
+    return impl.coalesced_gemm(int8(seed, 16, 4), int8(seed + 9, 4, 16))
+
+
+def a_square_of_16(impl, seed):
+    return impl.coalesced_gemm(int8(seed, 16, 16), int8(seed + 9, 16, 16))
+
+
+def prime_sides(impl, seed):
+    return impl.coalesced_gemm(int8(seed, 37, 53), int8(seed + 9, 53, 41))
+
+
+def one_tile(impl, seed):
+    return impl.tiled_gemm(int8(seed, 16, 16), int8(seed + 9, 16, 16))
+
+
+def one_tile_and_a_short_k(impl, seed):
+    return impl.tiled_gemm(int8(seed, 16, 11), int8(seed + 9, 11, 16))
+
+
+def two_tiles_of_k(impl, seed):
+    return impl.tiled_gemm(int8(seed, 16, 32), int8(seed + 9, 32, 16))
+
+
+def four_tiles_of_prime_sides(impl, seed):
+    return impl.tiled_gemm(int8(seed, 37, 53), int8(seed + 9, 53, 41))
+
+
+def rows_of_32_words(impl, seed):
+    return impl.dp4a_dot(int8(seed, 3, 128), int8(seed + 9, 3, 128))
+
+
+def rows_of_257_words(impl, seed):
+    return impl.dp4a_dot(int8(seed, 7, 1028), int8(seed + 9, 7, 1028))
+
+
+def packed(seed, n):
+    return (int8(seed, (n + 1) // 2).int() + 128).to(torch.uint8)
+
+
+def whole_blocks_of_bytes(impl, seed):
+    return impl.unpack_int4(packed(seed, 256), 256)
+
+
+def an_odd_number_of_values(impl, seed):
+    return impl.unpack_int4(packed(seed, 255), 255)
+
+
+def a_block_that_is_not_full(impl, seed):
+    return impl.unpack_int4(packed(seed, 1000), 1000)
+
+
+PROBES = {
+    "quantized_add": [whole_blocks_of_elements, sums_beyond_the_range, a_length_that_is_prime],
+    "row_absmax": [rows_of_128, rows_of_1009, one_row_of_1009],
+    "quantize_rows": [rows_of_128_with_outliers, a_row_of_zeros, rows_of_1009_with_outliers],
+    "coalesced_gemm": [a_short_k, a_square_of_16, prime_sides],
+    "tiled_gemm": [one_tile, one_tile_and_a_short_k, two_tiles_of_k, four_tiles_of_prime_sides],
+    "dp4a_dot": [rows_of_32_words, rows_of_257_words],
+    "unpack_int4": [whole_blocks_of_bytes, an_odd_number_of_values, a_block_that_is_not_full],
+}

@@ -1,0 +1,118 @@
+"""The seven tasks: right values on whole blocks and on ragged ones, and the budget of memory traffic.
+
+Every call runs in three thread orders under the tracer, with poisoned outputs between forbidden pages; a race, an
+access out of bounds, an element never written or too much traffic is an exception with the kernel's line in it.
+"""
+import pytest
+import torch
+
+
+def equal(got, want, why):
+    assert isinstance(got, torch.Tensor), f"{why}: a {type(got).__name__} where a tensor is expected"
+    assert got.dtype == want.dtype, f"{why}: dtype {got.dtype} where {want.dtype} is expected"
+    assert tuple(got.shape) == tuple(want.shape), f"{why}: shape {tuple(got.shape)}, not {tuple(want.shape)}"
+    wrong = (got != want).nonzero()
+    assert len(wrong) == 0, (f"{why}: {len(wrong)} of {want.numel()} are wrong, first at {wrong[0].tolist()}: "
+                             f"{got[tuple(wrong[0])].item()} where {want[tuple(wrong[0])].item()} is right")
+
+
+def int8(*shape):
+    return torch.randint(-128, 128, shape, dtype=torch.int8)
+
+
+def add_exactly(a, b, sa, za, sb, zb, sc, zc):
+    y = ((a.double() - za) * sa + (b.double() - zb) * sb) / sc
+    return (y.round() + zc).clamp(-128, 127).to(torch.int8)
+
+
+@pytest.mark.task("quantized_add")
+@pytest.mark.parametrize("n", [256, 1009, 1])
+def test_a_sum_of_two_scales_is_rounded_to_even_in_the_third(impl, seed, n):
+    a, b = int8(n), int8(n)
+    scales = (0.5, 3, 0.25, -5, 0.5, 7)          # powers of two: every step is exact, and ties abound
+    equal(impl.quantized_add(a, b, *scales), add_exactly(a, b, *scales), f"the sum of {n} elements")
+
+
+@pytest.mark.task("quantized_add")
+def test_a_sum_beyond_the_range_saturates(impl, seed):
+    a, b = int8(300), int8(300)
+    scales = (2.0, 0, 2.0, 0, 0.5, 11)
+    equal(impl.quantized_add(a, b, *scales), add_exactly(a, b, *scales), "sums far outside int8")
+
+
+def outliers(rows, cols):
+    x = 20 * torch.randn(rows, cols)
+    x[0, cols // 2] = -700.0
+    x[1, (1 if cols < 128 else 97) % cols] = 350.0
+    x[2] = -x[2].abs() - 1
+    return x
+
+
+@pytest.mark.task("row_absmax")
+@pytest.mark.parametrize("cols", [128, 1009, 7])
+def test_the_largest_magnitude_of_each_row(impl, seed, cols):
+    x = outliers(5, cols)
+    equal(impl.row_absmax(x), x.abs().amax(1), f"rows of {cols}")
+
+
+@pytest.mark.task("row_absmax")
+def test_every_column_is_looked_at(impl, seed):
+    x = torch.zeros(128, 128)
+    x[torch.arange(128), torch.arange(128)] = -torch.arange(1.0, 129.0)
+    equal(impl.row_absmax(x), torch.arange(1.0, 129.0), "an outlier in each of 128 columns")
+
+
+@pytest.mark.task("quantize_rows")
+@pytest.mark.parametrize("cols", [128, 1009, 7])
+def test_rows_are_scaled_to_127_and_rounded_to_even(impl, seed, cols):
+    x = outliers(5, cols)
+    x[3] = torch.randint(-254, 255, (cols,)) / 2.0          # with a scale of 1, half of them are ties
+    x[3, 0] = 127.0
+    q, scale = impl.quantize_rows(x, x.abs().amax(1))
+    want = x.abs().amax(1) / 127
+    equal(scale, want, "the scales")
+    equal(q, (x / want[:, None]).round().to(torch.int8), f"the codes of rows of {cols}")
+
+
+@pytest.mark.task("quantize_rows")
+def test_a_row_of_zeros_has_scale_one(impl, seed):
+    x = outliers(3, 130)
+    x[2] = 0
+    q, scale = impl.quantize_rows(x, x.abs().amax(1))
+    equal(scale[2:], torch.ones(1), "the scale of a row of zeros")
+    equal(q[2], torch.zeros(130, dtype=torch.int8), "the codes of a row of zeros")
+
+
+@pytest.mark.task("coalesced_gemm")
+@pytest.mark.parametrize("m, n, k", [(16, 16, 4), (37, 41, 53), (16, 16, 16), (1, 3, 2)])
+def test_the_product_is_exact(impl, seed, m, n, k):
+    a, b = int8(m, k), int8(k, n)
+    equal(impl.coalesced_gemm(a, b), a.int() @ b.int(), f"{m} x {k} times {k} x {n}")
+
+
+@pytest.mark.task("tiled_gemm")
+@pytest.mark.parametrize("m, n, k", [(16, 16, 16), (16, 16, 32), (37, 41, 53), (3, 5, 2)])
+def test_the_tiled_product_is_exact(impl, seed, m, n, k):
+    a, b = int8(m, k), int8(k, n)
+    equal(impl.tiled_gemm(a, b), a.int() @ b.int(), f"{m} x {k} times {k} x {n}")
+
+
+@pytest.mark.task("dp4a_dot")
+@pytest.mark.parametrize("rows, k", [(3, 128), (7, 1028), (2, 4)])
+def test_the_inner_products_are_exact(impl, seed, rows, k):
+    a, b = int8(rows, k), int8(rows, k)
+    equal(impl.dp4a_dot(a, b), (a.int() * b.int()).sum(1).int(), f"rows of {k}")
+
+
+@pytest.mark.task("dp4a_dot")
+def test_the_largest_inner_product_fits(impl, seed):
+    a = torch.full((1, 512), -128, dtype=torch.int8)
+    equal(impl.dp4a_dot(a, a), torch.tensor([512 * 16384], dtype=torch.int32), "512 times (-128)^2")
+
+
+@pytest.mark.task("unpack_int4")
+@pytest.mark.parametrize("n", [256, 255, 1000, 1])
+def test_nibbles_come_low_first_and_signed(impl, seed, n):
+    want = torch.randint(-8, 8, (n + n % 2,))
+    packed = ((want[0::2] & 15) | (want[1::2] & 15) << 4).to(torch.uint8)
+    equal(impl.unpack_int4(packed, n), want[:n].to(torch.int8), f"{n} values")
