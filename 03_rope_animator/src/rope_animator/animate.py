@@ -64,32 +64,6 @@ def scores_along(q: Tensor, k: Tensor, positions: Tensor, distance: int, base: f
     added = (q.flatten() + sinusoids(positions, q.shape[-1], base)) * (
         k.flatten() + sinusoids(positions - distance, k.shape[-1], base)
     )
-    return (turned_q * turned_k).sum().item()
-
-
-def write_page(out: Path) -> Path:
-    """Write rope.html."""
-    write_text(out / "rope.html", page())
-    return out / "rope.html"
-
-
-# ---------------------------------------------------------------- the animated picture
-
-
-def sinusoids(positions: Tensor, dim: int, base: float) -> Tensor:
-    """Rows of the sinusoidal table at positions that need not be whole, for smooth motion."""
-    angle = angles(positions, frequencies(dim, base))
-    return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(-2)
-
-
-def scores_along(q: Tensor, k: Tensor, positions: Tensor, distance: int, base: float) -> tuple[Tensor, Tensor]:
-    """Score of q at each position and k `distance` before it: turned, and with sinusoids added instead."""
-    repeat = [x.expand(1, 1, len(positions), -1) for x in (q, k)]
-    turned_q, _ = apply_rope(*repeat, positions, base, "interleaved")
-    _, turned_k = apply_rope(*repeat, positions - distance, base, "interleaved")
-    table = sinusoidal_table(int(positions.max()) + 1, q.shape[-1], base).double()
-    whole = positions.long()
-    added = (q + table[whole]) * (k + table[(whole - distance).clamp(min=0)])
     return (turned_q * turned_k).sum(-1).flatten(), added.sum(-1)
 
 

@@ -1,0 +1,191 @@
+"""Figures, drawn from the recorded results and nothing else. Colours: Okabe and Ito's, safe for colour-blind eyes."""
+
+import os
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLOURS = {
+    "none": "#7f7f7f",
+    "learned": "#000000",
+    "sinusoidal": "#CC79A7",
+    "t5": "#B8A000",
+    "alibi": "#009E73",
+    "rope": "#D55E00",
+    "rope + interpolation": "#E69F00",
+    "rope + NTK-aware": "#0072B2",
+    "rope + YaRN": "#56B4E9",
+}
+NAMES = {"none": "no positions", "t5": "T5 buckets", "alibi": "ALiBi", "rope": "RoPE", "rope + YaRN": "RoPE + YaRN"}
+STYLE = {"axes.titlesize": 11.5, "axes.titleweight": "bold", "font.size": 10, "figure.dpi": 150}
+
+
+def name(method: str) -> str:
+    """How a method is written."""
+    return NAMES.get(method, method.replace("rope", "RoPE"))
+
+
+def canvas(width: float = 7.6, height: float = 4.4) -> tuple[Figure, Axes]:
+    """An empty figure in the house's style."""
+    sns.set_theme(style="ticks", rc=STYLE)
+    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
+    sns.despine(figure)
+    return figure, axes
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write beside and rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.stem}.{os.getpid()}.tmp.png")
+    figure.savefig(beside, dpi=150)
+    plt.close(figure)
+    os.replace(beside, path)
+    return path
+
+
+def label_ends(axes: Axes, ends: list[tuple[float, float, str, str]], gap: float) -> None:
+    """Names at the right ends of curves, (x, y, text, colour), moved apart to at least `gap` in y."""
+    last = -float("inf")
+    for x, y, text, colour in sorted(ends, key=lambda e: e[1]):
+        last = max(y, last + gap)
+        axes.annotate(text, (x, last), xytext=(8, 0), textcoords="offset points", color=colour, va="center", fontsize=9.5)
+
+
+def extrapolation(headline: dict, path: Path) -> Path:
+    """Loss against the length of the text, as multiples of the trained length."""
+    figure, axes = canvas(8.2, 4.8)
+    length, ends = headline["length"], []
+    for method, colour in COLOURS.items():
+        found = headline["extrapolation"].get(method)
+        if not found or method == "rope + YaRN":
+            continue
+        x = [int(f) * length for f in found["mean"]]
+        y, sd = list(found["mean"].values()), list(found["sd"].values())
+        axes.errorbar(x, y, sd, color=colour, marker="o", markersize=4, capsize=3, lw=1.8,
+                      linestyle="--" if method == "none" else "-")
+        if method == "learned":
+            axes.annotate("learned: no rows beyond", (x[0], y[0]), xytext=(10, 8), textcoords="offset points", fontsize=9.5)
+        else:
+            ends.append((x[-1], y[-1], name(method), colour))
+    low, high = axes.get_ylim()
+    label_ends(axes, ends, (high - low) * 0.045)
+    axes.axvline(length, color="#bbbbbb", lw=1, zorder=0)
+    axes.set_xscale("log", base=2)
+    ticks = [length * f for f in (1, 2, 4, 8)]
+    axes.set_xticks(ticks, [f"{t}\ntrained" if t == length else str(t) for t in ticks])
+    axes.set(xlabel="characters read", ylabel="validation loss, nats a character", xlim=(length * 0.88, length * 15))
+    axes.set_title("Trained on 64 characters: ALiBi reads on, RoPE breaks, a larger base mends most of it", loc="left")
+    return save(figure, path)
+
+
+def by_position(headline: dict, path: Path) -> Path:
+    """Loss at each position of the longest text."""
+    figure, axes = canvas(8.2, 4.2)
+    ends, width = [], headline["bin"]
+    for method in ("none", "alibi", "rope", "rope + NTK-aware", "rope + interpolation"):
+        if method in headline["extrapolation"]:
+            curve = headline["extrapolation"][method]["curve"]
+            x = [(i + 0.5) * width for i in range(len(curve))]
+            axes.plot(x, curve, color=COLOURS[method], lw=1.6, linestyle="--" if method == "none" else "-")
+            ends.append((x[-1], sum(curve[-4:]) / 4, name(method), COLOURS[method]))
+    label_ends(axes, ends, (axes.get_ylim()[1] - axes.get_ylim()[0]) * 0.05)
+    axes.axvline(headline["length"], color="#bbbbbb", lw=1, zorder=0)
+    axes.annotate("trained length", (headline["length"], axes.get_ylim()[1]), xytext=(4, -4), va="top",
+                  textcoords="offset points", fontsize=9, color="#777777")
+    axes.set(xlabel="position in a text of 8 times the trained length", ylabel="validation loss, nats a character")
+    axes.set_xlim(0, x[-1] * 1.32)
+    axes.set_title("RoPE fails where distances begin that it never saw, not at the end of the text", loc="left")
+    return save(figure, path)
+
+
+def decay(headline: dict, path: Path) -> Path:
+    """Su's long-term decay, in closed form, for three bases."""
+    figure, axes = canvas()
+    found, colours = headline["decay"], ("#D55E00", "#0072B2", "#009E73")
+    start = (found["dim"] / 2 + 1) / 2
+    ends = []
+    for (base, curve), colour in zip(found["bound"].items(), colours, strict=True):
+        axes.plot(curve, color=colour, lw=1.8)
+        ends.append((len(curve) - 1, curve[-1], f"base {float(base):,.0f}", colour))
+    label_ends(axes, ends, start * 0.055)
+    axes.axhline(start, color="#999999", lw=1, linestyle=":")
+    axes.annotate(f"no rotation: (d/2 + 1)/2 = {start:g}", (len(curve) / 2, start), xytext=(0, -12), fontsize=9,
+                  textcoords="offset points", color="#777777")
+    axes.set(xlabel="distance in tokens", ylabel="bound on the score: mean of |S| over pairs", ylim=(0, start * 1.05))
+    axes.set_xlim(0, len(curve) * 1.22)
+    axes.set_title(f"The larger the base, the slower the rotary score may fade (d = {found['dim']})", loc="left")
+    return save(figure, path)
+
+
+def spectrum(headline: dict, path: Path) -> Path:
+    """Wavelength of every pair, plain and stretched."""
+    figure, axes = canvas(8.2, 4.6)
+    found = headline["spectrum"]
+    colours = ("#D55E00", "#E69F00", "#0072B2", "#56B4E9", "#009E73")
+    ends = []
+    for (scheme, waves), colour in zip(found["wavelengths"].items(), colours, strict=True):
+        axes.plot(waves, color=colour, lw=1.9)
+        ends.append((len(waves) - 1, waves[-1], "RoPE" if scheme == "rope" else scheme, colour))
+    axes.set_yscale("log")
+    for (x, y, text, colour), shift in zip(sorted(ends, key=lambda e: e[1]), (0, -15, -5, 5, 15), strict=True):
+        axes.annotate(text, (x, y), xytext=(8, shift), textcoords="offset points", color=colour, va="center", fontsize=9.5)
+    for tokens, text in ((found["trained"], "trained length"), (found["factor"] * found["trained"], "wanted length")):
+        axes.axhline(tokens, color="#999999", lw=1, linestyle=":")
+        axes.annotate(f"{text}, {tokens:,} tokens", (0, tokens), xytext=(2, 3), textcoords="offset points",
+                      fontsize=9, color="#777777")
+    axes.set(xlabel="pair of coordinates, fastest first", ylabel="wavelength, tokens a turn")
+    axes.set_xlim(0, len(waves) * 1.24)
+    axes.set_title("Only interpolation slows the fast pairs too; the rest leave what saw every angle alone", loc="left")
+    return save(figure, path)
+
+
+def bench(found: dict, path: Path) -> Path:
+    """Seconds of rotating q and k: fresh results and reused memory, each beside its limit."""
+    figure, axes = canvas(8.2, 3.8)
+    rows = [("fresh", n) for n in found["fresh"]] + [("reused", n) for n in found["reused"]]
+    for y, (where, contender) in enumerate(rows):
+        spread, limit = found[where][contender], contender in ("clone", "copy_")
+        colour = "#999999" if limit else "#0072B2" if contender.startswith("ours") else "#D55E00"
+        axes.barh(y, spread["median"], color=colour, height=0.62)
+        axes.plot([spread["low"], spread["high"]], [y, y], color="black", lw=1)
+        text = f"{1000 * spread['median']:.0f} ms, {found['moved'] / spread['median'] / 2**30:.1f} GiB/s"
+        axes.annotate(text, (spread["high"], y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9)
+    axes.set_yticks(range(len(rows)), [f"{c} ({'the limit' if c in ('clone', 'copy_') else w})" for w, c in rows])
+    axes.invert_yaxis()
+    axes.set(xlabel="CPU seconds for q and k, median and range")
+    axes.set_xlim(0, max(s["high"] for s in found["fresh"].values()) * 1.2)
+    axes.set_title(f"Rotating {'×'.join(map(str, found['shape']))}: the time goes into temporaries and fresh pages", loc="left")
+    return save(figure, path)
+
+
+def broken(found: dict, path: Path) -> Path:
+    """Three bases and a quarter of the coordinates, read at 1, 2 and 4 times the trained length."""
+    figure, axes = canvas()
+    colours = {"base 10,000": "#0072B2", "base 10": "#D55E00", "base 1,000,000": "#009E73", "a quarter turned": "#CC79A7"}
+    ends = []
+    for run, colour in colours.items():
+        losses = found[run]["losses"]
+        axes.plot([int(f) for f in losses], list(losses.values()), color=colour, marker="o", markersize=4, lw=1.8)
+        ends.append((4, losses["4"], run, colour))
+    label_ends(axes, ends, (axes.get_ylim()[1] - axes.get_ylim()[0]) * 0.055)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks([1, 2, 4], ["trained", "2 times", "4 times"])
+    axes.set(xlabel="length of the text", ylabel="validation loss, nats a character", xlim=(0.92, 6.4))
+    axes.set_title("The base decides how RoPE fails beyond its length, hardly how well it trains", loc="left")
+    return save(figure, path)
+
+
+def draw(sections: dict, out: Path) -> list[Path]:
+    """Every figure whose section is there."""
+    drawn = []
+    if headline := sections.get("headline"):
+        for figure in (extrapolation, by_position, decay, spectrum):
+            drawn.append(figure(headline, out / f"{figure.__name__}.png"))
+    if "bench" in sections:
+        drawn.append(bench(sections["bench"], out / "bench.png"))
+    if "break_it" in sections:
+        drawn.append(broken(sections["break_it"], out / "break_it.png"))
+    return drawn
