@@ -99,7 +99,8 @@ CACHE = {
     "value": ["values", "that stores the keys as values too"],
     "position": ["step", "whose position never advances", "whose position counts every LAYER's write"],
     "reset": ["clears", "whose reset leaves the last prompt in place"],
-    "full": ["raises", "that DROPS what does not fit, without a word"],
+    "full": ["raises", "that DROPS what does not fit, without a word",
+             "that leaves overflow to PyTorch, whose error speaks of tensor sizes"],
 }
 CACHE_HINTS = {
     CACHE["slot"][1]: "Where does the second chunk begin?",
@@ -113,6 +114,7 @@ CACHE_HINTS = {
     CACHE["position"][1]: "The next token needs a position embedding: which one will it get?",
     CACHE["position"][2]: "After one token has gone through all layers, how many tokens does the cache hold?",
     CACHE["reset"][1]: "What does the second prompt attend to?",
+    CACHE["full"][2]: "Whoever reads the error wants to know how long the cache is: say so in a ValueError.",
     CACHE["full"][1]: "Would the caller rather have an error or a model that has forgotten the newest token?",
 }
 
@@ -134,10 +136,10 @@ def wrong_cache(slot, view, layer, row, axes, value, position, reset, full):
                 self.fill = [0] * self.layers
 
         def update(self, i, k, v):
-            T, start = k.shape[2], self.fill[i]
+            T, start = k.shape[2], self.position if position == CACHE["position"][2] else self.fill[i]
             if start + T > self.length:
-                if full == "raises":
-                    raise ValueError(f"the cache has length {self.length}")
+                if full != CACHE["full"][1]:
+                    raise (ValueError if full == "raises" else RuntimeError)(f"the cache has length {self.length}")
                 k, v, T = k[:, :, : self.length - start], v[:, :, : self.length - start], self.length - start
             where = {"after": start, CACHE["slot"][1]: 0, CACHE["slot"][2]: min(start + 1, self.length - T)}[slot]
             if row != "each":
@@ -147,8 +149,8 @@ def wrong_cache(slot, view, layer, row, axes, value, position, reset, full):
             at = i if layer == "each" else 0
             self.keys[at, :, :, where : where + T] = k
             self.values[at, :, :, where : where + T] = v if value == "values" else k
-            self.fill[i] = start + T
-            end = self.length if view == CACHE["view"][1] else self.fill[i]
+            self.fill[i] += T
+            end = self.length if view == CACHE["view"][1] else start + T
             out = self.keys[at, :, :, :end], self.values[at, :, :, :end]
             return tuple(x.clone() for x in out) if view == CACHE["view"][2] else out
     return Cache
@@ -161,7 +163,7 @@ def kv(seed, T):
 
 def write_two_chunks(impl, seed):
     """Every layer writes 4 tokens and then 2 and 1; where each is read back, and whether memory stays in place."""
-    cache, seen = impl.StaticCache(SHAPE, 3, 9), []
+    cache, seen = impl.StaticCache(SHAPE, 3, 40), []
     first = None
     for n, T in enumerate((4, 2, 1)):
         for layer in range(SHAPE.layers):
@@ -174,7 +176,7 @@ def write_two_chunks(impl, seed):
 
 
 def look_at_an_early_layer_again(impl, seed):
-    cache = impl.StaticCache(SHAPE, 3, 9)
+    cache = impl.StaticCache(SHAPE, 3, 40)
     k0, v0 = cache.update(0, *kv(seed, 2))
     for layer in range(1, SHAPE.layers):
         cache.update(layer, *kv(seed + layer, 2))
@@ -182,7 +184,7 @@ def look_at_an_early_layer_again(impl, seed):
 
 
 def reset_and_use_again(impl, seed):
-    cache = impl.StaticCache(SHAPE, 3, 9)
+    cache = impl.StaticCache(SHAPE, 3, 40)
     for layer in range(SHAPE.layers):
         cache.update(layer, *kv(seed, 3))
     cache.reset()
@@ -191,7 +193,8 @@ def reset_and_use_again(impl, seed):
 
 def fill_it_beyond_its_length(impl, seed):
     cache = impl.StaticCache(SHAPE, 3, 4)
-    cache.update(0, *kv(seed, 3))
+    for layer in range(SHAPE.layers):
+        cache.update(layer, *kv(seed, 3))
     return cache.update(0, *kv(seed + 1, 2))[0].clone()
 
 
@@ -487,7 +490,7 @@ def of(task):
         yield from combine(task, "attend", ATTEND, wrong_attend, ATTEND_HINTS)
     elif task == "StaticCache":
         singles = combine(task, "a cache", CACHE, wrong_cache, CACHE_HINTS, most=1)
-        pairs = {k: CACHE[k] for k in ("slot", "value", "row", "reset")}
+        pairs = {k: CACHE[k] for k in ("slot", "value", "row", "position", "reset", "full")}
         rest = {k: CACHE[k][0] for k in CACHE if k not in pairs}
         yield from singles
         yield from (m for m in combine(task, "a cache", pairs, lambda **s: wrong_cache(**s, **rest), CACHE_HINTS) if m.knobs == 2)

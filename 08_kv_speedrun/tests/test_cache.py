@@ -55,7 +55,8 @@ def test_reset_forgets_the_last_prompt(impl, seed):
 @pytest.mark.task("StaticCache")
 def test_overflow_is_an_error_and_not_forgetfulness(impl, seed):
     cache = impl.StaticCache(SHAPE, 3, 4)
-    cache.update(0, *kv(seed, 3))
+    for layer in range(SHAPE.layers):
+        cache.update(layer, *kv(seed, 3))
     with pytest.raises(ValueError, match="4"):
         cache.update(0, *kv(seed, 2))
 
