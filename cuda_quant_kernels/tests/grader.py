@@ -2,6 +2,7 @@
 
     pytest                              validates the reference
     pytest --attempt my_cache.py        grades a file, a notebook, or any source the project has a loader for
+                                        (of another folder: --attempt=/elsewhere/my_cache.py)
     pytest --mistakes 5                 shows that every classic mistake fails, on five seeds
     check(attend)                       grades a live function in a notebook
 
@@ -32,7 +33,7 @@ import numpy as np
 import pytest
 
 __all__ = ["impl", "pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "pytest_generate_tests",
-           "pytest_runtest_call", "pytest_runtest_makereport", "pytest_runtest_setup", "pytest_sessionfinish",
+           "pytest_runtest_call", "pytest_runtest_makereport", "pytest_runtest_protocol", "pytest_sessionfinish",
            "pytest_terminal_summary", "seed"]
 
 HERE = Path(__file__).resolve().parent
@@ -270,6 +271,10 @@ def line_of(error):
     return f" ({code.co_filename}, line {line})" if os.sep not in code.co_filename else f" (line {line} of {code.co_name})"
 
 
+def first_line(error):
+    return f"{(str(error).strip() or type(error).__name__).splitlines()[0]:.160}"
+
+
 def _frames(tb):
     while tb:
         yield tb.tb_frame, tb.tb_lineno
@@ -281,7 +286,7 @@ def output(probe, impl, seed):
     try:
         return probe(impl, seed)
     except Exception as e:                                           # that it crashes may be the mistake
-        return Raised(type(e).__name__, f"{str(e).strip().splitlines()[0] if str(e).strip() else ''}{line_of(e)}")
+        return Raised(type(e).__name__, first_line(e) + line_of(e))
 
 
 @functools.cache
@@ -351,19 +356,18 @@ def explain(attempt, task, seed, verdicts):
     """(sentence, hint) for one task of an attempt."""
     verdict, error, test = verdicts[task]
     obj = attempt._names.get(task)
-    for earlier in needs(obj, [t for t in verdicts if t != task]) if verdict in ("WRONG", "NOT STARTED") and obj else []:
-        if verdicts[earlier][0] != "RIGHT":
-            return f"it calls {earlier}, which is {verdicts[earlier][0]}: mend that first", ""
-    if verdict == "NOT COUNTED":
-        return str(error), ""
-    if verdict != "WRONG":
-        return "", ""
-    if isinstance(error, InPlace):
-        return str(error), ""
+    calls = needs(obj, [t for t in verdicts if t != task]) if obj and verdict in ("WRONG", "NOT STARTED") else []
+    also = next((f"it calls {t}, which is {verdicts[t][0]}: mend that first" for t in calls if verdicts[t][0] != "RIGHT"), "")
+    if verdict in ("RIGHT", "NOT COUNTED") or isinstance(error, InPlace):
+        return str(error or ""), ""
+    if verdict == "NOT STARTED":
+        return also, ""
     if found := diagnose(attempt, task, seed):
-        return f"your output matches {found.sentence}", found.hint
-    said = f"{str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__}{line_of(error)}"
-    return describe(attempt, task, seed) or f"{said}   [{test}]", ""
+        place = f" ({error.place})" if getattr(error, "place", "") else line_of(error)
+        return f"your output matches {found.sentence}{place}{also and f'; {also}'}", found.hint
+    if also:
+        return also, ""
+    return describe(attempt, task, seed) or f"{first_line(error)}{line_of(error)}   [{test}]", ""
 
 
 # ---------------------------------------------------------------- pytest: options, fixtures, verdicts, report
@@ -395,7 +399,7 @@ def pytest_configure(config):
     fresh = random.SystemRandom().randrange(10**6) if config._attempt else 0
     config._seed = fresh if config.getoption("--seed") is None else config.getoption("--seed")
     if config._attempt or config.getoption("--mistakes"):
-        config.option.tbstyle, config.option.reportchars, config.option.verbose = "no", "", -1
+        config.option.tbstyle, config.option.reportchars, config.option.verbose = "no", "", -1 if config._attempt else -2
 
 
 def task_of(item):
@@ -424,9 +428,10 @@ def run_of(item):
     return item.callspec.params["impl"] if item.config.getoption("--mistakes") else None
 
 
-def pytest_runtest_setup(item):
+def pytest_runtest_protocol(item):
     if (run := run_of(item)) and item.config._caught.setdefault(run[0].sentence, {}).get(run[1]):
-        pytest.skip("this mistake is caught already")
+        return True                                                  # this mistake is caught already: on to the next
+    return None
 
 
 def pytest_runtest_call(item):
@@ -520,7 +525,8 @@ def keep(path, tasks, told):
 def pytest_terminal_summary(terminalreporter, config):
     if config.getoption("--mistakes"):
         for sentence, seeds in config._caught.items():
-            terminalreporter.write_line(f"{'caught by ' + Counter(seeds.values()).most_common(1)[0][0] if seeds else 'NOT CAUGHT':60} {sentence}")
+            by = f"caught by {Counter(seeds.values()).most_common(1)[0][0]}" if seeds else "NOT CAUGHT"
+            terminalreporter.write_line(f"{by:70} {sentence}")
         for sentence, s in config._missed:
             terminalreporter.write_line(f"NOT CAUGHT on seed {s}: {sentence}", red=True)
     elif config._attempt:
@@ -545,7 +551,8 @@ def grade(attempt, only=None, shown=None, seed=None):
             self.lines = report(session.config)
     live, root = Live(), str(HERE.parent)
     args = [str(HERE), "--rootdir", root, "-c", f"{root}/pyproject.toml", "-p", "no:terminal", "-p", "no:cacheprovider",
-            "-p", "no:faulthandler", "-o", "timeout=0", "-s", *(["--seed", str(seed)] if seed is not None else [])]
+            "-p", "no:faulthandler", "-o", "timeout=0", "-s", "-W", "ignore::pytest.PytestAssertRewriteWarning",
+            *(["--seed", str(seed)] if seed is not None else [])]
     pytest.main(args, plugins=[live])
     return {task: v[0] for task, v in live.config._verdicts.items()}, live.lines
 
