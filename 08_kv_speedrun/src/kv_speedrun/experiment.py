@@ -18,7 +18,7 @@ from .quantize import dequantize, quantize
 from .stream import Sampling, complete, decode, prefill
 from .train import LONG, next_byte_loss, split, train, windows
 
-SMALL = Config(vocab_size=256, context=1024, layers=4, heads=4, width=128)
+SMALL = Config(vocab_size=256, context=1024, layers=2, heads=4, width=128)
 PROMPT, NEW = 32, 256           # the two confused numbers are quoted for this prompt and this many new tokens
 
 
@@ -28,7 +28,7 @@ def headline(text, seed: int = 0, quick: bool = False, threads: int = 1, say: Ca
     Training uses every core; what is timed uses `threads`, so that the curves do not depend on the number of cores.
     """
     known, unseen = split(text)
-    steps, longest, repeats = (40, 320, 1) if quick else (600, 1024, 3)
+    steps, longest, repeats = (60, 320, 1) if quick else (1000, 1024, 3)
     model = train(known, SMALL, steps, seed, say=say)
     generator = torch.Generator().manual_seed(seed)
     prompt = windows(unseen, 1, PROMPT, generator)

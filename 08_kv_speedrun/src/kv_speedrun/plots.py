@@ -160,8 +160,77 @@ def memory(headline: dict):
 # -- bench and break it ------------------------------------------------------------------------------------------------
 
 def bench(results: dict):
-    raise NotImplementedError
+    """Tokens per second of every contender at batch 1, with the limit that memory sets for its bytes."""
+    tables = {threads: t["1"]["contenders"] for threads, t in results["threads"].items()}
+    names = list(next(iter(tables.values())))
+    names = [n for n in names if n.startswith("transformers")] + [n for n in names if not n.startswith("transformers")]
+    figure, axes = plt.subplots(1, len(tables), figsize=(4.9 * len(tables) + 0.6, 3.7), layout="constrained",
+                                sharex=True, squeeze=False)
+    best = max((g["got"], g["goal"]) for g in results["goals"] if "fp32, batch 1" in g["goal"] and "gain" in g["goal"])
+    figure.suptitle(f"The same fp32 weights, laid out for decoding: {best[0]:.2f}× transformers' generate, same tokens",
+                    x=0.012, ha="left", fontweight="bold", fontsize=11)
+    for ax, (threads, rows) in zip(axes[0], tables.items(), strict=True):
+        for y, name in enumerate(names):
+            _bar(ax, y, name, rows[name])
+        ax.set_yticks(range(len(names)), names if ax is axes[0][0] else [""] * len(names))
+        ax.invert_yaxis()
+        ax.set_title(f"batch 1, {threads} thread{'s' if threads != '1' else ''}")
+        ax.set_xlabel("tokens/s, prefill included; range of rounds\n| the most that memory bandwidth allows")
+    return figure
+
+
+def _bar(ax, y: int, name: str, row: dict) -> None:
+    value, exact = median(row["per_second"]), name in ("as trained", "transposed", "packed")
+    colour = GREY if name.startswith("transformers") else BLUE if exact else ORANGE
+    ax.barh(y, value, color=colour, height=0.66)
+    ax.plot([min(row["per_second"]), max(row["per_second"])], [y, y], color=BLACK, lw=1.2)
+    ax.annotate(f"{value:.0f}", (max(row["per_second"]), y), (4, 0), textcoords="offset points", va="center", fontsize=9)
+    if "limit" in row:
+        ax.plot([row["limit"]] * 2, [y - 0.36, y + 0.36], color=VERMILION, lw=2)
 
 
 def break_it(results: dict):
-    raise NotImplementedError
+    """Three mistakes in nats, one in bytes."""
+    figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
+    figure.suptitle("A broken cache does not crash: it answers worse, or answers someone else, or copies",
+                    x=0.012, ha="left", fontweight="bold", fontsize=11)
+    _no_offset(axes[0], results["no_offset"])
+    _top_left(axes[1], results["top_left"])
+    _copies(axes[2], results["concatenate"])
+    return figure
+
+
+def _no_offset(ax, r: dict) -> None:
+    width = 8
+    def smooth(values):
+        return [sum(values[i:i + width]) / width for i in range(0, len(values) - width + 1, width)]
+    x = [i + width / 2 for i in range(0, len(r["right"]) - width + 1, width)]
+    ax.plot(x, smooth(r["wrong"]), color=VERMILION, lw=2)
+    ax.plot(x, smooth(r["right"]), color=BLUE, lw=2)
+    ax.axvline(r["prompt"], color=GREY, lw=1, ls=":")
+    ax.annotate("no offset", (x[-1], smooth(r["wrong"])[-1]), (-4, 8), textcoords="offset points", color=VERMILION,
+                ha="right", fontweight="bold")
+    ax.annotate("right", (x[-1], smooth(r["right"])[-1]), (-4, -14), textcoords="offset points", color=BLUE, ha="right",
+                fontweight="bold")
+    ax.set(xlabel="position (prompt up to the dotted line)", title="every decoded byte at position 0")
+    ax.set_ylabel("nats per byte")
+
+
+def _top_left(ax, r: dict) -> None:
+    chunks = list(r["wrong"])
+    ax.bar(range(len(chunks)), list(r["wrong"].values()), color=VERMILION, width=0.66)
+    ax.axhline(r["right"], color=BLUE, lw=2)
+    ax.text(len(chunks) - 0.55, r["right"], "right ", color=BLUE, va="bottom", ha="right", fontweight="bold",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0})
+    ax.set_xticks(range(len(chunks)), chunks)
+    ax.set(xlabel="bytes per chunk", title="mask aligned at the top left", ylim=(r["right"] * 0.8, None))
+
+
+def _copies(ax, r: dict) -> None:
+    for name, colour in (("growing", VERMILION), ("static", BLUE)):
+        y = [b / 2**20 for b in r["bytes"][name]]
+        points = [(n, v) for n, v in zip(r["lengths"], y, strict=True) if v > 0]
+        ax.plot(*zip(*points, strict=True), color=colour, lw=2)
+        ax.annotate({"growing": "concatenate", "static": "in place"}[name], points[-1], (-6, 0 if name == "growing" else 8),
+                    textcoords="offset points", ha="right", color=colour, fontweight="bold")
+    ax.set(xscale="log", yscale="log", xlabel="tokens", ylabel="MiB copied so far", title="a cache that concatenates")
