@@ -13,9 +13,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="one small division of the text: seconds")
     parser.add_argument("--seed", type=int, default=0, help="which topics are held out (default 0)")
     parser.add_argument("--out", type=Path, default=Path("results/mine"), help="folder for families.json and .png")
+    parser.add_argument("--peer", action="store_true", help="also train Unigram beside SentencePiece (installed)")
     options = parser.parse_args(arguments)
     print("training seven tokenizers and an n-gram model on each ...", flush=True)
-    results = compare.run(options.quick, options.seed)
+    results = compare.run(options.quick, options.seed, options.peer)
     print(compare.table(results))
     gap = results["unigram"]
     print(
@@ -23,6 +24,8 @@ def main(arguments: list[str] | None = None) -> None:
         f"{gap['bits_per_byte_all']['median']:.3f} over all of them"
     )
     print("sampled:", "  ".join("|".join(draw) for draw in results["sampled"]))
+    if options.peer:
+        print(compare.peer_table(results))
     options.out.mkdir(parents=True, exist_ok=True)
     beside = options.out / "families.json.partial"
     beside.write_text(json.dumps(results, indent=1, ensure_ascii=False), encoding="utf-8")

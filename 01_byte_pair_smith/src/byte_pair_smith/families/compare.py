@@ -20,6 +20,7 @@ from .characters import Characters
 from .family import Family
 from .foreign import GERMAN, RUSSIAN
 from .ngram import Speller, loss_of
+from .peer import beside_sentencepiece
 from .raw_bytes import RawBytes
 from .unigram import Unigram
 from .wordpiece import WordPiece
@@ -44,8 +45,10 @@ def distinct_topics() -> dict[str, str]:
     seen: set[str] = set()
     found = {}
     for name in sorted(topics):
-        fresh = [p for p in topics[name].split("\n\n") if p.strip() and not (p in seen or seen.add(p))]
-        found[name] = "\n\n".join(fresh) + "\n\n"
+        paragraphs = dict.fromkeys(p.strip("\n") for p in topics[name].split("\n\n") if p.strip())
+        fresh = [p for p in paragraphs if p.strip() not in seen]
+        seen.update(p.strip() for p in fresh)
+        found[name] = "\n\n".join([*fresh, ""])
     return found
 
 
@@ -126,13 +129,20 @@ def spread(runs: list) -> dict | list:
     return {"median": statistics.median(runs), "low": min(runs), "high": max(runs)}
 
 
-def run(quick: bool = False, seed: int = 0) -> dict:
-    """The whole comparison as plain results: three divisions of the text, or one small one with `quick`."""
+def run(quick: bool = False, seed: int = 0, peer: bool = False) -> dict:
+    """The whole comparison as plain results: three divisions of the text, or one small one with `quick`.
+
+    With `peer`, Unigram's training is also measured beside SentencePiece's, which must be installed.
+    """
     vocab_size, order, limit = (1024, 3, 100_000) if quick else (2048, 5, None)
     seeds = [seed] if quick else [seed, seed + 1, seed + 2]
     runs = [one_split(s, vocab_size, order, limit) for s in seeds]
     sampled = [found["unigram"].pop("sampled") for found in runs][0]
-    return {"vocab_size": vocab_size, "order": order, "seeds": seeds, "sampled": sampled, **spread(runs)}
+    found = {"vocab_size": vocab_size, "order": order, "seeds": seeds, "sampled": sampled, **spread(runs)}
+    if peer:
+        text, sizes = "".join(distinct_topics().values())[:limit], (512,) if quick else (512, 1024, 2048, 4096)
+        found["sentencepiece"] = beside_sentencepiece(text, sizes, repeats=1 if quick else 3)
+    return found
 
 
 def table(results: dict) -> str:
@@ -143,3 +153,8 @@ def table(results: dict) -> str:
 def figure(results: dict, path: str | Path) -> None:
     """The comparison's figure, a PNG at `path`."""
     report.figure(results, path)
+
+
+def peer_table(results: dict) -> str:
+    """Unigram's training beside SentencePiece's as markdown; needs the results of a run with `peer`."""
+    return report.peer_table(results)

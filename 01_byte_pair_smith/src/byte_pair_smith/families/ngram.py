@@ -127,4 +127,4 @@ def loss_of(family: Family, train_text: str, held_out: str, speller: Speller, or
 
 def spelling_bits(tokens: Sequence[Token], unk_id: int | None, speller: Speller) -> float:
     """The bits that spell all unknown tokens of a text."""
-    return sum(speller.bits(token.surface) for token in tokens if token.id == unk_id)
+    return math.fsum(speller.bits(token.surface) for token in tokens if token.id == unk_id)

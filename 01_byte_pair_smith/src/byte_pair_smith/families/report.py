@@ -5,7 +5,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#555555"
+BLUE, ORANGE, INK = "#0072B2", "#E69F00", "#222222"
+WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
 SHOWN = 3  # the n-gram order of the main columns
 
 
@@ -48,27 +49,42 @@ def loss_table(results: dict) -> str:
     return rows(header, lines)
 
 
+def peer_table(results: dict) -> str:
+    """Unigram beside SentencePiece: what training maximises, in bits per character, and what it takes."""
+    header = ["vocabulary", "ours, bits per character", "SentencePiece", "ratio", "pieces shared"]
+    header += ["ours, CPU s", "SentencePiece, CPU s"]
+    lines = []
+    for found in results["sentencepiece"]:
+        ours, theirs = found["bits_per_character"], found["bits_per_character_sentencepiece"]
+        times = [f"{t['median']:.2f} ({t['low']:.2f} to {t['high']:.2f})" for t in found["cpu_s"].values()]
+        shared = percent(found["shared_pieces"])
+        lines.append([str(found["vocabulary"]), f"{ours:.3f}", f"{theirs:.3f}", f"{ours / theirs:.3f}", shared, *times])
+    return rows(header, lines)
+
+
 def figure(results: dict, path: str | os.PathLike) -> None:
     """Loss per token beside bits per byte, family by family; written beside `path` and renamed."""
     families, at = results["families"], SHOWN - 1
-    names, places = list(families), range(len(families), 0, -1)
-    fig = Figure(figsize=(9.5, 4.2))
+    places = range(len(families), 0, -1)
+    fig = Figure(figsize=(9.5, 4.4))
     left, right = fig.subplots(1, 2, sharey=True)
     for place, found in zip(places, families.values(), strict=True):
-        per_token, whole = found["bits_per_token"][at], found["bits_per_byte"][at]
-        free = found["bits_per_byte_unknowns_free"][at]["median"]
-        bar(left, place, per_token, BLUE)
-        bar(right, place, whole, ORANGE)
+        whole, free = found["bits_per_byte"][at], found["bits_per_byte_unknowns_free"][at]["median"]
+        bar(left, place, found["bits_per_token"][at], BLUE)
+        spelled = whole["median"] - free
+        bar(right, place, whole, ORANGE, f", {spelled:.2f} of it to spell <unk>" if spelled > 0.01 else "")
         right.barh(place, free, height=0.62, color=BLUE)
-    left.set(title="Bits per token: which is lowest says nothing", xlabel="3-gram loss, bits per token")
-    right.set(title="Bits per byte: can be compared", xlabel="3-gram loss, bits per byte of text")
-    right.text(0.98, 0.03, "orange: spelling out each <unk>", color="#B26F00", ha="right", transform=right.transAxes)
-    left.set_yticks(list(places), names)
+    longest = min(loss["median"] for loss in families["bytes"]["bits_per_byte"])
+    right.axvline(longest, color=INK, linestyle=":", linewidth=1)
+    right.text(longest, len(families) + 0.45, f" bytes, {results['order']}-gram: {longest:.2f}", fontsize=8.5)
+    left.set(xlabel="3-gram loss, bits per token", xlim=(0, 1.12 * left.get_xlim()[1]))
+    right.set(xlabel="3-gram loss, bits per byte of held-out text", xlim=(0, 1.12 * right.get_xlim()[1]))
+    left.set_yticks(list(places), list(families))
+    left.set_ylim(0.4, len(families) + 0.8)
     for axis in (left, right):
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(axis="y", length=0)
-        axis.title.set_fontsize(10.5)
-    fig.suptitle("A tokenizer changes the unit of the loss, so that loss per token ranks models backwards", fontsize=12)
+    fig.suptitle("Loss per token ranks tokenizers backwards; bits per byte can be compared", fontsize=12)
     fig.tight_layout()
     beside = Path(path).with_suffix(".partial.png")
     beside.parent.mkdir(parents=True, exist_ok=True)
@@ -76,9 +92,10 @@ def figure(results: dict, path: str | os.PathLike) -> None:
     os.replace(beside, path)
 
 
-def bar(axis, place: int, value: dict, colour: str) -> None:
+def bar(axis, place: int, value: dict, colour: str, note: str = "") -> None:
     """One bar at the median, its range as a whisker, its value written at the end."""
     middle = value["median"]
     axis.barh(place, middle, height=0.62, color=colour)
-    axis.plot([value["low"], value["high"]], [place, place], color=GREY, linewidth=1.4)
-    axis.text(value["high"], place, f"  {middle:.2f}", va="center", fontsize=9)
+    axis.plot([value["low"], value["high"]], [place, place], color=INK, linewidth=1.4)
+    end = (max(middle, value["high"]), place)
+    axis.annotate(f"{middle:.2f}{note}", end, (5, 0), textcoords="offset points", va="center", fontsize=9, bbox=WHITE)

@@ -1,30 +1,13 @@
 """Unigram: a probability for each piece, and the most probable spelling (Kudo 2018).
 
-The model. A text's pieces are drawn independently, piece x with probability p(x), so that a segmentation x_1 ... x_m
-has probability prod p(x_i). The segmentation is hidden. A word's likelihood sums over all of them, and training
-maximises
+A text's pieces are drawn independently, piece x with probability p(x), so that a segmentation x_1 ... x_m has the
+probability prod p(x_i). Which segmentation it was is hidden. The likelihood of a word sums over all of them,
 
-    L = sum over words w of n(w) log Z(w),      Z(w) = sum over segmentations x of w of prod p(x_i).
+    Z(w) = sum over segmentations x of w of prod p(x_i),
 
-Training goes down, where BPE goes up: from far too many pieces to as many as were asked for.
-
-1. Seed. All substrings that occur at least twice, ranked by count x length, and every single character.
-2. EM. E: c(x) = the expected number of times x is used, from forward-backward. M: p(x) = c(x) / sum of c.
-   L never falls (Dempster, Laird & Rubin 1977): log Z is at least the E step's lower bound, and the M step raises that.
-3. Prune. Without x, the segmentations of w that use it are gone. They hold the share q of Z(w), the posterior that
-   forward-backward has already found, so that the loss is
-
-       loss(x) = - sum over w of n(w) log(1 - q(w, x)).
-
-   Keep the best three quarters and all single characters; go back to 2 until the size is right. A piece is kept for
-   what the vocabulary could not do without it, not for how often it is seen.
-
-Kudo and SentencePiece estimate the loss from the second-best segmentation of x itself; the share q is the same idea
-without the estimate. SentencePiece's M step is exp(digamma(c)) / exp(digamma(sum of c)), which pushes rare pieces out
-sooner; this one is maximum likelihood.
-
-Encoding is Viterbi on the lattice. Sampling from the lattice instead gives a model the same text in other spellings
-each time it is read: subword regularisation.
+and training (`unigram_training.py`) maximises the sum of log Z over the words of a corpus, while it comes down from far
+too many pieces to as many as were asked for. Encoding is Viterbi on the lattice. Sampling from the lattice instead
+shows a model the same text in another spelling each time: subword regularisation.
 """
 
 import math
@@ -33,79 +16,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-from jaxtyping import Float
-
 from ..pretokenize import GPT2, pretokenize
-from .corpus_lattice import CorpusLattice
 from .family import UNK, Family, Token, check_text, check_vocab, count_words
 from .lattice import UNKNOWN_PENALTY, Edge, edges_of, forward, sample, viterbi
-
-
-def seed_pieces(words: Counter[str], size: int, longest: int) -> dict[str, int]:
-    """The seed vocabulary with counts: all characters, then the substrings with the highest count x length.
-
-    A substring that is always followed by the same character is left out: the longer one says all that it says.
-    (SentencePiece's suffix array leaves out the same ones.)
-    """
-    counts: Counter[str] = Counter()
-    for word, times in words.items():
-        for start in range(len(word)):
-            for end in range(start + 1, min(start + longest, len(word)) + 1):
-                counts[word[start:end]] += times
-    redundant = {s[:-1] for s, count in counts.items() if counts.get(s[:-1]) == count}
-    characters = sorted(s for s in counts if len(s) == 1)
-    longer = [s for s, count in counts.items() if len(s) > 1 and count > 1 and s not in redundant]
-    longer.sort(key=lambda s: (-counts[s] * len(s), s))
-    return {s: counts[s] for s in characters + longer[: max(0, size - len(characters))]}
-
-
-def maximise(counts: Float[np.ndarray, "P"]) -> Float[np.ndarray, "P"]:
-    """The M step: log p(x) = log(c(x) / sum of c). A piece that is expected nowhere gets minus infinity."""
-    with np.errstate(divide="ignore"):
-        return np.log(counts) - math.log(counts.sum())
-
-
-@dataclass(frozen=True)
-class Round:
-    """What one round of training found: pieces, and log likelihood in nats after each of its EM steps."""
-
-    pieces: int
-    log_likelihoods: tuple[float, ...]
-
-
-def learn_unigram(
-    words: Counter[str], size: int, seed_size: int, longest: int, shrink: float, em_steps: int
-) -> tuple[list[str], Float[np.ndarray, "P"], list[Round]]:
-    """Learn `size` pieces (<unk> not counted): seed, then EM and pruning in turns, then EM once more."""
-    seeds = seed_pieces(words, max(seed_size, size), longest)
-    pieces = np.array(list(seeds), dtype=object)
-    single = np.array([len(piece) == 1 for piece in pieces])
-    lattice = CorpusLattice(words, pieces)
-    log_probs = maximise(np.array(list(seeds.values()), float))
-    rounds: list[Round] = []
-    while True:
-        history = []
-        for _ in range(em_steps):
-            found = lattice.expect(log_probs)
-            log_probs = maximise(found.counts)
-            history.append(found.log_likelihood)
-        rounds.append(Round(len(pieces), tuple(history)))
-        if len(pieces) <= size:
-            return pieces.tolist(), _with_every_character(found.counts, single), rounds
-        found = lattice.expect(log_probs)
-        target = max(size, int(shrink * len(pieces)))
-        ranks = np.lexsort((np.arange(len(pieces)), -np.where(single, np.inf, found.loss)))
-        kept = np.zeros(len(pieces), bool)
-        kept[ranks[:target]] = True
-        lattice.keep(kept)
-        log_probs = _with_every_character(found.counts[kept], single[kept])
-        pieces, single = pieces[kept], single[kept]
-
-
-def _with_every_character(counts: Float[np.ndarray, "P"], single: np.ndarray) -> Float[np.ndarray, "P"]:
-    """The M step with a floor: half an occurrence for each character, so that no string loses its last spelling."""
-    return maximise(np.maximum(counts, np.where(single, 0.5, 1e-9)))
+from .unigram_training import Round, learn_unigram
 
 
 @dataclass(frozen=True)
