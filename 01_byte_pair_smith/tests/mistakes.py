@@ -69,7 +69,7 @@ def random_words(seed, letters=3):
 
 
 def a_few_words(impl, seed):
-    return impl.count_pairs({(97, 98, 99): 5, (98, 97, 99, 100): 2 + seed})
+    return impl.count_pairs({(97, 98, 99): 5, (98, 97, 99, 100): 2 + seed % 7})
 
 
 def words_with_runs(impl, seed):
@@ -77,7 +77,7 @@ def words_with_runs(impl, seed):
 
 
 def one_run(impl, seed):
-    return impl.count_pairs({(97,) * (5 + seed): 2})
+    return impl.count_pairs({(97,) * (5 + seed % 7): 2})
 
 
 # ---------------------------------------------------------------- merge
@@ -126,11 +126,11 @@ def random_ids(seed, letters=2):
 
 
 def two_places(impl, seed):
-    return impl.merge([7, 1, 2, 9, 8, 1, 2, 5 + seed], (1, 2), 300)
+    return impl.merge([7, 1, 2, 9, 8, 1, 2, 5 + seed % 7], (1, 2), 300)
 
 
 def a_run(impl, seed):
-    return [impl.merge([4] * n, (4, 4), 256 + seed) for n in range(1, 8)]
+    return [impl.merge([4] * n, (4, 4), 256 + seed % 7) for n in range(1, 8)]
 
 
 def many_ids(impl, seed):
@@ -179,11 +179,11 @@ def wrong_pretokenize(space, letters, ahead, clitics, digits, pattern):
 
 
 def plain_words(impl, seed):
-    return impl.pretokenize(f"Hello there, world {10 + seed}!")
+    return impl.pretokenize(f"Hello there, world {10 + seed % 7}!")
 
 
 def everything_at_once(impl, seed):
-    return impl.pretokenize("I'll  say: DON'T you're  gpt2x  don't  Äpfel naïve ?!\n\n\t x  " + "y" * seed)
+    return impl.pretokenize("I'll  say: DON'T you're  gpt2x  don't  Äpfel naïve ?!\n\n\t x  " + "y" * (seed % 7))
 
 
 def with_another_pattern(impl, seed):
@@ -267,15 +267,23 @@ def letters_and_runs(impl, seed):
 
 
 def a_text_that_runs_out(impl, seed):
-    return impl.train("abc aaaa xyz" + "q" * seed, 400, GPT2)
+    return impl.train("abc aaaa xyz" + "q" * (seed % 7), 400, GPT2)
 
 
 def few_words_often(impl, seed):
-    return impl.train("zx zx zx zx zx zx ab abd abe abf abg bab aaa aaa aaaa ö ö üö" + " k" * seed, 266, GPT2)
+    return impl.train("zx zx zx zx zx zx ab abd abe abf abg bab aaa aaa aaaa ö ö üö" + " k" * (seed % 7), 266, GPT2)
 
 
 def tied_pairs(impl, seed):
-    return impl.train("dc cb ba fe ed" + " h" * seed, 262, GPT2)
+    return impl.train("dc cb ba fe ed" + " h" * (seed % 7), 262, GPT2)
+
+
+def runs_against_pairs(impl, seed):
+    return impl.train("aaaa aaaa aaa bc bc bc bc bc bc", 257 + seed % 7, GPT2)
+
+
+def many_merges_to_make(impl, seed):
+    return impl.train("abcdefghij " * (3 + seed % 7), 259, GPT2)
 
 
 # ---------------------------------------------------------------- encode
@@ -342,11 +350,11 @@ def toy(seed, order=BYTE_ORDER):
 # Rank order merges bc first, the longest match from the left takes ab, and so does the first pair that can merge.
 TRAP = {bytes([b]): b for b in range(256)} | {b"bc": 256, b"ab": 257, b"cd": 258, b"abcde": 259, b" a": 260, b"e ": 261,
                                               b"xy": 262, b"xyx": 263, b"yx": 264, b"xyxy": 265}
-TRAP_TEXT = "abcd bcd abcab cdab xyxyx yxyx abc e e a"
+TRAP_TEXT = "abcde-abcd-bcd-abcab-cdab xyxyx-yxyx abc e e a"
 
 
 def merges_that_compete(impl, seed):
-    return impl.encode(TRAP_TEXT + " abc" * seed, TRAP, GPT2)
+    return impl.encode(TRAP_TEXT + " abc" * (seed % 7), TRAP, GPT2)
 
 
 def a_trained_vocabulary(impl, seed):
@@ -400,15 +408,15 @@ TOKENS = {i: bytes([i]) for i in range(256)} | {256: "é".encode(), 257: b" the"
 
 
 def plain_text(impl, seed):
-    return impl.decode([*b"on", 257, *b" rock", 48 + seed], TOKENS)
+    return impl.decode([*b"on", 257, *b" rock", 48 + seed % 7], TOKENS)
 
 
 def characters_in_parts(impl, seed):
-    return impl.decode([258, 165, 32, *"🙂".encode(), 256, 97 + seed], TOKENS)
+    return impl.decode([258, 165, 32, *"🙂".encode(), 256, 97 + seed % 7], TOKENS)
 
 
 def half_a_character(impl, seed):
-    return impl.decode([97, 258, 98, 0x80, 99, 97 + seed], TOKENS)
+    return impl.decode([97, 258, 98, 0x80, 99, 97 + seed % 7], TOKENS)
 
 
 def half_a_character_strictly(impl, seed):
@@ -416,7 +424,7 @@ def half_a_character_strictly(impl, seed):
 
 
 def half_a_character_ignored(impl, seed):
-    return impl.decode([97, 0xC3, 98, 97 + seed], TOKENS, "ignore")
+    return impl.decode([97, 0xC3, 98, 97 + seed % 7], TOKENS, "ignore")
 
 
 def an_unknown_id(impl, seed):
@@ -447,6 +455,12 @@ SPECIAL_HINTS = {
     SPECIAL["as_text"][1]: "A corpus about tokenizers must be encodable: disallowed=() says that nothing is forbidden.",
     SPECIAL["unknown"][1]: "A typing error in a name would switch the protection off without a word.",
 }
+
+
+# Two at once of which one hides the other: who never looks for special tokens cannot look for them wrongly.
+UNTOLD = [*((SPECIAL["allowed"][1], x) for k in ("longest", "escape", "rest") for x in SPECIAL[k][1:]),
+          (SPECIAL["allowed"][1], SPECIAL["others"][2]), (SPECIAL["others"][1], SPECIAL["as_text"][1]),
+          (SPECIAL["longest"][2], SPECIAL["escape"][1])]
 
 
 def wrong_special(allowed, others, longest, escape, rest, as_text, unknown):
@@ -482,20 +496,20 @@ MARKS = {"<|a|>": 5001, "<|a|><|b|>": 5002, "<|end|>": 5003, "<|b|>": 5004}
 
 
 def marks_allowed(impl, seed):
-    return impl.encode_with_special("one <|end|> two<|end|> tail" + "!" * seed, letters, MARKS, {"<|end|>"})
+    return impl.encode_with_special("one <|end|> two<|end|> tail" + "!" * (seed % 7), letters, MARKS, {"<|end|>"})
 
 
 def long_and_short_marks(impl, seed):
-    text = "x<|a|><|b|>y <|b|> z" + "!" * seed
+    text = "x<|a|><|b|>y <|b|> z" + "!" * (seed % 7)
     return [impl.encode_with_special(text, letters, marks, set(MARKS)) for marks in (MARKS, dict(reversed(MARKS.items())))]
 
 
 def a_mark_not_allowed(impl, seed):
-    return impl.encode_with_special("one <|end|> two" + "!" * seed, letters, MARKS)
+    return impl.encode_with_special("one <|end|> two" + "!" * (seed % 7), letters, MARKS)
 
 
 def two_marks_and_one_allowed(impl, seed):
-    return impl.encode_with_special("one <|b|> two <|end|> three" + "!" * seed, letters, MARKS, {"<|b|>"})
+    return impl.encode_with_special("one <|b|> two <|end|> three" + "!" * (seed % 7), letters, MARKS, {"<|b|>"})
 
 
 def marks_as_text(impl, seed):
@@ -510,7 +524,8 @@ PROBES = {
     "count_pairs": [a_few_words, words_with_runs, one_run],
     "merge": [two_places, a_run, many_ids],
     "pretokenize": [plain_words, everything_at_once, with_another_pattern, with_a_pattern_that_leaves_gaps],
-    "train": [letters_and_runs, a_text_that_runs_out, few_words_often, tied_pairs],
+    "train": [letters_and_runs, a_text_that_runs_out, few_words_often, tied_pairs, runs_against_pairs,
+              many_merges_to_make],
     "encode": [a_trained_vocabulary, merges_that_compete, bytes_in_gpt2s_order, characters_never_seen],
     "decode": [plain_text, characters_in_parts, half_a_character, half_a_character_strictly, half_a_character_ignored,
                an_unknown_id],
@@ -525,12 +540,14 @@ def of(task):
     elif task == "merge":
         yield from combine(task, "a merge", MERGE, wrong_merge, MERGE_HINTS)
     elif task == "pretokenize":
-        yield from combine(task, "GPT-2's split", SPLIT, wrong_pretokenize, SPLIT_HINTS)
+        yield from combine(task, "GPT-2's split", SPLIT, wrong_pretokenize, SPLIT_HINTS,
+                           without=[(SPLIT["space"][2], SPLIT["ahead"][1])])
     elif task == "train":
-        yield from combine(task, "training", TRAIN, wrong_train, TRAIN_HINTS)
+        yield from combine(task, "training", TRAIN, wrong_train, TRAIN_HINTS,
+                           without=[(TRAIN["times"][1], TRAIN["border"][1])])
     elif task == "encode":
         yield from combine(task, "an encoder", ENCODE, wrong_encode, ENCODE_HINTS)
     elif task == "decode":
         yield from combine(task, "a decoder", DECODE, wrong_decode, DECODE_HINTS)
     else:
-        yield from combine(task, "an encoder", SPECIAL, wrong_special, SPECIAL_HINTS)
+        yield from combine(task, "an encoder", SPECIAL, wrong_special, SPECIAL_HINTS, without=UNTOLD)
