@@ -123,7 +123,8 @@ def whole(call: Callable[[], object]) -> dict:
 
 
 def _summary(runs: list[dict], tokens: int) -> dict:
-    out = {"per_second": [tokens / run["wall"] for run in runs], "per_cpu_second": [tokens / run["cpu"] for run in runs]}
+    out = {"per_second": [tokens / run["wall"] for run in runs],
+           "per_cpu_second": [tokens / run["cpu"] for run in runs]}
     if "step" in runs[0]:
         out["step"] = [run["step"] for run in runs]
     return out
@@ -157,7 +158,7 @@ def work_and_wall(model: GPT, prompt, new: int, say) -> dict:
 # -- goals -------------------------------------------------------------------------------------------------------------
 
 def goals(tables: dict) -> list[dict]:
-    """What was aimed at, what came out. A gain is the median over rounds, tokens/s wall, over transformers' generate."""
+    """What was aimed at and what came out. A gain is tokens/s over transformers', median over rounds."""
     def gain(threads, batch, names):
         rows = tables.get(threads, {}).get(batch, {}).get("contenders", {})
         found = [(median(rows[n]["gain_per_second"]), n) for n in names if n in rows and "gain_per_second" in rows[n]]

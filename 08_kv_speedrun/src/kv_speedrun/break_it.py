@@ -25,7 +25,7 @@ def break_it(text, seed: int = 0, quick: bool = False, say: Callable[[str], None
     """Train briefly, then all five."""
     known, unseen = split(text)
     model = train(known, SMALL, 60 if quick else 800, seed, say=say)
-    tokens = windows(unseen, 8 if quick else 32, 129, torch.Generator().manual_seed(seed))
+    tokens = windows(unseen, 8 if quick else 64, 129, torch.Generator().manual_seed(seed))
     out = {}
     for experiment in (no_offset, top_left, not_cleared, int4):
         say(f"break it: {experiment.__name__.replace('_', ' ')}")

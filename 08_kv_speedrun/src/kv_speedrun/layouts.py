@@ -91,7 +91,8 @@ class BFloat16(AsTrained):
 
 
 class Int8Weights(nn.Module):
-    """int8 codes with a scale per output; activations in bf16. A quarter of the bytes: 13 GiB/s on one thread, 25 on two.
+    """int8 codes with a scale per output; activations in bf16. A quarter of the bytes, at 13 GiB/s on one
+    thread and 25 on two.
 
     The kernel widens codes on their way into the registers, so memory carries bytes and arithmetic stays floating.
     """
@@ -122,7 +123,7 @@ class W8A8(nn.Module):
     def __init__(self, weight: Float[Tensor, "O I"], bias: Float[Tensor, "O"] | None):
         super().__init__()
         codes, scale = rows_to_int8(weight)
-        self.register_buffer("codes", codes.T)                                  # I O, a view: the kernel reads (out, in)
+        self.register_buffer("codes", codes.T)                                  # I O: a view, still stored (out, in)
         self.register_buffer("scale", scale[:, 0])
         self.register_buffer("bias", bias)
 

@@ -175,7 +175,7 @@ class GPT(nn.Module):
         return cls.from_hf(weights.download(name), attend)
 
     def save(self, path: str | Path) -> None:
-        """Write configuration and weights to a safetensors file; a killed run leaves the old file, never half a new one."""
+        """Write configuration and weights to a safetensors file; a killed run leaves the old file whole."""
         weights.write(Path(path), asdict(self.config), self.state_dict())
 
     @classmethod

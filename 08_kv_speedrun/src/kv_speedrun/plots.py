@@ -17,8 +17,10 @@ STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, 
 
 def draw(results: dict, folder: Path) -> list[Path]:
     """Every figure that the results allow."""
-    wanted = {"speedrun.png": ("headline", speedrun), "two_numbers.png": ("headline", two_numbers),
-              "memory.png": ("headline", memory), "bench.png": ("bench", bench), "break_it.png": ("break_it", break_it)}
+    wanted = {
+        "speedrun.png": ("headline", speedrun), "two_numbers.png": ("headline", two_numbers),
+        "memory.png": ("headline", memory), "bench.png": ("bench", bench), "break_it.png": ("break_it", break_it),
+    }
     paths = []
     for name, (section, function) in wanted.items():
         if section in results:
@@ -35,6 +37,10 @@ def _save(figure, path: Path) -> Path:
     plt.close(figure)
     beside.replace(path)
     return path
+
+
+def _title(figure, text: str) -> None:
+    figure.suptitle(text, x=0.012, ha="left", fontweight="bold", fontsize=10.5, color=BLACK)
 
 
 # -- the headline ------------------------------------------------------------------------------------------------------
@@ -132,12 +138,11 @@ def two_numbers(headline: dict):
             f"{fast:.2g}", va="center", fontsize=9, color=GREY)
     ax.set_yticks(range(3), [name for name, _, _ in rows])
     ax.invert_yaxis()
-    ax.set(xscale="log", xlim=(1, 330), xlabel=f"without a cache ÷ with one (prompt {work['prompt']}, {work['new']} new "
-           "tokens)")
+    ax.set(xscale="log", xlim=(1, 330),
+           xlabel=f"without a cache ÷ with one (prompt {work['prompt']}, {work['new']} new tokens)")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}×"))
-    figure.suptitle(f"The cache avoids {1 - 1 / work['flop_ratio']:.1%} of the work and "
-                    f"{1 - 1 / work['time_ratio']:.0%} of the time: the two are not the same number",
-                    x=0.012, ha="left", fontweight="bold", fontsize=10.5)
+    _title(figure, f"The cache avoids {1 - 1 / work['flop_ratio']:.1%} of the work, and "
+           f"{1 - 1 / work['time_ratio']:.0%} of the time")
     return figure
 
 
@@ -149,11 +154,11 @@ def memory(headline: dict):
         formula, counted = ([v / 2**20 for v in m[key][kind]] for key in ("predicted", "measured"))
         ax.plot(m["lengths"], formula, color=colour, lw=1.6)
         ax.plot(m["lengths"], counted, "o", color=colour, ms=6)
-        ax.annotate(f"{kind}  {formula[-1] * 2**10 / m['lengths'][-1]:.1f} kiB per token", (m["lengths"][-1], formula[-1]),
-                    (-46, 3), textcoords="offset points", color=colour, ha="right", fontweight="bold")
-    ax.set(xlabel="tokens", ylabel="MiB of cache, batch 1", ylim=(0, None), xticks=m["lengths"])
-    figure.suptitle("Cache memory follows 2·L·B·T·H·D·bytes exactly: lines predicted, points allocated", x=0.012,
-                    ha="left", fontweight="bold", fontsize=10.5)
+        ax.annotate(f"{kind}\n{formula[-1] * 2**10 / m['lengths'][-1]:.1f} kiB per token",
+                    (m["lengths"][-1], formula[-1]), (9, 0), textcoords="offset points", color=colour, va="center",
+                    fontweight="bold", annotation_clip=False)
+    ax.set(xlabel="tokens", ylabel="MiB of GPT-2's cache, batch 1", ylim=(0, None), xticks=m["lengths"])
+    _title(figure, "2·L·B·T·H·D·bytes is exact: lines by formula, points allocated")
     return figure
 
 
@@ -164,18 +169,18 @@ def bench(results: dict):
     tables = {threads: t["1"]["contenders"] for threads, t in results["threads"].items()}
     names = list(next(iter(tables.values())))
     names = [n for n in names if n.startswith("transformers")] + [n for n in names if not n.startswith("transformers")]
-    figure, axes = plt.subplots(1, len(tables), figsize=(4.9 * len(tables) + 0.6, 3.7), layout="constrained",
+    figure, axes = plt.subplots(1, len(tables), figsize=(4.3 * len(tables) + 1.6, 3.7), layout="constrained",
                                 sharex=True, squeeze=False)
-    best = max((g["got"], g["goal"]) for g in results["goals"] if "fp32, batch 1" in g["goal"] and "gain" in g["goal"])
-    figure.suptitle(f"The same fp32 weights, laid out for decoding: {best[0]:.2f}× transformers' generate, same tokens",
-                    x=0.012, ha="left", fontweight="bold", fontsize=11)
+    gains = [g["got"] for g in results["goals"] if "fp32, batch 1" in g["goal"] and "gain" in g["goal"]]
+    _title(figure, f"Same weights, same tokens, other layout: {max(gains):.2f}× transformers"
+           if gains else "Weights laid out for decoding")
     for ax, (threads, rows) in zip(axes[0], tables.items(), strict=True):
         for y, name in enumerate(names):
             _bar(ax, y, name, rows[name])
         ax.set_yticks(range(len(names)), names if ax is axes[0][0] else [""] * len(names))
         ax.invert_yaxis()
         ax.set_title(f"batch 1, {threads} thread{'s' if threads != '1' else ''}")
-        ax.set_xlabel("tokens/s, prefill included; range of rounds\n| the most that memory bandwidth allows")
+        ax.set_xlabel("tokens/s with range of rounds; red: the most that memory allows", fontsize=8.5)
     return figure
 
 
@@ -184,7 +189,8 @@ def _bar(ax, y: int, name: str, row: dict) -> None:
     colour = GREY if name.startswith("transformers") else BLUE if exact else ORANGE
     ax.barh(y, value, color=colour, height=0.66)
     ax.plot([min(row["per_second"]), max(row["per_second"])], [y, y], color=BLACK, lw=1.2)
-    ax.annotate(f"{value:.0f}", (max(row["per_second"]), y), (4, 0), textcoords="offset points", va="center", fontsize=9)
+    ax.annotate(f"{value:.0f}", (max(row["per_second"]), y), (4, 0), textcoords="offset points", va="center",
+                fontsize=9)
     if "limit" in row:
         ax.plot([row["limit"]] * 2, [y - 0.36, y + 0.36], color=VERMILION, lw=2)
 
@@ -192,8 +198,7 @@ def _bar(ax, y: int, name: str, row: dict) -> None:
 def break_it(results: dict):
     """Three mistakes in nats, one in bytes."""
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
-    figure.suptitle("A broken cache does not crash: it answers worse, or answers someone else, or copies",
-                    x=0.012, ha="left", fontweight="bold", fontsize=11)
+    _title(figure, "A broken cache does not crash: it predicts worse, or copies everything at every step")
     _no_offset(axes[0], results["no_offset"])
     _top_left(axes[1], results["top_left"])
     _copies(axes[2], results["concatenate"])
@@ -201,36 +206,41 @@ def break_it(results: dict):
 
 
 def _no_offset(ax, r: dict) -> None:
-    width = 8
+    width = 16                                                    # bytes per point: single positions are noisy
+
     def smooth(values):
         return [sum(values[i:i + width]) / width for i in range(0, len(values) - width + 1, width)]
+
     x = [i + width / 2 for i in range(0, len(r["right"]) - width + 1, width)]
     ax.plot(x, smooth(r["wrong"]), color=VERMILION, lw=2)
     ax.plot(x, smooth(r["right"]), color=BLUE, lw=2)
     ax.axvline(r["prompt"], color=GREY, lw=1, ls=":")
-    ax.annotate("no offset", (x[-1], smooth(r["wrong"])[-1]), (-4, 8), textcoords="offset points", color=VERMILION,
-                ha="right", fontweight="bold")
-    ax.annotate("right", (x[-1], smooth(r["right"])[-1]), (-4, -14), textcoords="offset points", color=BLUE, ha="right",
-                fontweight="bold")
-    ax.set(xlabel="position (prompt up to the dotted line)", title="every decoded byte at position 0")
-    ax.set_ylabel("nats per byte")
+    ax.text(0.03, 0.93, "no offset", color=VERMILION, fontweight="bold", transform=ax.transAxes)
+    ax.text(0.03, 0.84, "right", color=BLUE, fontweight="bold", transform=ax.transAxes)
+    ax.set(xlabel="position (prompt up to the dotted line)", title="every decoded byte at position 0",
+           ylabel="nats per byte")
+    ax.margins(y=0.25)
 
 
 def _top_left(ax, r: dict) -> None:
     chunks = list(r["wrong"])
-    ax.bar(range(len(chunks)), list(r["wrong"].values()), color=VERMILION, width=0.66)
+    ax.plot(range(len(chunks)), list(r["wrong"].values()), "o-", color=VERMILION, lw=2)
     ax.axhline(r["right"], color=BLUE, lw=2)
-    ax.text(len(chunks) - 0.55, r["right"], "right ", color=BLUE, va="bottom", ha="right", fontweight="bold",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0})
+    ax.text(len(chunks) - 1, r["right"], "right", color=BLUE, va="bottom", ha="right", fontweight="bold")
+    ax.text(1.1, list(r["wrong"].values())[2], "top left", color=VERMILION, ha="right", fontweight="bold")
     ax.set_xticks(range(len(chunks)), chunks)
-    ax.set(xlabel="bytes per chunk", title="mask aligned at the top left", ylim=(r["right"] * 0.8, None))
+    ax.set(xlabel="bytes per chunk", title="mask aligned at the top left", ylabel="nats per byte")
+    ax.margins(y=0.15)
 
 
 def _copies(ax, r: dict) -> None:
-    for name, colour in (("growing", VERMILION), ("static", BLUE)):
+    for name, colour, text in (("growing", VERMILION, "concatenate"), ("static", BLUE, "in place")):
         y = [b / 2**20 for b in r["bytes"][name]]
         points = [(n, v) for n, v in zip(r["lengths"], y, strict=True) if v > 0]
         ax.plot(*zip(*points, strict=True), color=colour, lw=2)
-        ax.annotate({"growing": "concatenate", "static": "in place"}[name], points[-1], (-6, 0 if name == "growing" else 8),
-                    textcoords="offset points", ha="right", color=colour, fontweight="bold")
+        ax.annotate(text, points[-1], (-8, 0 if name == "growing" else 8), textcoords="offset points", ha="right",
+                    color=colour, fontweight="bold")
     ax.set(xscale="log", yscale="log", xlabel="tokens", ylabel="MiB copied so far", title="a cache that concatenates")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+        axis.set_minor_locator(NullLocator())

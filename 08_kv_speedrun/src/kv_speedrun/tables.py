@@ -77,8 +77,8 @@ def _race(r: dict, threads: str, batch: str, table: dict) -> str:
 
 def _checks(r: dict) -> str:
     c = r["checks"]
-    rows = [("layout", "greedy tokens", "same most likely token", f"largest logit error (logits' std {c['logit_std']:.2f})",
-             "MB read per step")]
+    rows = [("layout", "greedy tokens", "same most likely token",
+             f"largest logit error (logits' std {c['logit_std']:.2f})", "MB read per step")]
     for name, x in c["layouts"].items():
         rows.append((name, "identical" if x["identical"] else "differ", f"{x['agree']:.1%}", f"{x['logit_error']:.1e}",
                      f"{x['weight_bytes'] / 1e6:.0f}"))
