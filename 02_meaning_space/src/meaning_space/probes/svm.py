@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from .inputs import ConvergenceWarning, as_features, as_labels, at_least, is_fitted, one_of
 
@@ -50,7 +50,8 @@ def smo(K: Float[np.ndarray, "n n"], y: Float[np.ndarray, "n"], C: float, tol: f
     a, g, diagonal = np.zeros(len(y)), -np.ones(len(y)), np.diag(K)
     for step in range(max_iter + 1):
         v = -y * g
-        up, low = movable(a, y, C), movable(a, -y, C)
+        below, above = a < C, a > 0
+        up, low = np.where(y > 0, below, above), np.where(y > 0, above, below)
         i = int(np.where(up, v, -np.inf).argmax())
         gap = v[i] - np.where(low, v, np.inf).min()
         if gap <= tol or step == max_iter:
@@ -68,11 +69,6 @@ def smo(K: Float[np.ndarray, "n n"], y: Float[np.ndarray, "n"], C: float, tol: f
     free = (a > 0) & (a < C)
     b = v[free].mean() if free.any() else (v[i] + np.where(low, v, np.inf).min()) / 2
     return a, float(b), step, bool(gap <= tol)
-
-
-def movable(a: Float[np.ndarray, "n"], y: Float[np.ndarray, "n"], C: float) -> Bool[np.ndarray, "n"]:
-    """Where y_i a_i can still grow."""
-    return np.where(y > 0, a < C, a > 0)
 
 
 @dataclass(eq=False)
