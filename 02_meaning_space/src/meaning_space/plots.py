@@ -1,0 +1,186 @@
+"""Figures, drawn from the results dictionary alone. Colours are Okabe and Ito's, told apart by all kinds of eyes."""
+import os
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402  (the backend is chosen first)
+
+ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
+GREY, BLACK = "#8A8A8A", "#222222"
+CYCLE = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, "#5B5B5B", "#A0522D", SKY]
+STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 11,
+         "axes.edgecolor": "#555555", "axes.titlelocation": "left", "figure.facecolor": "white"}
+
+
+def draw(results: dict, folder: Path) -> list[Path]:
+    """Every figure that the results allow."""
+    wanted = {"headline.png": ("headline", lambda r: word_map(r["map"], "Words that keep the same company lie together: "
+                                                              "Python's documentation, flattened by t-SNE")),
+              "exact.png": ("headline", lambda r: exact(r["exact"])),
+              "bench.png": ("bench", bench), "break_it.png": ("break_it", break_it),
+              "novels.png": ("novels", novels),
+              "novels_words.png": ("novels", lambda r: word_map(r["map"], "27 English novels, flattened by t-SNE: people, "
+                                                                "rooms, bodies and feelings keep apart"))}
+    paths = []
+    for name, (section, function) in wanted.items():
+        if section in results:
+            with plt.rc_context(STYLE):
+                paths.append(_save(function(results[section]), folder / name))
+    return paths
+
+
+def _save(figure, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{os.getpid()}.{path.name}")
+    figure.savefig(beside, dpi=150, format="png")
+    plt.close(figure)
+    beside.replace(path)
+    return path
+
+
+# -- the map -----------------------------------------------------------------------------------------------------------
+
+def word_map(picture: dict, title: str, labelled: int = 10):
+    """Every word a dot; the words of the tightest clusters of four or more are written out, as far as there is room."""
+    xy, cluster = np.array(picture["xy"]), np.array(picture["clusters"])
+    size = np.bincount(cluster)
+    order = sorted(range(len(size)), key=lambda c: (size[c] < 4, -picture["tightness"][c]))[:labelled]
+    figure, axes = plt.subplots(figsize=(10, 6.6), layout="constrained")
+    axes.scatter(*xy.T, s=9, color="#C9C6BE", linewidths=0)
+    boxes: list = []
+    for rank, c in enumerate(order):
+        members = np.flatnonzero(cluster == c)
+        colour = CYCLE[rank % len(CYCLE)]
+        axes.scatter(*xy[members].T, s=16, color=colour, linewidths=0)
+        for i in members[:14]:                          # the words come by falling frequency
+            _label(figure, axes, xy[i], picture["words"][i], colour, boxes)
+    axes.set(title=title, xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    axes.text(0, -0.015, f"{len(xy)} frequent words; colours: the {len(order)} tightest of {len(size)} clusters that "
+              "k-means finds in 100 dimensions; the axes have no unit", transform=axes.transAxes, fontsize=8, color=GREY,
+              va="top")
+    return figure
+
+
+def _label(figure, axes, point, word: str, colour: str, boxes: list) -> None:
+    """Writes a word beside its dot, unless it would cover another."""
+    text = axes.annotate(word, point, xytext=(3, 2), textcoords="offset points", fontsize=8.5, color=colour)
+    box = text.get_window_extent(figure.canvas.get_renderer())
+    if any(box.overlaps(other) for other in boxes):
+        text.remove()
+    else:
+        boxes.append(box)
+
+
+# -- the exact result --------------------------------------------------------------------------------------------------
+
+def exact(result: dict):
+    """Left: correlation against dimensions. Right: the scores themselves, at full dimension and at four."""
+    rows = result["rows"]
+    d = [r["dimensions"] for r in rows]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    figure.suptitle(f"Skip-gram's optimum is PMI − log k: with all {d[-1]} dimensions the scores agree to "
+                    f"{rows[-1]['largest_deviation']:.3f} nats", x=0.01, ha="left", fontsize=12)
+    left.axhline(1, color=GREY, lw=0.8, ls="--")
+    left.plot(d, [r["svd"] for r in rows], "o-", color=ORANGE, ms=4)
+    left.plot(d, [r["correlation"] for r in rows], "o-", color=BLUE, ms=4)
+    middle = rows[len(rows) // 2]
+    left.annotate("truncated SVD of the same matrix", (middle["dimensions"], middle["svd"]), xytext=(-12, 12),
+                  textcoords="offset points", color=ORANGE, ha="right")
+    left.annotate("skip-gram, full gradient", (middle["dimensions"], middle["correlation"]), xytext=(10, -14),
+                  textcoords="offset points", color=BLUE)
+    left.set(xlabel="dimensions", ylabel="correlation of scores with PMI − log k", ylim=(0, 1.05))
+    want = np.array(result["optimum"])
+    lim = (min(want) - 0.4, max(want) + 0.4)
+    right.plot(lim, lim, color=GREY, lw=0.8, ls="--")
+    for row, colour in zip([r for r in rows if "scores" in r][-2:], (VERMILION, BLUE), strict=False):
+        right.scatter(want, row["scores"], s=5, color=colour, linewidths=0)
+        right.text(0.03, 0.94 if colour == BLUE else 0.87, f"{row['dimensions']} dimensions, r = "
+                   f"{row['correlation']:.7f}" if colour == BLUE else f"{row['dimensions']} dimensions, r = "
+                   f"{row['correlation']:.2f}", color=colour, transform=right.transAxes)
+    right.set(xlabel=f"PMI − log {result['negatives']}  (nats)", ylabel="w · c after training", xlim=lim)
+    return figure
+
+
+# -- speed -------------------------------------------------------------------------------------------------------------
+
+def bench(result: dict):
+    """Words a second of every side, all rounds, beside what the machine allows."""
+    speed = dict(sorted(result["speed"].items(), key=lambda item: np.median(item[1])))
+    limit = result["limit"]["words_per_second"]
+    figure, axes = plt.subplots(figsize=(9, 3.6), layout="constrained")
+    for i, (name, runs) in enumerate(speed.items()):
+        value = np.median(runs) / 1e3
+        colour = BLUE if name.startswith("blocks") else ORANGE if name.startswith("gensim") else GREY
+        axes.barh(i, value, color=colour, alpha=0.85, height=0.62)
+        axes.plot(np.array(runs) / 1e3, [i] * len(runs), "|", color=BLACK, ms=9)
+        axes.text(max(runs) / 1e3 * 1.03 + 8, i, f"{value:,.0f}", va="center")
+    axes.axvline(limit / 1e3, color=VERMILION, ls="--", lw=1)
+    axes.text(limit / 1e3, -0.95, "bytes and FLOPs of the blocks at \nthis machine's full speed, 1 thread ", color=VERMILION,
+              ha="right", va="bottom", fontsize=8)
+    axes.set_yticks(range(len(speed)), list(speed))
+    axes.set(xlabel="thousand words a second (bar: median; strokes: every run)", xlim=(0, 1.08 * max(
+        limit / 1e3, *(max(r) / 1e3 for r in speed.values()))), ylim=(-1, len(speed) - 0.4))
+    axes.set_title("Sharing noise words in a block turns vector work into matrix products" + (
+        ", and passes gensim" if _beats(speed) else ""))
+    return figure
+
+
+def _beats(speed: dict) -> bool:
+    """Whether the blocks are faster than gensim on one thread, if it was there."""
+    peer = speed.get("gensim, 1 thread")
+    return bool(peer) and np.median(speed["blocks, 1 thread"]) > np.median(peer)
+
+
+# -- what goes wrong ---------------------------------------------------------------------------------------------------
+
+MEASURES = {"cosine": "mean cosine of\nrandom pairs, %", "frequent_neighbours": "words with a top-20\nword beside them, %",
+            "same_ending": "neighbours with the\nsame ending, %", "met_often": "neighbours that stand\ntogether in the text, %",
+            "analogies": "analogies of word\nforms right, %"}
+
+
+def break_it(result: dict):
+    """A row for each variant, a column for each measure."""
+    variants = result["variants"]
+    figure, panels = plt.subplots(1, len(MEASURES), figsize=(11, 3.5), sharey=True, layout="constrained")
+    figure.suptitle("Each choice holds something up: take it away and see which measure falls", x=0.01, ha="left",
+                    fontsize=12)
+    names = list(variants)[::-1]
+    for axes, (key, title) in zip(panels, MEASURES.items(), strict=True):
+        values = [variants[name][key] for name in names]
+        colours = [BLUE if name == "as it should be" else VERMILION for name in names]
+        axes.barh(names, values, color=colours, height=0.62)
+        axes.axvline(variants["as it should be"][key], color=BLUE, lw=0.8, ls="--")
+        for i, value in enumerate(values):
+            axes.text(max(value, 0) + 2, i, f"{value:.0f}", va="center", fontsize=9)
+        axes.set_title(title, fontsize=9)
+        axes.set(xlim=(min(0, *values), 118), xticks=[0, 50, 100])
+    return figure
+
+
+# -- the novels --------------------------------------------------------------------------------------------------------
+
+NOVEL_MARKS = {"family": "family analogies, % right", "grammar": "grammar analogies, % right",
+               "wordsim353": "WordSim-353, Spearman × 100", "simlex999": "SimLex-999, Spearman × 100"}
+
+
+def novels(result: dict):
+    """Both sides on four marks, every run a point."""
+    sides = result["sides"]
+    figure, axes = plt.subplots(figsize=(9, 3.4), layout="constrained")
+    for row, key in enumerate(reversed(NOVEL_MARKS)):
+        for side, colour, shift in (("ours", BLUE, 0.14), ("gensim", ORANGE, -0.14)):
+            runs = sides.get(side, {}).get(key, [])
+            axes.plot(runs, [row + shift] * len(runs), "o", color=colour, alpha=0.75, ms=7)
+            if runs:
+                axes.text(max(runs) + 1, row + shift, f"{side} {np.mean(runs):.1f}", color=colour, va="center", fontsize=9)
+    axes.set_yticks(range(len(NOVEL_MARKS)), list(reversed(NOVEL_MARKS.values())))
+    axes.set(xlim=(0, 65), ylim=(-0.5, len(NOVEL_MARKS) - 0.4), xlabel="every point a run with its own seed; the figure beside it is their mean")
+    axes.set_title(f"{result['text']['words'] / 1e6:.1f} million words of novels, {result['text']['epochs']} epochs: "
+                   "the same vectors in all but name")
+    axes.grid(axis="x", color="#EEEEEE")
+    axes.set_axisbelow(True)
+    return figure

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+from expect import array, close
+from meaning_space.maps import pca, pca_by_covariance, tsne
+from sklearn.decomposition import PCA
+
+
+def cloud(seed, N=37, D=7):
+    """Points with well separated variances, along directions that are not the axes, far from the origin."""
+    rng = np.random.default_rng(seed)
+    turn = np.linalg.qr(rng.standard_normal((D, D)))[0]
+    return rng.standard_normal((N, D)) * 2.0 ** -np.arange(D) @ turn * 3 + rng.uniform(1, 4, D)
+
+
+def up_to_sign(got, want):
+    """`got` with each row turned to point the way of `want`'s."""
+    return got * np.sign((got * want).sum(axis=1, keepdims=True))
+
+
+@pytest.mark.task("pca")
+def test_pca_by_hand(impl):
+    x = np.array([[1., 1], [3, 1], [5, 1], [3, 2], [3, 0]])
+    coordinates, components, variance = impl.pca(x, 2)
+    close(array(variance, (2,), "f", "the variance"), [2.0, 0.5], "spread along x is 8 / 4, along y 2 / 4")
+    close(np.abs(array(components, (2, 2), "f", "the components")), np.eye(2), "the components are the two axes")
+    close(np.abs(array(coordinates, (5, 2), "f", "the coordinates")[:, 0]), [2, 0, 2, 0, 0], "coordinates count from the mean")
+
+
+@pytest.mark.task("pca")
+@pytest.mark.parametrize("shape", [(37, 7), (5, 11)])
+def test_pca_is_scikit_learns(impl, seed, shape):
+    x = cloud(seed, *shape)
+    want = PCA(3, svd_solver="full").fit(x)
+    coordinates, components, variance = impl.pca(x, 3)
+    array(components, (3, shape[1]), "f", "the components")
+    array(coordinates, (shape[0], 3), "f", "the coordinates")
+    # Variances differ by a factor of four from one component to the next, so that 1e-6 is far above rounding.
+    close(array(variance, (3,), "f", "the variance"), want.explained_variance_, "the variance along each component", 1e-6)
+    close(up_to_sign(components, want.components_), want.components_, "the components, up to sign", 1e-6, 1e-8)
+    close(up_to_sign(coordinates.T, want.transform(x).T), want.transform(x).T, "the coordinates, up to sign", 1e-6, 1e-8)
+
+
+@pytest.mark.task("pca")
+def test_pca_does_not_see_where_the_points_are(impl, seed):
+    x = cloud(seed)
+    one, two = impl.pca(x, 2), impl.pca(x + 100.0, 2)
+    close(one[2], two[2], "moving all points by the same vector changes the variance", 1e-6)
+
+
+@pytest.mark.task("pca")
+@pytest.mark.parametrize("k", [0, 8])
+def test_pca_refuses(impl, k):
+    with pytest.raises(ValueError, match=f"k={k}"):
+        impl.pca(cloud(0), k)
+
+
+def test_both_ways_to_the_components_agree():
+    x = cloud(5)
+    for a, b in zip(pca(x, 4), pca_by_covariance(x, 4), strict=True):
+        close(np.abs(a), np.abs(b), "singular vectors and eigenvectors", 1e-6, 1e-8)
+
+
+def test_the_covariance_loses_what_the_singular_values_keep():
+    """Standard deviations 1 and 1e-9: the covariance holds 1e-18 beside 1, which float64 cannot."""
+    rng = np.random.default_rng(0)
+    turn = np.linalg.qr(rng.standard_normal((3, 3)))[0]
+    z = rng.standard_normal((50, 3))
+    z = np.linalg.qr(z - z.mean(0))[0] * 7 * np.array([1, 1e-4, 1e-9])      # exactly uncorrelated: variance 1, 1e-8, 1e-18
+    small = pca(z @ turn, 3)[2][2]
+    assert abs(small / 1e-18 - 1) < 1e-3
+    assert abs(pca_by_covariance(z @ turn, 3)[2][2] / 1e-18 - 1) > 1
+
+
+def test_tsne_keeps_groups_together():
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((3, 20)) * 5
+    x = np.repeat(centres, 20, axis=0) + rng.standard_normal((60, 20)) * 0.3
+    flat = tsne(x, seed=0, perplexity=10)
+    group = np.repeat(np.arange(3), 20)
+    distance = np.linalg.norm(flat[:, None] - flat[None], axis=2) + np.diag(np.full(60, np.inf))
+    assert (group[distance.argmin(axis=1)] == group).all()
+    with pytest.raises(ValueError, match="perplexity=60"):
+        tsne(x, 0, perplexity=60)

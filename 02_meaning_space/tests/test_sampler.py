@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from expect import array, close
+from meaning_space.sampler import NegativeSampler
+from scipy.stats import chisquare
+
+COUNTS = np.array([1000, 400, 170, 90, 41, 17, 9, 5, 3, 1])
+
+
+@pytest.mark.task("NegativeSampler")
+def test_probability_is_the_count_to_the_three_quarters(impl):
+    got = array(impl.NegativeSampler(np.array([81, 16, 1])).probability, (3,), "f", "probability")
+    close(got, np.array([27, 8, 1]) / 36, "81, 16 and 1 to the power 3/4 are 27, 8 and 1, and they add up to 36")
+    close(impl.NegativeSampler(np.array([3, 1]), 1.0).probability, [0.75, 0.25], "with power 1 these are the shares")
+
+
+@pytest.mark.task("NegativeSampler")
+def test_draw_by_hand(impl):
+    sampler = impl.NegativeSampler(np.array([81, 16, 1]))
+    got = sampler.draw(np.array([0, 1, 2]), np.array([[0.0, 0.8, 0.9], [0.0, 0.95, 0.97], [0.0, 0.76, 0.79]]))
+    assert array(got, (3, 3), "i").tolist() == [[1, 1, 2], [0, 0, 2], [0, 0, 1]], \
+        "without word 0 the line is 8 + 1 long, without word 1 27 + 1, without word 2 27 + 8"
+
+
+@pytest.mark.task("NegativeSampler")
+def test_negatives_are_never_the_target(impl, seed):
+    rng = np.random.default_rng(seed)
+    targets = rng.integers(0, len(COUNTS), 500)
+    got = array(impl.NegativeSampler(COUNTS).draw(targets, rng.random((500, 8))), (500, 8), "i")
+    assert ((got >= 0) & (got < len(COUNTS))).all(), "a negative must be a word of the vocabulary"
+    assert (got != targets[:, None]).all(), "a negative is the target of its own pair"
+
+
+@pytest.mark.task("NegativeSampler")
+@pytest.mark.parametrize("target", [0, 4, 9])
+def test_frequencies_pass_a_chi_square_test(impl, seed, target):
+    rng = np.random.default_rng(seed)
+    got = array(impl.NegativeSampler(COUNTS).draw(np.full(4000, target), rng.random((4000, 5))), (4000, 5), "i")
+    weight = COUNTS**0.75
+    weight[target] = 0
+    others = np.arange(len(COUNTS)) != target
+    seen = np.bincount(got.ravel(), minlength=len(COUNTS))
+    assert seen[target] == 0, "a negative is the target of its own pair"
+    p = chisquare(seen[others], 20_000 * weight[others] / weight.sum()).pvalue
+    # One right sampler in a hundred thousand fails: a wrong distribution is many orders of magnitude beyond.
+    assert p > 1e-5, f"20,000 draws do not have the frequencies of count^(3/4) without the target (p = {p:.1e})"
+
+
+@pytest.mark.task("NegativeSampler")
+def test_the_sampler_refuses(impl):
+    with pytest.raises(ValueError, match="counts"):
+        impl.NegativeSampler(np.array([7]))
+    sampler = impl.NegativeSampler(COUNTS)
+    with pytest.raises(ValueError, match="targets"):
+        sampler.draw(np.array([10]), np.array([[0.5]]))
+    with pytest.raises(ValueError, match="uniforms"):
+        sampler.draw(np.array([1]), np.array([[1.0]]))
+
+
+def test_shared_noise_has_the_full_distribution():
+    drawn = NegativeSampler(COUNTS).shared(np.random.default_rng(0), 500, 64)
+    weight = COUNTS**0.75
+    assert drawn.shape == (500, 64)
+    assert chisquare(np.bincount(drawn.ravel(), minlength=10), drawn.size * weight / weight.sum()).pvalue > 1e-5
+
+
+def test_uniforms_next_to_one_stay_inside_the_vocabulary():
+    sampler = NegativeSampler(np.arange(50_000, 0, -1))
+    edge = np.nextafter(1.0, 0.0)
+    for target in (0, 1, 49_998, 49_999):
+        got = sampler.draw(np.array([target]), np.array([[edge, 0.0]]))[0]
+        assert target not in got and got.min() >= 0 and got.max() < 50_000
