@@ -42,7 +42,7 @@ def load_json(path: str | Path) -> Vocabulary:
         raise ValueError(f"{path}: 'vocab_size' is {found['vocab_size']}, but 256 bytes and {len(merges)} merges make "
                          f"{256 + len(merges)}")
     vocabulary = checked(path, lambda: Vocabulary.from_merges(
-        merges, bytes(alphabet), field(path, found, "pattern", str), special_of(path, found)))
+        [(a, b) for a, b in merges], bytes(alphabet), field(path, found, "pattern", str), special_of(path, found)))
     if found.get("sha256") != fingerprint(vocabulary):
         raise ValueError(f"{path}: 'sha256' is not that of the tokens: the merges have been changed or reordered")
     return vocabulary
