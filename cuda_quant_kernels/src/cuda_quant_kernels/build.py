@@ -6,58 +6,38 @@
     trace     g++                    sectors, bank conflicts, races, accesses outside the arrays, by source line
     asan      g++                    the address sanitizer; loaded in a subprocess (on_cpu/sanitize.py)
 
-All four export the same functions. A build is found again by the sha256 of everything that went into it: sources, the
-headers they include, the emulator, flags and compiler version. It lies under CUDA_QUANT_CACHE, or the user's cache
-folder, is built beside its place and renamed into it: two builders at once do the work twice and neither sees half a
-file.
+All four export the same functions. Builds are kept under CUDA_QUANT_CACHE, or in the user's cache folder, by the hash
+of all that went into them: sources, the headers they include, the emulator, flags and compiler version.
 """
 
-import functools
-import hashlib
 import os
 import re
 import shutil
 import subprocess
-import sys
-import sysconfig
-import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
+from .on_cpu.cache import cached, key, with_includes
+from .on_cpu.compile import INCLUDE, build_on_cpu
 from .on_cpu.library import Library
-from .on_cpu.rewrite import RewriteError, rewrite
+from .on_cpu.toolchain import (
+    BuildError,
+    device_architecture,
+    disassembler,
+    find_headers,
+    gpu_compiler,
+    nvcc,
+    run,
+    version,
+)
 
-ON_CPU = Path(__file__).parent / "on_cpu"
-INCLUDE = ON_CPU / "include"
+__all__ = ["TARGETS", "BuildError", "Library", "Resources", "build"]
+__all__ += ["find_headers", "load", "nvcc", "resource_usage", "sass"]
+
 TARGETS = ("gpu", "cpu", "trace", "asan")
-ARCHITECTURES = ("sm_80", "sm_90", "sm_90a", "sm_100", "sm_100a")
-HEADER_WHEELS = "cuda-toolkit[cudart,crt,cccl]==13.0.*"
-COMPILER_WHEELS = "cuda-toolkit[nvcc,cudart,crt,nvvm,cccl]==13.0.*"
-
-_CPU = ["-std=c++17", "-fPIC", "-fno-math-errno", "-fno-strict-aliasing", "-ffp-contract=off", "-w", "-fmax-errors=5", "-g1"]
-# One memory access in the source shall stay one in the instrumented code, in the order of the source.
-_AS_WRITTEN = [
-    f"-fno-{name}"
-    for name in (
-        "tree-vectorize tree-slp-vectorize tree-sra tree-loop-im tree-pre tree-fre store-merging "
-        "threadsafe-statics optimize-sibling-calls tree-loop-distribute-patterns"
-    ).split()
-]
-_FLAGS = {
-    "cpu": ["-O2"],
-    "trace": ["-O1", "-fsanitize=thread", *_AS_WRITTEN, "-DQK_TRACE"],
-    "asan": ["-O1", "-g", "-fsanitize=address", "-fsanitize-recover=address", "-fno-omit-frame-pointer"],
-}
-_RUNTIME_FLAGS = {
-    "cpu": ["-O2"],
-    "trace": ["-O2", "-DQK_TRACE"],
-    "asan": ["-O1", "-fsanitize=address", "-fsanitize-recover=address"],
-}
-_GPU = ["-std=c++17", "-O3", "-shared", "-lineinfo", "-Xcompiler", "-fPIC", "-Xptxas", "-v"]
-
-
-class BuildError(RuntimeError):
-    """A compiler refused the source, or there is no compiler. The message begins with its first errors."""
+_GPU = ["-std=c++17", "-O3", "-lineinfo", "-Xcompiler", "-fPIC", "-Xptxas", "-v", f"-I{INCLUDE}"]
 
 
 def build(
@@ -70,10 +50,10 @@ def build(
     """The shared library made of the sources, from the cache if it is there.
 
     Args:
-        sources: one or more .cu files; a file's own folder is searched for its includes.
+        sources: one or more .cu files. A file's own folder is searched for its includes, and the folder of ptx.cuh.
         target: "gpu", "cpu", "trace" or "asan".
         defines: macros for all sources, as "NAME" or "NAME=value".
-        arch: for the GPU only: one of ARCHITECTURES; default sm_90a.
+        arch: for the GPU: sm_80, sm_90, sm_90a, sm_100, ...; default: this machine's GPU, or sm_90a.
 
     Raises:
         ValueError: an argument is not one of the above, or a source does not exist.
@@ -81,188 +61,14 @@ def build(
     """
     paths = [Path(sources)] if isinstance(sources, str | Path) else [Path(s) for s in sources]
     _validate(paths, target, arch)
-    compiler = _gpu_compiler() if target == "gpu" else _cpu_compiler()
-    if target == "gpu":
-        flags = [*_GPU, f"-arch={arch or 'sm_90a'}", f"-I{INCLUDE}", *(f"-D{d}" for d in defines)]
-        key = _key(compiler, flags, *map(_with_includes, paths))
-        return _cached(f"gpu-{key}.so", lambda out: _compile_gpu(compiler, flags, paths, out))
-    objects = [_runtime(compiler, target), *(_kernel(compiler, p, target, defines) for p in paths)]
-    key = _key(compiler, [target], *(o.name for o in objects))
-    return _cached(f"{target}-{key}.so", lambda out: _link(compiler, target, objects, out))
-
-
-def _validate(paths: list[Path], target: str, arch: str | None) -> None:
-    if target not in TARGETS:
-        raise ValueError(f"target is {target!r}: it must be one of {', '.join(TARGETS)}")
-    if not paths:
-        raise ValueError("sources is empty: give at least one .cu file")
-    for path in paths:
-        if not path.is_file():
-            raise ValueError(f"sources names {path}, which is not a file")
-    if arch is not None and (target != "gpu" or arch not in ARCHITECTURES):
-        raise ValueError(f"arch is {arch!r}: it must be one of {', '.join(ARCHITECTURES)}, with target='gpu'")
-
-
-# ---- finding compilers and headers
-
-
-def find_headers() -> Path:
-    """The folder that holds cuda_runtime.h: of the toolkit on this machine, or of NVIDIA's wheels.
-
-    Raises:
-        BuildError: there is none; the message gives the pip command that installs the headers (27 MB).
-    """
-    for folder in _header_folders():
-        if (folder / "cuda_runtime.h").is_file() and (folder / "crt" / "host_config.h").is_file():
-            return folder
-    raise BuildError(f'no CUDA headers found. Install them (27 MB, no GPU needed):  pip install "{HEADER_WHEELS}"')
-
-
-def _header_folders():
-    for variable in ("CUDA_HOME", "CUDA_PATH"):
-        if os.environ.get(variable):
-            yield Path(os.environ[variable]) / "include"
-    for packages in _site_packages():
-        yield from sorted(packages.glob("nvidia/cu1[3-9]/include"), reverse=True)
-    if compiler := nvcc():
-        yield compiler.resolve().parent.parent / "include"
-    yield Path("/usr/local/cuda/include")
-
-
-def _site_packages() -> list[Path]:
-    paths = sysconfig.get_paths()
-    return [Path(p) for p in dict.fromkeys([paths["purelib"], paths["platlib"], *sys.path]) if p]
-
-
-def nvcc() -> Path | None:
-    """NVIDIA's compiler: under CUDA_HOME, on PATH, or from the wheels; None if there is none."""
-    home = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH")
-    places = [Path(home) / "bin" / "nvcc"] if home else []
-    if found := shutil.which("nvcc"):
-        places.append(Path(found))
-    places += [p for s in _site_packages() for p in s.glob("nvidia/cu1[3-9]/bin/nvcc")]
-    places.append(Path("/usr/local/cuda/bin/nvcc"))
-    return next((p for p in places if p.is_file()), None)
-
-
-def _gpu_compiler() -> Path:
-    if compiler := nvcc():
-        return compiler
-    raise BuildError(f'no nvcc found. Install CUDA 13, or its wheels (271 MB):  pip install "{COMPILER_WHEELS}"')
-
-
-def _cpu_compiler() -> Path:
-    for name in (os.environ.get("CXX"), "g++", "clang++"):
-        if name and (found := shutil.which(name)):
-            return Path(found)
-    raise BuildError("no C++ compiler found: install g++ (Debian: apt install g++), or name one in CXX")
-
-
-@functools.cache
-def _version(compiler: Path) -> str:
-    return subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout
-
-
-# ---- the cache
-
-
-def cache_folder() -> Path:
-    """Where builds lie: CUDA_QUANT_CACHE, or cuda_quant_kernels in the user's cache folder."""
-    if given := os.environ.get("CUDA_QUANT_CACHE"):
-        return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME") or (Path.home() / ".cache")
-    return Path(base) / "cuda_quant_kernels"
-
-
-def _key(compiler: Path, flags: Sequence[str], *contents: str) -> str:
-    parts = [str(compiler), _version(compiler), *flags, *contents]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-
-
-def _cached(name: str, make) -> Path:
-    place = cache_folder() / name
-    if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix="building-") as folder:
-            made = Path(folder) / name
-            make(made)
-            os.replace(made, place)
-    return place
-
-
-def _includes(path: Path, found: dict[str, Path] | None = None) -> dict[str, Path]:
-    """Every file that a source includes by a quoted name, and what those include, by the name in the include."""
-    found = {} if found is None else found
-    for name in re.findall(r'^\s*#\s*include\s+"([^"]+)"', path.read_text(), re.MULTILINE):
-        for folder in (path.parent, INCLUDE):
-            if name not in found and (folder / name).is_file():
-                found[name] = folder / name
-                _includes(folder / name, found)
-    return found
-
-
-def _with_includes(path: Path) -> str:
-    """The text of a source and of all its includes, for the key."""
-    return "\0".join([path.read_text(), *(f"{name}\0{p.read_text()}" for name, p in _includes(path).items())])
-
-
-@functools.cache
-def _emulator(folder: Path) -> str:
-    return "\0".join(p.read_text() for p in sorted(folder.rglob("*.h")))
-
-
-# ---- compiling
-
-
-def _runtime(compiler: Path, target: str) -> Path:
-    flags = [*_CPU, "-fvisibility=hidden", *_RUNTIME_FLAGS[target], f"-I{find_headers()}"]
-    key = _key(compiler, flags, _emulator(ON_CPU))
-    source = ON_CPU / "runtime" / "runtime.cpp"
-    return _cached(f"runtime-{target}-{key}.o", lambda out: _run([compiler, *flags, "-c", source, "-o", out], target))
-
-
-def _kernel(compiler: Path, path: Path, target: str, defines: tuple[str, ...]) -> Path:
-    includes = [f"-I{path.parent.resolve()}", f"-I{INCLUDE}", f"-I{find_headers()}"]
-    flags = [*_CPU, *_FLAGS[target], *(f"-D{d}" for d in defines), *includes, "-include", str(INCLUDE / "cudacpu.h")]
-    key = _key(compiler, flags, str(path.resolve()), _emulator(INCLUDE), _with_includes(path))
-
-    def make(out: Path) -> None:
-        unit = out.with_suffix(".cpp")
-        try:
-            unit.write_text(rewrite(path.read_text(), path.resolve()))
-            for name, header in _includes(path).items():     # beside the unit, where its quotes look first
-                if header.parent != INCLUDE and ".." not in name:
-                    (out.parent / name).parent.mkdir(parents=True, exist_ok=True)
-                    (out.parent / name).write_text(rewrite(header.read_text(), header.resolve()))
-        except RewriteError as error:
-            raise BuildError(str(error)) from None
-        _run([compiler, *flags, "-c", unit, "-o", out], path.name)
-
-    return _cached(f"kernel-{target}-{key}.o", make)
-
-
-def _link(compiler: Path, target: str, objects: list[Path], out: Path) -> None:
-    flags = ["-shared", "-pthread", *(["-fsanitize=address"] if target == "asan" else [])]
-    if sys.platform == "linux":
-        flags += ["-Wl,-Bsymbolic", "-ldl"]      # every library keeps to its own runtime and its own kernels
-    _run([compiler, *objects, *flags, "-o", out], out.name)
-
-
-def _compile_gpu(compiler: Path, flags: list[str], paths: list[Path], out: Path) -> None:
-    log = _run([compiler, *flags, *paths, "-o", out], paths[0].name)
-    beside = cache_folder() / (out.stem + ".ptxas")
-    draft = out.with_suffix(".ptxas")
-    draft.write_text(log)
-    os.replace(draft, beside)
-
-
-def _run(command: list, what: str) -> str:
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
-    log = done.stdout + done.stderr
-    if done.returncode:
-        errors = [line for line in log.splitlines() if re.search(r"error|Error|undefined reference", line)]
-        raise BuildError(f"{what} does not compile:\n" + "\n".join(errors[:5]) + f"\n\nthe whole message:\n{log}")
-    return log
+    if target != "gpu":
+        return build_on_cpu(paths, target, tuple(defines))
+    compiler = gpu_compiler()
+    flags = [*_GPU, f"-arch={arch or device_architecture() or 'sm_90a'}", *(f"-D{d}" for d in defines)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = list(pool.map(lambda path: _gpu_object(compiler, flags, path), paths))
+    name = f"gpu-{key(version(compiler), *(o.name for o in objects))}.so"
+    return cached(name, lambda out: _gpu_link(compiler, objects, out))
 
 
 def load(
@@ -279,3 +85,84 @@ def load(
     if target == "asan":
         raise ValueError("target is 'asan': its library needs the sanitizer's runtime first; call on_cpu.sanitize")
     return Library(build(sources, target, defines=defines, arch=arch))
+
+
+def _validate(paths: list[Path], target: str, arch: str | None) -> None:
+    if target not in TARGETS:
+        raise ValueError(f"target is {target!r}: it must be one of {', '.join(TARGETS)}")
+    if not paths:
+        raise ValueError("sources is empty: give at least one .cu file")
+    for path in paths:
+        if not path.is_file():
+            raise ValueError(f"sources names {path}, which is not a file")
+    if arch is not None and (target != "gpu" or not re.fullmatch(r"sm_\d{2,3}[af]?", arch)):
+        raise ValueError(f"arch is {arch!r}: it must be such as sm_80, sm_90a or sm_100, and is for target='gpu' alone")
+
+
+def _gpu_object(compiler: Path, flags: list[str], path: Path) -> Path:
+    def make(out: Path) -> None:
+        log = run([compiler, *flags, "-c", path, "-o", out], path.name)
+        out.with_suffix(".log").write_text(log)
+
+    identity = [str(compiler), version(compiler), *flags, str(path.resolve()), with_includes(path, [INCLUDE])]
+    return cached(f"kernel-gpu-{key(*identity)}.o", make)
+
+
+def _gpu_link(compiler: Path, objects: list[Path], out: Path) -> None:
+    libraries = compiler.resolve().parent.parent / "lib"        # where the wheels keep cudart
+    search = [f"-L{libraries}"] if libraries.is_dir() else []
+    run([compiler, "-shared", *objects, *search, "-o", out], out.name)
+    out.with_suffix(".log").write_text("".join(o.with_suffix(".log").read_text() for o in objects))
+
+
+# ---- what nvcc made of it
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one kernel needs of a multiprocessor, by ptxas."""
+
+    kernel: str
+    registers: int
+    shared_bytes: int
+    spill_bytes: int
+    stack_bytes: int
+
+
+_ENTRY = re.compile(
+    r"Compiling entry function '(?P<name>\S+)'.*?(?P<stack>\d+) bytes stack frame, (?P<stores>\d+) bytes spill stores, "
+    r"(?P<loads>\d+) bytes spill loads.*?Used (?P<registers>\d+) registers(?P<rest>[^\n]*)",
+    re.DOTALL,
+)
+
+
+def resource_usage(library: Path) -> list[Resources]:
+    """Registers, static shared memory and spills of each kernel in a library from build(..., "gpu").
+
+    Raises:
+        ValueError: the library is not a GPU build from this cache.
+    """
+    log = Path(library).with_suffix(".log")
+    if not log.is_file():
+        raise ValueError(f"library is {library}: it must come from build(..., target='gpu')")
+    found = []
+    for entry in _ENTRY.finditer(log.read_text()):
+        shared = re.search(r"(\d+) bytes smem", entry["rest"])
+        spilled = int(entry["stores"]) + int(entry["loads"])
+        numbers = (int(entry["registers"]), int(shared[1]) if shared else 0, spilled, int(entry["stack"]))
+        found.append(Resources(_demangled(entry["name"]), *numbers))
+    return found
+
+
+def _demangled(name: str) -> str:
+    if not shutil.which("c++filt"):
+        return name
+    return subprocess.run(["c++filt", name], capture_output=True, text=True).stdout.strip() or name
+
+
+def sass(library: Path) -> str | None:
+    """The machine code of a GPU build as text, by cuobjdump; None where there is no cuobjdump."""
+    tool = disassembler()
+    if tool is None:
+        return None
+    return run([tool, "-sass", library], f"{tool.name} on {Path(library).name}")

@@ -1,6 +1,7 @@
 """What the emulator reports: one record a fault, with the .cu file and line; and the exception that carries them."""
 
 import ctypes
+import functools
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,12 @@ def take_faults(lib: ctypes.CDLL, path: Path) -> list[Fault]:
         if needed < capacity:
             break
         capacity = needed + 1
-    rows = [line.split("\t") for line in buffer.value.decode(errors="replace").splitlines()]
+    return faults_of(buffer.value.decode(errors="replace"), path)
+
+
+def faults_of(text: str, path: Path) -> list[Fault]:
+    """The records in what the runtime of the library at `path` wrote (runtime/faults.h has the format)."""
+    rows = [line.split("\t") for line in text.splitlines()]
     lines = source_lines(path, [int(row[3], 16) for row in rows if not row[1]])
     return [_fault(row, lines) for row in rows]
 
@@ -62,15 +68,26 @@ def _triple(text: str) -> tuple[int, int, int] | None:
 
 
 def source_lines(path: Path, offsets: list[int]) -> dict[int, tuple[str, int]]:
-    """File and line of each offset into the library, by addr2line.
+    """File and line of each offset into the library, by addr2line; ("", 0) where it does not know.
 
     An offset in a function that was inlined has several lines: the innermost one in a kernel's own file is taken, and
     not one in the emulator's or NVIDIA's headers.
     """
-    wanted = sorted(set(offsets))
-    if not wanted:
-        return {}
-    command = ["addr2line", "-a", "-i", "-e", str(path), *map(hex, wanted)]
+    known = _known_lines(Path(path))
+    wanted = sorted(set(offsets) - known.keys())
+    if wanted:
+        known |= dict.fromkeys(wanted, ("", 0)) | _addr2line(path, wanted)
+    return {offset: known[offset] for offset in offsets}
+
+
+@functools.cache
+def _known_lines(path: Path) -> dict[int, tuple[str, int]]:
+    """What has been asked before of this library; its name is the hash of its content."""
+    return {}
+
+
+def _addr2line(path: Path, offsets: list[int]) -> dict[int, tuple[str, int]]:
+    command = ["addr2line", "-a", "-i", "-e", str(path), *map(hex, offsets)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

@@ -55,6 +55,6 @@ class Library:
         finally:
             self.cdll.qk_set_order(0, ctypes.c_uint(0))
 
-    def limit(self, seconds: float) -> None:
+    def limit(self, seconds: float | int) -> None:
         """A launch that computes for longer is a fault; 0 lifts the limit."""
         self.cdll.qk_set_seconds(ctypes.c_double(seconds))

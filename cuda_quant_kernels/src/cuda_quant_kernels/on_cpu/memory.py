@@ -39,7 +39,7 @@ class Guarded(np.ndarray):
         for start, part in ((0, self._surroundings[:before]), (before, self._surroundings[before + self.nbytes :])):
             wrong = np.flatnonzero(part != _MARK)
             if wrong.size:
-                where = f"{before - wrong[-1]} bytes before its start" if not start else f"{wrong[0]} bytes past its end"
+                where = f"{wrong[0]} bytes past its end" if start else f"{before - wrong[-1]} bytes before its start"
                 raise ValueError(f"a byte {where} has been overwritten (the array has {self.nbytes} bytes)")
 
 

@@ -130,7 +130,8 @@ def _launches(source: str, path: str) -> list[tuple[int, int, str]]:
         if len(_split(_blank(shape))) not in (2, 3, 4):
             raise RewriteError(f"{where}: a launch takes <<<grid, block>>>, <<<..., bytes>>> or <<<..., stream>>>")
         comma = ", " if _blank(arguments).strip() else ""
-        site = f"[]() -> const ::qk::Site* {{ static const ::qk::Site s{{__FILE__, {where.rpartition(':')[2]}}}; return &s; }}()"
+        line = _line(source, mark.start())
+        site = f"[]() -> const ::qk::Site* {{ static const ::qk::Site s{{__FILE__, {line}}}; return &s; }}()"
         call = f"[&](auto... qk_a) QK_UNTRACED {{ {kernel}(qk_a...); }}"
         edits.append((start, end + 1, f"::qk::launch({site}, {call}, ::qk::Shape({shape}){comma}{arguments})"))
     return edits

@@ -97,12 +97,11 @@ class Report:
         head = ("line", "space", "array", "kind", "B/lane", "requests", "per request", "ideal", "worst", "efficiency")
         lines = [head, *(_cells(row) for row in self.rows)]
         widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-        left = (0, 1, 2, 3)
-        text = [
-            "  ".join(c.ljust(w) if i in left else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True)))
-            for line in lines
-        ]
-        return "\n".join([*(t.rstrip() for t in text), *map(str, self.races), *map(str, self.faults)])
+        text = []
+        for line in lines:
+            padded = [c.ljust(w) if i < 4 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))]
+            text.append("  ".join(padded).rstrip())
+        return "\n".join([*text, *map(str, self.races), *map(str, self.faults)])
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -24,7 +24,9 @@ QK_PTX void cp_async4(void* to, const void* from, unsigned filled = 4) {
 }
 QK_PTX void cp_async_commit() { asm volatile("cp.async.commit_group;\n" ::: "memory"); }
 // Waits until at most `groups` of this thread's latest groups are still flying. Other threads' bytes need a barrier.
-template <int groups> QK_PTX void cp_async_wait() { asm volatile("cp.async.wait_group %0;\n" ::"n"(groups) : "memory"); }
+template <int groups> QK_PTX void cp_async_wait() {
+    asm volatile("cp.async.wait_group %0;\n" ::"n"(groups) : "memory");
+}
 QK_PTX void cp_async_wait_all() { asm volatile("cp.async.wait_all;\n" ::: "memory"); }
 
 // c += a b, one warp: a 16x32 int8 by rows, b 32x8 int8 by columns, c 16x8 int32.
@@ -45,15 +47,17 @@ QK_MMA_16BIT(mma_m16n8k16_f16, "f16")     // c += a b: a 16x16 half by rows, b 1
 QK_MMA_16BIT(mma_m16n8k16_bf16, "bf16")
 
 // Loads N 8x8 matrices of 16-bit values from shared memory; lane 8i + r gives the address of row r of matrix i.
-#define QK_LDMATRIX(name, N, trans, list, ...)                                                               \
+#define QK_LDMATRIX(name, N, trans, registers, ...)                                                          \
     QK_PTX void name(unsigned (&out)[N], const void* row) {                                                  \
         unsigned at = (unsigned)__cvta_generic_to_shared(row);                                               \
-        asm volatile("ldmatrix.sync.aligned.m8n8.x" #N trans ".shared.b16 {" list ";\n" : __VA_ARGS__ : "r"(at) : "memory"); \
+        asm volatile("ldmatrix.sync.aligned.m8n8.x" #N trans ".shared.b16 {" registers ";\n"                 \
+                     : __VA_ARGS__ : "r"(at) : "memory");                                                    \
     }
+#define QK_FOUR "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
 QK_LDMATRIX(ldmatrix_x1, 1, "", "%0}, [%1]", "=r"(out[0]))
 QK_LDMATRIX(ldmatrix_x2, 2, "", "%0,%1}, [%2]", "=r"(out[0]), "=r"(out[1]))
-QK_LDMATRIX(ldmatrix_x4, 4, "", "%0,%1,%2,%3}, [%4]", "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3]))
+QK_LDMATRIX(ldmatrix_x4, 4, "", "%0,%1,%2,%3}, [%4]", QK_FOUR)
 QK_LDMATRIX(ldmatrix_x2_trans, 2, ".trans", "%0,%1}, [%2]", "=r"(out[0]), "=r"(out[1]))
-QK_LDMATRIX(ldmatrix_x4_trans, 4, ".trans", "%0,%1,%2,%3}, [%4]", "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3]))
+QK_LDMATRIX(ldmatrix_x4_trans, 4, ".trans", "%0,%1,%2,%3}, [%4]", QK_FOUR)
 
 #endif

@@ -69,17 +69,15 @@ inline int find_place(uintptr_t a, unsigned bytes) {
 inline std::string outside(uintptr_t a, unsigned bytes, Access access) {
     const char* verb = access == LOAD ? "reads" : access == ATOMIC ? "updates" : "writes";
     const Place* nearest = nullptr;
-    intptr_t distance = 0;
+    uintptr_t distance = 1 << 24;           // further off it is no slip of an index
     for (const Place& p : places) {
         if (!p.from) continue;
-        intptr_t d = a >= p.to ? (intptr_t)(a - p.to) : a < p.from ? -(intptr_t)(p.from - a) : 0;
-        if (!nearest || std::abs(d) < std::abs(distance)) nearest = &p, distance = d;
+        uintptr_t d = a >= p.to ? a - p.to : a < p.from ? p.from - a : 0;
+        if (d < distance) nearest = &p, distance = d;
     }
-    if (!nearest || std::abs(distance) > (1 << 24)) return print("%s %u bytes at %p, outside every array", verb, bytes, (void*)a);
-    unsigned long size = nearest->to - nearest->from;
-    if (distance < 0) return print("%s %u bytes, %ld before the start of %s (%lu bytes)", verb, bytes, -(long)distance, nearest->name.c_str(), size);
-    if (a < nearest->to) return print("%s %u bytes, the last of them past the end of %s (%lu bytes)", verb, bytes, nearest->name.c_str(), size);
-    return print("%s %u bytes, %ld past the end of %s (%lu bytes)", verb, bytes, (long)distance, nearest->name.c_str(), size);
+    if (!nearest) return print("%s %u bytes at %p, outside every array", verb, bytes, (void*)a);
+    return print("%s %u bytes at byte %ld of %s, which has %lu", verb, bytes, (long)(a - nearest->from),
+                 nearest->name.c_str(), (unsigned long)(nearest->to - nearest->from));
 }
 
 // An instruction is a place in the machine code that touches one array in one way.

@@ -48,6 +48,12 @@ inline void note(const char* kind, const Site* site, uintptr_t pc, const std::st
     if (faults.size() < most_faults) faults.push_back(f);
 }
 
+inline double seconds_allowed = 0;     // for one launch, of this process's time; 0: no limit
+inline volatile bool time_is_up = false;
+inline std::string timeout_message() {
+    return print("the kernel still runs after %g s: does its loop end?", seconds_allowed);
+}
+
 }  // namespace qk
 
 extern "C" __attribute__((visibility("default"))) size_t qk_take_faults(char* out, size_t capacity) {
@@ -56,8 +62,8 @@ extern "C" __attribute__((visibility("default"))) size_t qk_take_faults(char* ou
         std::string where = f.inside ? qk::print("%u,%u,%u\t%u,%u,%u", f.block.x, f.block.y, f.block.z, f.thread.x,
                                                  f.thread.y, f.thread.z)
                                      : "\t";
-        all += f.kind + "\t" + f.file + "\t" + std::to_string(f.line) + "\t" + qk::print("%lx", (unsigned long)f.offset) +
-               "\t" + where + "\t" + f.message + "\n";
+        std::string offset = qk::print("%lx", (unsigned long)f.offset);
+        all += f.kind + "\t" + f.file + "\t" + std::to_string(f.line) + "\t" + offset + "\t" + where + "\t" + f.message + "\n";
     }
     if (all.size() < capacity) {
         memcpy(out, all.c_str(), all.size() + 1);

@@ -23,7 +23,7 @@ extern "C" QK_HIDDEN const char* cudaGetErrorName(cudaError_t e) {
 QK_API cudaFuncSetAttribute(const void*, enum cudaFuncAttribute attribute, int value) {
     if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;
     if ((unsigned long)value > qk::dynamic_bytes_at_most) return cudaErrorInvalidValue;
-    qk::dynamic_bytes_allowed = std::max(qk::dynamic_bytes_allowed, (unsigned long)value);   // of any kernel, not of one
+    qk::dynamic_bytes_allowed = std::max(qk::dynamic_bytes_allowed, (unsigned long)value);   // for every kernel
     return cudaSuccess;
 }
 QK_API cudaDeviceGetAttribute(int* value, enum cudaDeviceAttr attribute, int) {   // an H200's

@@ -12,7 +12,8 @@ inline unsigned long dynamic_bytes_allowed = dynamic_bytes_by_default;   // cuda
 inline std::string refusal(const Shape& s) {
     const dim3 &g = s.grid, &b = s.block;
     if (!g.x || !g.y || !g.z) return print("the grid is %u x %u x %u: it has no block", g.x, g.y, g.z);
-    if (g.x > 0x7fffffffu || g.y > 65535 || g.z > 65535) return print("the grid is %u x %u x %u: too large", g.x, g.y, g.z);
+    if (g.x > 0x7fffffffu || g.y > 65535 || g.z > 65535)
+        return print("the grid is %u x %u x %u: at most 2147483647 x 65535 x 65535", g.x, g.y, g.z);
     uint64_t n = (uint64_t)b.x * b.y * b.z;
     if (!n || n > 1024 || b.z > 64)
         return print("a block of %u x %u x %u threads: it takes 1 to 1024, and 64 in z", b.x, b.y, b.z);
@@ -82,6 +83,7 @@ void fault(const char* kind, const Site* site, const char* format, ...) {
 // ---- what a kernel's thread calls
 
 static void wait(State state, const Site* site, unsigned mask = 0) {
+    if (time_is_up) fatal("timeout", site, "%s", timeout_message().c_str());
     Thread* t = block.current;
     t->state = state;
     t->site = site;

@@ -78,9 +78,9 @@ inline void check_races(unsigned id, uintptr_t a, unsigned bytes) {
         bool fresh = p.shared && c.write.run != me.run;
         if (i.access == LOAD || i.access == ATOMIC) {
             if (p.shared && p.flying[offset] && c.write.run == me.run)
-                note("async", nullptr, i.pc, "reads " + p.name + ", where a cp.async has not landed: no wait before this");
+                note("async", nullptr, i.pc, "reads " + p.name + ", where a cp.async has not landed: a wait is missing");
             else if (fresh)
-                note("uninitialised", nullptr, i.pc, "reads " + p.name + ", where nothing has been written in this block");
+                note("uninitialised", nullptr, i.pc, "reads " + p.name + ", where this block has written nothing");
         }
         if (!ordered(c.write, p.shared)) race(c.write, id, offset);
         if (i.access == LOAD) {
@@ -101,7 +101,7 @@ inline void mark(const Copy& c, bool flying) {
     for (unsigned k = 0; k < c.bytes; ++k) {
         uint32_t offset = (uint32_t)((uintptr_t)c.to - p.from) + k;
         p.flying[offset] = flying;
-        p.cells[offset].write.clock = clock_of[here.linear];    // it is written when it lands: others need a barrier after
+        p.cells[offset].write.clock = clock_of[here.linear];    // written when it lands: others need a barrier after
     }
 }
 inline void copy_takes_off(const Copy& c) { mark(c, true); }
@@ -112,8 +112,8 @@ inline std::string report_races() {
     for (const auto& [key, r] : races) {
         const Instruction &a = instructions[r.first], &b = instructions[r.second];
         out += print("R\t%lx\t%d\t%lx\t%d\t%u\t%u\t%d\t%u\t%s\n", (unsigned long)(a.pc - library_base()), (int)a.access,
-                     (unsigned long)(b.pc - library_base()), (int)b.access, r.threads[0], r.threads[1], (int)r.blocks_differ,
-                     r.offset, places[a.place].name.c_str());
+                     (unsigned long)(b.pc - library_base()), (int)b.access, r.threads[0], r.threads[1],
+                     (int)r.blocks_differ, r.offset, places[a.place].name.c_str());
     }
     return out;
 }

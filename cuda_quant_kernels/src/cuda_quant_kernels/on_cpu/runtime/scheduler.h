@@ -114,7 +114,7 @@ inline bool run_warp(const Warp& w, std::mt19937& random) {
     }
 }
 
-inline void explain_deadlock() {
+inline bool explain_deadlock() {
     for (const Thread& t : block.threads) {
         if (t.state != State::at_warp_barrier) continue;
         unsigned first = t.linear / 32 * 32, missing = t.mask;
@@ -126,8 +126,9 @@ inline void explain_deadlock() {
         if (first + 32 > block.threads.size()) missing &= ~(~0u << (block.threads.size() - first));
         note("deadlock", t.site, 0, print("lane %u waits with mask 0x%08x for lanes 0x%08x, which never come here",
                                           t.linear % 32, t.mask, missing));
-        return;
+        return true;
     }
+    return false;
 }
 
 // All threads that have not ended wait at __syncthreads: lets them go on, if they wait at one and the same.
@@ -144,12 +145,12 @@ inline bool release_block() {
         site = t.site;
     }
     if (!waiting || waiting + block.done < block.threads.size()) {
-        explain_deadlock();
-        if (waiting) note("divergent", site, 0, print("%u threads wait at this barrier, which the others never reach", waiting));
+        if (!explain_deadlock())
+            note("divergent", site, 0, print("%u threads wait at this barrier, which the others never reach", waiting));
         return false;
     }
     if (block.done) {
-        note("divergent", site, 0, print("%u threads wait at this barrier, which %u threads that have returned never reach",
+        note("divergent", site, 0, print("%u threads wait at this barrier, which %u that have returned never reach",
                                          waiting, block.done));
         return false;
     }

@@ -56,8 +56,8 @@ void* place_shared(Slot* slot, unsigned long bytes) {
     slot->launch = here.launch;
     slot->place = take(slot->name, bytes);
     if (!slot->place || arena.wanted > shared_bytes_at_most)
-        fatal("launch", &slot->site, "%lu bytes of shared memory with %s: a block has at most %lu", arena.wanted, slot->name,
-              shared_bytes_at_most);
+        fatal("launch", &slot->site, "%lu bytes of shared memory with %s: a block has at most %lu", arena.wanted,
+              slot->name, shared_bytes_at_most);
     return slot->place;
 }
 

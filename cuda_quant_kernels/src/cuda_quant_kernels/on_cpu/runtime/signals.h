@@ -11,8 +11,6 @@
 
 namespace qk QK_HIDDEN {
 
-inline double seconds_allowed = 0;     // 0: no limit
-
 #ifdef QK_ASAN
 struct SignalGuard {};
 #else
@@ -48,6 +46,7 @@ struct SignalGuard {
         action.sa_flags = SA_SIGINFO | SA_ONSTACK;
         active_guard = this;
         for (int i = 0; i < 4; ++i) sigaction(number[i], &action, &before[i]);
+        time_is_up = false;
         set_timer(seconds_allowed);
     }
     ~SignalGuard() {
@@ -69,12 +68,15 @@ struct SignalGuard {
                 pthread_kill(active_guard->thread, signal);
                 return;
             }
-            for (int i = 0; i < 4; ++i)                     // another thread's own affair: it gets what it would have got
+            for (int i = 0; i < 4; ++i)                     // another thread's own affair: as if we were not here
                 if (number[i] == signal) sigaction(signal, &active_guard->before[i], nullptr);
             return;
         }
+        if (signal == SIGVTALRM && (!time_is_up || !block.current)) {
+            time_is_up = true;                              // seen at the next access or barrier; if there is none, at
+            return set_timer(0.1);                          // the next tick
+        }
         if (!block.current) {                               // the scheduler itself: not the kernel's fault
-            if (signal == SIGVTALRM) return set_timer(0.01);
             ::signal(signal, SIG_DFL);
             return;
         }
@@ -84,7 +86,7 @@ struct SignalGuard {
     }
     static void report(int signal, siginfo_t* info, uintptr_t pc) {
         if (signal == SIGVTALRM) {
-            note("timeout", nullptr, pc, print("the kernel still runs after %g s: does its loop end?", seconds_allowed));
+            note("timeout", nullptr, pc, timeout_message());
         } else if (signal == SIGFPE) {
             note("arithmetic", nullptr, pc, "an integer is divided by zero");
         } else {

@@ -6,6 +6,10 @@
 
 namespace qk QK_HIDDEN {
 
+static void whole_warp(const Site* site, const char* what) {
+    if (exchange_lanes() != ~0u) fatal("shuffle", site, "%s takes a whole warp; some lanes of this one have returned", what);
+}
+
 struct Fragment { unsigned a[4], b[2]; };   // the registers that one lane contributes
 
 // Lane l holds of the 16x8 result rows l/4 and l/4 + 8, columns 2(l%4) and 2(l%4) + 1. Along k, a fragment register is
@@ -15,7 +19,7 @@ template <class C, class Dot>
 static void mma_16x8(const Site* site, C (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], Dot dot) {
     Fragment mine{{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
     const uint64_t* of = warp_exchange(site, 0xffffffffu, (uint64_t)(uintptr_t)&mine);
-    if (exchange_lanes() != 0xffffffffu) fatal("shuffle", site, "mma takes a whole warp, and lanes of this one have returned");
+    whole_warp(site, "mma");
     for (unsigned i = 0; i < 4; ++i) {
         unsigned row = lane() / 4 + i / 2 * 8, column = lane() % 4 * 2 + i % 2;
         for (unsigned w = 0; w < 8; ++w) {
@@ -35,26 +39,27 @@ static float bf16_to_float(unsigned bits) {
     return x;
 }
 
+static float dot2(float (*widen)(unsigned), unsigned x, unsigned y, float sum) {    // two 16-bit values in a word
+    return sum + widen(x & 0xffff) * widen(y & 0xffff) + widen(x >> 16) * widen(y >> 16);
+}
+
 void mma_s8(const Site* site, int (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
     mma_16x8(site, c, a, b, [](unsigned x, unsigned y, int z) { return __dp4a((int)x, (int)y, z); });
 }
 void mma_f16(const Site* site, float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
-    mma_16x8(site, c, a, b, [](unsigned x, unsigned y, float z) {
-        return z + half_to_float(x & 0xffff) * half_to_float(y & 0xffff) + half_to_float(x >> 16) * half_to_float(y >> 16);
-    });
+    mma_16x8(site, c, a, b, [](unsigned x, unsigned y, float z) { return dot2(half_to_float, x, y, z); });
 }
 void mma_bf16(const Site* site, float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
-    mma_16x8(site, c, a, b, [](unsigned x, unsigned y, float z) {
-        return z + bf16_to_float(x & 0xffff) * bf16_to_float(y & 0xffff) + bf16_to_float(x >> 16) * bf16_to_float(y >> 16);
-    });
+    mma_16x8(site, c, a, b, [](unsigned x, unsigned y, float z) { return dot2(bf16_to_float, x, y, z); });
 }
 
 // Lane 8i + r gives the address of row r (16 bytes) of the 8x8 matrix i; lane l receives word l%4 of row l/4, or of the
 // transposed matrix.
-void load_matrices(const Site* site, unsigned* out, unsigned matrices, const void* row, bool transposed, const void* pc) {
+void load_matrices(const Site* site, unsigned* out, unsigned matrices, const void* row, bool transposed,
+                   const void* pc) {
     if (lane() < 8 * matrices) traced(row, 16, LOAD, pc);
     const uint64_t* rows = warp_exchange(site, 0xffffffffu, (uint64_t)(uintptr_t)row);
-    if (exchange_lanes() != 0xffffffffu) fatal("shuffle", site, "ldmatrix takes a whole warp, and lanes of this one have returned");
+    whole_warp(site, "ldmatrix");
     unsigned r = lane() / 4, w = lane() % 4;
     for (unsigned i = 0; i < matrices; ++i) {
         uint16_t pair[2];

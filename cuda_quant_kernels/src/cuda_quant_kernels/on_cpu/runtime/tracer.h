@@ -1,5 +1,5 @@
-// The tracer: kernels are compiled with -fsanitize=thread, which calls a hook before every load and store of memory that
-// others might see; these are the hooks. An access outside every array ends the launch before it happens.
+// The tracer: kernels are compiled with -fsanitize=thread, which calls a hook before every load and store of memory
+// that others might see; these are the hooks. An access outside every array ends the launch before it happens.
 #pragma once
 #include "accesses.h"
 #include "races.h"
@@ -40,9 +40,13 @@ static void check_alignment(uintptr_t a, unsigned bytes, uintptr_t pc) {
 
 // `aligned`: the instruction demands an address that is a multiple of its size.
 void traced(const void* address, unsigned bytes, Access access, const void* caller, bool aligned) {
-    if (!tracing || !block.current) return;
+    if (!block.current) return;
     uintptr_t a = (uintptr_t)address, pc = (uintptr_t)caller - 1;
-    if (is_local(a)) return;
+    if (time_is_up) {
+        note("timeout", nullptr, pc, timeout_message());
+        leave_kernel();
+    }
+    if (!tracing || is_local(a)) return;
     int place = find_place(a, bytes);
     if (place < 0) {
         note("bounds", nullptr, pc, outside(a, bytes, access));
@@ -92,19 +96,21 @@ void trace_allocation(void* p, size_t bytes) {
 
 }  // namespace qk
 
-#define QK_HOOK(n)                                                                                                     \
-    void __tsan_read##n(void* a) { qk::traced(a, n, qk::LOAD, __builtin_return_address(0)); }                          \
-    void __tsan_write##n(void* a) { qk::traced(a, n, qk::STORE, __builtin_return_address(0)); }                        \
-    void __tsan_volatile_read##n(void* a) { qk::traced(a, n, qk::LOAD, __builtin_return_address(0)); }                 \
-    void __tsan_volatile_write##n(void* a) { qk::traced(a, n, qk::STORE, __builtin_return_address(0)); }               \
-    void __tsan_unaligned_read##n(void* a) { qk::traced(a, n, qk::LOAD, __builtin_return_address(0), false); }         \
-    void __tsan_unaligned_write##n(void* a) { qk::traced(a, n, qk::STORE, __builtin_return_address(0), false); }       \
-    void __tsan_unaligned_volatile_read##n(void* a) { qk::traced(a, n, qk::LOAD, __builtin_return_address(0), false); } \
-    void __tsan_unaligned_volatile_write##n(void* a) { qk::traced(a, n, qk::STORE, __builtin_return_address(0), false); }
+#define QK_HOOK(name, n, access, aligned) \
+    void __tsan_##name##n(void* a) { qk::traced(a, n, qk::access, __builtin_return_address(0), aligned); }
+#define QK_HOOKS(n)                               \
+    QK_HOOK(read, n, LOAD, true)                  \
+    QK_HOOK(write, n, STORE, true)                \
+    QK_HOOK(volatile_read, n, LOAD, true)         \
+    QK_HOOK(volatile_write, n, STORE, true)       \
+    QK_HOOK(unaligned_read, n, LOAD, false)       \
+    QK_HOOK(unaligned_write, n, STORE, false)     \
+    QK_HOOK(unaligned_volatile_read, n, LOAD, false) \
+    QK_HOOK(unaligned_volatile_write, n, STORE, false)
 
 #pragma GCC visibility push(hidden)   // several libraries in one process never hook each other
 extern "C" {
-QK_HOOK(1) QK_HOOK(2) QK_HOOK(4) QK_HOOK(8) QK_HOOK(16)
+QK_HOOKS(1) QK_HOOKS(2) QK_HOOKS(4) QK_HOOKS(8) QK_HOOKS(16)
 // A struct of another size: in pieces of up to 16 bytes, as a GPU would.
 void __tsan_read_range(void* a, size_t n) {
     for (size_t i = 0; i < n; i += 16)
@@ -123,7 +129,9 @@ void __tsan_vptr_read(void**) {}
 #pragma GCC visibility pop
 
 #define QK_EXPORT extern "C" __attribute__((visibility("default")))
-QK_EXPORT void qk_trace_buffer(void* p, size_t bytes, const char* name) { qk::add_place((uintptr_t)p, bytes, name, false); }
+QK_EXPORT void qk_trace_buffer(void* p, size_t bytes, const char* name) {
+    qk::add_place((uintptr_t)p, bytes, name, false);
+}
 QK_EXPORT void qk_trace_start() {
     qk::find_image();
     qk::clear_requests();

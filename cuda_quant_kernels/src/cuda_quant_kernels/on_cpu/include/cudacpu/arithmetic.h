@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <algorithm>
 #include <type_traits>
 using std::isinf; using std::isnan; using std::max; using std::min;
@@ -16,7 +17,7 @@ template <class To, class From> QK_UNTRACED inline To bits(From from) {
     memcpy(&to, &from, sizeof to);
     return to;
 }
-template <class To> QK_UNTRACED inline To saturating(double x) {     // float to integer: NaN gives 0, the rest saturates
+template <class To> QK_UNTRACED inline To saturating(double x) {     // NaN gives 0, what is too large the limit
     if (x != x) return 0;
     if (x <= (double)std::numeric_limits<To>::min()) return std::numeric_limits<To>::min();
     if (x >= (double)std::numeric_limits<To>::max()) return std::numeric_limits<To>::max();

@@ -3,7 +3,8 @@
 #pragma once
 
 namespace qk QK_HIDDEN {
-void async_copy(void* to, const void* from, unsigned bytes, unsigned filled, const void* pc);   // the rest up to bytes: 0
+// Copies the first `filled` bytes; the rest up to `bytes` become zero.
+void async_copy(void* to, const void* from, unsigned bytes, unsigned filled, const void* pc);
 void async_commit();
 void async_wait(unsigned groups_still_flying);
 }

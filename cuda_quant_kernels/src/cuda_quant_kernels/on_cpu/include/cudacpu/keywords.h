@@ -1,6 +1,6 @@
 // The words that a C++ compiler does not know, and the three marks that the emulator puts on its own functions.
 #pragma once
-#include <cuda_runtime.h>   // NVIDIA's header; without nvcc it gives the types and the host API, and no device functions
+#include <cuda_runtime.h>   // NVIDIA's header; without nvcc it gives types and host API, and no device functions
 
 #undef __global__
 #undef __device__
@@ -10,7 +10,9 @@
 #undef __managed__
 #undef __launch_bounds__
 #undef __grid_constant__
-#define __global__ __attribute__((noinline))   // so that a kernel stays a function of its own, with its own lines
+// A kernel stays a function of its own, with its own lines, and what it calls becomes part of it: the compiler's
+// instrumentation would not see an array element that is passed to a function, as in __half2float(x[i]).
+#define __global__ __attribute__((noinline, flatten))
 #define __device__
 #define __host__
 #define __constant__

@@ -30,3 +30,12 @@ QK_UNTRACED void launch(const Site* site, Kernel kernel, const Shape& shape, A..
 }
 
 }  // namespace qk
+
+// The overloads that nvcc adds to the C API.
+template <class... A>
+inline cudaError_t cudaFuncSetAttribute(void (*kernel)(A...), cudaFuncAttribute which, int value) {
+    return ::cudaFuncSetAttribute((const void*)kernel, which, value);
+}
+template <class T> inline cudaError_t cudaMemcpyToSymbol(T& symbol, const void* from, size_t bytes, size_t offset = 0) {
+    return ::cudaMemcpy((char*)&symbol + offset, from, bytes, cudaMemcpyHostToDevice);
+}

@@ -1,12 +1,13 @@
-// The tensor core instructions mma.sync and ldmatrix, in the fragment layouts of the PTX manual. ptx.cuh declares the same
-// functions for a GPU. Emulated lane by lane in runtime/tensor_core.h.
+// The tensor core instructions mma.sync and ldmatrix, in the fragment layouts of the PTX manual. ptx.cuh declares the
+// same functions for a GPU. Emulated lane by lane in runtime/tensor_core.h.
 #pragma once
 
 namespace qk QK_HIDDEN {
 void mma_s8(const Site* site, int (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]);
 void mma_f16(const Site* site, float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]);
 void mma_bf16(const Site* site, float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]);
-void load_matrices(const Site* site, unsigned* out, unsigned matrices, const void* row, bool transposed, const void* pc);
+void load_matrices(const Site* site, unsigned* out, unsigned matrices, const void* row, bool transposed,
+                   const void* pc);
 
 template <unsigned N>
 QK_CALLED inline void ldmatrix(const Site* site, unsigned (&out)[N], const void* row, bool transposed) {

@@ -26,7 +26,7 @@ QK_UNTRACED T shuffle(const Site* site, unsigned mask, T value, int source, int 
 template <class T>
 QK_UNTRACED T shuffle_xor(const Site* site, unsigned mask, T value, int bits, int width = 32) {
     const uint64_t* all = hand_in(site, mask, value);
-    unsigned source = lane() ^ bits;   // a later group's lanes are out of reach, an earlier group's are not (PTX shfl.bfly)
+    unsigned source = lane() ^ bits;   // a later group's lanes are out of reach, an earlier group's are not: shfl.bfly
     return (source & ~(width - 1)) <= (lane() & ~(width - 1)) ? from_lane(site, all, value, source) : value;
 }
 template <class T>
