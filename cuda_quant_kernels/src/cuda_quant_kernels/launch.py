@@ -13,18 +13,20 @@ from torch import Tensor
 
 from .build import load
 from .on_cpu.library import Library
+from .on_cpu.trace import Report, trace
 
 KERNELS = Path(__file__).parent / "kernels"
 P, I, L, F = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_float
+# launcher: its file, its arguments' types, their names. The last argument of all is the stream, which launch adds.
 SIGNATURES = {
-    "quantized_add": ("vector_add.cu", [I, P, P, P, L, F, I, F, I, F, I, P]),
-    "quantize_given": ("quantize.cu", [I, I, I, P, P, P, P, L, P]),
-    "quantize_tensor": ("quantize.cu", [I, I, I, P, P, P, P, L, P]),
-    "quantize_rows": ("quantize.cu", [I, I, I, P, P, P, I, I, P]),
-    "quantize_groups": ("quantize.cu", [I, I, I, P, P, P, L, I, P]),
-    "dequantize": ("quantize.cu", [I, I, I, P, P, P, L, I, I, I, P]),
-    "gemm_w8a8": ("gemm_w8a8.cu", [I, P, P, P, P, P, I, I, I, P]),
-    "gemm_w4a16": ("gemv_w4a16.cu", [I, P, P, P, P, I, I, I, P]),
+    "quantized_add": ("vector_add.cu", [I, P, P, P, L, F, I, F, I, F, I, P], "version a b c"),
+    "quantize_given": ("quantize.cu", [I, I, I, P, P, P, P, L, P], "from to wide x scale q bad"),
+    "quantize_tensor": ("quantize.cu", [I, I, I, P, P, P, P, L, P], "from to wide x absmax q scale"),
+    "quantize_rows": ("quantize.cu", [I, I, I, P, P, P, I, I, P], "version from to x q scale"),
+    "quantize_groups": ("quantize.cu", [I, I, I, P, P, P, L, I, P], "from to wide x q scale"),
+    "dequantize": ("quantize.cu", [I, I, I, P, P, P, L, I, I, I, P], "from to wide q scale x"),
+    "gemm_w8a8": ("gemm_w8a8.cu", [I, P, P, P, P, P, I, I, I, P], "version a w scale_a scale_w c"),
+    "gemm_w4a16": ("gemv_w4a16.cu", [I, P, P, P, P, I, I, I, P], "version w scale x y"),
 }
 NOT_SUPPORTED = 801     # cudaErrorNotSupported
 
@@ -33,7 +35,7 @@ NOT_SUPPORTED = 801     # cudaErrorNotSupported
 def library(source: str, target: str) -> Library:
     """The built file of kernels, with the types of its functions set."""
     lib = load(KERNELS / source, target, arch=architecture() if target == "gpu" else None)
-    for name, (home, types) in SIGNATURES.items():
+    for name, (home, types, _) in SIGNATURES.items():
         if home == source:
             getattr(lib.cdll, name).argtypes = types
     return lib
@@ -49,16 +51,35 @@ def default_target(tensor: Tensor) -> str:
     return "gpu" if tensor.is_cuda else "cpu"
 
 
-def launch(name: str, *arguments, target: str) -> None:
+class Tracing:
+    """A target that runs every launch under the tracer and keeps the reports, with the arrays under their names."""
+
+    def __init__(self):
+        self.reports: list[Report] = []
+
+    def run(self, name: str, pointers: list, arguments: tuple) -> int:
+        names = SIGNATURES[name][2].split()
+        buffers = {n: a.view(torch.uint8) for n, a in zip(names, arguments, strict=False) if isinstance(a, Tensor)}
+        report = trace(library(SIGNATURES[name][0], "trace"), lambda lib: getattr(lib, name)(*pointers, None), buffers)
+        if not report.clean:
+            raise RuntimeError(f"{name}: " + "; ".join(map(str, [*report.faults, *report.races])))
+        self.reports.append(report)
+        return report.result
+
+
+def launch(name: str, *arguments, target: "str | Tracing") -> None:
     """Calls a launcher on tensors and numbers.
 
     Raises:
         RuntimeError: the launch was refused, with CUDA's error number. On the CPU builds a kernel that does what it
-            may not do raises KernelFault, naming the line.
+            may not do raises KernelFault, naming the line; under a Tracing, a race does too.
     """
-    lib = library(SIGNATURES[name][0], target)
-    stream = torch.cuda.current_stream().cuda_stream if target == "gpu" else None
-    code = getattr(lib, name)(*(a.data_ptr() if isinstance(a, Tensor) else a for a in arguments), stream)
+    pointers = [a.data_ptr() if isinstance(a, Tensor) else a for a in arguments]
+    if isinstance(target, Tracing):
+        code = target.run(name, pointers, arguments)
+    else:
+        stream = torch.cuda.current_stream().cuda_stream if target == "gpu" else None
+        code = getattr(library(SIGNATURES[name][0], target), name)(*pointers, stream)
     if code == NOT_SUPPORTED:
         raise RuntimeError(f"{name}: this version of the kernel does not exist on this machine (target {target!r})")
     if code:

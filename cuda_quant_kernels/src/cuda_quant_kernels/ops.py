@@ -1,14 +1,14 @@
 """The kernels as functions of tensors: arguments checked, outputs made, everything refused that would be wrong quietly.
 
-Every function takes `target`: "gpu" where the tensors are on a GPU and "cpu" (the emulator) where they are not, unless
-"trace" is asked for. Letters as in reference.py.
+Every function takes `target`: by default "gpu" where the tensors are on a GPU and "cpu" (the emulator) where they are
+not; a Tracing() runs the kernel under the tracer and keeps its report. Letters as in reference.py.
 """
 
 import torch
 from jaxtyping import Float, Int8, Shaped
 from torch import Tensor
 
-from .launch import default_target, launch
+from .launch import Tracing, default_target, launch
 from .reference import GROUP, LARGEST
 
 INPUTS = {torch.float32: 0, torch.bfloat16: 1}
@@ -45,7 +45,7 @@ def _aligned(*tensors: Tensor) -> bool:
 
 def add_int8(
     a: Shaped[Tensor, "..."], b: Shaped[Tensor, "..."], scale_a: float, zero_a: int, scale_b: float, zero_b: int,
-    scale_c: float, zero_c: int, *, version: str = "16 bytes", target: str | None = None,
+    scale_c: float, zero_c: int, *, version: str = "16 bytes", target: str | Tracing | None = None,
 ) -> Int8[Tensor, " n"]:
     """c with scale_c (c - zero_c) = scale_a (a - zero_a) + scale_b (b - zero_b), to the nearest code.
 
@@ -70,7 +70,7 @@ def add_int8(
 def quantize(
     x: Shaped[Tensor, "..."], dtype: torch.dtype = torch.int8, per: str = "row",
     scale: Shaped[Tensor, "..."] | None = None, *, version: str = "one read", check: bool = True,
-    target: str | None = None,
+    target: str | Tracing | None = None,
 ) -> tuple[Shaped[Tensor, "R C"], Float[Tensor, "*scales"]]:
     """(q, scale) with x = q * scale to the nearest code; a scale `per` tensor, row or group of 128 columns.
 
@@ -117,7 +117,7 @@ def quantize(
 
 def dequantize(
     q: Shaped[Tensor, "..."], scale: Shaped[Tensor, "..."], dtype: torch.dtype = torch.float32, *,
-    target: str | None = None,
+    target: str | Tracing | None = None,
 ) -> Float[Tensor, "R C"]:
     """q * scale as float32 or bfloat16; the shape of `scale` says how it is spread: (1,), (R,) or (R, groups of 128).
 
@@ -142,7 +142,7 @@ def dequantize(
 
 def linear_w8a8(
     a: Shaped[Tensor, "..."], w: Shaped[Tensor, "..."], scale_a: Shaped[Tensor, "..."],
-    scale_w: Shaped[Tensor, "..."], *, version: str = "mma", target: str | None = None,
+    scale_w: Shaped[Tensor, "..."], *, version: str = "mma", target: str | Tracing | None = None,
 ) -> Float[Tensor, "M N"]:
     """scale_a[m] scale_w[n] sum_k a[m,k] w[n,k]: int8 operands, exact int32 sums, float32 result.
 
@@ -170,7 +170,7 @@ def linear_w8a8(
 
 def linear_w4a16(
     x: Shaped[Tensor, "..."], packed: Shaped[Tensor, "..."], scale: Shaped[Tensor, "..."], *,
-    version: str = "tensor core", target: str | None = None,
+    version: str = "tensor core", target: str | Tracing | None = None,
 ) -> Float[Tensor, "M N"]:
     """x (fp16, M x K) times 4-bit weights (`packed` and `scale` as reference.quantize_int4 makes them), in fp16.
 

@@ -76,7 +76,7 @@ constexpr int WARPS = 8, ROWS = 16;
 
 template <int TILES>                                       // tokens in tiles of 8: the tensor core's columns
 __global__ void __launch_bounds__(WARPS * 32) gemm_skinny(Gemv g) {
-    __shared__ float partial[WARPS][TILES * 8][ROWS + 1];
+    __shared__ float partial[WARPS][TILES * 8][ROWS + 4];   // 20 floats a token: a warp's stores hit 32 banks
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32, row = lane / 4, t = lane % 4, n0 = blockIdx.x * ROWS;
     int r0 = min(n0 + row, g.n - 1), r1 = min(n0 + row + 8, g.n - 1), groups = g.k / GROUP;   // beyond N: read the last row
     float sum[TILES][4] = {};

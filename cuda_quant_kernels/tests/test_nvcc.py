@@ -1,0 +1,50 @@
+"""nvcc, where there is one: three architectures without a spill, and tensor-core instructions in the machine code."""
+import re
+from collections import Counter
+
+import pytest
+from cuda_quant_kernels.build import build, nvcc, resource_usage, sass
+from cuda_quant_kernels.launch import KERNELS
+
+needs_nvcc = pytest.mark.skipif(nvcc() is None, reason="no nvcc here: pip install 'cuda-toolkit[nvcc,cudart,crt,nvvm,cccl]==13.0.*'")
+SOURCES = ["vector_add.cu", "quantize.cu", "gemm_w8a8.cu", "gemv_w4a16.cu"]
+
+
+@needs_nvcc
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("arch", ["sm_80", "sm_90a", "sm_100"])
+@pytest.mark.parametrize("source", SOURCES)
+def test_no_kernel_spills(source, arch):
+    usage = resource_usage(build(KERNELS / source, "gpu", arch=arch))
+    assert usage, "ptxas reported no kernel"
+    assert [r for r in usage if r.spill_bytes or r.stack_bytes] == []
+    assert all(r.registers <= 255 for r in usage)
+
+
+def instructions(path):
+    """{kernel: how often each instruction occurs}, or a skip where there is no disassembler."""
+    if (text := sass(path)) is None:
+        pytest.skip("no cuobjdump here: it comes with the CUDA toolkit, and with triton")
+    pattern = re.compile(r"^\s+/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9]*)", re.MULTILINE)
+    return {part.split("\n")[0].strip(): Counter(pattern.findall(part)) for part in text.split("Function : ")[1:]}
+
+
+@needs_nvcc
+@pytest.mark.parametrize("arch, source, kernel, instruction", [
+    ("sm_80", "gemm_w8a8.cu", "gemm_mma", "IMMA"), ("sm_90a", "gemm_w8a8.cu", "gemm_mma", "IMMA"),
+    ("sm_90a", "gemm_w8a8.cu", "gemm_wgmma", "IGMMA"), ("sm_80", "gemm_w8a8.cu", "gemm_mma", "LDGSTS"),
+    ("sm_80", "gemm_w8a8.cu", "gemm_mma", "LDSM"), ("sm_90a", "gemm_w8a8.cu", "gemm_dp4a", "IDP"),
+    ("sm_80", "gemv_w4a16.cu", "gemm_skinny", "HMMA"), ("sm_90a", "gemv_w4a16.cu", "gemm_skinny", "HMMA"),
+])
+def test_the_instruction_that_was_meant_is_there(arch, source, kernel, instruction):
+    found = {name: count for name, count in instructions(build(KERNELS / source, "gpu", arch=arch)).items() if kernel in name}
+    assert found, f"no {kernel} in the machine code"
+    assert all(count[instruction] for count in found.values()), found
+
+
+@needs_nvcc
+def test_the_wide_versions_move_sixteen_bytes_an_access():
+    if (text := sass(build(KERNELS / "vector_add.cu", "gpu", arch="sm_90a"))) is None:
+        pytest.skip("no cuobjdump here: it comes with the CUDA toolkit, and with triton")
+    wide = next(part for part in text.split("Function : ") if "add_16_bytes" in part.split("\n")[0])
+    assert len(re.findall(r"LDG\.E\.128", wide)) == 2 and len(re.findall(r"STG\.E\.128", wide)) == 1
