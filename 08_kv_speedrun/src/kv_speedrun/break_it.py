@@ -147,8 +147,8 @@ def int4(model: GPT, tokens: Int[Tensor, "B T"]) -> dict:
             for name, kind in kinds.items()}
     change = {name: loss[name] - loss["fp32"] for name in ("int8", "int4")}
     return {"loss": loss, "change": change, "outcome":
-            f"int8 moves the loss by {change['int8']:+.5f} nats per byte, int4 by {change['int4']:+.4f}: 17 times "
-            "coarser steps, and the error of a dot product grows with them."}
+            f"int8 moves the loss by {change['int8']:+.5f} nats per byte, int4 by {change['int4']:+.4f}: steps "
+            "18 times as wide, and the error of a dot product grows with them."}
 
 
 # -- 5 -----------------------------------------------------------------------------------------------------------------

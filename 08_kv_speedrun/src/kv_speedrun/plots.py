@@ -56,7 +56,7 @@ def speedrun(headline: dict):
     square(figure.add_subplot(grid[0, 0]), "without a cache", VERMILION, cached=False)
     square(figure.add_subplot(grid[1, 0]), "with a cache", BLUE, cached=True)
     _curves(figure.add_subplot(grid[:, 1]), speed, "per_token", "flops_per_token", 1e3, "milliseconds per token")
-    _curves(figure.add_subplot(grid[:, 2]), speed, "total", "total_flops", 1, "seconds since the prompt")
+    _curves(figure.add_subplot(grid[:, 2]), speed, "total", "total_flops", 1.0, "seconds since the prompt")
     threads = "one thread" if speed["threads"] == 1 else f"{speed['threads']} threads"
     model = headline["model"]
     figure.text(0.012, 0.02, f"{model['layers']} layers of width {model['width']}, prompt {speed['prompt']}, batch 1, "

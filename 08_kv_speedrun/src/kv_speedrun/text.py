@@ -4,7 +4,6 @@ import os
 import sysconfig
 from pathlib import Path
 
-import pooch
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
@@ -40,6 +39,7 @@ def load(name: str) -> UInt8[Tensor, "N"]:
 
 def _remote(file: str, url: str, sha256: str) -> bytes:
     """From the folder HARDWAY_DATA, else from pooch's cache, else from the network; the hash is checked each time."""
+    import pooch                                # here, so that the text that ships with Python needs no downloader
     folder = os.environ.get("HARDWAY_DATA")
     if folder and (path := Path(folder) / file).is_file():
         if pooch.file_hash(str(path)) != sha256:
