@@ -85,7 +85,7 @@ def test_one_strange_character_costs_each_family_its_own_unit(trained):
 
 
 def test_words_keeps_the_most_frequent_and_counts_unk_in_its_size():
-    family = Words.train("b a b a c b", 3)
+    family = Words.train(" b a b a c", 3)
     assert family.words == (" a", " b") and len(family) == 3, "two each; equal counts go in code point order"
     assert [t.id for t in family.tokenize("b a c")] == [0, 1, 0], "the first word has no space before it: another word"
 
@@ -170,10 +170,10 @@ def test_speller_is_a_complete_code_and_every_unknown_byte_is_paid_for():
 def test_per_token_and_per_byte_are_the_same_total(trained):
     speller = Speller(["the", "cat"])
     for name, family in trained.items():
-        loss = loss_of(family, TEXT, "the hat sat on ", speller, 3)
-        tokens = len(family.encode("the hat sat on "))
+        loss = loss_of(family, TEXT, "ärger sat on ", speller, 3)
+        tokens = len(family.encode("ärger sat on "))
         totals = [b * tokens for b in loss.bits_per_token]
-        assert [b * 15 for b in loss.bits_per_byte_unknowns_free] == pytest.approx(totals), name
+        assert [b * 14 for b in loss.bits_per_byte_unknowns_free] == pytest.approx(totals), name
 
 
 # ---------------------------------------------------------------- the comparison
@@ -203,7 +203,7 @@ def test_loss_per_token_ranks_backwards(quick):
 def test_the_likelihood_ratio_alone_hardly_compresses(quick):
     length = {name: f["bytes_per_token"]["median"] for name, f in quick["families"].items()}
     assert length["WordPiece, ratio"] < 0.6 * length["WordPiece, gain"]
-    assert length["WordPiece, gain"] > 0.9 * length["BPE"]
+    assert length["WordPiece, gain"] > 0.8 * length["BPE"]
 
 
 def test_unknown_shares(quick):

@@ -145,14 +145,17 @@ def test_corpus_lattice_equals_the_plain_one_also_after_pieces_are_taken_away(se
 
 
 def test_loss_is_what_the_likelihood_loses_without_the_piece(seed):
-    """Exact for a piece that has one place in each word, which each of these longer ones has."""
-    log_probs = random_model(random.Random(seed), alphabet="abcdef", longest=4, size=25)
+    """Exact for a piece that has one place in each word, and no word here repeats a letter."""
+    rng = random.Random(seed)
     words = Counter({"abcdef": 3, "fedcba": 2, "cafe": 4, "bed": 1, "face": 5})
-    pieces = list(log_probs)
-    found = CorpusLattice(words, pieces).expect(np.array(list(log_probs.values())))
-    for piece, loss in zip(pieces, found.loss, strict=True):
-        if len(piece) > 1 and len(set(piece)) == len(piece):
-            without = {other: p for other, p in log_probs.items() if other != piece}
+    weights = {piece: rng.random() for piece in seed_pieces(words, 40, 4)}
+    weights |= {word[a:a + 3]: rng.random() for word in words for a in (0, 1)}
+    log_probs = {piece: math.log(w / sum(weights.values())) for piece, w in weights.items()}
+    found = CorpusLattice(words, list(log_probs)).expect(np.array(list(log_probs.values())))
+    assert sum(found.loss > 0.1) > 8, "there is something to lose"
+    for piece, loss in zip(log_probs, found.loss, strict=True):
+        without = {other: p for other, p in log_probs.items() if other != piece}
+        if len(piece) > 1:
             left = sum(n * forward(edges_of(word, without, 4, -99.0), len(word))[-1] for word, n in words.items())
             assert loss == pytest.approx(found.log_likelihood - left, abs=1e-9), piece
 
