@@ -121,7 +121,7 @@ def test_the_rewriter_keeps_every_line_and_touches_nothing_else():
     ("text", "kernel", "shape", "arguments"),
     [
         ("k<<<1, 2>>>(a, b);", "k", "1, 2", "a, b"),
-        ("ns::k<int, (A > B)><<<dim3(1, 2), t, 0, s>>>(f(a, b));", "ns::k<int, (A > B)>", "dim3(1, 2), t, 0, s", "f(a, b)"),
+        ("n::k<T, (A > B)><<<dim3(1, 2), t, 0, s>>>(f(a, b));", "n::k<T, (A > B)>", "dim3(1, 2), t, 0, s", "f(a, b)"),
         ("(pointer)<<<g, b>>>(x);", "(pointer)", "g, b", "x"),
         ("x = 1; k<pair<1, 2>> <<<g, b>>> (x);", "k<pair<1, 2>>", "g, b", "x"),
         ("k<<<(n + 255) >> 8, 256>>>(n < 3 ? p : q);", "k", "(n + 255) >> 8, 256", "n < 3 ? p : q"),

@@ -68,6 +68,16 @@ def test_signals_become_exceptions_at_the_kernel_s_line(lib, which, kind, tag):
     assert lib.run_banks(pointer(x), 1) == 0, "and the next launch works"
 
 
+def test_asserts_and_traps_end_the_launch_alone(lib):
+    x = guarded(np.zeros(64, np.int32))
+    assert lib.run_bounds(12, pointer(x), pointer(x), 0) == 0
+    (fault,) = _fault(lib.run_bounds, 12, pointer(x), pointer(x), 1)
+    assert fault == ("abort", "memory.cu", line_of("memory.cu", "trap"))
+    x[:] = 1
+    (fault,) = _fault(lib.run_bounds, 12, pointer(x), pointer(x), 0)
+    assert fault == ("assert", "memory.cu", line_of("memory.cu", "assert"))
+
+
 def test_a_loop_that_does_not_end_is_stopped(lib):
     x = guarded(np.zeros(64, np.int32))
     lib.limit(0.2)

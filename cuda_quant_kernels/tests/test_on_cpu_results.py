@@ -160,6 +160,29 @@ def test_correct_kernels_are_reported_clean(rng):
                 assert trace(lib, call, {"a": a, "b": b, "c": c}).clean
 
 
+@pytest.mark.gpu
+def test_the_emulator_agrees_with_a_gpu(rng):
+    """The same source and calls on the device. The votes are left out: a GPU need not answer __activemask alike."""
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    host, device = load(SOURCE, "cpu"), load(SOURCE, "gpu")
+    x = torch.from_numpy(rng.integers(0, 100, 1024).astype(np.int32))
+    for which, n in ((0, 0), (1, 0), (2, 64), (3, 0), (4, 0), (5, 0), (7, 500), (8, 50000), (9, 0)):
+        arrays = [x, torch.zeros(1024, dtype=torch.int32), torch.zeros(1)]
+        on_device = [a.cuda() for a in arrays]
+        assert host.run_correct(which, *map(pointer, arrays), n) == 0
+        assert device.run_correct(which, *map(pointer, on_device), n) == 0
+        torch.cuda.synchronize()
+        assert all(torch.equal(a, b.cpu()) for a, b in zip(arrays, on_device, strict=True)), f"kernel {which}"
+    for half, dtype in ((0, torch.int8), (1, torch.half)):
+        a, b = (torch.from_numpy(rng.integers(-9, 9, 512)).to(dtype) for _ in range(2))
+        c = torch.zeros(128, dtype=torch.float32 if half else torch.int32)
+        on_device = [t.cuda() for t in (a, b, c)]
+        assert host.run_tensor_core(half, pointer(a), pointer(b), pointer(c)) == 0
+        assert device.run_tensor_core(half, *map(pointer, on_device)) == 0
+        assert torch.equal(c, on_device[2].cpu())
+
+
 def test_two_libraries_in_one_process_keep_apart(lib):
     other = load(SOURCE, "cpu" if hasattr(lib.cdll, "qk_trace_start") else "trace")
     with other.order("descending"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cuda_quant_kernels.build import load
+from cuda_quant_kernels.on_cpu import memory
 from cuda_quant_kernels.on_cpu.memory import guarded, pointer
 from cuda_quant_kernels.on_cpu.trace import trace
 
@@ -160,6 +161,7 @@ def test_the_second_barrier_alone_is_missing(lib):
         (4, "dynamic past", "bounds", "reads 4 bytes at byte 128 of dynamic shared memory"),
         (5, "uninitialised", "uninitialised", "reads s, where this block has written nothing"),
         (6, "misaligned", "misaligned", "16 bytes at an address that is no multiple of 16"),
+        (13, "not aligned", "misaligned", r"16 bytes of s, which is aligned to 1: declare it with __align__\(16\)"),
         (7, "wild", "bounds", "outside every array"),
         (9, "divide", "arithmetic", "divided by zero"),
     ],
@@ -211,6 +213,17 @@ def test_the_table_names_line_array_and_efficiency(lib):
     assert load_.split() == f"memory.cu:{line} global x load 4 1 8.00 sectors 4.00 8 50%".split()
     assert report.total("global") == 12 and report.total("global", "y") == 4 and report.total("shared") == 0
     assert report.efficiency("global") == 8 / 12 and report.efficiency("shared") == 1.0
+
+
+def test_the_readme_shows_what_is_printed(tmp_path):
+    readme = (Path(memory.__file__).parent / "README.md").read_text()
+    (source,) = re.findall(r"```cuda\n(.*?)```", readme, re.DOTALL)
+    (shown,) = re.findall(r"^```\n(line  .*?)```", readme, re.DOTALL | re.MULTILINE)
+    (tmp_path / "reverse.cu").write_text(source)
+    example = load(tmp_path / "reverse.cu", "trace")
+    x, y = guarded(np.arange(64, dtype=np.int32)), guarded(np.zeros(64, np.int32))
+    report = trace(example, lambda lib: lib.reverse(pointer(x), pointer(y)), {"x": x, "y": y})
+    assert report.table() == shown.rstrip("\n")
 
 
 def test_nothing_is_left_over_from_the_last_trace(lib):

@@ -1,4 +1,5 @@
 // Accesses whose cost is known by hand, and accesses outside their arrays. A line that a test looks for ends in [tag].
+#include <cassert>
 #include <cstdint>
 #include <cuda_runtime.h>
 
@@ -98,6 +99,16 @@ __device__ int deep(int n, int* x) {
 }
 __global__ void recursion(int* x, int n) { x[threadIdx.x] = deep(n, x); }
 
+__global__ void asserts(int* x, int n) {
+    assert(x[threadIdx.x] == 0 && "empty");                   // [assert]
+    if (n) __trap();                                          // [trap]
+}
+__global__ void unaligned_bytes(const int8_t* x, int4* y) {
+    __shared__ int8_t s[64];                                  // begins anywhere
+    for (int i = 0; i < 16; ++i) s[threadIdx.x * 16 + i] = x[threadIdx.x * 16 + i];
+    y[threadIdx.x] = *(const int4*)&s[threadIdx.x * 16];      // [not aligned]
+}
+
 extern "C" int run_strided(int width, const void* x, void* y, int stride, int offset) {
     if (width == 1) copy_strided<<<1, 32>>>((const int8_t*)x, (int8_t*)y, stride, offset);
     if (width == 2) copy_strided<<<1, 32>>>((const int16_t*)x, (int16_t*)y, stride, offset);
@@ -131,5 +142,7 @@ extern "C" int run_bounds(int which, float* x, float* y, int n) {
     if (which == 9) divide<<<1, 1>>>((int*)x, n);
     if (which == 10) forever<<<1, 1>>>((int*)x);
     if (which == 11) recursion<<<1, 1>>>((int*)x, n);
+    if (which == 12) asserts<<<1, 32>>>((int*)x, n);
+    if (which == 13) unaligned_bytes<<<1, 4>>>((const int8_t*)x, (int4*)y);
     return (int)cudaGetLastError();
 }

@@ -41,6 +41,8 @@ _RUNTIME = {
 def build_on_cpu(sources: list[Path], target: str, defines: tuple[str, ...]) -> Path:
     """The shared library made of the sources; see build.build for arguments and errors."""
     compiler = cpu_compiler()
+    if target != "cpu" and (sys.platform != "linux" or "clang" in version(compiler)):
+        raise BuildError(f"the {target} build relies on g++ on Linux; the cpu build works with clang++ too")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         runtime = pool.submit(_runtime, compiler, target, defines)
         kernels = [pool.submit(_kernel, compiler, s, target, defines) for s in sources]

@@ -162,7 +162,7 @@ def _declare(declaration: str, external: bool, line: int, path: str) -> str:
     alignment = ""
     while found := _ALIGN.search(declaration):
         end = _closing(declaration, found.end() - 1)
-        alignment = f"alignas{declaration[found.end() - 1 : end + 1]} "
+        alignment = declaration[found.end() : end]
         declaration = declaration[: found.start()] + declaration[end + 1 :]
     declaration = re.sub(r"\b(extern|static)\b", "", declaration).strip()
     first, *others = _split(declaration)
@@ -185,6 +185,6 @@ def _variable(kind: str, name: str, dimensions: str, alignment: str, line: int) 
     # The dimensions get brackets of their own: a `>` in them would end the template argument list.
     sizes = re.sub(r"\[(.*?)\]", r"[(\1)]", re.sub(r"\s+", " ", dimensions))
     return (
-        f'static ::qk::Slot {name}_slot("{name}", __FILE__, {line}); '
+        f'static ::qk::Slot {name}_slot("{name}", __FILE__, {line}, {alignment or 1}); '
         f"auto& {name} = ::qk::shared<{re.sub(chr(10), ' ', kind)}{sizes}>({name}_slot);"
     )

@@ -23,14 +23,15 @@ struct Place {                      // an array in global memory or a variable i
     uintptr_t from, to;
     std::string name;
     bool shared;
+    unsigned long alignment;        // of its beginning
     std::vector<Cell> cells;        // one a byte
     std::vector<uint8_t> flying;    // shared: bytes of a cp.async that has not landed
 };
 inline std::vector<Place> places;
 inline int last_place = -1;
 
-inline void add_place(uintptr_t from, size_t bytes, const std::string& name, bool shared) {
-    places.push_back({from, from + bytes, name, shared, std::vector<Cell>(bytes), {}});
+inline void add_place(uintptr_t from, size_t bytes, const std::string& name, bool shared, unsigned long alignment) {
+    places.push_back({from, from + bytes, name, shared, alignment, std::vector<Cell>(bytes), {}});
     if (shared) places.back().flying.resize(bytes);
 }
 
@@ -51,7 +52,7 @@ inline void place_variables() {
             known = true;
             break;
         }
-        if (!known) add_place(from, bytes, v.name, true);
+        if (!known) add_place(from, bytes, v.name, true, v.alignment);
     }
 }
 

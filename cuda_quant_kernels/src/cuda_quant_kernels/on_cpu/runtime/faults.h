@@ -63,7 +63,8 @@ extern "C" __attribute__((visibility("default"))) size_t qk_take_faults(char* ou
                                                  f.thread.y, f.thread.z)
                                      : "\t";
         std::string offset = qk::print("%lx", (unsigned long)f.offset);
-        all += f.kind + "\t" + f.file + "\t" + std::to_string(f.line) + "\t" + offset + "\t" + where + "\t" + f.message + "\n";
+        all += f.kind + "\t" + f.file + "\t" + std::to_string(f.line) + "\t" + offset + "\t" + where + "\t";
+        all += f.message + "\n";
     }
     if (all.size() < capacity) {
         memcpy(out, all.c_str(), all.size() + 1);

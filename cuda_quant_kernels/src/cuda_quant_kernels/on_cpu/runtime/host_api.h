@@ -3,6 +3,15 @@
 #pragma once
 #include "launch.h"
 
+// A device assert that does not hold ends the launch; on the host it is what it always is.
+extern "C" [[noreturn]] QK_HIDDEN void __assert_fail(const char* claim, const char* file, unsigned line,
+                                                     const char*) noexcept {
+    const qk::Site site{file, (int)line};
+    if (qk::in_kernel()) qk::fatal("assert", &site, "assert(%s) does not hold", claim);
+    fprintf(stderr, "%s:%u: assert(%s) does not hold\n", file, line, claim);
+    abort();
+}
+
 #define QK_API extern "C" __attribute__((visibility("hidden"))) cudaError_t
 
 QK_API cudaGetLastError() { cudaError_t e = qk::last_error; qk::last_error = cudaSuccess; return e; }

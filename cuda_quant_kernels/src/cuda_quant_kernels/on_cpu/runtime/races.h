@@ -78,7 +78,7 @@ inline void check_races(unsigned id, uintptr_t a, unsigned bytes) {
         bool fresh = p.shared && c.write.run != me.run;
         if (i.access == LOAD || i.access == ATOMIC) {
             if (p.shared && p.flying[offset] && c.write.run == me.run)
-                note("async", nullptr, i.pc, "reads " + p.name + ", where a cp.async has not landed: a wait is missing");
+                note("async", nullptr, i.pc, "reads " + p.name + ", where a cp.async has not landed: a missing wait");
             else if (fresh)
                 note("uninitialised", nullptr, i.pc, "reads " + p.name + ", where this block has written nothing");
         }

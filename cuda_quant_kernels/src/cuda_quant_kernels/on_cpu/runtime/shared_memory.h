@@ -11,6 +11,7 @@ constexpr unsigned char garbage = 0xA5;
 struct Variable {
     const char* name;
     unsigned long from, to;     // offsets in the arena
+    unsigned long alignment;    // what the declaration promises; here every variable begins at a multiple of 128
 };
 struct Arena {
     char* bytes = nullptr;
@@ -28,12 +29,12 @@ inline void forbid(unsigned long from, unsigned long to, bool forbidden) {
 #endif
 }
 
-inline char* take(const char* name, unsigned long bytes) {
+inline char* take(const char* name, unsigned long bytes, unsigned long alignment) {
     unsigned long from = (arena.used + 127) / 128 * 128;
     if (from + bytes + shared_gap > arena_bytes) return nullptr;
     arena.used = from + bytes + shared_gap;
     arena.wanted += bytes;
-    arena.variables.push_back({name, from, from + bytes});
+    arena.variables.push_back({name, from, from + bytes, alignment});
     forbid(from, from + bytes, false);
     memset(arena.bytes + from, garbage, bytes);
     return arena.bytes + from;
@@ -45,16 +46,16 @@ inline void begin_shared(unsigned long dynamic_bytes) {
     arena.variables.clear();
     arena.used = shared_gap;
     arena.wanted = 0;
-    arena.dynamic = dynamic_bytes ? take("dynamic shared memory", dynamic_bytes) : nullptr;
+    arena.dynamic = dynamic_bytes ? take("dynamic shared memory", dynamic_bytes, 16) : nullptr;
 }
 
 inline void fill_shared_with_garbage() {
     for (const Variable& v : arena.variables) memset(arena.bytes + v.from, garbage, v.to - v.from);
 }
 
-void* place_shared(Slot* slot, unsigned long bytes) {
+void* place_shared(Slot* slot, unsigned long bytes, unsigned long alignment_of_type) {
     slot->launch = here.launch;
-    slot->place = take(slot->name, bytes);
+    slot->place = take(slot->name, bytes, slot->alignment > alignment_of_type ? slot->alignment : alignment_of_type);
     if (!slot->place || arena.wanted > shared_bytes_at_most)
         fatal("launch", &slot->site, "%lu bytes of shared memory with %s: a block has at most %lu", arena.wanted,
               slot->name, shared_bytes_at_most);

@@ -1,4 +1,4 @@
-// A wild address, or a division by zero, ends the launch and not the process: for as long as a kernel runs, the
+// A wild address, a division by zero, or abort ends the launch and not the process: for as long as a kernel runs, the
 // signal is taken as a fault at the kernel's line, and the scheduler goes on from where the launch began. Under the
 // sanitizer it is left to the sanitizer, which says more.
 #pragma once
@@ -30,8 +30,9 @@ struct SignalGuard;
 inline SignalGuard* active_guard = nullptr;
 
 struct SignalGuard {
-    static constexpr int number[] = {SIGSEGV, SIGBUS, SIGFPE, SIGVTALRM};
-    struct sigaction before[4];
+    static constexpr int number[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGILL, SIGVTALRM};
+    static constexpr int count = 6;
+    struct sigaction before[count];
     stack_t stack_before;
     pthread_t thread = pthread_self();
 
@@ -45,13 +46,13 @@ struct SignalGuard {
         action.sa_sigaction = handle;
         action.sa_flags = SA_SIGINFO | SA_ONSTACK;
         active_guard = this;
-        for (int i = 0; i < 4; ++i) sigaction(number[i], &action, &before[i]);
+        for (int i = 0; i < count; ++i) sigaction(number[i], &action, &before[i]);
         time_is_up = false;
         set_timer(seconds_allowed);
     }
     ~SignalGuard() {
         set_timer(0);
-        for (int i = 0; i < 4; ++i) sigaction(number[i], &before[i], nullptr);
+        for (int i = 0; i < count; ++i) sigaction(number[i], &before[i], nullptr);
         sigaltstack(&stack_before, nullptr);
         active_guard = nullptr;
     }
@@ -68,7 +69,7 @@ struct SignalGuard {
                 pthread_kill(active_guard->thread, signal);
                 return;
             }
-            for (int i = 0; i < 4; ++i)                     // another thread's own affair: as if we were not here
+            for (int i = 0; i < count; ++i)                     // another thread's own affair: as if we were not here
                 if (number[i] == signal) sigaction(signal, &active_guard->before[i], nullptr);
             return;
         }
@@ -89,6 +90,8 @@ struct SignalGuard {
             note("timeout", nullptr, pc, timeout_message());
         } else if (signal == SIGFPE) {
             note("arithmetic", nullptr, pc, "an integer is divided by zero");
+        } else if (signal == SIGABRT || signal == SIGILL) {
+            note("abort", nullptr, pc, "the kernel gave up by abort or __trap");
         } else {
             char *at = (char*)info->si_addr, *stack = block.current->context.stack;
             bool overflow = stack && at < stack && at >= stack - 65536;

@@ -7,7 +7,8 @@
 namespace qk QK_HIDDEN {
 
 static void whole_warp(const Site* site, const char* what) {
-    if (exchange_lanes() != ~0u) fatal("shuffle", site, "%s takes a whole warp; some lanes of this one have returned", what);
+    if (exchange_lanes() != ~0u)
+        fatal("shuffle", site, "%s takes a whole warp, and some lanes of this one have returned", what);
 }
 
 struct Fragment { unsigned a[4], b[2]; };   // the registers that one lane contributes

@@ -32,8 +32,14 @@ static bool is_local(uintptr_t a) {
     return (a >= stack && a < stack + stack_bytes) || (a >= image_from && a < image_to);
 }
 
-static void check_alignment(uintptr_t a, unsigned bytes, uintptr_t pc) {
-    if (bytes > 16 || (bytes & (bytes - 1)) || a % bytes == 0) return;
+// An instruction's address must be a multiple of its size. An array of int8 read as int4 may begin anywhere, unless it
+// is declared with __align__: another variable before it, and it fails.
+static void check_alignment(uintptr_t a, unsigned bytes, uintptr_t pc, const Place& place) {
+    if (bytes > 16 || (bytes & (bytes - 1))) return;
+    if (place.shared && bytes > place.alignment)
+        note("misaligned", nullptr, pc, print("%u bytes of %s, which is aligned to %lu: declare it with __align__(%u)",
+                                              bytes, place.name.c_str(), place.alignment, bytes));
+    if (a % bytes == 0) return;
     note("misaligned", nullptr, pc, print("%u bytes at an address that is no multiple of %u", bytes, bytes));
     leave_kernel();
 }
@@ -52,7 +58,7 @@ void traced(const void* address, unsigned bytes, Access access, const void* call
         note("bounds", nullptr, pc, outside(a, bytes, access));
         leave_kernel();
     }
-    if (aligned) check_alignment(a, bytes, pc);
+    if (aligned) check_alignment(a, bytes, pc, places[place]);
     unsigned id = instruction(pc, place, access, bytes);
     count(id, (uint32_t)(a - places[place].from));
     check_races(id, a, bytes);
@@ -91,7 +97,7 @@ void trace_copy_lands(const Copy& c) {
     if (tracing) copy_touches_down(c);
 }
 void trace_allocation(void* p, size_t bytes) {
-    if (tracing) add_place((uintptr_t)p, bytes, "memory from cudaMalloc", false);
+    if (tracing) add_place((uintptr_t)p, bytes, "memory from cudaMalloc", false, 256);
 }
 
 }  // namespace qk
@@ -130,7 +136,7 @@ void __tsan_vptr_read(void**) {}
 
 #define QK_EXPORT extern "C" __attribute__((visibility("default")))
 QK_EXPORT void qk_trace_buffer(void* p, size_t bytes, const char* name) {
-    qk::add_place((uintptr_t)p, bytes, name, false);
+    qk::add_place((uintptr_t)p, bytes, name, false, 16);
 }
 QK_EXPORT void qk_trace_start() {
     qk::find_image();

@@ -12,13 +12,15 @@ struct Slot {
     Site site;
     unsigned launch = 0;       // the launch in which it was last given a place
     void* place = nullptr;
-    constexpr Slot(const char* n, const char* file, int line) : name(n), site{file, line} {}
+    unsigned long alignment;   // declared by __align__
+    constexpr Slot(const char* n, const char* file, int line, unsigned long a)
+        : name(n), site{file, line}, alignment(a) {}
 };
-void* place_shared(Slot* slot, unsigned long bytes);
+void* place_shared(Slot* slot, unsigned long bytes, unsigned long alignment_of_type);
 void* dynamic_shared();
 
 template <class T> QK_UNTRACED inline T& shared(Slot& slot) {
-    if (slot.launch != here.launch) place_shared(&slot, sizeof(T));
+    if (slot.launch != here.launch) place_shared(&slot, sizeof(T), alignof(T));
     return *static_cast<T*>(slot.place);
 }
 

@@ -54,4 +54,5 @@ QK_UNTRACED inline unsigned lane() { return here.linear & 31; }
 inline void __threadfence() {}          // one CUDA thread runs at a time: memory is always in order
 inline void __threadfence_block() {}
 inline void __threadfence_system() {}
+[[noreturn]] inline void __trap() { __builtin_trap(); }
 inline void __nanosleep(unsigned) { ::qk::yield(); }
