@@ -71,7 +71,7 @@ def stepped_by_autograd(w, c, pairs, negatives, rate):
     loss = -F.logsigmoid((v * C[pairs[:, 1]]).sum(1)) - F.logsigmoid(-torch.einsum("bd,bkd->bk", v, C[negatives])).sum(1)
     loss.sum().backward()
     torch.optim.SGD([W, C], rate).step()
-    return float(loss.mean()), W.detach().numpy(), C.detach().numpy()
+    return float(loss.detach().mean()), W.detach().numpy(), C.detach().numpy()
 
 
 @pytest.mark.task("sgd_step")
