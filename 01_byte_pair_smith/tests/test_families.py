@@ -47,7 +47,7 @@ def quick_run(seed, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def quick(quick_run):
-    return json.loads((quick_run[0] / "families.json").read_text(encoding="utf-8"))
+    return json.loads((quick_run[0] / "results.json").read_text(encoding="utf-8"))["families"]
 
 
 def known_text():
@@ -231,7 +231,8 @@ def test_command_line_prints_both_tables_and_writes_its_files(quick, quick_run):
     assert compare.table(quick) in printed and printed.count("| Unigram |") == 2
     image = (out / "families.png").read_bytes()
     assert image.startswith(b"\x89PNG") and len(image) < 200_000
-    assert sorted(p.name for p in out.iterdir()) == ["families.json", "families.png"], "nothing half-written"
+    assert sorted(p.name for p in out.iterdir()) == ["families.png", "results.json"], "nothing half-written"
+    assert quick["meta"]["seeds"] == quick["seeds"]
 
 
 def test_table_shows_the_results(quick):
