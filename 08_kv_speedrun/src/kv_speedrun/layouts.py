@@ -99,7 +99,7 @@ class Int8Weights(nn.Module):
 
     def __init__(self, weight: Float[Tensor, "O I"], bias: Float[Tensor, "O"] | None):
         super().__init__()
-        codes, scale = rows_to_int8(weight)
+        codes, scale = rows_to_int8(weight.contiguous())
         self.register_buffer("codes", codes)
         self.register_buffer("scale", scale[:, 0].bfloat16())
         self.register_buffer("bias", bias)
@@ -122,7 +122,7 @@ class W8A8(nn.Module):
 
     def __init__(self, weight: Float[Tensor, "O I"], bias: Float[Tensor, "O"] | None):
         super().__init__()
-        codes, scale = rows_to_int8(weight)
+        codes, scale = rows_to_int8(weight.contiguous())
         self.register_buffer("codes", codes.T)                                  # I O: a view, still stored (out, in)
         self.register_buffer("scale", scale[:, 0])
         self.register_buffer("bias", bias)

@@ -39,7 +39,7 @@ def load(name: str) -> UInt8[Tensor, "N"]:
 
 def _remote(file: str, url: str, sha256: str) -> bytes:
     """From the folder HARDWAY_DATA, else from pooch's cache, else from the network; the hash is checked each time."""
-    import pooch                                # here, so that the text that ships with Python needs no downloader
+    import pooch  # here, so that the text that ships with Python needs no downloader
     folder = os.environ.get("HARDWAY_DATA")
     if folder and (path := Path(folder) / file).is_file():
         if pooch.file_hash(str(path)) != sha256:
