@@ -98,6 +98,8 @@ def test_what_the_rewriter_cannot_read_is_named(cache, source):
         build(source, "cpu")
     for text, says in (
         ("void f() {\n __shared__ int s = 3; }", "x.cu:2: cannot read this shared declaration"),
+        ("void f() {\n __shared__ int s[3]\n}", "x.cu:2: this shared declaration has no semicolon"),
+        ("void f() { __shared__ struct { int a; float b; x; ", "has no semicolon"),
         ("void f() { __shared__ float a[3], *b; }", "cannot read `.b` in this shared"),
         ("void f() { k<<<1, 2; }", "cannot read this kernel launch"),
         ("void f() { <<<1, 2>>>(3); }", "cannot read this kernel launch"),

@@ -250,6 +250,8 @@ def test_bad_arguments(lib):
         trace(plain, lambda lib: None, {})
     with pytest.raises(ValueError, match="not contiguous"):
         trace(lib, lambda lib: None, {"y": y[:, ::2]})
+    with pytest.raises(ValueError, match="at most 33554432 can be traced"):
+        trace(lib, lambda lib: None, {"y": np.zeros(1 << 26, np.int8)})
     with pytest.raises(ValueError, match="kind is 'random'"), lib.order("random"):
         pass
     with pytest.raises(AttributeError):

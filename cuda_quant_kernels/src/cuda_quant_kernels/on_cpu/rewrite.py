@@ -149,8 +149,11 @@ def _shared(source: str, path: str) -> list[tuple[int, int, str]]:
         line = _line(source, mark.start())
         end = text.find(";", mark.end())
         brace = text.find("{", mark.end())
-        if 0 <= brace < end:                        # __shared__ struct { ... } name; or __shared__ int n{...};
-            end = text.find(";", _closing(text, brace))
+        if 0 <= brace < end:                        # __shared__ struct { ... } name;
+            closed = _closing(text, brace)
+            end = text.find(";", closed) if closed >= 0 else -1
+        if end < 0:
+            raise RewriteError(f"{path}:{line}: this shared declaration has no semicolon")
         declaration = text[mark.end() : end]
         text_of = _declare(declaration, mark.group(0).startswith("extern"), line, path)
         edits.append((mark.start(), end + 1, text_of))

@@ -15,6 +15,7 @@ from .faults import Fault, KernelFault, source_lines
 from .library import Library
 from .memory import extent
 
+_MOST_BYTES = 1 << 25    # of all buffers: each byte has 36 bytes of memory of who touched it last
 _KINDS = ("load", "store", "atomic", "async store")
 
 
@@ -123,13 +124,15 @@ def trace(lib: Library, call: Callable[[Library], Any], buffers: Mapping[str, An
             CPU tensors). Sectors depend on where an array begins: `memory.guarded` places it as a GPU would.
 
     Raises:
-        ValueError: the library is not a trace build, or a buffer is not contiguous.
+        ValueError: the library is not a trace build, a buffer is not contiguous, or all together are too large.
     """
     if not hasattr(lib.cdll, "qk_trace_start"):
         raise ValueError(f"lib is {lib.path.name}, not a trace build: load it with target='trace'")
+    extents = {name: extent(array) for name, array in buffers.items()}
+    if (total := sum(size for _, size in extents.values())) > _MOST_BYTES:
+        raise ValueError(f"buffers has {total} bytes: at most {_MOST_BYTES} can be traced; take a smaller problem")
     lib.faults()
-    for name, array in buffers.items():
-        address, size = extent(array)
+    for name, (address, size) in extents.items():
         lib.cdll.qk_trace_buffer(ctypes.c_void_p(address), ctypes.c_size_t(size), name.encode())
     lib.cdll.qk_trace_start()
     result, faults = None, []
