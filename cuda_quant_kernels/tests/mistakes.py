@@ -98,7 +98,7 @@ class WrongKernel:
         def run(arrays, outputs, numbers, budget):
             function = functools.partial(getattr(library(), f"wrong_{self.task}"), self.knobs)
             return exercises.checked(function, library(), lambda line: f"mistakes.cu, line {line}", arrays, outputs,
-                                     numbers, budget)
+                                     numbers, budget)[0]
         return exercises.PLANS[self.task](run, *arguments)
 
 

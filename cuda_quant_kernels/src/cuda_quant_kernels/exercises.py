@@ -126,12 +126,19 @@ class Exercise:
 
     def _checked(self, name: str, arrays: dict, outputs: tuple[str, ...], numbers: tuple, budget: float) -> list[Tensor]:
         """Runs launcher `run_NAME(arrays..., numbers...)` under the checks; the outputs as tensors."""
-        return checked(getattr(self.library, f"run_{name}"), self.library, self.place, arrays, outputs, numbers, budget)
+        function = getattr(self.library, f"run_{name}")
+        results, self.report = checked(function, self.library, self.place, arrays, outputs, numbers, budget)
+        return results
+
+    def traced(self, name: str, *arguments) -> Report:
+        """The tracer's report of one run; arguments and errors as for a call."""
+        self(name, *arguments)
+        return self.report
 
 
 def checked(function: Callable, lib, place: Callable[[int], str], arrays: dict, outputs: tuple[str, ...],
-            numbers: tuple, budget: float) -> list[Tensor]:
-    """One traced run, two more in other orders, and what is wrong with them as an exception."""
+            numbers: tuple, budget: float) -> tuple[list[Tensor], Report]:
+    """One traced run and two more in other orders: the outputs, and what is wrong as an exception."""
     def run(poison: int, call):
         held = {n: guarded(np.full(a.nbytes, poison, np.uint8).view(a.dtype).reshape(a.shape) if n in outputs else a)
                 for n, a in arrays.items()}
@@ -148,7 +155,7 @@ def checked(function: Callable, lib, place: Callable[[int], str], arrays: dict, 
         raise OverBudget(f"moves {report.total()} sectors of 32 bytes where {budget:.0f} are ample: {worst.kind}s of "
                          f"{worst.name} take {worst.per_request:.1f} sectors a request instead of "
                          f"{worst.ideal / worst.requests:.1f}", place(worst.line))
-    return [torch.from_numpy(np.array(held[n])) for n in outputs]
+    return [torch.from_numpy(np.array(held[n])) for n in outputs], report
 
 
 def in_order(lib, order: str, seed: int, call: Callable, place: Callable[[int], str]) -> None:
