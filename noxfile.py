@@ -143,15 +143,40 @@ def doctor(session):
     """what this machine has, what is missing, and the command that mends it"""
     def line(ok, what, mend=""):
         print(f"{'ok     ' if ok else 'missing'}  {what}{'' if ok or not mend else f'  ->  {mend}'}")
-    line(sys.version_info >= (3, 11), f"Python {platform.python_version()} (3.11 or later)", "install Python 3.11 to 3.13")
-    line(shutil.which("uv") or importlib.util.find_spec("uv"), "uv, which makes environments in seconds", 'pip install "nox[uv]"')
+
+    line(
+        sys.version_info >= (3, 11),
+        f"Python {platform.python_version()} (3.11 or later)",
+        "install Python 3.11 to 3.13",
+    )
+    line(
+        shutil.which("uv") or importlib.util.find_spec("uv"),
+        "uv, which makes environments in seconds",
+        'pip install "nox[uv]"',
+    )
     line(shutil.which("git"), "git", "install git")
-    line(shutil.which("g++") or shutil.which("clang++"), "a C++ compiler (cuda_quant_kernels)", "apt install g++, or xcode-select --install")
-    line(any(map(shutil.which, WHERE_BROWSERS_ARE)), "a Chromium (one test of 03_rope_animator)", "apt install chromium chromium-driver")
+    line(
+        shutil.which("g++") or shutil.which("clang++"),
+        "a C++ compiler (cuda_quant_kernels)",
+        "apt install g++, or xcode-select --install",
+    )
+    line(
+        any(map(shutil.which, WHERE_BROWSERS_ARE)),
+        "a Chromium (one test of 03_rope_animator)",
+        "apt install chromium chromium-driver",
+    )
     line(shutil.which("nvidia-smi"), "an NVIDIA GPU (only for GPU timings; nothing else needs one)")
-    line(shutil.which("nvcc"), "nvcc (only for GPU builds)", 'pip install "cuda-toolkit[nvcc,cudart,crt,nvvm,cccl]==13.0.*"')
+    line(
+        shutil.which("nvcc"),
+        "nvcc (only for GPU builds)",
+        'pip install "cuda-toolkit[nvcc,cudart,crt,nvvm,cccl]==13.0.*"',
+    )
     data = os.environ.get("HARDWAY_DATA")
-    line(data and Path(data).is_dir(), f"HARDWAY_DATA = {data} (named corpora offline)", "optional: a folder that holds downloaded corpora")
+    line(
+        data and Path(data).is_dir(),
+        f"HARDWAY_DATA = {data} (named corpora offline)",
+        "optional: a folder that holds downloaded corpora",
+    )
     free = shutil.disk_usage(ROOT).free / 2**30
     line(free > 5, f"{free:.0f} GiB free here (each environment takes about 1.5)", "free some space")
     print(f"         {os.cpu_count()} cores; projects here: {', '.join(map(short, FOLDERS))}")

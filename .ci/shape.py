@@ -10,9 +10,8 @@ PLANNED = """01_byte_pair_smith 02_meaning_space 03_rope_animator 04_attention_l
 07_entropy_plotter 08_kv_speedrun 09_sliding_window 10_grouped_query 11_expert_router 12_int8_quant 13_objective_arena
 14_instruct_tuner 15_ppo_loop 16_scaling_laws capstone_gpt cuda_quant_kernels serving_stack""".split()
 TOP = {*PLANNED, ".ci", ".gitignore", "INDEX.md", "LICENSE", "README.md", "noxfile.py", "ruff.toml"}
-EACH = ["README.md", "starter.ipynb", "pyproject.toml", "conftest.py", "tests/grader.py", "tests/test_gates.py",
-        "tests/mistakes.py", "results/results.json"]
-SAME = ["conftest.py", "tests/grader.py", "tests/test_gates.py"]
+SAME = ["conftest.py", "tests/grader.py", "tests/attempts.py", "tests/compare.py", "tests/test_gates.py"]
+EACH = [*SAME, "README.md", "starter.ipynb", "pyproject.toml", "tests/mistakes.py", "results/results.json"]
 VAGUE = {"core", "utils", "util", "helpers", "helper", "common", "misc"}
 
 

@@ -10,7 +10,16 @@ import torch
 from grader import Mistake
 from kv_speedrun import GPT, Config, GrowingCache, StaticCache, quantize
 
-TASKS = ["attend", "StaticCache", "forward_with_cache", "generate", "cache_bytes", "decode_flops", "quantize", "dequantize"]
+TASKS = [
+    "attend",
+    "StaticCache",
+    "forward_with_cache",
+    "generate",
+    "cache_bytes",
+    "decode_flops",
+    "quantize",
+    "dequantize",
+]
 
 SHAPE = Config(vocab_size=53, context=64, layers=3, heads=2, width=14)
 
@@ -389,7 +398,11 @@ def a_batch_at_several_positions(impl, seed):
 QUANT = {
     "scope": ["token", "with ONE scale for the whole tensor", "with a scale per CHANNEL, shared by all tokens"],
     "round": ["even", "that cuts off towards zero instead of rounding"],
-    "range": ["127", "that uses -128, which a symmetric scale cannot give back", "that divides by 255 as if there were no sign"],
+    "range": [
+        "127",
+        "that uses -128, which a symmetric scale cannot give back",
+        "that divides by 255 as if there were no sign",
+    ],
     "abs": ["abs", "that takes the largest value, not the largest MAGNITUDE"],
     "zero": ["safe", "that divides by zero on a row of zeros"],
     "scale": ["step", "that returns the inverse of the scale"],
@@ -451,12 +464,23 @@ def a_row_of_zeros(impl, seed):
 
 
 DEQUANT = [
-    ("a dequantize that DIVIDES by the scale", "If code 127 stands for 3.2, what is the scale?", lambda c, s: c.float() / s),
+    (
+        "a dequantize that DIVIDES by the scale",
+        "If code 127 stands for 3.2, what is the scale?",
+        lambda c, s: c.float() / s,
+    ),
     ("a dequantize that forgets the scale", "Are codes in the unit of x?", lambda c, s: c.float()),
     ("a dequantize that rounds to whole numbers", "The codes are whole numbers; is x?", lambda c, s: (c * s).round()),
-    ("a dequantize with an offset of 128", "Which code stands for zero in a symmetric scheme?", lambda c, s: (c.float() + 128) * s),
-    ("a dequantize with the largest scale for every token", "Why did quantize return one scale per token?",
-     lambda c, s: c.float() * s.amax()),
+    (
+        "a dequantize with an offset of 128",
+        "Which code stands for zero in a symmetric scheme?",
+        lambda c, s: (c.float() + 128) * s,
+    ),
+    (
+        "a dequantize with the largest scale for every token",
+        "Why did quantize return one scale per token?",
+        lambda c, s: c.float() * s.amax(),
+    ),
 ]
 
 
@@ -493,7 +517,11 @@ def of(task):
         pairs = {k: CACHE[k] for k in ("slot", "value", "row", "position", "reset", "full")}
         rest = {k: CACHE[k][0] for k in CACHE if k not in pairs}
         yield from singles
-        yield from (m for m in combine(task, "a cache", pairs, lambda **s: wrong_cache(**s, **rest), CACHE_HINTS) if m.knobs == 2)
+        yield from (
+            m
+            for m in combine(task, "a cache", pairs, lambda **s: wrong_cache(**s, **rest), CACHE_HINTS)
+            if m.knobs == 2
+        )
     elif task == "forward_with_cache":
         same_square = [(FORWARD["mask"][1], FORWARD["cache"][1]), (FORWARD["position"][1], FORWARD["cache"][2])]
         yield from combine(task, "a step", FORWARD, wrong_forward, FORWARD_HINTS, without=same_square)
@@ -506,7 +534,7 @@ def of(task):
     elif task == "decode_flops":
         yield from combine(task, "the cost of a step", FLOPS, wrong_flops, FLOPS_HINTS)
     elif task == "quantize":
-        never_zero = [(scope, QUANT["zero"][1]) for scope in QUANT["scope"][1:]]     # such a scale is not zero for one row
+        never_zero = [(scope, QUANT["zero"][1]) for scope in QUANT["scope"][1:]]  # such a scale is not zero for one row
         yield from combine(task, "a quantizer", QUANT, wrong_quantize, QUANT_HINTS, without=never_zero)
     elif task == "dequantize":
         yield from (Mistake(task, sentence, hint, 1, wrong) for sentence, hint, wrong in DEQUANT)

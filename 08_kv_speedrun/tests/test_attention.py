@@ -19,7 +19,9 @@ def qkv(seed, Tq, Tk, D=11):
 @pytest.mark.parametrize("Tq, Tk", [(7, 7), (3, 8), (1, 5), (5, 5)])
 def test_equals_torch_with_the_triangle_at_the_bottom_right(impl, seed, Tq, Tk):
     q, k, v = qkv(seed, Tq, Tk)
-    torch.testing.assert_close(impl.attend(q, k, v), F.scaled_dot_product_attention(q, k, v, causal_lower_right(Tq, Tk)), **EXACT)
+    torch.testing.assert_close(
+        impl.attend(q, k, v), F.scaled_dot_product_attention(q, k, v, causal_lower_right(Tq, Tk)), **EXACT
+    )
 
 
 @pytest.mark.task("attend")
@@ -42,8 +44,12 @@ def test_a_query_with_no_key_at_all_gives_zeros_and_not_nan(impl, seed):
 @pytest.mark.task("attend")
 def test_large_scores_stay_finite(impl, seed):
     q, k, v = (x.float() for x in qkv(seed, 3, 6))
-    torch.testing.assert_close(impl.attend(100 * q, 100 * k, v), F.scaled_dot_product_attention(100 * q, 100 * k, v, causal_lower_right(3, 6)),
-                               rtol=0, atol=1e-3)      # float32 scores near 10^4 carry errors of 10^-3 into the weights
+    torch.testing.assert_close(
+        impl.attend(100 * q, 100 * k, v),
+        F.scaled_dot_product_attention(100 * q, 100 * k, v, causal_lower_right(3, 6)),
+        rtol=0,
+        atol=1e-3,
+    )      # float32 scores near 10^4 carry errors of 10^-3 into the weights
 
 
 @pytest.mark.task("attend")

@@ -31,7 +31,9 @@ def test_layers_do_not_share_memory(impl, seed):
     held = [cache.update(layer, *new) for layer, new in enumerate(news)]
     for (k, v), (k0, v0) in zip(held, news, strict=True):
         torch.testing.assert_close(k, k0, rtol=0, atol=0, msg="a layer's keys changed when another layer wrote its own")
-        torch.testing.assert_close(v, v0, rtol=0, atol=0, msg="a layer's values changed when another layer wrote its own")
+        torch.testing.assert_close(
+            v, v0, rtol=0, atol=0, msg="a layer's values changed when another layer wrote its own"
+        )
 
 
 @pytest.mark.task("StaticCache")
@@ -65,7 +67,9 @@ def test_overflow_says_how_long_it_is_and_what_to_do_and_loses_nothing():
     for kind in (StaticCache, Int8Cache):
         cache, old = kind(SHAPE, 3, 4), kv(1, 3)
         first = cache.update(0, *old)[0].clone()
-        with pytest.raises(ValueError, match="length 4 and holds 3 tokens, so 2 more do not fit; make one with length >= 5"):
+        with pytest.raises(
+            ValueError, match="length 4 and holds 3 tokens, so 2 more do not fit; make one with length >= 5"
+        ):
             cache.update(0, *kv(2, 2))
         torch.testing.assert_close(cache.update(0, *kv(3, 1))[0][:, :, :3], first)
 
@@ -73,7 +77,9 @@ def test_overflow_says_how_long_it_is_and_what_to_do_and_loses_nothing():
 @pytest.mark.parametrize("kind", [StaticCache, Int8Cache])
 def test_bad_input_is_refused_by_name(kind):
     cache = kind(SHAPE, 3, 4)
-    with pytest.raises(ValueError, match="k is torch.float64, but this cache holds torch.float32; give the cache the model's dtype"):
+    with pytest.raises(
+        ValueError, match="k is torch.float64, but this cache holds torch.float32; give the cache the model's dtype"
+    ):
         cache.update(0, *kv(0, 1, dtype=torch.float64))
     with pytest.raises(ValueError, match="made for batch 3"):
         cache.update(0, *kv(0, 1, batch=2))
@@ -84,7 +90,9 @@ def test_bad_input_is_refused_by_name(kind):
             cache.truncate(n)
 
 
-@pytest.mark.parametrize("make", [lambda: GrowingCache(3), lambda: StaticCache(SHAPE, 3, 9), lambda: Int8Cache(SHAPE, 3, 9)])
+@pytest.mark.parametrize(
+    "make", [lambda: GrowingCache(3), lambda: StaticCache(SHAPE, 3, 9), lambda: Int8Cache(SHAPE, 3, 9)]
+)
 def test_truncate_forgets_the_tail_and_goes_on_from_there(make):
     """What happens to the tokens of a rejected draft: they are gone, and the next ones take their place."""
     cache, plain = make(), make()

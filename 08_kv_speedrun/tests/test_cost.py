@@ -2,8 +2,17 @@
 import pytest
 import torch
 from grader import exactly
-from kv_speedrun import (GPT, Config, GrowingCache, StaticCache, cache_bytes, decode_flops, forward_flops,
-                         measure_bandwidth, roofline)
+from kv_speedrun import (
+    GPT,
+    Config,
+    GrowingCache,
+    StaticCache,
+    cache_bytes,
+    decode_flops,
+    forward_flops,
+    measure_bandwidth,
+    roofline,
+)
 from torch.utils.flop_counter import FlopCounterMode
 
 SHAPES = [Config(53, 40, 3, 2, 14), Config(101, 40, 1, 5, 35), Config(67, 40, 4, 1, 22)]
@@ -36,13 +45,19 @@ def test_decode_flops_equals_the_counter(impl, seed, position):
         model, cache = GPT(config), GrowingCache(config.layers)
         tokens = torch.randint(config.vocab_size, (2, position + 1))
         model(tokens[:, :position], cache)
-        exactly(impl.decode_flops(config, position, 2), counted(lambda m=model, t=tokens, c=cache: m(t[:, -1:], c)), "FLOPs")
+        exactly(
+            impl.decode_flops(config, position, 2), counted(lambda m=model, t=tokens, c=cache: m(t[:, -1:], c)), "FLOPs"
+        )
 
 
 @pytest.mark.task("decode_flops")
 def test_decode_flops_of_one_row_is_the_default(impl):
     exactly(impl.decode_flops(SHAPES[0], 7), impl.decode_flops(SHAPES[0], 7, 1), "FLOPs")
-    exactly(impl.decode_flops(Config.gpt2(), 0), 2 * (12 * (12 * 768 * 768 + 2 * 768) + 768 * 50257), "FLOPs of GPT-2's first token")
+    exactly(
+        impl.decode_flops(Config.gpt2(), 0),
+        2 * (12 * (12 * 768 * 768 + 2 * 768) + 768 * 50257),
+        "FLOPs of GPT-2's first token",
+    )
 
 
 @pytest.mark.parametrize("last_only", [False, True])

@@ -41,7 +41,9 @@ def test_fp32_layouts_generate_the_same_tokens(model, name):
 
 
 def test_bytes_of_the_layouts(model):
-    matrices = sum(p.numel() for n, p in model.named_parameters() if p.dim() == 2 and n not in ("token.weight", "place.weight"))
+    matrices = sum(
+        p.numel() for n, p in model.named_parameters() if p.dim() == 2 and n not in ("token.weight", "place.weight")
+    )
     matrices += model.head.weight.numel()
     assert weight_bytes(lay_out(model, "as trained")) == weight_bytes(lay_out(model, "transposed")) == 4 * matrices
     if not why_absent("bf16"):

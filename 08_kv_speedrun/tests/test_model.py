@@ -57,7 +57,12 @@ def test_an_int8_cache_stays_near_gpt2(theirs, tokens):
 @torch.no_grad()
 def test_left_padding_moves_nothing(tokens):
     model, pad = GPT(SHAPE, seed=1).double(), torch.tensor([0, 4, 9])
-    padded = torch.stack([torch.cat([torch.zeros(int(p), dtype=torch.long), row[: 23 - int(p)]]) for p, row in zip(pad, tokens, strict=True)])
+    padded = torch.stack(
+        [
+            torch.cat([torch.zeros(int(p), dtype=torch.long), row[: 23 - int(p)]])
+            for p, row in zip(pad, tokens, strict=True)
+        ]
+    )
     cache = StaticCache(SHAPE, 3, 30, dtype=torch.float64)
     together = torch.cat([model(part, cache, pad) for part in padded.split([20, 1, 2], dim=1)], dim=1)
     for i, p in enumerate(pad.tolist()):
@@ -77,8 +82,13 @@ def test_the_same_seed_is_the_same_model():
 
 def test_inputs_that_are_refused(tokens):
     model = GPT(SHAPE)
-    for bad, words in ((tokens[:, :0], "begin-of-text"), (tokens.float(), r"pass tokens.long\(\)"), (tokens + 61, "0 to 60"),
-                       (tokens.repeat(1, 5), "context=96; shorten"), (tokens[0], "batch, time")):
+    for bad, words in (
+        (tokens[:, :0], "begin-of-text"),
+        (tokens.float(), r"pass tokens.long\(\)"),
+        (tokens + 61, "0 to 60"),
+        (tokens.repeat(1, 5), "context=96; shorten"),
+        (tokens[0], "batch, time"),
+    ):
         with pytest.raises((ValueError, TypeError), match=words if bad.dim() == 2 else ".*"):
             model(bad)
     with pytest.raises(ValueError, match="one count >= 0 for each of 3 rows"):

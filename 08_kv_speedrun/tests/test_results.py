@@ -15,14 +15,20 @@ TINY = Config(vocab_size=256, context=320, layers=2, heads=2, width=32)
 
 
 def test_the_readme_shows_the_committed_results():
-    run = subprocess.run([sys.executable, "-m", "cogapp", "--check", "README.md"], cwd=FOLDER, capture_output=True, text=True)
-    assert run.returncode == 0, "README.md differs from results.json; run: python -m cogapp -r README.md\n" + run.stdout[-2000:]
+    run = subprocess.run(
+        [sys.executable, "-m", "cogapp", "--check", "README.md"], cwd=FOLDER, capture_output=True, text=True
+    )
+    assert run.returncode == 0, (
+        "README.md differs from results.json; run: python -m cogapp -r README.md\n" + run.stdout[-2000:]
+    )
 
 
 def test_every_result_says_where_it_comes_from():
     for name in ("headline", "bench", "break_it"):
         meta = RESULTS[name]["meta"]
-        assert meta["machine"] and meta["versions"]["torch"] and meta["commit"] and meta["seeds"] and not meta["quick"], name
+        assert (
+            meta["machine"] and meta["versions"]["torch"] and meta["commit"] and meta["seeds"] and not meta["quick"]
+        ), name
 
 
 def test_the_recorded_claims_hold():
@@ -98,7 +104,9 @@ def test_no_network_names_the_address_the_file_and_the_folder(monkeypatch):
         raise OSError("no route to host")
     monkeypatch.delenv("HARDWAY_DATA", raising=False)
     monkeypatch.setattr(pooch, "retrieve", unreachable)
-    with pytest.raises(OSError, match=r"(?s)githubusercontent.*tinyshakespeare.txt.*HARDWAY_DATA|tinyshakespeare.txt.*HARDWAY_DATA"):
+    with pytest.raises(
+        OSError, match=r"(?s)githubusercontent.*tinyshakespeare.txt.*HARDWAY_DATA|tinyshakespeare.txt.*HARDWAY_DATA"
+    ):
         text.load("shakespeare")
 
 

@@ -43,7 +43,11 @@ def test_a_later_token_changes_no_earlier_logits(impl, seed):
 
 
 @settings(max_examples=25, deadline=None)
-@given(sizes=st.lists(st.integers(1, 7), min_size=1, max_size=5), kind=st.sampled_from(sorted(CACHES)), seed=st.integers(0, 99))
+@given(
+    sizes=st.lists(st.integers(1, 7), min_size=1, max_size=5),
+    kind=st.sampled_from(sorted(CACHES)),
+    seed=st.integers(0, 99),
+)
 def test_the_model_itself_gives_the_same_logits_by_any_split(sizes, kind, seed):
     model, tokens = model_and_tokens(seed, sum(sizes))
     if sum(sizes) > SHAPE.context:

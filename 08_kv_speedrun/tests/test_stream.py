@@ -34,8 +34,18 @@ def test_a_ragged_batch_gives_each_row_what_it_gets_alone(model, seed):
 def test_sixty_four_tokens_of_a_padded_batch_equal_transformers(seed):
     from transformers import GPT2Config, GPT2LMHeadModel
     torch.manual_seed(seed)
-    theirs = GPT2LMHeadModel(GPT2Config(vocab_size=53, n_positions=96, n_layer=2, n_head=2, n_embd=14, initializer_range=0.3,
-                                        bos_token_id=None, eos_token_id=None)).eval()
+    theirs = GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=53,
+            n_positions=96,
+            n_layer=2,
+            n_head=2,
+            n_embd=14,
+            initializer_range=0.3,
+            bos_token_id=None,
+            eos_token_id=None,
+        )
+    ).eval()
     tokens, pad = pad_left(prompts(seed))
     mask = (torch.arange(tokens.shape[1]) >= pad[:, None]).long()
     want = theirs.generate(tokens, attention_mask=mask, max_new_tokens=64, do_sample=False, pad_token_id=0)
@@ -68,8 +78,9 @@ def test_a_row_ends_at_its_stop_token_and_the_loop_when_all_have(model, seed):
 
 
 def test_sampling_repeats_with_its_seed_and_follows_the_distribution(model, seed):
-    def draw(n, how=Sampling(1.0)):
-        return complete(model, prompts(seed), 10, cache(), how, generator=torch.Generator().manual_seed(n))
+    def draw(n, how=None):
+        generator = torch.Generator().manual_seed(n)
+        return complete(model, prompts(seed), 10, cache(), how or Sampling(1.0), generator=generator)
     assert draw(1) == draw(1) != draw(2)
     assert draw(1, Sampling(1e-40)) == complete(model, prompts(seed), 10, cache()) == draw(3, Sampling(2.0, top_k=1))
     logits = torch.tensor([[1.0, 2.0, 0.0, -1.0]]).repeat(20000, 1)
