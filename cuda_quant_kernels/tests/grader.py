@@ -1,4 +1,4 @@
-"""Grades an attempt with the project's own tests, and names the mistake.
+"""Grades an attempt with the project's own tests, and names the mistake. The same bytes in every project.
 
     pytest                              validates the reference
     pytest --attempt my_cache.py        grades a file, a notebook, or any source the project has a loader for
@@ -6,15 +6,13 @@
     pytest --mistakes 5                 shows that every classic mistake fails, on five seeds
     check(attend)                       grades a live function in a notebook
 
-Read in this order: `load` (what counts as an attempt), `leans` (how an attempt that uses the reference is refused),
-`Names` (how the tests see an attempt), `diagnose` and `describe` (what a wrong one is told), the hooks, `check`.
+`attempts.py` says what an attempt is, `compare.py` how outputs are compared. Here: `diagnose` finds the mistake that
+reproduces an attempt, `describe` says what can be seen of one that nothing reproduces; then the hooks, and `check`.
 
 It is a tripwire for honest mistakes, not a sandbox: it will not stop someone set on fooling themselves.
 The project's side of the bargain stands in `mistakes.py`: TASKS, PROBES, of(task) and, where needed, INPLACE
 (tasks meant to change their arguments) and LOADERS (how to read attempts that are not Python).
 """
-import ast
-import copy
 import functools
 import hashlib
 import importlib
@@ -31,14 +29,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from attempts import HERE, PACKAGE, Attempt, InPlace, Names, NotCounted, NotStarted, load, needs, reference
+from compare import Raised, difference, exactly, is_array, same
 
 __all__ = ["impl", "pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "pytest_generate_tests",
            "pytest_runtest_call", "pytest_runtest_makereport", "pytest_runtest_protocol", "pytest_sessionfinish",
            "pytest_terminal_summary", "seed"]
+__all__ += ["HERE", "PACKAGE", "Attempt", "Mistake", "Names", "check", "exactly", "is_array", "load", "same"]
 
-HERE = Path(__file__).resolve().parent
-PACKAGE = min(p.parent.name for p in HERE.parent.glob("src/*/__init__.py"))
-VERDICTS = ["NOT COUNTED", "NOT STARTED", "WRONG", "RIGHT"]         # the worst of a task's tests is its verdict
+VERDICTS = ["NOT COUNTED", "NOT STARTED", "WRONG", "RIGHT"]  # the worst of a task's tests is its verdict
 
 
 class Mistake(NamedTuple):
@@ -46,196 +45,9 @@ class Mistake(NamedTuple):
     task: str
     sentence: str
     hint: str
-    knobs: int                  # how many mistakes are combined: one is looked for before two
+    knobs: int  # how many mistakes are combined: one is looked for before two
     implementation: Any
 
-
-class NotStarted(Exception):
-    """The attempt has no such name."""
-
-
-class NotCounted(Exception):
-    """The attempt cannot be graded: it leans on the reference, or cannot be read."""
-
-
-class InPlace(AssertionError):
-    """The attempt changed an argument that belongs to its caller."""
-
-
-class Raised(NamedTuple):
-    """What a probe gave when it raised: compared by type, told in full."""
-    kind: str
-    message: str
-
-
-def exactly(got, want, why=""):
-    """Assert the same type and the same value, so that an object that claims to equal everything does not pass."""
-    assert type(got) is type(want), f"{why or 'the result'}: {type(got).__name__} where {type(want).__name__} is expected"
-    if isinstance(want, (list, tuple)):
-        assert len(got) == len(want), f"{why or 'the result'}: {len(got)} items where {len(want)} are expected"
-        for i, (g, w) in enumerate(zip(got, want, strict=True)):
-            exactly(g, w, f"{why or 'the result'}[{i}]")
-    elif isinstance(want, dict):
-        exactly(sorted(got, key=repr), sorted(want, key=repr), f"the keys of {why or 'the result'}")
-        for key in want:
-            exactly(got[key], want[key], f"{why or 'the result'}[{key!r}]")
-    else:
-        assert got == want, f"{why or 'the result'}: {got!r} where {want!r} is expected"
-
-
-# ---------------------------------------------------------------- what counts as an attempt
-
-def cells(path):
-    """(where, suffix, source) of each code cell of a notebook, or of the whole file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix != ".ipynb":
-            return [(path.name, path.suffix, text)]
-        code = [c["source"] for c in json.loads(text)["cells"] if c["cell_type"] == "code"]
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise NotCounted(f"{path} cannot be read: {e}") from None
-    found = []
-    for n, source in enumerate(code, 1):
-        first, _, rest = (source := "".join(source)).partition("\n")
-        if first.startswith("%%writefile"):                          # a cell that writes a file is that file
-            found.append((f"{path.name}, code cell {n}", Path(first.split()[-1]).suffix, "\n" + rest))
-        elif not first.startswith("%%"):
-            plain = ("" if line.lstrip()[:1] in ("%", "!") else line for line in source.split("\n"))
-            found.append((f"{path.name}, code cell {n}", ".py", "\n".join(plain)))
-    return found
-
-
-def kept(node):
-    """Definitions, imports and UPPER_CASE constants belong to an attempt; demonstrations do not run."""
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    constant = bool(targets) and all(isinstance(t, ast.Name) and t.id.isupper() for t in targets)
-    return constant or isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-
-
-def load(path):
-    """The names that a file or notebook defines. Raises NotCounted, naming file, cell and line."""
-    module = types.ModuleType("attempt")
-    for where, suffix, source in cells(Path(path)):
-        if loader := getattr(importlib.import_module("mistakes"), "LOADERS", {}).get(suffix):
-            vars(module).update(loader(where, source))
-        elif suffix == ".py":
-            try:
-                tree = ast.parse(source)
-                for node in filter(kept, tree.body):
-                    exec(compile(ast.Module([node], []), where, "exec"), vars(module))
-            except SyntaxError as e:
-                raise NotCounted(f"{where}, line {e.lineno}: {e.msg}") from None
-            except Exception as e:
-                raise NotCounted(f"{where}, line {node.lineno}: {type(e).__name__}: {e} (only definitions, imports "
-                                 "and UPPER_CASE constants of an attempt are read)") from None
-        elif Path(path).suffix != ".ipynb":
-            raise NotCounted(f"{path}: an attempt is a .py file or a notebook")
-    return {name: value for name, value in vars(module).items() if not name.startswith("__")}
-
-
-def codes(obj):
-    """(function, code) of everything that runs when `obj` is used, helpers of the same attempt included."""
-    todo, seen = [obj], set()
-    while todo:
-        if id(x := inspect.unwrap(todo.pop()) if callable(obj) else todo.pop()) in seen:
-            continue
-        seen.add(id(x))
-        if inspect.isclass(x):
-            todo += [getattr(v, "fget", getattr(v, "__func__", v)) for v in vars(x).values()]
-        elif inspect.isfunction(x):
-            inner = [x.__code__]
-            for code in inner:
-                yield x, code
-                inner += [c for c in code.co_consts if inspect.iscode(c)]
-                own = (x.__globals__.get(name) for name in code.co_names)
-                todo += [v for v in own if getattr(v, "__module__", None) == x.__module__ and callable(v)]
-
-
-def leans(obj):
-    """The name through which `obj` uses the reference package, or None."""
-    def ours(x):
-        home = x.__name__ if inspect.ismodule(x) else getattr(x, "__module__", None) or getattr(type(x), "__module__", "")
-        return str(home).split(".")[0] == PACKAGE
-    for x in [obj, *(obj.__mro__ if inspect.isclass(obj) else [])]:
-        if ours(x):
-            return getattr(x, "__name__", str(x))
-    for function, code in codes(obj):
-        closure = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-        for name in [*code.co_names, *code.co_freevars]:
-            value = closure[name].cell_contents if name in closure else function.__globals__.get(name)
-            if name.split(".")[0] == PACKAGE or ours(value):
-                return name
-        if text := [c for c in code.co_consts if isinstance(c, str) and c.split(".")[0] == PACKAGE and c != code.co_name]:
-            return text[0]
-    return None
-
-
-def needs(obj, tasks):
-    """The other tasks that `obj` calls, in their order."""
-    names = {name for _, code in codes(obj) for name in code.co_names}
-    return [t for t in tasks if t in names]
-
-
-# ---------------------------------------------------------------- how the tests see an attempt
-
-def is_array(x):
-    return isinstance(x, np.ndarray) or hasattr(x, "detach")
-
-
-def array(x):
-    """A tensor, an array or a number as a float64 (or integer) array."""
-    if hasattr(x, "detach"):
-        x = x.detach().cpu()
-        x = x.double().numpy() if x.is_floating_point() else x.numpy()
-    return np.asarray(x)
-
-
-def guarded(function):
-    """The function, watched for changing its arguments."""
-    @functools.wraps(function)
-    def watched(*args, **kwargs):
-        before = [(n, a, copy.deepcopy(a)) for n, a in [*enumerate(args), *kwargs.items()]
-                  if isinstance(a, (list, dict, set, bytearray)) or is_array(a)]
-        result = function(*args, **kwargs)
-        for name, now, then in before:
-            if not same(now, then):
-                names = list(inspect.signature(function).parameters)
-                who = names[name] if isinstance(name, int) and name < len(names) else name
-                raise InPlace(f"changes its argument `{who}` in place: the caller still needs it as it was")
-        return result
-    return watched
-
-
-class Names:
-    """A namespace of tasks. Without a fallback (every attempt), what is missing is missing."""
-
-    def __init__(self, names, fallback=None):
-        self._names, self._fallback = names, fallback
-
-    def __getattr__(self, name):
-        if name not in self._names:
-            if self._fallback is None:
-                raise NotStarted(name)
-            return getattr(self._fallback, name)
-        value = self._names[name]
-        inplace = getattr(importlib.import_module("mistakes"), "INPLACE", ())
-        return guarded(value) if inspect.isfunction(value) and name not in inplace else value
-
-
-class Attempt(Names):
-    """What a learner wrote: no fallback, and whatever uses the reference is not counted."""
-
-    def __getattr__(self, name):
-        if name in self._names and (through := leans(self._names[name])):
-            raise NotCounted(f"uses `{through}` of {PACKAGE}, the reference: write it yourself to have it counted")
-        return super().__getattr__(name)
-
-
-def reference():
-    return Names(vars(importlib.import_module(PACKAGE)))
-
-
-# ---------------------------------------------------------------- what a wrong attempt is told
 
 def plant(seed):
     """Seed every generator a test or probe may draw from."""
@@ -245,30 +57,17 @@ def plant(seed):
         sys.modules["torch"].manual_seed(seed)
 
 
-def same(a, b):
-    if is_array(a) or is_array(b) or isinstance(a, (float, np.number)) or isinstance(b, (float, np.number)):
-        try:
-            a, b = array(a), array(b)
-            scale = float(np.nanmax(np.abs(b), initial=1.0, where=np.isfinite(b))) if b.dtype.kind == "f" else 1.0
-            return a.shape == b.shape and np.allclose(a, b, rtol=1e-4, atol=1e-6 * scale, equal_nan=True)
-        except (TypeError, ValueError, RuntimeError):
-            return False
-    if isinstance(a, Raised) or isinstance(b, Raised):
-        return type(a) is type(b) and a.kind == b.kind
-    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
-        return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
-    return type(a) is type(b) and bool(a == b)
-
-
 def line_of(error):
     """Where in the attempt an exception comes from, e.g. " (starter.ipynb, code cell 3, line 7)"."""
-    frames = [(f.f_code, n) for f, n in _frames(error.__traceback__) if f.f_globals.get("__name__") in ("attempt", "__main__")]
+    frames = [
+        (f.f_code, n) for f, n in _frames(error.__traceback__) if f.f_globals.get("__name__") in ("attempt", "__main__")
+    ]
     if not frames:
         return ""
     code, line = frames[-1]
-    return f" ({code.co_filename}, line {line})" if os.sep not in code.co_filename else f" (line {line} of {code.co_name})"
+    return (
+        f" ({code.co_filename}, line {line})" if os.sep not in code.co_filename else f" (line {line} of {code.co_name})"
+    )
 
 
 def first_line(error):
@@ -309,36 +108,6 @@ def diagnose(attempt, task, seed):
     return next((m for m, outputs in wrong if same(got, outputs)), None)
 
 
-def difference(got, want, at=""):
-    """One sentence: how `got` differs from `want`."""
-    if isinstance(got, Raised):
-        return f"raises {got.kind}: {got.message}"
-    if isinstance(want, Raised):
-        return f"returns a value where {want.kind} should be raised"
-    if isinstance(want, dict) and isinstance(got, dict) and got.keys() == want.keys():
-        return next(difference(got[k], want[k], f"{at}[{k!r}]") for k in want if not same(got[k], want[k]))
-    listed = isinstance(want, (list, tuple)) and isinstance(got, (list, tuple))
-    if listed and len(got) != len(want):
-        return f"{at or 'the result'} has {len(got)} items where {len(want)} are expected"
-    if listed:
-        return next(difference(g, w, f"{at}[{i}]") for i, (g, w) in enumerate(zip(got, want, strict=True)) if not same(g, w))
-    if not (is_array(want) and is_array(got)):
-        return f"{at or 'the result'} is {got!r:.80} where {want!r:.80} is expected"
-    if tuple(got.shape) != tuple(want.shape):
-        return f"{at or 'the result'} has shape {tuple(got.shape)} where {tuple(want.shape)} is expected"
-    kinds, (g, w) = (got.dtype, want.dtype), (array(got), array(want))
-    bad = ~np.isfinite(g) & np.isfinite(w) if g.dtype.kind == "f" else np.zeros(1, bool)
-    if bad.any():
-        return f"{at or 'the result'} holds {g[bad][0]} in {bad.sum()} of {g.size} places, first at {_first(bad)}"
-    off = ~np.isclose(g, w, rtol=1e-4, atol=1e-6, equal_nan=True)
-    note = f" (dtype {kinds[0]} where {kinds[1]} is expected)" if str(kinds[0]) != str(kinds[1]) else ""
-    return f"{at or 'the result'} first differs at {_first(off)}: {g[off][0]:.6g} where {w[off][0]:.6g} is expected{note}"
-
-
-def _first(mask):
-    return [int(i) for i in np.argwhere(mask)[0]]
-
-
 def describe(attempt, task, seed):
     """What can be seen of an attempt that no known mistake reproduces, or "" when every probe is right."""
     import mistakes
@@ -357,7 +126,9 @@ def explain(attempt, task, seed, verdicts):
     verdict, error, test = verdicts[task]
     obj = attempt._names.get(task)
     calls = needs(obj, [t for t in verdicts if t != task]) if obj and verdict in ("WRONG", "NOT STARTED") else []
-    also = next((f"it calls {t}, which is {verdicts[t][0]}: mend that first" for t in calls if verdicts[t][0] != "RIGHT"), "")
+    also = next(
+        (f"it calls {t}, which is {verdicts[t][0]}: mend that first" for t in calls if verdicts[t][0] != "RIGHT"), ""
+    )
     if verdict in ("RIGHT", "NOT COUNTED") or isinstance(error, InPlace):
         return str(error or ""), ""
     if verdict == "NOT STARTED":
@@ -373,9 +144,15 @@ def explain(attempt, task, seed, verdicts):
 # ---------------------------------------------------------------- pytest: options, fixtures, verdicts, report
 
 def pytest_addoption(parser):
-    parser.addoption("--attempt", default=None, help="grade the tasks in this notebook or file instead of the reference")
-    parser.addoption("--seed", type=int, default=None, help="seed of the inputs (an attempt gets a fresh one otherwise)")
-    parser.addoption("--mistakes", type=int, default=0, metavar="SEEDS", help="run every classic mistake through its tests")
+    parser.addoption(
+        "--attempt", default=None, help="grade the tasks in this notebook or file instead of the reference"
+    )
+    parser.addoption(
+        "--seed", type=int, default=None, help="seed of the inputs (an attempt gets a fresh one otherwise)"
+    )
+    parser.addoption(
+        "--mistakes", type=int, default=0, metavar="SEEDS", help="run every classic mistake through its tests"
+    )
     parser.addoption("--progress", default=os.environ.get("HARDWAY_PROGRESS", str(HERE.parent / ".progress.json")),
                      help="where verdicts are kept (default: .progress.json in the folder)")
 
@@ -385,7 +162,7 @@ def pytest_configure(config):
     config._live = getattr(config, "_live", None)                    # `grade` has put a live attempt there already
     config._attempt, config._verdicts, config._caught = config._live, {}, {}
     if not config._live:
-        os.environ.setdefault("OMP_NUM_THREADS", "1")                # tests use small tensors: a second thread only waits
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests use small tensors: a second thread only waits
         try:
             importlib.import_module("jaxtyping").install_import_hook(PACKAGE, "beartype.beartype")
         except ImportError:
@@ -399,7 +176,11 @@ def pytest_configure(config):
     fresh = random.SystemRandom().randrange(10**6) if config._attempt else 0
     config._seed = fresh if config.getoption("--seed") is None else config.getoption("--seed")
     if config._attempt or config.getoption("--mistakes"):
-        config.option.tbstyle, config.option.reportchars, config.option.verbose = "no", "", -1 if config._attempt else -2
+        config.option.tbstyle, config.option.reportchars, config.option.verbose = (
+            "no",
+            "",
+            -1 if config._attempt else -2,
+        )
 
 
 def task_of(item):
@@ -579,6 +360,8 @@ def check(*attempt, only=None, seed=None):
     for a in [a for a in attempt if not isinstance(a, (str, Path))]:  # the tasks that it calls are graded too, unseen
         space = getattr(a, "__globals__", vars(sys.modules.get(a.__module__, types.ModuleType(""))))
         names |= {t: space[t] for t in needs(a, mistakes.TASKS) if t in space and t not in names}
-    verdicts, lines = grade(Attempt(names), only=[*shown, *(t for t in names if t in mistakes.TASKS)], shown=shown, seed=seed)
+    verdicts, lines = grade(
+        Attempt(names), only=[*shown, *(t for t in names if t in mistakes.TASKS)], shown=shown, seed=seed
+    )
     print("\n".join(line for _, line in (lines if len(shown) > 1 else lines[1:])))
     return all(verdicts.get(t) == "RIGHT" for t in shown)
