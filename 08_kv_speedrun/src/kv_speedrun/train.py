@@ -36,7 +36,7 @@ def train(
     config: Config,
     steps: int,
     seed: int = 0,
-    rate: float = 4e-3,
+    rate: float = 2.5e-3,
     say: Callable[[str], None] = print,
 ) -> GPT:
     """AdamW with a short warm-up and a cosine to zero; positions from LONG on stay untrained.
