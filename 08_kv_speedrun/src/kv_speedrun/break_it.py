@@ -135,7 +135,7 @@ class Int4Cache(StaticCache):
 
 
 def _to_int4(x: Tensor) -> Tensor:
-    scale = x.abs().amax(dim=-1, keepdim=True) / 7
+    scale = x.abs().amax(dim=-1, keepdim=True).clamp(min=1e-30) / 7
     return (x / scale).round() * scale
 
 

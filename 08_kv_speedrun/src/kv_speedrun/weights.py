@@ -120,3 +120,5 @@ def check(path: Path, state: dict[str, Tensor], wanted: dict[str, Tensor]) -> No
     for name, x in state.items():
         if x.shape != wanted[name].shape:
             raise ValueError(f"{path}: {name} has shape {tuple(x.shape)}, expected {tuple(wanted[name].shape)}")
+        if not torch.isfinite(x).all():
+            raise ValueError(f"{path}: {name} holds NaN or infinity; the model was saved after it had diverged")
