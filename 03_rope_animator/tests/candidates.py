@@ -2,6 +2,7 @@
 
 All compute in float64 and take positions of up to tens of thousands; q and k are (B, H, T, D) with D a multiple of 4.
 """
+
 import torch
 from rope_animator import apply_rope, sinusoidal_table
 from rope_animator.extend import yarn
@@ -83,5 +84,14 @@ def single_precision_angles(q, k, positions):
 
 
 RELATIVE = [half, interleaved, another_base, clockwise, half_of_the_coordinates, with_yarns_temperature]
-NOT_RELATIVE = [opposite_signs, queries_only, two_layouts, added_not_turned, positions_ignored, counted_from_zero,
-                table_that_ends, half_precision_angles, single_precision_angles]
+NOT_RELATIVE = [
+    opposite_signs,
+    queries_only,
+    two_layouts,
+    added_not_turned,
+    positions_ignored,
+    counted_from_zero,
+    table_that_ends,
+    half_precision_angles,
+    single_precision_angles,
+]

@@ -3,6 +3,7 @@
 Mistakes that combine are built from knobs: every knob has its right setting first, and whatever differs from it is
 one mistake. Two at once then have a sentence of their own, made of the two.
 """
+
 import math
 from itertools import product
 
@@ -11,8 +12,16 @@ import torch
 from grader import Mistake
 from rope_animator.rope import LAYOUTS, join_pairs, split_pairs
 
-TASKS = ["frequencies", "sinusoidal_table", "rotate", "apply_rope", "assert_relative", "rotary_attention",
-         "alibi_slopes", "interpolate"]
+TASKS = [
+    "frequencies",
+    "sinusoidal_table",
+    "rotate",
+    "apply_rope",
+    "assert_relative",
+    "rotary_attention",
+    "alibi_slopes",
+    "interpolate",
+]
 
 
 # pairs of which one hides the other
@@ -32,8 +41,13 @@ def combine(task, noun, knobs, build, alone=()):
     for setting in product(*knobs.values()):
         wrong = [s for s, right in zip(setting, (next(iter(k)) for k in knobs.values()), strict=True) if s != right]
         if len(wrong) == 1 or len(wrong) == 2 and not set(wrong) & set(alone) and set(wrong) not in HIDDEN:
-            yield Mistake(task, f"{noun} {' AND '.join(wrong)}", " ".join(hints[w] for w in wrong), len(wrong),
-                          build(**dict(zip(knobs, setting, strict=True))))
+            yield Mistake(
+                task,
+                f"{noun} {' AND '.join(wrong)}",
+                " ".join(hints[w] for w in wrong),
+                len(wrong),
+                build(**dict(zip(knobs, setting, strict=True))),
+            )
 
 
 # ---------------------------------------------------------------- frequencies
@@ -41,7 +55,8 @@ def combine(task, noun, knobs, build, alone=()):
 FREQUENCIES = {
     "exponent": {
         "2i/d": "",
-        "with the exponent i/d instead of 2i/d": "How slow is the last pair of a head of 128? It should be near 1/base.",
+        "with the exponent i/d instead of 2i/d":
+            "How slow is the last pair of a head of 128? It should be near 1/base.",
         "whose exponents run to 1, so that the last is exactly 1/base":
             "The ladder has d/2 rungs and stops one short of 1/base: what is 2i/d for the last i?",
     },
@@ -51,8 +66,10 @@ FREQUENCIES = {
         "in the reverse order, slowest first": "Which pair should be the fast one?",
     },
     "unit": {"radians": "", "in turns per token, not radians": "cos and sin expect radians: how many are one turn?"},
-    "dtype": {"float64": "", "in float32":
-              "What is left of a frequency's relative error of 6e-8 at position 100,000, in radians?"},
+    "dtype": {
+        "float64": "",
+        "in float32": "What is left of a frequency's relative error of 6e-8 at position 100,000, in radians?",
+    },
 }
 
 
@@ -62,11 +79,13 @@ def wrong_frequencies(exponent, direction, unit, dtype):
             raise ValueError(f"dim = {dim} must be even")
         i = torch.arange(dim // 2, dtype=torch.float64)
         power = {"2i/d": 2 * i / dim, "with the exponent i/d instead of 2i/d": i / dim}.get(
-            exponent, i / max(1, dim // 2 - 1))
+            exponent, i / max(1, dim // 2 - 1)
+        )
         theta = base ** (power if "RISE" in direction else -power)
         theta = theta.flip(0) if "reverse" in direction else theta
         theta = theta / (2 * math.pi) if unit != "radians" else theta
         return theta.float() if dtype != "float64" else theta
+
     return frequencies
 
 
@@ -87,8 +106,11 @@ def a_single_pair(impl, seed):
 
 SINUSOIDAL = {
     "trig": {"sine first": "", "with sine and cosine SWAPPED": "At position 0, which columns should be zero?"},
-    "columns": {"interleaved": "", "with all sines first and all cosines after, not side by side":
-                "The two numbers of one frequency make one pair: which columns hold the first pair?"},
+    "columns": {
+        "interleaved": "",
+        "with all sines first and all cosines after, not side by side":
+            "The two numbers of one frequency make one pair: which columns hold the first pair?",
+    },
     "exponent": {
         "2i/d": "",
         "with the exponent i/d instead of 2i/d": "i counts pairs, not columns: what is the last frequency?",
@@ -105,13 +127,15 @@ def wrong_table(trig, columns, exponent, start):
             raise ValueError(f"length = {length} must be at least 1")
         pair = torch.arange(dim // 2, dtype=torch.float64).repeat_interleave(2)
         power = {"2i/d": 2 * pair, "with the exponent i/d instead of 2i/d": pair}.get(
-            exponent, torch.arange(dim, dtype=torch.float64)) / dim
+            exponent, torch.arange(dim, dtype=torch.float64)
+        ) / dim
         angle = (torch.arange(length, dtype=torch.float64)[:, None] + (start != "0")) * base**-power
         even = torch.arange(dim) % 2 == 0
         table = torch.where(even == (trig == "sine first"), angle.sin(), angle.cos())
         if columns != "interleaved":
             table = torch.cat((table[:, ::2], table[:, 1::2]), -1)
         return table.float()
+
     return sinusoidal_table
 
 
@@ -128,10 +152,16 @@ def more_positions_and_columns(impl, seed):
 ROTATE = {
     "sign": {"counter-clockwise": "", "that turns CLOCKWISE": "Where does (1, 0) point after a quarter turn?"},
     "trig": {"cos, sin": "", "with sine and cosine SWAPPED": "What should an angle of 0 leave unchanged?"},
-    "order": {"at once": "", "whose second row uses the x that the first row has already changed":
-              "Is the length of the pair kept? Which x does the matrix multiply?"},
-    "matrix": {"rotation": "", "with BOTH signs positive, which is no rotation": "What is the determinant of the matrix?",
-               "with a reflection for a rotation": "Two small turns should add up: do two of yours?"},
+    "order": {
+        "at once": "",
+        "whose second row uses the x that the first row has already changed":
+            "Is the length of the pair kept? Which x does the matrix multiply?",
+    },
+    "matrix": {
+        "rotation": "",
+        "with BOTH signs positive, which is no rotation": "What is the determinant of the matrix?",
+        "with a reflection for a rotation": "Two small turns should add up: do two of yours?",
+    },
     "unit": {"radians": "", "with the angle read as degrees": "How much is a quarter turn in the unit of torch.cos?"},
 }
 
@@ -143,16 +173,20 @@ def wrong_rotate(sign, trig, order, matrix, unit):
         cos, sin = angle.cos(), angle.sin() if sign == "counter-clockwise" else -angle.sin()
         if trig != "cos, sin":
             cos, sin = sin, cos
-        s = {"rotation": (-1, 1, 1), "with BOTH signs positive, which is no rotation": (1, 1, 1)}.get(matrix, (1, 1, -1))
+        s = {"rotation": (-1, 1, 1), "with BOTH signs positive, which is no rotation": (1, 1, 1)}.get(
+            matrix, (1, 1, -1)
+        )
         first = x * cos + s[0] * y * sin
         return torch.stack((first, s[1] * (x if order == "at once" else first) * sin + s[2] * y * cos), -1)
+
     return rotate
 
 
 def pairs_and_angles(impl, seed):
     g = torch.Generator().manual_seed(seed)
-    return impl.rotate(torch.randn(3, 5, 2, generator=g, dtype=torch.float64),
-                       torch.randn(3, 5, generator=g, dtype=torch.float64))
+    return impl.rotate(
+        torch.randn(3, 5, 2, generator=g, dtype=torch.float64), torch.randn(3, 5, generator=g, dtype=torch.float64)
+    )
 
 
 def one_angle_for_many_pairs(impl, seed):
@@ -165,19 +199,27 @@ def one_angle_for_many_pairs(impl, seed):
 ROPE = {
     "pairing": {
         "as named": "",
-        "that pairs neighbours (2i, 2i+1) whatever the layout": "In the half layout, which coordinate turns with coordinate 0?",
+        "that pairs neighbours (2i, 2i+1) whatever the layout":
+            "In the half layout, which coordinate turns with coordinate 0?",
         "that pairs halves (i, i + d/2) whatever the layout":
             "In the interleaved layout, which coordinate turns with coordinate 0?",
         "that takes pairs in one layout and writes them back in the other": "With all positions 0, is anything moved?",
     },
-    "sign": {"forward": "", "that turns CLOCKWISE": "Where does a pair (1, 0) point after a quarter turn?",
-             "with the sign flipped in the keys alone":
-                 "The score depends on the angle between q and k: is that the difference of the positions, or the sum?"},
-    "exponent": {"2i/d": "", "with the exponent i/d instead of 2i/d": "How slow is the last pair? It should be near 1/base."},
+    "sign": {
+        "forward": "",
+        "that turns CLOCKWISE": "Where does a pair (1, 0) point after a quarter turn?",
+        "with the sign flipped in the keys alone":
+            "The score depends on the angle between q and k: is that the difference of the positions, or the sum?",
+    },
+    "exponent": {
+        "2i/d": "",
+        "with the exponent i/d instead of 2i/d": "How slow is the last pair? It should be near 1/base.",
+    },
     "trig": {"cos, sin": "", "with sine and cosine SWAPPED": "What should a token at position 0 look like afterwards?"},
     "positions": {
         "given": "",
-        "that IGNORES the positions given and counts from 0": "With 100 tokens in a cache, where does the next one stand?",
+        "that IGNORES the positions given and counts from 0":
+            "With 100 tokens in a cache, where does the next one stand?",
         "that rounds positions down to whole numbers": "Where does a position that was squeezed to 2.5 go?",
         "that gives every row of the batch the first row's positions":
             "Two prompts padded on the left by different amounts: does their first word stand at the same position?",
@@ -188,13 +230,22 @@ ROPE = {
         "whose angles have the dtype of q, so that half precision loses the phase":
             "Which integers above 2,048 can float16 represent?",
     },
-    "which": {"both": "", "on the queries ONLY": "Shift both tokens by one: does their score stay?",
-              "applied TWICE": "At position 1 the first pair turns by one radian: by how much does yours?"},
-    "heads": {"each": "", "with one ladder of frequencies over all heads, as if turned before the split into heads":
-              "Does every head have fast pairs and slow ones, or does the first head keep all the fast ones?"},
+    "which": {
+        "both": "",
+        "on the queries ONLY": "Shift both tokens by one: does their score stay?",
+        "applied TWICE": "At position 1 the first pair turns by one radian: by how much does yours?",
+    },
+    "heads": {
+        "each": "",
+        "with one ladder of frequencies over all heads, as if turned before the split into heads":
+            "Does every head have fast pairs and slow ones, or does the first head keep all the fast ones?",
+    },
 }
 ROPE_ALONE = [s for name in ("precision", "which", "heads") for s in ROPE[name]] + [
-    *list(ROPE["pairing"])[3:], *list(ROPE["sign"])[2:], *list(ROPE["positions"])[2:]]
+    *list(ROPE["pairing"])[3:],
+    *list(ROPE["sign"])[2:],
+    *list(ROPE["positions"])[2:],
+]
 
 
 def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads):
@@ -223,6 +274,7 @@ def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads
             q = turn(q, at, base, layout, sign == "that turns CLOCKWISE")
             k = k if which == "on the queries ONLY" else turn(k, at, base, layout, sign != "forward")
         return q, k
+
     return lambda q, k, positions, base=10_000.0, layout="half": apply_rope(q, k, positions, base, layout)
 
 
@@ -266,15 +318,27 @@ def far_positions_in_float16(impl, seed):
 # ---------------------------------------------------------------- assert_relative
 
 RELATIVE = {
-    "shift": {"tried": "", "that never SHIFTS the positions": "Relative means that something may change and the score not: what?"},
+    "shift": {
+        "tried": "",
+        "that never SHIFTS the positions": "Relative means that something may change and the score not: what?",
+    },
     "far": {"tried": "", "that shifts by a few tokens only": "A table of 512 rows, clamped: when would you notice?"},
-    "apart": {"tried": "", "that never moves tokens APART, so that an encoding without positions passes":
-              "Which property does an encoding that does nothing at all fail?"},
-    "tolerance": {"1e-9": "", "with a tolerance so wide that angles in single precision pass":
-                  "In float64, how much may a score change by rounding alone?"},
-    "asks": {"scores": "", "that compares the turned VECTORS, which do change with position":
-             "Which quantity is said to depend on the distance only: q, k, or their dot product?",
-             "that asks for the length of the vectors to be kept": "Is YaRN's temperature, a factor on q and k, absolute?"},
+    "apart": {
+        "tried": "",
+        "that never moves tokens APART, so that an encoding without positions passes":
+            "Which property does an encoding that does nothing at all fail?",
+    },
+    "tolerance": {
+        "1e-9": "",
+        "with a tolerance so wide that angles in single precision pass":
+            "In float64, how much may a score change by rounding alone?",
+    },
+    "asks": {
+        "scores": "",
+        "that compares the turned VECTORS, which do change with position":
+            "Which quantity is said to depend on the distance only: q, k, or their dot product?",
+        "that asks for the length of the vectors to be kept": "Is YaRN's temperature, a factor on q and k, absolute?",
+    },
 }
 RELATIVE_ALONE = [*RELATIVE["asks"], *RELATIVE["shift"]]
 
@@ -288,6 +352,7 @@ def wrong_check(shift, far, apart, tolerance, asks):
         def seen(positions):
             a, b = rotary(q, k, positions)
             return torch.cat((a, b)) if "VECTORS" in asks else a @ b.transpose(-1, -2)
+
         shifts = [] if shift != "tried" else [1, 7] if far != "tried" else [1, 7, 4000]
         for s in shifts:
             changed = (seen(at + s) - seen(at)).abs().max()
@@ -295,8 +360,11 @@ def wrong_check(shift, far, apart, tolerance, asks):
         if apart == "tried":
             assert (seen(3 * at) - seen(at)).abs().max() > 1e-3, "positions are ignored"
         if "length" in asks:
-            assert all((a.norm(dim=-1) - b.norm(dim=-1)).abs().max() < 1e-9
-                       for a, b in zip(rotary(q, k, at), (q, k), strict=True)), "a length changed"
+            assert all(
+                (a.norm(dim=-1) - b.norm(dim=-1)).abs().max() < 1e-9
+                for a, b in zip(rotary(q, k, at), (q, k), strict=True)
+            ), "a length changed"
+
     return assert_relative
 
 
@@ -328,12 +396,21 @@ ATTENTION = {
         "that turns the OUTPUT instead of queries and keys": "Do the weights know where the tokens stand?",
         "without any rotation": "Do the weights know where the tokens stand?",
     },
-    "positions": {"given": "", "that counts positions from 0 instead of using those given":
-                  "Tokens 0, 10 and 20 of a text: are they neighbours?"},
-    "scale": {"1/sqrt(d)": "", "WITHOUT the 1/sqrt(d) scale":
-              "What is the variance of a dot product of two d-dimensional unit-variance vectors?"},
-    "mask": {"causal": "", "WITHOUT the causal mask": "Does the first output change when the last value does?",
-             "with the mask applied to positive scores as a factor": "What does softmax make of a score of 0?"},
+    "positions": {
+        "given": "",
+        "that counts positions from 0 instead of using those given":
+            "Tokens 0, 10 and 20 of a text: are they neighbours?",
+    },
+    "scale": {
+        "1/sqrt(d)": "",
+        "WITHOUT the 1/sqrt(d) scale":
+            "What is the variance of a dot product of two d-dimensional unit-variance vectors?",
+    },
+    "mask": {
+        "causal": "",
+        "WITHOUT the causal mask": "Does the first output change when the last value does?",
+        "with the mask applied to positive scores as a factor": "What does softmax make of a score of 0?",
+    },
 }
 
 
@@ -348,6 +425,7 @@ def wrong_attention(turned, positions, scale, mask):
         s = {"causal": s.masked_fill(~seen, -math.inf), "WITHOUT the causal mask": s}.get(mask, s * seen)
         y = s.softmax(-1) @ v
         return candidates.apply_rope(y, y, at, base)[0] if "OUTPUT" in turned else y
+
     return lambda q, k, v, positions, base=10_000.0: attention(q, k, v, positions, base)
 
 
@@ -368,16 +446,22 @@ def tokens_far_apart(impl, seed):
 
 SLOPES = {
     "order": {"falling": "", "in the reverse order, gentlest first": "Which slope has the first head of eight?"},
-    "sign": {"positive": "", "that are NEGATIVE": "The bias is minus slope times distance: where does the minus belong?"},
+    "sign": {
+        "positive": "",
+        "that are NEGATIVE": "The bias is minus slope times distance: where does the minus belong?",
+    },
     "ladder": {
         "-8/H": "",
         "that begin at 1, one step too early": "Eight heads: 1/2, 1/4, ..., 1/256. What is the first exponent?",
-        "that are halved from head to head whatever their number": "With 16 heads, does the last slope still end at 2^-8?",
+        "that are halved from head to head whatever their number":
+            "With 16 heads, does the last slope still end at 2^-8?",
     },
     "extra": {
         "every second": "",
-        "of one geometric ladder even when the number of heads is no power of two":
-            "The paper's code keeps the slopes of the power of two below, and adds some. Are your first ones still those?",
+        "of one geometric ladder even when the number of heads is no power of two": (
+            "The paper's code keeps the slopes of the power of two below, and adds some. Are your first ones still "
+            "those?"
+        ),
         "whose additional heads take the FIRST slopes of the finer ladder, not every second one":
             "Of the finer ladder, every second slope is there already: which ones are new?",
     },
@@ -394,10 +478,14 @@ def wrong_slopes(order, sign, ladder, extra):
             raise ValueError(f"heads = {heads} must be at least 1")
         power = 1 << (heads.bit_length() - 1)
         finer = geometric(2 * power)
-        slopes = geometric(heads) if "one geometric" in extra else \
-            geometric(power) + (finer[::2] if extra == "every second" else finer)[:heads - power]
+        slopes = (
+            geometric(heads)
+            if "one geometric" in extra
+            else geometric(power) + (finer[::2] if extra == "every second" else finer)[: heads - power]
+        )
         slopes = torch.tensor(slopes if order == "falling" else slopes[::-1])
         return slopes if sign == "positive" else -slopes
+
     return alibi_slopes
 
 
@@ -421,12 +509,19 @@ SQUEEZE = {
         "that STRETCHES positions instead of squeezing them": "Is the last position inside the trained range?",
         "that CLAMPS positions at the end of training": "Do the last two tokens still stand at different positions?",
         "that starts again at 0 after the trained length": "Do tokens 0 and L stand at the same position?",
-        "that lets the end points meet, (L - 1) / (L' - 1)": "What is the ratio in the paper: of lengths, or of last positions?",
+        "that lets the end points meet, (L - 1) / (L' - 1)":
+            "What is the ratio in the paper: of lengths, or of last positions?",
     },
-    "short": {"left alone": "", "that rescales texts SHORTER than the trained length too":
-              "A text of the trained length needs no help: what does yours do to one of half that?"},
-    "whole": {"real": "", "that rounds to whole positions, so that neighbours collide":
-              "Four tokens squeezed into one position: in which order were they?"},
+    "short": {
+        "left alone": "",
+        "that rescales texts SHORTER than the trained length too":
+            "A text of the trained length needs no help: what does yours do to one of half that?",
+    },
+    "whole": {
+        "real": "",
+        "that rounds to whole positions, so that neighbours collide":
+            "Four tokens squeezed into one position: in which order were they?",
+    },
 }
 
 
@@ -436,12 +531,14 @@ def wrong_interpolate(way, short, whole):
             raise ValueError(f"trained = {trained}, length = {length} must be at least 1")
         p = positions.double()
         if length > trained or short != "left alone":
-            p = {"squeezed": p * trained / length,
-                 "that STRETCHES positions instead of squeezing them": p * length / trained,
-                 "that CLAMPS positions at the end of training": p.clamp(max=trained - 1),
-                 "that starts again at 0 after the trained length": p % trained,
-                 }.get(way, p * (trained - 1) / max(1, length - 1))
+            p = {
+                "squeezed": p * trained / length,
+                "that STRETCHES positions instead of squeezing them": p * length / trained,
+                "that CLAMPS positions at the end of training": p.clamp(max=trained - 1),
+                "that starts again at 0 after the trained length": p % trained,
+            }.get(way, p * (trained - 1) / max(1, length - 1))
         return p.floor() if whole != "real" else p
+
     return interpolate
 
 
@@ -477,13 +574,19 @@ PROBES = {
     "frequencies": [a_head_of_16, another_width_and_base, a_single_pair],
     "sinusoidal_table": [five_positions, more_positions_and_columns],
     "rotate": [pairs_and_angles, one_angle_for_many_pairs],
-    "apply_rope": [half_layout, interleaved_layout, tokens_after_a_cache, positions_of_each_row,
-                   positions_between_whole_numbers, far_positions_in_float64, far_positions_in_float16],
+    "apply_rope": [
+        half_layout,
+        interleaved_layout,
+        tokens_after_a_cache,
+        positions_of_each_row,
+        positions_between_whole_numbers,
+        far_positions_in_float64,
+        far_positions_in_float16,
+    ],
     "assert_relative": [relative_encodings, encodings_that_are_not_relative],
     "rotary_attention": [five_tokens, tokens_far_apart],
     "alibi_slopes": [eight_heads, other_powers_of_two, other_numbers_of_heads],
-    "interpolate": [four_times_as_long, as_long_as_in_training, shorter_than_in_training,
-                    positions_that_are_not_whole],
+    "interpolate": [four_times_as_long, as_long_as_in_training, shorter_than_in_training, positions_that_are_not_whole],
 }
 INPLACE = set()
 

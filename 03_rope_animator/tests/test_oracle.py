@@ -1,4 +1,5 @@
 """Every scheme against the code that trained models run: `transformers`."""
+
 import pytest
 import torch
 from rope_animator import alibi_slopes, apply_rope, frequencies, sinusoidal_table
@@ -38,8 +39,10 @@ def test_half_layout_is_llamas_values_and_gradients():
     ours = apply_rope(q, k, at)
     close(ours, theirs, rtol=0, atol=1e-13)
     weight = [torch.randn_like(x) for x in ours]
-    gradients = [torch.autograd.grad(sum((x * w).sum() for x, w in zip(r, weight, strict=True)), (q, k), retain_graph=True)
-                 for r in (ours, theirs)]
+    gradients = [
+        torch.autograd.grad(sum((x * w).sum() for x, w in zip(r, weight, strict=True)), (q, k), retain_graph=True)
+        for r in (ours, theirs)
+    ]
     close(gradients[0], gradients[1], rtol=0, atol=1e-13)
 
 
@@ -80,8 +83,12 @@ def test_the_sinusoidal_table_is_gptjs_with_its_columns_side_by_side():
 
 
 def rope_init(kind, dim, **parameters):
-    config = LlamaConfig(hidden_size=dim * 4, num_attention_heads=4, max_position_embeddings=parameters.pop("trained"),
-                         rope_parameters={"rope_type": kind, **parameters})
+    config = LlamaConfig(
+        hidden_size=dim * 4,
+        num_attention_heads=4,
+        max_position_embeddings=parameters.pop("trained"),
+        rope_parameters={"rope_type": kind, **parameters},
+    )
     return config, ROPE_INIT_FUNCTIONS[kind]
 
 
@@ -94,8 +101,12 @@ def test_stretched_frequencies(dim, base, factor):
     for kind, ours, extra, trained in (
         ("linear", linear(dim, base, factor), {}, 2048),
         ("yarn", yarn(dim, base, factor, 4096), {"original_max_position_embeddings": 4096}, int(4096 * factor)),
-        ("llama3", llama3(dim, base, factor, 8192), {
-            "original_max_position_embeddings": 8192, "low_freq_factor": 1.0, "high_freq_factor": 4.0}, 8192),
+        (
+            "llama3",
+            llama3(dim, base, factor, 8192),
+            {"original_max_position_embeddings": 8192, "low_freq_factor": 1.0, "high_freq_factor": 4.0},
+            8192,
+        ),
     ):
         config, init = rope_init(kind, dim, trained=trained, **both, **extra)
         theirs, temperature = init(config, "cpu")

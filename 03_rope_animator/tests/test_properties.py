@@ -1,4 +1,5 @@
 """What must hold for all inputs: the relative-position property, kept lengths, fast forms equal to plain ones."""
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -28,15 +29,29 @@ def unit(seed, *shape):
 
 
 @settings(max_examples=200, deadline=None)
-@given(m=st.integers(0, 4096), n=st.integers(0, 4096), shift=st.integers(0, 4096), half=st.integers(1, 64),
-       layout=st.sampled_from(LAYOUTS), seed=st.integers(0, 10**6), base=st.sampled_from([10.0, 1e4, 1e6]))
+@given(
+    m=st.integers(0, 4096),
+    n=st.integers(0, 4096),
+    shift=st.integers(0, 4096),
+    half=st.integers(1, 64),
+    layout=st.sampled_from(LAYOUTS),
+    seed=st.integers(0, 10**6),
+    base=st.sampled_from([10.0, 1e4, 1e6]),
+)
 def test_scores_depend_on_the_distance_alone(m, n, shift, half, layout, seed, base):
     """To 1e-12 for vectors of length 1: positions up to 8,192 times the rounding of float64 are 9e-13."""
     q, k = unit(seed, 1, 1, 1, 2 * half), unit(seed + 1, 1, 1, 1, 2 * half)
 
     def score(at_q, at_k):
-        return (apply_rope(q, q, torch.tensor([at_q]), base, layout)[0]
-                * apply_rope(k, k, torch.tensor([at_k]), base, layout)[1]).sum().item()
+        return (
+            (
+                apply_rope(q, q, torch.tensor([at_q]), base, layout)[0]
+                * apply_rope(k, k, torch.tensor([at_k]), base, layout)[1]
+            )
+            .sum()
+            .item()
+        )
+
     assert abs(score(m, n) - score(m + shift, n + shift)) < 1e-12
 
 
@@ -96,8 +111,12 @@ def test_the_interleaved_form_may_overwrite_its_input():
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_smallest_shapes(shape, layout):
     x = torch.ones(shape)
-    assert_close(Rotary(8, shape[-1], layout=layout)(x, 2),
-                 apply_rope(x, x, torch.arange(shape[2]) + 2, layout=layout)[0], rtol=0, atol=2e-7)
+    assert_close(
+        Rotary(8, shape[-1], layout=layout)(x, 2),
+        apply_rope(x, x, torch.arange(shape[2]) + 2, layout=layout)[0],
+        rtol=0,
+        atol=2e-7,
+    )
 
 
 def test_squeezed_positions_are_slowed_frequencies():
@@ -112,7 +131,9 @@ def test_the_decay_bound_is_the_one_that_abel_summation_gives():
     bound = decay_bound(distance, dim)
     for seed in range(20):
         q, k = (unit(seed + 100 * i, dim) for i in range(2))
-        products = torch.view_as_complex(q.unflatten(0, (-1, 2))) * torch.view_as_complex(k.unflatten(0, (-1, 2))).conj()
+        products = (
+            torch.view_as_complex(q.unflatten(0, (-1, 2))) * torch.view_as_complex(k.unflatten(0, (-1, 2))).conj()
+        )
         steps = torch.cat((products[1:], torch.zeros(1, dtype=products.dtype))) - products
         angle = distance.double()[:, None] * frequencies(dim)
         score = (products * torch.polar(torch.ones_like(angle), angle)).sum(1).real.abs()

@@ -1,4 +1,5 @@
 """What the learner's tasks are graded by; the reference passes the same. Quick, decisive tests come first."""
+
 import math
 
 import candidates
@@ -29,6 +30,7 @@ def by_hand(x, positions, base, layout):
 
 # ---------------------------------------------------------------- frequencies
 
+
 @pytest.mark.task("frequencies")
 def test_frequencies_fall_from_one_radian_a_token(impl, seed):
     dim, base = 2 * (5 + seed % 7), 10_000.0 / (1 + seed)
@@ -54,14 +56,19 @@ def test_frequencies_refuse_an_odd_width(impl, dim):
 
 # ---------------------------------------------------------------- sinusoidal table
 
+
 @pytest.mark.task("sinusoidal_table")
 def test_table_holds_sines_and_cosines_side_by_side(impl, seed):
     length, dim, base = 7 + seed % 5, 10, 200.0 + seed
     table = impl.sinusoidal_table(length, dim, base)
     assert table.shape == (length, dim), "one row a position, one column a coordinate"
-    want = [[(math.cos if j % 2 else math.sin)(p * base ** (-2 * (j // 2) / dim)) for j in range(dim)]
-            for p in range(length)]
-    assert_close(table.double(), torch.tensor(want, dtype=torch.float64), rtol=0, atol=1e-5)  # float32 angles may differ
+    want = [
+        [(math.cos if j % 2 else math.sin)(p * base ** (-2 * (j // 2) / dim)) for j in range(dim)]
+        for p in range(length)
+    ]
+    assert_close(
+        table.double(), torch.tensor(want, dtype=torch.float64), rtol=0, atol=1e-5
+    )  # float32 angles may differ
 
 
 @pytest.mark.task("sinusoidal_table")
@@ -80,6 +87,7 @@ def test_table_refuses_no_positions(impl):
 
 
 # ---------------------------------------------------------------- rotate
+
 
 @pytest.mark.task("rotate")
 def test_rotate_is_the_product_of_complex_numbers(impl, seed):
@@ -110,6 +118,7 @@ def test_rotate_broadcasts_angles(impl, seed):
 
 
 # ---------------------------------------------------------------- apply_rope
+
 
 @pytest.mark.task("apply_rope")
 @pytest.mark.parametrize("layout", ["half", "interleaved"])
@@ -172,6 +181,7 @@ def test_apply_rope_refuses_an_unknown_layout(impl):
 
 # ---------------------------------------------------------------- the learner's own test
 
+
 @pytest.mark.task("assert_relative")
 @pytest.mark.parametrize("rotary", candidates.NOT_RELATIVE, ids=lambda r: r.__name__)
 def test_your_test_rejects_what_is_not_relative(impl, rotary):
@@ -194,6 +204,7 @@ def test_your_test_accepts_what_is_relative(impl, rotary):
 
 # ---------------------------------------------------------------- attention
 
+
 @pytest.mark.task("rotary_attention")
 def test_attention_turns_queries_and_keys_and_nothing_else(impl, seed):
     q, k, v = (normal(seed + i, 2, 3, 7, 8) for i in range(3))
@@ -211,6 +222,7 @@ def test_attention_knows_distances_only(impl, seed):
 
 
 # ---------------------------------------------------------------- ALiBi
+
 
 @pytest.mark.task("alibi_slopes")
 def test_slopes_of_a_power_of_two_are_the_papers(impl):
@@ -238,6 +250,7 @@ def test_slopes_refuse_no_heads(impl, heads):
 
 
 # ---------------------------------------------------------------- position interpolation
+
 
 @pytest.mark.task("interpolate")
 def test_interpolation_squeezes_a_long_text_into_the_trained_range(impl, seed):

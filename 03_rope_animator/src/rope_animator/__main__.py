@@ -22,7 +22,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", default="pydoc", choices=text.NAMES, help="text of the language models")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps (headline)")
     parser.add_argument("--workers", type=int, default=2, help="processes that train side by side (default 2)")
-    parser.add_argument("--out", type=Path, default=record.FOLDER / "results" / "mine", help="where results are written")
+    parser.add_argument(
+        "--out", type=Path, default=record.FOLDER / "results" / "mine", help="where results are written"
+    )
     return parser.parse_args()
 
 

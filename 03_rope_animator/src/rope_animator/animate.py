@@ -78,7 +78,9 @@ class Dials:
         self.rotary, self.added = scores_along(self.q, self.k, self.positions, distance, base)
         self.figure = plt.figure(figsize=(8, 4.6), dpi=90)
         self.figure.suptitle("Every pair turns with position; the dot product knows only the distance", fontsize=13)
-        grid = self.figure.add_gridspec(2, 4, height_ratios=(1.25, 1), hspace=0.2, top=0.85, bottom=0.13, left=0.08, right=0.97)
+        grid = self.figure.add_gridspec(
+            2, 4, height_ratios=(1.25, 1), hspace=0.2, top=0.85, bottom=0.13, left=0.08, right=0.97
+        )
         theta = frequencies(dim, base)
         self.hands = [self.clock(self.figure.add_subplot(grid[0, i]), theta, i) for i in range(4)]
         self.plot(self.figure.add_subplot(grid[1, :]))
@@ -93,12 +95,14 @@ class Dials:
         if i == 0:
             axes.text(-1.3, 1.1, "query", color=BLUE, ha="right")
             axes.text(-1.3, 0.75, "key", color=VERMILION, ha="right")
-        return tuple(axes.plot([], [], color=c, linewidth=2.5, marker="o", markevery=[-1])[0] for c in (BLUE, VERMILION))
+        return tuple(
+            axes.plot([], [], color=c, linewidth=2.5, marker="o", markevery=[-1])[0] for c in (BLUE, VERMILION)
+        )
 
     def plot(self, axes) -> None:
         """The two curves of score against position, still empty."""
         low, high = self.added.min().item(), self.added.max().item()
-        axes.set(xlim=(self.distance, self.positions[-1] + 13), ylim=(min(0, low) - 1, high + 1))
+        axes.set(xlim=(self.distance, self.positions[-1].item() + 13), ylim=(min(0, low) - 1, high + 1))
         axes.set(xlabel=f"position of the query (key {self.distance} tokens before it)", ylabel="dot product")
         axes.spines[["top", "right"]].set_visible(False)
         (self.line,) = axes.plot([], [], color=GREEN, linewidth=2.2)
@@ -116,8 +120,9 @@ class Dials:
             for hand, (a, b) in zip(self.hands, turned.view(-1, 2).tolist(), strict=True):
                 length = (a * a + b * b) ** 0.5
                 hand[which].set_data([0, a / length], [0, b / length])
-        self.line.set_data(self.positions[: frame + 1], self.rotary[: frame + 1])
-        self.other.set_data(self.positions[: frame + 1], self.added[: frame + 1])
+        seen = self.positions[: frame + 1].tolist()
+        self.line.set_data(seen, self.rotary[: frame + 1].tolist())
+        self.other.set_data(seen, self.added[: frame + 1].tolist())
         return [self.line, self.other]
 
 

@@ -27,13 +27,14 @@ LIMITS = {"fresh": "clone", "reused": "copy_"}
 
 @dataclass(frozen=True)
 class Shape:
-    """Batch, heads, tokens, width of a head; and how often to measure."""
+    """Batch, heads, tokens, width of a head; how often to time, and whether to measure memory."""
 
     batch: int = 8
     heads: int = 32
     tokens: int = 2048
     width: int = 128
     repeats: int = 7
+    memory: bool = True  # a process of its own for each contender
 
     @property
     def size(self) -> tuple[int, int, int, int]:
@@ -45,7 +46,7 @@ class Shape:
         return 4 * 4 * self.batch * self.heads * self.tokens * self.width
 
 
-QUICK = Shape(2, 4, 256, 64, repeats=3)
+QUICK = Shape(2, 4, 256, 64, repeats=3, memory=False)
 
 
 def inputs(shape: Shape) -> tuple[Tensor, Tensor]:
@@ -137,8 +138,8 @@ def bench(shape: Shape, threads: int = 1, say: Callable[[str], None] = print) ->
     small = differences(QUICK)
     if max(small.values()) > 1e-5:
         raise AssertionError(f"not the same rotation as the peer's: {small}")
-    memory = {name: in_own_process(name, shape) for name in contenders(QUICK)}
-    say("equal results, peak memory measured; timing")
+    memory = {name: in_own_process(name, shape) for name in contenders(QUICK)} if shape.memory else {}
+    say("equal results; timing")
     q, k = inputs(shape)
     fresh = alternate(contenders(shape), q, k, shape.repeats)
     out = torch.empty_like(q), torch.empty_like(k)

@@ -22,6 +22,12 @@ RUNS = {  # what is trained, and read at 1, 2 and 4 times its length
 }
 
 
+def two_second_model(corpus: text.Corpus, seed: int = 0, **changes) -> TinyLM:
+    """A model small enough for a workbook, trained at 24 characters; `changes` are fields of Config."""
+    shape = Config(len(corpus.vocabulary), length=24, dim=48, heads=3)
+    return train(replace(shape, **changes), Training(steps=250, batch=16, rate=8e-3, seed=seed), corpus)
+
+
 def bag_of_words(scheme: str, layers: int, seed: int = 0) -> float:
     """How much the last token's logits change, at most, when the tokens before it are shuffled. Untrained model."""
     torch.manual_seed(seed)
@@ -113,4 +119,3 @@ def mean(found: list):
     if isinstance(found[0], dict):
         return {key: mean([f[key] for f in found]) for key in found[0]}
     return statistics.mean(found) if isinstance(found[0], float) else found[0]
-

@@ -41,13 +41,13 @@ QUICK = Plan(steps=20, seeds=(0,), characters=1024)
 
 def stretched(config: Config, factor: int) -> dict[str, Scaled]:
     """The rotary frequencies for a text `factor` times as long as in training, by each scheme, without fine-tuning."""
-    dim, base, trained = config.turned, config.base, config.length
+    dim, base, trained, s = config.turned, config.base, config.length, float(factor)
     return {
-        "rope + interpolation": linear(dim, base, factor),
-        "rope + NTK-aware": ntk_aware(dim, base, factor),
-        "rope + dynamic NTK": dynamic_ntk(dim, base, factor, trained, factor * trained),
-        "rope + YaRN": yarn(dim, base, factor, trained),
-        "rope + Llama 3": llama3(dim, base, factor, trained),
+        "rope + interpolation": linear(dim, base, s),
+        "rope + NTK-aware": ntk_aware(dim, base, s),
+        "rope + dynamic NTK": dynamic_ntk(dim, base, s, trained, factor * trained),
+        "rope + YaRN": yarn(dim, base, s, trained),
+        "rope + Llama 3": llama3(dim, base, s, trained),
     }
 
 
@@ -114,7 +114,7 @@ def summary(entries: list[dict]) -> dict:
 
 
 def decay(dim: int = 128, farthest: int = 256) -> dict:
-    """The bound on the rotary score against distance, for three bases (Su et al. 2021, figure 2, has the middle one)."""
+    """The bound on the rotary score against distance, for three bases; Su et al. 2021, figure 2, has the middle one."""
     distance = torch.arange(farthest + 1)
     bases = (10.0, 10_000.0, 1_000_000.0)
     return {
@@ -124,7 +124,7 @@ def decay(dim: int = 128, farthest: int = 256) -> dict:
     }
 
 
-def spectrum(dim: int = 128, base: float = 10_000.0, trained: int = 4096, factor: int = 8) -> dict:
+def spectrum(dim: int = 128, base: float = 10_000.0, trained: int = 4096, factor: float = 8.0) -> dict:
     """Wavelength in tokens of every pair, plain and stretched, for a head of a real model's size."""
     schemes = {
         "rope": Scaled(frequencies(dim, base)),

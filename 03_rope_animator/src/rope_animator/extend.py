@@ -46,7 +46,9 @@ def ntk_aware(dim: int, base: float, factor: float) -> Scaled:
     The slowest frequency is base^(-(d - 2)/d); for it to shrink by s the base must grow by s^(d / (d - 2)).
     """
     if dim < 4:
-        raise ValueError(f"dim = {dim}: NTK-aware scaling spreads the factor over pairs and needs two of them, dim >= 4")
+        raise ValueError(
+            f"dim = {dim}: NTK-aware scaling spreads the factor over pairs and needs two of them, dim >= 4"
+        )
     return Scaled(frequencies(dim, base * check_factor(factor) ** (dim / (dim - 2))))
 
 
@@ -56,9 +58,7 @@ def dynamic_ntk(dim: int, base: float, factor: float, trained: int, length: int)
     return ntk_aware(dim, base, growth)
 
 
-def yarn(
-    dim: int, base: float, factor: float, trained: int, beta_fast: float = 32.0, beta_slow: float = 1.0
-) -> Scaled:
+def yarn(dim: int, base: float, factor: float, trained: int, beta_fast: float = 32.0, beta_slow: float = 1.0) -> Scaled:
     """YaRN (Peng et al. 2023, section 3): fast pairs stay, slow pairs are interpolated, a ramp lies between.
 
     A pair that makes more than beta_fast turns over the trained length has seen every angle and stays; one that makes

@@ -46,12 +46,14 @@ def save(figure: Figure, path: Path) -> Path:
     return path
 
 
-def label_ends(axes: Axes, ends: list[tuple[float, float, str, str]], gap: float) -> None:
+def label_ends(axes: Axes, ends: list[tuple], gap: float) -> None:
     """Names at the right ends of curves, (x, y, text, colour), moved apart to at least `gap` in y."""
     last = -float("inf")
     for x, y, text, colour in sorted(ends, key=lambda e: e[1]):
         last = max(y, last + gap)
-        axes.annotate(text, (x, last), xytext=(8, 0), textcoords="offset points", color=colour, va="center", fontsize=9.5)
+        axes.annotate(
+            text, (x, last), xytext=(8, 0), textcoords="offset points", color=colour, va="center", fontsize=9.5
+        )
 
 
 def extrapolation(headline: dict, path: Path) -> Path:
@@ -64,10 +66,21 @@ def extrapolation(headline: dict, path: Path) -> Path:
             continue
         x = [int(f) * length for f in found["mean"]]
         y, sd = list(found["mean"].values()), list(found["sd"].values())
-        axes.errorbar(x, y, sd, color=colour, marker="o", markersize=4, capsize=3, lw=1.8,
-                      linestyle="--" if method == "none" else "-")
+        axes.errorbar(
+            x,
+            y,
+            sd,
+            color=colour,
+            marker="o",
+            markersize=4,
+            capsize=3,
+            lw=1.8,
+            linestyle="--" if method == "none" else "-",
+        )
         if method == "learned":
-            axes.annotate("learned: no rows beyond", (x[0], y[0]), xytext=(10, 8), textcoords="offset points", fontsize=9.5)
+            axes.annotate(
+                "learned: no rows beyond", (x[0], y[0]), xytext=(10, 8), textcoords="offset points", fontsize=9.5
+            )
         else:
             ends.append((x[-1], y[-1], name(method), colour))
     low, high = axes.get_ylim()
@@ -93,8 +106,15 @@ def by_position(headline: dict, path: Path) -> Path:
             ends.append((x[-1], sum(curve[-4:]) / 4, name(method), COLOURS[method]))
     label_ends(axes, ends, (axes.get_ylim()[1] - axes.get_ylim()[0]) * 0.05)
     axes.axvline(headline["length"], color="#bbbbbb", lw=1, zorder=0)
-    axes.annotate("trained length", (headline["length"], axes.get_ylim()[1]), xytext=(4, -4), va="top",
-                  textcoords="offset points", fontsize=9, color="#777777")
+    axes.annotate(
+        "trained length",
+        (headline["length"], axes.get_ylim()[1]),
+        xytext=(4, -4),
+        va="top",
+        textcoords="offset points",
+        fontsize=9,
+        color="#777777",
+    )
     axes.set(xlabel="position in a text of 8 times the trained length", ylabel="validation loss, nats a character")
     axes.set_xlim(0, x[-1] * 1.32)
     axes.set_title("RoPE fails where distances begin that it never saw, not at the end of the text", loc="left")
@@ -112,8 +132,14 @@ def decay(headline: dict, path: Path) -> Path:
         ends.append((len(curve) - 1, curve[-1], f"base {float(base):,.0f}", colour))
     label_ends(axes, ends, start * 0.055)
     axes.axhline(start, color="#999999", lw=1, linestyle=":")
-    axes.annotate(f"no rotation: (d/2 + 1)/2 = {start:g}", (len(curve) / 2, start), xytext=(0, -12), fontsize=9,
-                  textcoords="offset points", color="#777777")
+    axes.annotate(
+        f"no rotation: (d/2 + 1)/2 = {start:g}",
+        (len(curve) / 2, start),
+        xytext=(0, -12),
+        fontsize=9,
+        textcoords="offset points",
+        color="#777777",
+    )
     axes.set(xlabel="distance in tokens", ylabel="bound on the score: mean of |S| over pairs", ylim=(0, start * 1.05))
     axes.set_xlim(0, len(curve) * 1.22)
     axes.set_title(f"The larger the base, the slower the rotary score may fade (d = {found['dim']})", loc="left")
@@ -131,11 +157,22 @@ def spectrum(headline: dict, path: Path) -> Path:
         ends.append((len(waves) - 1, waves[-1], "RoPE" if scheme == "rope" else scheme, colour))
     axes.set_yscale("log")
     for (x, y, text, colour), shift in zip(sorted(ends, key=lambda e: e[1]), (0, -15, -5, 5, 15), strict=True):
-        axes.annotate(text, (x, y), xytext=(8, shift), textcoords="offset points", color=colour, va="center", fontsize=9.5)
-    for tokens, text in ((found["trained"], "trained length"), (found["factor"] * found["trained"], "wanted length")):
+        axes.annotate(
+            text, (x, y), xytext=(8, shift), textcoords="offset points", color=colour, va="center", fontsize=9.5
+        )
+    for tokens, text in (
+        (found["trained"], "trained length"),
+        (int(found["factor"] * found["trained"]), "wanted length"),
+    ):
         axes.axhline(tokens, color="#999999", lw=1, linestyle=":")
-        axes.annotate(f"{text}, {tokens:,} tokens", (0, tokens), xytext=(2, 3), textcoords="offset points",
-                      fontsize=9, color="#777777")
+        axes.annotate(
+            f"{text}, {tokens:,} tokens",
+            (0, tokens),
+            xytext=(2, 3),
+            textcoords="offset points",
+            fontsize=9,
+            color="#777777",
+        )
     axes.set(xlabel="pair of coordinates, fastest first", ylabel="wavelength, tokens a turn")
     axes.set_xlim(0, len(waves) * 1.24)
     axes.set_title("Only interpolation slows the fast pairs too; the rest leave what saw every angle alone", loc="left")
@@ -157,14 +194,21 @@ def bench(found: dict, path: Path) -> Path:
     axes.invert_yaxis()
     axes.set(xlabel="CPU seconds for q and k, median and range")
     axes.set_xlim(0, max(s["high"] for s in found["fresh"].values()) * 1.2)
-    axes.set_title(f"Rotating {'×'.join(map(str, found['shape']))}: the time goes into temporaries and fresh pages", loc="left")
+    axes.set_title(
+        f"Rotating {'×'.join(map(str, found['shape']))}: the time goes into temporaries and fresh pages", loc="left"
+    )
     return save(figure, path)
 
 
 def broken(found: dict, path: Path) -> Path:
     """Three bases and a quarter of the coordinates, read at 1, 2 and 4 times the trained length."""
     figure, axes = canvas()
-    colours = {"base 10,000": "#0072B2", "base 10": "#D55E00", "base 1,000,000": "#009E73", "a quarter turned": "#CC79A7"}
+    colours = {
+        "base 10,000": "#0072B2",
+        "base 10": "#D55E00",
+        "base 1,000,000": "#009E73",
+        "a quarter turned": "#CC79A7",
+    }
     ends = []
     for run, colour in colours.items():
         losses = found[run]["losses"]

@@ -8,18 +8,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-RotaryFunction = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
-
-def assert_relative(rotary: RotaryFunction) -> None:
+def assert_relative(rotary: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]) -> None:
     """Raise AssertionError unless scores under `rotary(q, k, positions)` depend on distance, and on distance alone.
 
     Su et al. 2021, eq. 11: <f(q, m), f(k, n)> = g(q, k, m - n). Three things, each of which a wrong implementation
     can satisfy without the others: shifting all positions changes no score; so does a far shift; and moving
     the tokens apart does change scores (or else an encoding that ignores positions would pass).
     """
-    g = torch.Generator().manual_seed(0)
-    q, k = (torch.randn(2, 3, 7, 16, generator=g, dtype=torch.float64) for _ in range(2))
+    generator = torch.Generator().manual_seed(0)
+    q, k = (torch.randn(2, 3, 7, 16, generator=generator, dtype=torch.float64) for _ in range(2))
     positions = torch.tensor([0, 1, 2, 5, 11, 23, 40])
 
     def scores(at: Tensor) -> Tensor:

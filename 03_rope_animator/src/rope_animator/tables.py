@@ -22,14 +22,17 @@ def circumstances(meta: dict) -> str:
     versions = ", ".join(f"{k} {v}" for k, v in meta["versions"].items())
     seeds = f"seeds {', '.join(map(str, meta['seeds']))}; " if meta["seeds"] else ""
     threads = "one thread" if meta["threads"] == 1 else f"{meta['threads']} threads"
-    return f"\n{meta['machine']}; {threads}; Python {meta['python']}, {versions}; {seeds}commit {meta['commit']}, {meta['date']}.\n"
+    where = f"{meta['machine']}; {threads}; Python {meta['python']}, {versions}"
+    return f"\n{where}; {seeds}commit {meta['commit']}, {meta['date']}.\n"
 
 
 def loss_rows(found: dict) -> list[list[str]]:
     """Method, then mean ± standard deviation at each length."""
     rows = []
     for method, entry in found["extrapolation"].items():
-        cells = [f"{entry['mean'][f]:.3f} ± {entry['sd'][f]:.3f}" if f in entry["mean"] else "impossible" for f in FACTORS]
+        cells = [
+            f"{entry['mean'][f]:.3f} ± {entry['sd'][f]:.3f}" if f in entry["mean"] else "impossible" for f in FACTORS
+        ]
         rows.append([name(method), *cells])
     return rows
 
@@ -54,22 +57,34 @@ def bench(found: dict | None = None) -> str:
     for where, limit in (("fresh", "clone"), ("reused", "copy_")):
         for contender, spread in found[where].items():
             peer = found["fresh"]["Llama in transformers"]["median"]
-            memory = f"{found['memory'][contender] / 2**20:.0f} MiB" if where == "fresh" else "0 by construction"
-            rows.append([
-                f"{contender}, {where}",
-                f"{1000 * spread['median']:.0f} ({1000 * spread['low']:.0f} to {1000 * spread['high']:.0f})",
-                f"{peer / spread['median']:.1f}",
-                f"{100 * found[where][limit]['median'] / spread['median']:.0f} %",
-                memory,
-            ])
-    head = ["rotating q and k", "CPU ms, median (range)", "times the peer's speed", "of the copy's bandwidth", "peak beyond q and k"]
+            peak = found["memory"].get(contender)
+            memory = "none" if where == "reused" else f"{peak / 2**20:.0f} MiB" if peak else "not measured"
+            rows.append(
+                [
+                    f"{contender}, {where}",
+                    f"{1000 * spread['median']:.0f} ({1000 * spread['low']:.0f} to {1000 * spread['high']:.0f})",
+                    f"{peer / spread['median']:.1f}",
+                    f"{100 * found[where][limit]['median'] / spread['median']:.0f} %",
+                    memory,
+                ]
+            )
+    head = [
+        "rotating q and k",
+        "CPU ms, median (range)",
+        "times the peer's speed",
+        "of the copy's bandwidth",
+        "peak beyond q and k",
+    ]
     return markdown(head, rows) + circumstances(found["meta"])
 
 
 def break_it(found: dict | None = None) -> str:
     """Outcomes of the experiments that break something."""
     found = found or recorded("break_it")
-    rows = [[f"shuffle the tokens before the last: {k}", f"its logits move by {v:.1g}"] for k, v in found["shuffled"].items()]
+    rows = [
+        [f"shuffle the tokens before the last: {k}", f"its logits move by {v:.1g}"]
+        for k, v in found["shuffled"].items()
+    ]
     learned = found["learned"]
     rows.append(["learned, within its table", f"{learned['within']:.3f}"])
     rows += [[f"learned, beyond, {how}", f"{learned[how]:.3f}"] for how in ("clamped", "wrapped")]
