@@ -1,8 +1,8 @@
 """GPT-2's shape on CPU: our cache over six weight layouts, beside `transformers` and the limit memory sets.
 
-Correctness first; then every contender a few tokens as warm-up; then rounds in which each runs in turn, so that whatever else
-the machine is doing falls on all of them. tokens/s are of whole calls, prefill included, on both sides; the share of
-the bandwidth limit is of the decode steps alone. Weights are random: speed does not depend on them.
+Correctness first; then every contender a few tokens as warm-up; then rounds in which each runs in turn, so that
+whatever else the machine is doing falls on all of them. tokens/s are of whole calls, prefill included, on both sides;
+the share of the bandwidth limit is of the decode steps alone. Weights are random: speed does not depend on them.
 """
 
 import time
