@@ -55,8 +55,9 @@ class Transposed(nn.Module):
         return self.weight.nbytes
 
     def forward(self, x: Float[Tensor, "*B I"]) -> Float[Tensor, "*B O"]:
-        y = x.reshape(-1, x.shape[-1]) @ self.weight
-        return (y if self.bias is None else y + self.bias).view(*x.shape[:-1], -1)
+        rows = x.reshape(-1, x.shape[-1])                                       # B I
+        y = rows @ self.weight if self.bias is None else torch.addmm(self.bias, rows, self.weight)
+        return y.view(*x.shape[:-1], -1)
 
 
 class Packed(nn.Module):
