@@ -111,9 +111,8 @@ def browser(tmp_path_factory):
 def move(browser, slider, value):
     """Set a slider and tell the page, as a hand would."""
     control = browser.find_element("id", slider)
-    browser.execute_script(
-        "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))", control, value
-    )
+    tell = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
+    browser.execute_script(tell, control, value)
 
 
 def read(browser, name):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
+import torch
 
 from . import bench, experiment, plots, record, tables, text
 from .animate import write_gif, write_page
@@ -45,26 +46,29 @@ def plan(options: argparse.Namespace) -> Plan:
 def main() -> None:
     options = arguments()
     matplotlib.use("agg")
+    torch.set_num_threads(1)  # each worker too: small matrices, and as many processes as cores
     wanted = plan(options)
     if options.command == "animate":
         drawn = [write_page(options.out), write_gif(options.out, 5 if options.quick else None)]
     elif options.command == "bench":
         shape = bench.QUICK if options.quick else bench.Shape()
         try:
-            found = bench.bench(shape)
+            found = bench.bench(shape, seed=options.seed)
         except ImportError as error:
             raise SystemExit(f"the peer is missing ({error}); install it with: pip install -e '.[peers]'") from error
-        sections = record.write(options.out, "bench", found, [0])
+        sections = record.write(options.out, "bench", found, [options.seed], options.quick)
         print(tables.bench(sections["bench"]))
         drawn = plots.draw({"bench": sections["bench"]}, options.out)
     elif options.command == "break":
-        sections = record.write(options.out, "break_it", break_it(wanted), wanted.seeds)
+        sections = record.write(options.out, "break_it", break_it(wanted), wanted.seeds, options.quick)
         print(tables.break_it(sections["break_it"]))
         drawn = plots.draw({"break_it": sections["break_it"]}, options.out)
     else:
-        sections = record.write(options.out, "headline", experiment.headline(wanted), wanted.seeds)
+        sections = record.write(options.out, "headline", experiment.headline(wanted), wanted.seeds, options.quick)
         print(tables.terminal(sections["headline"]))
         drawn = plots.draw({"headline": sections["headline"]}, options.out)
+    if options.quick:
+        print("a quick run: the numbers mean nothing")
     print("wrote " + ", ".join(str(path) for path in drawn))
 
 

@@ -20,7 +20,7 @@ COLOURS = {
     "rope + YaRN": "#56B4E9",
 }
 NAMES = {"none": "no positions", "t5": "T5 buckets", "alibi": "ALiBi", "rope": "RoPE", "rope + YaRN": "RoPE + YaRN"}
-STYLE = {"axes.titlesize": 11.5, "axes.titleweight": "bold", "font.size": 10, "figure.dpi": 150}
+STYLE = {"axes.titlesize": 10.5, "axes.titleweight": "bold", "font.size": 10, "figure.dpi": 150}
 
 
 def name(method: str) -> str:
@@ -60,27 +60,18 @@ def extrapolation(headline: dict, path: Path) -> Path:
     """Loss against the length of the text, as multiples of the trained length."""
     figure, axes = canvas(8.2, 4.8)
     length, ends = headline["length"], []
+    bars = {"marker": "o", "markersize": 4, "capsize": 3, "lw": 1.8}
     for method, colour in COLOURS.items():
         found = headline["extrapolation"].get(method)
         if not found or method == "rope + YaRN":
             continue
         x = [int(f) * length for f in found["mean"]]
         y, sd = list(found["mean"].values()), list(found["sd"].values())
-        axes.errorbar(
-            x,
-            y,
-            sd,
-            color=colour,
-            marker="o",
-            markersize=4,
-            capsize=3,
-            lw=1.8,
-            linestyle="--" if method == "none" else "-",
-        )
+        axes.errorbar(x, y, sd, color=colour, linestyle="--" if method == "none" else "-", **bars)
         if method == "learned":
-            axes.annotate(
-                "learned: no rows beyond", (x[0], y[0]), xytext=(10, 8), textcoords="offset points", fontsize=9.5
-            )
+            line = {"arrowstyle": "-", "color": "#999999"}
+            text = "learned: there is\nno row beyond"
+            axes.annotate(text, (x[0], y[0]), (8, 62), textcoords="offset points", arrowprops=line, fontsize=9.5)
         else:
             ends.append((x[-1], y[-1], name(method), colour))
     low, high = axes.get_ylim()
@@ -90,7 +81,7 @@ def extrapolation(headline: dict, path: Path) -> Path:
     ticks = [length * f for f in (1, 2, 4, 8)]
     axes.set_xticks(ticks, [f"{t}\ntrained" if t == length else str(t) for t in ticks])
     axes.set(xlabel="characters read", ylabel="validation loss, nats a character", xlim=(length * 0.88, length * 15))
-    axes.set_title("Trained on 64 characters: ALiBi reads on, RoPE breaks, a larger base mends most of it", loc="left")
+    axes.set_title("ALiBi reads on, RoPE breaks at four times its length, a larger base postpones that", loc="left")
     return save(figure, path)
 
 
@@ -117,7 +108,8 @@ def by_position(headline: dict, path: Path) -> Path:
     )
     axes.set(xlabel="position in a text of 8 times the trained length", ylabel="validation loss, nats a character")
     axes.set_xlim(0, x[-1] * 1.32)
-    axes.set_title("RoPE fails where distances begin that it never saw, not at the end of the text", loc="left")
+    axes.set_xticks(range(0, 8 * headline["length"] + 1, 2 * headline["length"]))
+    axes.set_title("RoPE fails soon after its trained length; a larger base moves that point outwards", loc="left")
     return save(figure, path)
 
 
@@ -142,6 +134,7 @@ def decay(headline: dict, path: Path) -> Path:
     )
     axes.set(xlabel="distance in tokens", ylabel="bound on the score: mean of |S| over pairs", ylim=(0, start * 1.05))
     axes.set_xlim(0, len(curve) * 1.22)
+    axes.set_xticks(range(0, len(curve), 32))
     axes.set_title(f"The larger the base, the slower the rotary score may fade (d = {found['dim']})", loc="left")
     return save(figure, path)
 
@@ -151,31 +144,20 @@ def spectrum(headline: dict, path: Path) -> Path:
     figure, axes = canvas(8.2, 4.6)
     found = headline["spectrum"]
     colours = ("#D55E00", "#E69F00", "#0072B2", "#56B4E9", "#009E73")
-    ends = []
-    for (scheme, waves), colour in zip(found["wavelengths"].items(), colours, strict=True):
-        axes.plot(waves, color=colour, lw=1.9)
-        ends.append((len(waves) - 1, waves[-1], "RoPE" if scheme == "rope" else scheme, colour))
+    places = ((58, 4, -14), (16, -85, 10), (20, 70, -70), (29, 55, -42), (38, 45, -32))  # pair, and offset of its name
+    for (scheme, waves), colour, (at, *shift) in zip(found["wavelengths"].items(), colours, places, strict=True):
+        axes.plot(waves, color=colour, lw=1.9, zorder=3 if scheme == "rope" else 2)
+        line = {"arrowstyle": "-", "color": colour, "lw": 0.8} if shift[0] > 10 else None
+        text = "RoPE" if scheme == "rope" else scheme
+        axes.annotate(text, (at, waves[at]), shift, textcoords="offset points", color=colour, arrowprops=line)
     axes.set_yscale("log")
-    for (x, y, text, colour), shift in zip(sorted(ends, key=lambda e: e[1]), (0, -15, -5, 5, 15), strict=True):
-        axes.annotate(
-            text, (x, y), xytext=(8, shift), textcoords="offset points", color=colour, va="center", fontsize=9.5
-        )
-    for tokens, text in (
-        (found["trained"], "trained length"),
-        (int(found["factor"] * found["trained"]), "wanted length"),
-    ):
+    wanted = int(found["factor"] * found["trained"])
+    for tokens, text in ((found["trained"], "trained length"), (wanted, "wanted length")):
         axes.axhline(tokens, color="#999999", lw=1, linestyle=":")
-        axes.annotate(
-            f"{text}, {tokens:,} tokens",
-            (0, tokens),
-            xytext=(2, 3),
-            textcoords="offset points",
-            fontsize=9,
-            color="#777777",
-        )
-    axes.set(xlabel="pair of coordinates, fastest first", ylabel="wavelength, tokens a turn")
-    axes.set_xlim(0, len(waves) * 1.24)
-    axes.set_title("Only interpolation slows the fast pairs too; the rest leave what saw every angle alone", loc="left")
+        text = f"{text}, {tokens:,} tokens"
+        axes.annotate(text, (0, tokens), (2, 3), textcoords="offset points", fontsize=9, color="#777777")
+    axes.set(xlabel="pair of coordinates, fastest first", ylabel="wavelength, tokens a turn", xlim=(0, len(waves) + 3))
+    axes.set_title("Interpolation slows every pair; the others spare the fast ones, which saw every angle", loc="left")
     return save(figure, path)
 
 

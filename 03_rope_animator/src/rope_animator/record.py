@@ -26,9 +26,9 @@ def read(out: Path) -> dict:
         raise ValueError(f"{path} is not JSON ({error}); delete it and run again") from error
 
 
-def write(out: Path, section: str, result: dict, seeds: Sequence[int]) -> dict:
+def write(out: Path, section: str, result: dict, seeds: Sequence[int], quick: bool = False) -> dict:
     """Replace one section, with where and when it was measured; returns all of them."""
-    sections = read(out) | {section: result | {"meta": meta(seeds)}}
+    sections = read(out) | {section: result | {"meta": meta(seeds) | {"quick": quick}}}
     write_text(out / "results.json", json.dumps(sections, indent=1) + "\n")
     return sections
 
