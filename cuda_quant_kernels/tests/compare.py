@@ -3,6 +3,7 @@
 Tensors, arrays, numbers, strings, lists, tuples and dictionaries of them, and exceptions. The same bytes in every
 project.
 """
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -15,12 +16,13 @@ class Raised(NamedTuple):
 
 
 def is_array(x):
-    return isinstance(x, np.ndarray) or hasattr(x, "detach")
+    torch = sys.modules.get("torch")                                 # a project without tensors need not install it
+    return isinstance(x, np.ndarray) or torch is not None and isinstance(x, torch.Tensor)
 
 
 def array(x):
     """A tensor, an array or a number as a float64 (or integer) array."""
-    if hasattr(x, "detach"):
+    if is_array(x) and not isinstance(x, np.ndarray):
         x = x.detach().cpu()
         x = x.double().numpy() if x.is_floating_point() else x.numpy()
     return np.asarray(x)
@@ -85,9 +87,8 @@ def difference(got, want, at=""):
         return f"{at or 'the result'} holds {g[bad][0]} in {bad.sum()} of {g.size} places, first at {_first(bad)}"
     off = ~np.isclose(g, w, rtol=1e-4, atol=1e-6, equal_nan=True)
     note = f" (dtype {kinds[0]} where {kinds[1]} is expected)" if str(kinds[0]) != str(kinds[1]) else ""
-    return (
-        f"{at or 'the result'} first differs at {_first(off)}: {g[off][0]:.6g} where {w[off][0]:.6g} is expected{note}"
-    )
+    first, wanted = (f"{x[off][0]:.6g}" if x.dtype.kind == "f" else str(x[off][0]) for x in (g, w))
+    return f"{at or 'the result'} first differs at {_first(off)}: {first} where {wanted} is expected{note}"
 
 
 def _first(mask):
