@@ -1,6 +1,6 @@
 """python -m kv_speedrun            the headline experiment, about two minutes
 python -m kv_speedrun bench      beside transformers and the bandwidth limit, about seven minutes
-python -m kv_speedrun break      what each classic mistake does, half a minute
+python -m kv_speedrun break      what each classic mistake does, about a minute
 """
 
 import argparse
