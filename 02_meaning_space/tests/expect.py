@@ -6,11 +6,12 @@ def array(got, shape, kind, name="the result"):
     """An ndarray of this shape, of integers ("i") or floats ("f"), all of them finite."""
     assert isinstance(got, np.ndarray), f"{name} is a {type(got).__name__} where a NumPy array is expected"
     assert got.shape == tuple(shape), f"{name} has shape {got.shape} where {tuple(shape)} is expected"
-    assert got.dtype.kind == kind, f"{name} has dtype {got.dtype} where {'integers' if kind == 'i' else 'floats'} are expected"
+    assert got.dtype.kind == kind, f"{name} holds {got.dtype}, not {'integers' if kind == 'i' else 'floats'}"
     assert kind != "f" or np.isfinite(got).all(), f"{name} holds {got[~np.isfinite(got)][0]}"
     return got
 
 
 def close(got, want, why, rtol=1e-9, atol=1e-12):
     """Equal up to rounding in float64; `why` is the sentence shown when it is not."""
-    assert np.allclose(got, want, rtol=rtol, atol=atol), f"{why}: first off at {np.argwhere(~np.isclose(got, want, rtol, atol))[0]}"
+    off = ~np.isclose(got, want, rtol, atol)
+    assert not off.any(), f"{why}: first off at {np.argwhere(off)[0]}"

@@ -36,7 +36,7 @@ PAIRS_HINTS = {
     RIGHT: "Which contexts does the last word of the sentence have?",
     ITSELF: "What does a word learn from being told that it stands next to itself?",
     SHORT: "How many numbers does range(i - w, i + w) hold, and how many places does a window of width w have?",
-    SWAPPED: "The left column is the word whose window it is: with widths of their own, the two columns are not symmetric.",
+    SWAPPED: "Whose window is it? With a width for every word, the two columns are not the same pairs backwards.",
     WRAPS: "What does Python make of ids[-1]?",
     WIDEST: "Each word comes with a width of its own: near words are to count more often than far ones.",
     THEIRS: "Whose window is it, the one's in the middle or the one's at its edge?",
@@ -186,7 +186,8 @@ EXCHANGED = "with the gradients of centre and context EXCHANGED"
 UPHILL = "with gradients that point the wrong way (y - sigmoid)"
 OVERFLOWS = "as log(1 / (1 + exp(-x))), which OVERFLOWS for large scores"
 LOSS = {"labels": ["right", LABELS, ALL_ONES], "sigmoid": ["once", TWICE], "centre": ["all", ONLY_CONTEXT, ONLY_NOISE],
-        "sum": ["sum", AVERAGED], "places": ["right", EXCHANGED], "sign": ["down", UPHILL], "log": ["stable", OVERFLOWS]}
+        "sum": ["sum", AVERAGED], "places": ["right", EXCHANGED], "sign": ["down", UPHILL],
+        "log": ["stable", OVERFLOWS]}
 LOSS_HINTS = {
     LABELS: "Which score shall grow: that of the word that was there, or that of the noise?",
     ALL_ONES: "If every score is to grow, what vectors give the least loss? (All of them the same.)",
@@ -320,8 +321,8 @@ RAW, HALF = "WITHOUT bringing the vectors to length one", "that normalises the c
 QUERY_LEFT, ONLY_C = "with the three query words left among the CANDIDATES", "that leaves out c but not a and b"
 EXCHANGED_AB, NO_C = "with a and b EXCHANGED", "that forgets to add c"
 WORST = "that returns the WORST words first"
-ANALOGY = {"length": ["one", RAW, HALF], "asked": ["left out", QUERY_LEFT, ONLY_C], "sum": ["b-a+c", EXCHANGED_AB, NO_C],
-           "order": ["best first", WORST]}
+ANALOGY = {"length": ["one", RAW, HALF], "asked": ["left out", QUERY_LEFT, ONLY_C],
+           "sum": ["b-a+c", EXCHANGED_AB, NO_C], "order": ["best first", WORST]}
 ANALOGY_HINTS = {
     RAW: "Frequent words have longer vectors. What does a dot product reward besides the direction?",
     HALF: "A long vector among the three outweighs the others in the sum. Shall it?",
@@ -395,7 +396,7 @@ def wrong_pca(centre, order, variance, axes, scale):
             s, components = s[::-1], components[::-1]
         components = (components.T if axes == TRANSPOSED else components)[:k]
         value = {"N - 1": s**2 / (len(x) - 1), BY_N: s**2 / len(x), SINGULAR: s}[variance][:k]
-        return ((x if centre == SHIFTED else z) @ components.T if axes != CONFUSED else z @ components.T), components, value
+        return (x if centre == SHIFTED else z) @ components.T, components, value
     return pca
 
 

@@ -23,7 +23,8 @@ def test_pca_by_hand(impl):
     coordinates, components, variance = impl.pca(x, 2)
     close(array(variance, (2,), "f", "the variance"), [2.0, 0.5], "spread along x is 8 / 4, along y 2 / 4")
     close(np.abs(array(components, (2, 2), "f", "the components")), np.eye(2), "the components are the two axes")
-    close(np.abs(array(coordinates, (5, 2), "f", "the coordinates")[:, 0]), [2, 0, 2, 0, 0], "coordinates count from the mean")
+    first = np.abs(array(coordinates, (5, 2), "f", "the coordinates")[:, 0])
+    close(first, [2, 0, 2, 0, 0], "coordinates count from the mean")
 
 
 @pytest.mark.task("pca")
@@ -35,9 +36,10 @@ def test_pca_is_scikit_learns(impl, seed, shape):
     array(components, (3, shape[1]), "f", "the components")
     array(coordinates, (shape[0], 3), "f", "the coordinates")
     # Variances differ by a factor of four from one component to the next, so that 1e-6 is far above rounding.
-    close(array(variance, (3,), "f", "the variance"), want.explained_variance_, "the variance along each component", 1e-6)
+    close(array(variance, (3,), "f", "the variance"), want.explained_variance_, "the variance along each", 1e-6)
     close(up_to_sign(components, want.components_), want.components_, "the components, up to sign", 1e-6, 1e-8)
-    close(up_to_sign(coordinates.T, want.transform(x).T), want.transform(x).T, "the coordinates, up to sign", 1e-6, 1e-8)
+    theirs = want.transform(x).T
+    close(up_to_sign(coordinates.T, theirs), theirs, "the coordinates, up to sign", 1e-6, 1e-8)
 
 
 @pytest.mark.task("pca")
@@ -65,7 +67,7 @@ def test_the_covariance_loses_what_the_singular_values_keep():
     rng = np.random.default_rng(0)
     turn = np.linalg.qr(rng.standard_normal((3, 3)))[0]
     z = rng.standard_normal((50, 3))
-    z = np.linalg.qr(z - z.mean(0))[0] * 7 * np.array([1, 1e-4, 1e-9])      # exactly uncorrelated: variance 1, 1e-8, 1e-18
+    z = np.linalg.qr(z - z.mean(0))[0] * 7 * np.array([1, 1e-4, 1e-9])  # uncorrelated, variances 1, 1e-8, 1e-18
     small = pca(z @ turn, 3)[2][2]
     assert abs(small / 1e-18 - 1) < 1e-3
     assert abs(pca_by_covariance(z @ turn, 3)[2][2] / 1e-18 - 1) > 1

@@ -67,8 +67,8 @@ def matrices(seed, V=9, D=7):
 def stepped_by_autograd(w, c, pairs, negatives, rate):
     """The matrices after one step of torch.optim.SGD on the summed loss, and the mean loss before it."""
     W, C = (torch.from_numpy(x.copy()).requires_grad_() for x in (w, c))
-    v = W[pairs[:, 0]]
-    loss = -F.logsigmoid((v * C[pairs[:, 1]]).sum(1)) - F.logsigmoid(-torch.einsum("bd,bkd->bk", v, C[negatives])).sum(1)
+    v, u, n = W[pairs[:, 0]], C[pairs[:, 1]], C[negatives]
+    loss = -F.logsigmoid((v * u).sum(1)) - F.logsigmoid(-torch.einsum("bd,bkd->bk", v, n)).sum(1)
     loss.sum().backward()
     torch.optim.SGD([W, C], rate).step()
     return float(loss.detach().mean()), W.detach().numpy(), C.detach().numpy()
@@ -97,7 +97,7 @@ def test_steps_bring_the_loss_down(impl, seed):
     w, c = matrices(seed) * 0.1
     pairs, negatives = np.array([[0, 1], [2, 3], [0, 3]]), np.array([[4, 5], [6, 7], [8, 5]])
     losses = [impl.sgd_step(w, c, pairs, negatives, 0.2) for _ in range(200)]
-    assert losses[-1] < 0.2 * losses[0], f"200 steps take the loss of three pairs from {losses[0]:.2f} to {losses[-1]:.2f}"
+    assert losses[-1] < 0.2 * losses[0], f"200 steps take the loss from {losses[0]:.2f} to {losses[-1]:.2f} only"
 
 
 @pytest.mark.task("sgd_step")

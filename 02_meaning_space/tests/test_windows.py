@@ -84,7 +84,7 @@ def test_stream_gives_the_plain_pairs_of_each_sentence(lengths, width, seed):
     want = []
     for start, length in zip(corpus.starts, lengths, strict=True):
         part = slice(start, start + length)
-        drawn = np.maximum(text.left[part], text.right[part])       # a width cut at one end shows at the other, or hides
+        drawn = np.maximum(text.left[part], text.right[part])       # a width cut at one end shows at the other
         widths = np.maximum(drawn, 1)
         want += pairs(corpus.ids[part], widths).tolist()
     got = [p for batch in pair_batches(text, 3) for p in batch.tolist()]

@@ -10,7 +10,8 @@ standing for K / N of a draw, so that the expected gradient is the same:
 Every vector is fetched once for a block instead of once for each pair. Sharing noise: Ji et al. 2016,
 "Parallelizing Word2Vec in Shared and Distributed Memory".
 
-T words in a block, w largest width, C = T + 2w contexts, W = 2w + 1 places, N shared noise words, D dimensions, V words.
+T words in a block, w largest width, C = T + 2w contexts, W = 2w + 1 places, N shared noise words, D dimensions, V words
+in the vocabulary.
 """
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -14,11 +14,11 @@ from .counts.exact import meeting
 from .judgement import accuracy, forms_questions, percent
 from .maps import pca, tsne
 from .probes.kmeans import KMeans
-from .space import Space, unit
 from .sources import texts
+from .space import Space, unit
 from .train import Config, Trained, train
 
-ASKED = ("month", "red", "three", "socket", "directory", "thread", "encoding", "exception", "integer", "dictionary",
+ASKED = ("month", "read", "error", "socket", "directory", "thread", "encoding", "exception", "integer", "dictionary",
          "http", "returns")
 MIN_COUNT = 10
 DIMENSIONS = (1, 2, 4, 8, 16, 24, 32, 40, 48, 56, 60)     # of the exact fit; the last is the number of its words
@@ -88,8 +88,8 @@ def neighbours(vectors: Float[np.ndarray, "V D"], corpus: Corpus) -> dict[str, l
 
 # -- the map -----------------------------------------------------------------------------------------------------------
 
-def word_map(vectors: Float[np.ndarray, "V D"], corpus: Corpus, seed: int, size: int, skip: int = 30,
-             clusters: int = 20) -> tuple[dict, dict]:
+def word_map(vectors: Float[np.ndarray, "V D"], corpus: Corpus, seed: int, size: int, skip: int = 60,
+             clusters: int = 45) -> tuple[dict, dict]:
     """The most frequent words but the first `skip`, which only hold sentences together: flattened, and in clusters.
 
     Clusters are found in the full space. Returns what the figure needs and what the page needs.
@@ -99,7 +99,7 @@ def word_map(vectors: Float[np.ndarray, "V D"], corpus: Corpus, seed: int, size:
     found = KMeans(min(clusters, len(points) // 4), seed=seed, n_init=3).fit(points)
     flat, _, variance = pca(points, 2)
     spread = float(variance.sum() / points.var(axis=0, ddof=1).sum())
-    layout = tsne(points, seed)
+    layout = tsne(points, seed, perplexity=12)
     words = [corpus.vocabulary.words[i] for i in chosen]
     near = np.argsort(-(points @ points.T), axis=1, kind="stable")[:, 1:9]
     page = {"words": words, "maps": {"t-SNE": layout, "PCA": flat}, "clusters": found.labels_,

@@ -44,7 +44,7 @@ def novels(seeds: list[int], quick: bool = False, say: Callable[[str], None] = p
                 sides.setdefault(side, {}).setdefault(name, []).append(value)
     ours = kept["ours"][0]
     space = Space(corpus.vocabulary, ours)
-    picture, page = word_map(ours, corpus, seeds[0], 150 if quick else 700, skip=120, clusters=25)
+    picture, page = word_map(ours, corpus, seeds[0], 150 if quick else 700, skip=120, clusters=60)
     results = {
         "text": {"words": len(corpus), "vocabulary": len(corpus.vocabulary), "epochs": config.epochs},
         "sides": sides, "known": known(corpus.vocabulary), "overlap": overlaps(kept),

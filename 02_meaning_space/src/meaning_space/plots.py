@@ -13,17 +13,17 @@ GREY, BLACK = "#8A8A8A", "#222222"
 CYCLE = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, "#5B5B5B", "#A0522D", SKY]
 STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 11,
          "axes.edgecolor": "#555555", "axes.titlelocation": "left", "figure.facecolor": "white"}
+MAP_TITLES = {"headline": "Words that keep the same company lie together: Python's documentation, flattened by t-SNE",
+              "novels": "Words that keep the same company lie together: 27 English novels, flattened by t-SNE"}
 
 
 def draw(results: dict, folder: Path) -> list[Path]:
     """Every figure that the results allow."""
-    wanted = {"headline.png": ("headline", lambda r: word_map(r["map"], "Words that keep the same company lie together: "
-                                                              "Python's documentation, flattened by t-SNE")),
+    wanted = {"headline.png": ("headline", lambda r: word_map(r["map"], MAP_TITLES["headline"])),
               "exact.png": ("headline", lambda r: exact(r["exact"])),
               "bench.png": ("bench", bench), "break_it.png": ("break_it", break_it),
               "novels.png": ("novels", novels),
-              "novels_words.png": ("novels", lambda r: word_map(r["map"], "27 English novels, flattened by t-SNE: people, "
-                                                                "rooms, bodies and feelings keep apart"))}
+              "novels_words.png": ("novels", lambda r: word_map(r["map"], MAP_TITLES["novels"]))}
     paths = []
     for name, (section, function) in wanted.items():
         if section in results:
@@ -43,7 +43,7 @@ def _save(figure, path: Path) -> Path:
 
 # -- the map -----------------------------------------------------------------------------------------------------------
 
-def word_map(picture: dict, title: str, labelled: int = 10):
+def word_map(picture: dict, title: str, labelled: int = 16):
     """Every word a dot; the words of the tightest clusters of four or more are written out, as far as there is room."""
     xy, cluster = np.array(picture["xy"]), np.array(picture["clusters"])
     size = np.bincount(cluster)
@@ -55,13 +55,13 @@ def word_map(picture: dict, title: str, labelled: int = 10):
         members = np.flatnonzero(cluster == c)
         colour = CYCLE[rank % len(CYCLE)]
         axes.scatter(*xy[members].T, s=16, color=colour, linewidths=0)
-        for i in members[:14]:                          # the words come by falling frequency
+        for i in members:                               # the words come by falling frequency
             _label(figure, axes, xy[i], picture["words"][i], colour, boxes)
     axes.set(title=title, xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     axes.text(0, -0.015, f"{len(xy)} frequent words; colours: the {len(order)} tightest of {len(size)} clusters that "
-              "k-means finds in 100 dimensions; the axes have no unit", transform=axes.transAxes, fontsize=8, color=GREY,
-              va="top")
+              "k-means finds in 100 dimensions; the axes have no unit", transform=axes.transAxes, fontsize=8,
+              color=GREY, va="top")
     return figure
 
 
@@ -87,12 +87,9 @@ def exact(result: dict):
     left.axhline(1, color=GREY, lw=0.8, ls="--")
     left.plot(d, [r["svd"] for r in rows], "o-", color=ORANGE, ms=4)
     left.plot(d, [r["correlation"] for r in rows], "o-", color=BLUE, ms=4)
-    middle = rows[len(rows) // 2]
-    left.annotate("truncated SVD of the same matrix", (middle["dimensions"], middle["svd"]), xytext=(-12, 12),
-                  textcoords="offset points", color=ORANGE, ha="right")
-    left.annotate("skip-gram, full gradient", (middle["dimensions"], middle["correlation"]), xytext=(10, -14),
-                  textcoords="offset points", color=BLUE)
-    left.set(xlabel="dimensions", ylabel="correlation of scores with PMI − log k", ylim=(0, 1.05))
+    left.text(0.3, 0.50, "truncated SVD of PMI − log k", color=ORANGE, transform=left.transAxes)
+    left.text(0.3, 0.43, "skip-gram with that many dimensions", color=BLUE, transform=left.transAxes)
+    left.set(xlabel="dimensions", ylabel="correlation of scores with PMI − log k", ylim=(-0.05, 1.05))
     want = np.array(result["optimum"])
     lim = (min(want) - 0.4, max(want) + 0.4)
     right.plot(lim, lim, color=GREY, lw=0.8, ls="--")
@@ -119,8 +116,8 @@ def bench(result: dict):
         axes.plot(np.array(runs) / 1e3, [i] * len(runs), "|", color=BLACK, ms=9)
         axes.text(max(runs) / 1e3 * 1.03 + 8, i, f"{value:,.0f}", va="center")
     axes.axvline(limit / 1e3, color=VERMILION, ls="--", lw=1)
-    axes.text(limit / 1e3, -0.95, "bytes and FLOPs of the blocks at \nthis machine's full speed, 1 thread ", color=VERMILION,
-              ha="right", va="bottom", fontsize=8)
+    axes.text(limit / 1e3, -0.95, "bytes and FLOPs of the blocks at \nthis machine's full speed, 1 thread ",
+              color=VERMILION, ha="right", va="bottom", fontsize=8)
     axes.set_yticks(range(len(speed)), list(speed))
     axes.set(xlabel="thousand words a second (bar: median; strokes: every run)", xlim=(0, 1.08 * max(
         limit / 1e3, *(max(r) / 1e3 for r in speed.values()))), ylim=(-1, len(speed) - 0.4))
@@ -137,8 +134,8 @@ def _beats(speed: dict) -> bool:
 
 # -- what goes wrong ---------------------------------------------------------------------------------------------------
 
-MEASURES = {"cosine": "mean cosine of\nrandom pairs, %", "frequent_neighbours": "words with a top-20\nword beside them, %",
-            "same_ending": "neighbours with the\nsame ending, %", "met_often": "neighbours that stand\ntogether in the text, %",
+MEASURES = {"cosine": "mean cosine of\nrandom pairs, %", "frequent_neighbours": "words with a top-20\nword beside, %",
+            "same_ending": "neighbours with the\nsame ending, %", "met_often": "neighbours that meet\nin the text, %",
             "analogies": "analogies of word\nforms right, %"}
 
 
@@ -146,7 +143,7 @@ def break_it(result: dict):
     """A row for each variant, a column for each measure."""
     variants = result["variants"]
     figure, panels = plt.subplots(1, len(MEASURES), figsize=(11, 3.5), sharey=True, layout="constrained")
-    figure.suptitle("Each choice holds something up: take it away and see which measure falls", x=0.01, ha="left",
+    figure.suptitle("Noise, word order and dimensions carry the meaning; the window decides which meaning", x=0.01, ha="left",
                     fontsize=12)
     names = list(variants)[::-1]
     for axes, (key, title) in zip(panels, MEASURES.items(), strict=True):
@@ -176,9 +173,11 @@ def novels(result: dict):
             runs = sides.get(side, {}).get(key, [])
             axes.plot(runs, [row + shift] * len(runs), "o", color=colour, alpha=0.75, ms=7)
             if runs:
-                axes.text(max(runs) + 1, row + shift, f"{side} {np.mean(runs):.1f}", color=colour, va="center", fontsize=9)
+                axes.text(max(runs) + 1, row + shift, f"{side} {np.mean(runs):.1f}", color=colour, va="center",
+                          fontsize=9)
     axes.set_yticks(range(len(NOVEL_MARKS)), list(reversed(NOVEL_MARKS.values())))
-    axes.set(xlim=(0, 65), ylim=(-0.5, len(NOVEL_MARKS) - 0.4), xlabel="every point a run with its own seed; the figure beside it is their mean")
+    axes.set(xlim=(0, 65), ylim=(-0.5, len(NOVEL_MARKS) - 0.4), xlabel="a point is a run with its own seed, the number "
+             "the mean of its points")
     axes.set_title(f"{result['text']['words'] / 1e6:.1f} million words of novels, {result['text']['epochs']} epochs: "
                    "the same vectors in all but name")
     axes.grid(axis="x", color="#EEEEEE")

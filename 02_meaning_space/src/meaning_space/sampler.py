@@ -34,7 +34,7 @@ class NegativeSampler:
         """
         size = len(self.probability)
         if len(targets) and not 0 <= targets.min() <= targets.max() < size:
-            raise ValueError(f"targets reach from {targets.min()} to {targets.max()}, the vocabulary from 0 to {size - 1}")
+            raise ValueError(f"targets reach from {targets.min()} to {targets.max()}: ids run from 0 to {size - 1}")
         if uniforms.size and not 0 <= uniforms.min() <= uniforms.max() < 1:
             raise ValueError(f"uniforms reach from {uniforms.min()} to {uniforms.max()}: draw them from [0, 1)")
         target = targets[:, None]

@@ -6,6 +6,7 @@ import re
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from pydoc_data.topics import topics
@@ -60,7 +61,7 @@ def fetch(remote: Remote) -> Path:
     if not direct and not (cached.exists() and pooch.file_hash(cached) == remote.sha256):
         raise OSError(absent(remote, folder, "it has no direct download"))
     try:
-        return Path(pooch.retrieve(remote.url, f"sha256:{remote.sha256}", remote.name, cached.parent, progressbar=False))
+        return Path(pooch.retrieve(remote.url, f"sha256:{remote.sha256}", remote.name, cached.parent))
     except (OSError, ValueError) as error:
         raise OSError(absent(remote, folder, str(error))) from error
 
@@ -91,22 +92,23 @@ def prose(docstring: str) -> str:
     return re.sub(r"^[ \t]*>>>.*?(?:\n[ \t]*\n|\Z)", "\n", docstring, flags=re.MULTILINE | re.DOTALL)
 
 
-def offline() -> list[str]:
+@cache
+def offline() -> tuple[str, ...]:
     """English that ships with Python: the language reference's topics and the standard library's docstrings.
 
     About 300,000 words, each text once; they differ a little between versions of Python.
     """
     library = docstrings(Path(sysconfig.get_paths()["stdlib"]))
-    return list(dict.fromkeys([*topics.values(), *library]))
+    return tuple(dict.fromkeys([*topics.values(), *library]))
 
 
-def novels() -> list[str]:
+def novels() -> tuple[str, ...]:
     """27 English novels, 3.6 million words, one paragraph a text (European Literary Text Collection)."""
     with lzma.open(fetch(NOVELS), "rt", encoding="utf-8") as file:
-        return file.read().split("\n")
+        return tuple(file.read().split("\n"))
 
 
-def texts(name: str) -> list[str]:
+def texts(name: str) -> tuple[str, ...]:
     """The texts of the corpus called `name`.
 
     Raises ValueError for an unknown name.

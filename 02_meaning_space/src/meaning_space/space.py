@@ -110,6 +110,6 @@ class Space:
         return [self.vocabulary.words[i] for i in analogy(self.vectors, *self.vocabulary.ids([a, b, c]).tolist(), n)]
 
     def along(self, pairs: Sequence[tuple[str, str]], words: Sequence[str]) -> list[float]:
-        """How far each of `words` lies along the direction that leads from the pairs' first to second words (cosine)."""
+        """The cosine of each of `words` with the direction that leads from the pairs' first words to their second."""
         ids = np.stack([self.vocabulary.ids(pair) for pair in pairs])
         return (unit(self.vectors[self.vocabulary.ids(words)]) @ direction(self.vectors, ids)).tolist()

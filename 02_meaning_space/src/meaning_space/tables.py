@@ -27,8 +27,8 @@ def made_by(section: str, results: dict | None = None) -> str:
     m = (results or read())[section]["meta"]
     versions = ", ".join(f"{name} {v}" for name, v in m["versions"].items())
     threads = f"{m['threads']} thread{'s' if m['threads'] > 1 else ''}"
-    return (f"Measured {m['date']} on {m['machine']}; Python {m['python']}, {versions}; {threads} unless said otherwise; "
-            f"seeds {', '.join(map(str, m['seeds']))}; commit {m['commit']}.")
+    return (f"Measured {m['date']} on {m['machine']}; Python {m['python']}, {versions}; {threads} unless said "
+            f"otherwise; seeds {', '.join(map(str, m['seeds']))}; commit {m['commit']}.")
 
 
 def neighbours(results: dict | None = None) -> str:
@@ -54,8 +54,8 @@ def exact(results: dict | None = None) -> str:
     rows = (results or read())["headline"]["exact"]["rows"]
     return _rows(["dimensions", "skip-gram, correlation with PMI − log k", "truncated SVD of that matrix",
                   "largest deviation on frequent pairs, nats"],
-                 [[r["dimensions"], f"{r['correlation']:.7f}" if r["correlation"] > 0.999 else f"{r['correlation']:.3f}",
-                   f"{r['svd']:.3f}", f"{r['largest_deviation']:.3f}"] for r in rows])
+                 [[r["dimensions"], f"{r['correlation']:.{7 if r['correlation'] > 0.999 else 3}f}", f"{r['svd']:.3f}",
+                   f"{r['largest_deviation']:.3f}"] for r in rows])
 
 
 def bench(results: dict | None = None) -> str:
@@ -66,7 +66,8 @@ def bench(results: dict | None = None) -> str:
     for name, runs in speed.items():
         peer = speed.get(f"gensim, {name.split(', ')[1]}") if name.startswith("blocks") else None
         rows.append([name, _spread(runs, ",.0f"), f"{median(runs) / median(peer):.2f}" if peer else "",
-                     f"{median(runs) / median(speed['pair by pair, PyTorch']):.1f}", f"{100 * median(runs) / limit:.0f} %"])
+                     f"{median(runs) / median(speed['pair by pair, PyTorch']):.1f}",
+                     f"{100 * median(runs) / limit:.0f} %"])
     return _rows(["side", "words/s, median (range)", "× gensim", "× pair by pair", "of the limit"], rows)
 
 
@@ -76,8 +77,7 @@ def quality(results: dict | None = None) -> str:
     names = {"ours": "this project", "gensim": "gensim", "both": "this project and gensim, same seed number"}
     rows = [[names[side], _spread(r["analogies"][side]) + " %" if side in r["analogies"] else "",
              f"{100 * mean(shared):.0f} %" if shared else ""] for side, shared in r["overlap"].items()]
-    return _rows(["vectors", "analogies of word forms right", "of the ten nearest words shared (by two seeds, or both)"],
-                 rows)
+    return _rows(["vectors", "analogies of word forms right", "of ten nearest words shared"], rows)
 
 
 def softmax(results: dict | None = None) -> str:
@@ -90,8 +90,8 @@ def softmax(results: dict | None = None) -> str:
 def break_it(results: dict | None = None) -> str:
     """Every variant, every measure, in percent."""
     variants = (results or read())["break_it"]["variants"]
-    return _rows(["variant", "cosine of random pairs", "a top-20 word among the neighbours", "neighbours with the same ending",
-                  "neighbours that stand together", "analogies right"],
+    return _rows(["variant", "cosine of random pairs", "top-20 word beside", "neighbours with the same ending",
+                  "neighbours that meet in the text", "analogies right"],
                  [[name, *(f"{v:.1f}" for v in row.values())] for name, row in variants.items()])
 
 

@@ -86,8 +86,8 @@ def train(corpus: Corpus, config: Config, progress: Callable[[float], None] | No
             noise = sampler.shared(rng, (len(text) + config.block - 1) // config.block, config.noise)
             share_out(centres, contexts, text, torch.from_numpy(noise), epoch, config, losses)
             if not (torch.isfinite(centres).all() and torch.isfinite(contexts).all()):
-                raise FloatingPointError(f"the vectors are no longer finite after epoch {epoch + 1}: rate={config.rate} is "
-                                         f"too large for blocks of {config.block} words; lower one of the two")
+                raise FloatingPointError(f"the vectors overflow in epoch {epoch + 1}: rate={config.rate} is too large "
+                                         f"for blocks of {config.block} words; lower one of the two")
             if progress:
                 progress((epoch + 1) / config.epochs)
     finally:

@@ -9,7 +9,7 @@ Set x = w . c, let every x be free, and differentiate: #(w, c) (1 - sigmoid(x)) 
     exp(x) = #(w, c) |D| / (k #(w) #(c)),   x = PMI(w, c) - log k.
 
 With D >= V every matrix of scores is a product W C', and the x are free indeed; with fewer dimensions, gradient descent
-finds the product that comes nearest by this loss. The noise is drawn by plain frequency here: the derivation needs that.
+finds the product that comes nearest by this loss. The noise is drawn by plain frequency here, as the derivation needs.
 """
 import numpy as np
 import torch

@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+import torch
+from expect import close
+from meaning_space.corpus import Corpus
+from meaning_space.counts import cooccurrence, expected_loss, fit, optimum, pmi, ppmi, randomised_svd, word_vectors
+from meaning_space.counts.exact import meeting
+from meaning_space.experiment import correlation, exact_counts
+from meaning_space.windows import pair_batches, stream
+from scipy.sparse import csr_matrix
+
+
+def text(seed=0, n=600, words=12):
+    rng = np.random.default_rng(seed)
+    weight = 1 / np.arange(1, words + 1)
+    drawn = rng.choice(list("abcdefghijkl"[:words]), n, p=weight / weight.sum())
+    return Corpus.from_texts([" ".join(drawn[:400]), " ".join(drawn[400:])], min_count=1)
+
+
+def test_cooccurrence_with_full_windows_counts_every_pair():
+    corpus = text()
+    want = np.zeros((12, 12))
+    for pairs in pair_batches(stream(corpus, 4, None, np.random.default_rng(0), dynamic=False), 100):
+        np.add.at(want, tuple(pairs.T), 1)
+    assert (cooccurrence(corpus, 4, dynamic=False).toarray() == want).all()
+
+
+def test_cooccurrence_is_the_expectation_over_widths():
+    corpus, rng, draws = text(), np.random.default_rng(0), 300
+    mean = np.zeros((12, 12))
+    for _ in range(draws):
+        for pairs in pair_batches(stream(corpus, 3, None, rng), 1000):
+            np.add.at(mean, tuple(pairs.T), 1 / draws)
+    want = cooccurrence(corpus, 3).toarray()
+    # A cell's draw-to-draw standard deviation is below sqrt(count); five standard errors over 300 draws.
+    assert (np.abs(mean - want) < 5 * np.sqrt(want / draws) + 1e-9).all()
+
+
+def test_pmi_by_hand():
+    close(pmi(np.array([[4.0, 1], [1, 4]])), np.log([[1.6, 0.4], [0.4, 1.6]]), "4 * 10 / (5 * 5) is 1.6")
+    with pytest.raises(ValueError, match="1 rows"):
+        pmi(np.array([[1.0, 1], [0, 0]]))
+
+
+def test_ppmi_is_the_positive_part_of_the_shifted_pmi():
+    counts = cooccurrence(text(), 2).toarray()
+    with np.errstate(divide="ignore"):
+        want = np.maximum(0, pmi(counts) - np.log(2))
+    close(ppmi(csr_matrix(counts), 2).toarray(), want, "max(0, PMI - log 2)")
+    with pytest.raises(ValueError, match="negatives=0"):
+        ppmi(csr_matrix(counts), 0)
+
+
+def test_randomised_svd_finds_the_largest_singular_values():
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((60, 40)) @ np.diag(0.8 ** np.arange(40)) @ rng.standard_normal((40, 50))
+    left, values, right = randomised_svd(a, 7, seed=1)
+    want = np.linalg.svd(a)
+    close(values, want[1][:7], "singular values", 1e-6)
+    close((left * values) @ right, (want[0][:, :7] * want[1][:7]) @ want[2][:7], "the rank-7 matrix", 1e-4, 1e-4)
+    with pytest.raises(ValueError, match="rank=51"):
+        randomised_svd(a, 51, 0)
+
+
+def test_word_vectors_multiply_to_the_matrix_at_full_rank():
+    matrix = ppmi(cooccurrence(text(), 2))
+    dense = matrix.toarray()
+    psd = csr_matrix(dense @ dense.T)          # symmetric and positive: left and right singular vectors are the same
+    v = word_vectors(psd, 12, seed=0)
+    close(v @ v.T, psd.toarray(), "U S^1/2 times itself", 1e-6, 1e-8)
+
+
+# ---------------------------------------------------------------- Levy and Goldberg
+
+def test_the_optimum_is_pmi_minus_log_k():
+    """No scores have a smaller expected loss: its gradient is zero there, in float64, to rounding."""
+    counts = cooccurrence(text(n=4000), 3).toarray()
+    best = torch.from_numpy(optimum(counts, 5)).requires_grad_()
+    expected_loss(best, torch.from_numpy(counts), 5).backward()
+    assert best.grad.abs().max() < 1e-15
+
+
+def test_skipgram_reaches_it_at_full_dimension_and_not_below():
+    """On the real text: correlation above 0.999 at full dimension; it falls as dimensions are taken away."""
+    words, counts = exact_counts()
+    want = optimum(counts, 5)
+    found = {d: correlation(np.matmul(*(m if i == 0 else m.T for i, m in enumerate(fit(counts, d, 5, 0, steps)))), want)
+             for d, steps in ((len(words), 400), (16, 100), (4, 100))}
+    assert found[len(words)] > 0.999
+    assert found[4] < found[16] < 0.95 < found[len(words)]
+
+
+def test_sampled_skipgram_goes_the_same_way():
+    """Plain stochastic training, with noise by plain frequency and full windows, heads for the same matrix."""
+    from meaning_space.train import Config, train
+    corpus = text(n=20_000)
+    want = optimum(cooccurrence(corpus, 2, dynamic=False).toarray(), 5)
+    run = train(corpus, Config(dimensions=12, window=2, dynamic=False, power=1.0, threshold=None, epochs=8, rate=0.02,
+                               final_rate=1e-4, block=32))
+    # The text is random, so that PMI is near 0 everywhere and the scores near -log 5.
+    close(run.centres @ run.contexts.T, want, "scores after training", atol=0.25)
+
+
+def test_pairs_that_never_meet_have_no_optimum():
+    with pytest.raises(ValueError, match="zeros"):
+        fit(np.array([[1.0, 0], [0, 1]]), 1, 5, 0)
+
+
+def test_meeting_leaves_out_the_words_with_gaps():
+    counts = np.ones((5, 5))
+    counts[1, 3] = counts[3, 1] = counts[1, 4] = counts[4, 1] = 0
+    assert meeting(counts, 4) == [0, 2, 3, 4]
+    with pytest.raises(ValueError, match="size=5"):
+        meeting(counts, 5)

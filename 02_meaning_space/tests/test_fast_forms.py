@@ -1,0 +1,153 @@
+"""The fast forms are the plain one: pair by pair, in blocks, CBOW and the full softmax."""
+import numpy as np
+import pytest
+import torch
+from expect import close
+from meaning_space.blocks import Block, block_loss, block_step, blocks, noise_weight
+from meaning_space.cbow import cbow_block_loss, cbow_block_step, cbow_loss_and_gradients
+from meaning_space.corpus import Corpus, Vocabulary
+from meaning_space.perpair import pair_step
+from meaning_space.sampler import NegativeSampler
+from meaning_space.skipgram import loss_and_gradients, sgd_step
+from meaning_space.softmax import softmax_loss_and_gradients, softmax_step
+from meaning_space.windows import Stream, pair_batches, stream
+
+V, D = 23, 11
+
+
+def text_of(seed, length=37, width=3):
+    """A text of two sentences over a small vocabulary, so that words repeat and noise collides."""
+    rng = np.random.default_rng(seed)
+    words = tuple(f"w{i}" for i in range(V))
+    corpus = Corpus(Vocabulary(words, np.arange(V, 0, -1), {w: i for i, w in enumerate(words)}),
+                    rng.integers(0, V, length), np.array([0, 14]))
+    return stream(corpus, width, None, rng)
+
+
+def matrices(seed):
+    return tuple(torch.from_numpy(m) for m in np.random.default_rng(seed).standard_normal((2, V, D)))
+
+
+def one_block(seed, size=37, noise=13):
+    drawn = NegativeSampler(np.arange(V, 0, -1)).shared(np.random.default_rng(seed), 1, noise)
+    return next(blocks(text_of(seed), torch.from_numpy(drawn), size, negatives=5))[1]
+
+
+def test_pair_step_is_the_plain_step():
+    rng = np.random.default_rng(0)
+    pairs, negatives = rng.integers(0, V, (50, 2)), rng.integers(0, V, (50, 5))
+    w, c = matrices(1)
+    plain_w, plain_c = w.numpy().copy(), c.numpy().copy()
+    sgd_step(plain_w, plain_c, pairs, negatives, 0.1)
+    pair_step(w, c, torch.from_numpy(pairs), torch.from_numpy(negatives), 0.1)
+    close(w.numpy(), plain_w, "centres")
+    close(c.numpy(), plain_c, "contexts")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_blocks_loss_is_that_of_its_pairs(seed):
+    """Each pair with every noise word that is not its context, each of those weighted K / N."""
+    block = one_block(seed)
+    w, c = matrices(seed)
+    want = 0.0
+    for centre, context in next(pair_batches(text_of(seed), 37)):
+        mine = block.noise[block.noise != context]
+        alone = loss_and_gradients(w[[centre]].numpy(), c[[context]].numpy(), np.zeros((1, 0, D)))[0]
+        both = loss_and_gradients(w[[centre]].numpy(), c[[context]].numpy(), c[mine].numpy()[None])[0]
+        want += float((alone + (both - alone) * 5 / len(block.noise))[0])
+    close(float(block_loss(w, c, block)), want, "the loss of a block")
+
+
+@pytest.mark.parametrize("step, loss", [(block_step, block_loss), (cbow_block_step, cbow_block_loss)])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_blocks_step_is_autograds(step, loss, seed):
+    block = one_block(seed)
+    w, c = matrices(seed)
+    W, C = w.clone().requires_grad_(), c.clone().requires_grad_()
+    loss(W, C, block).backward()
+    step(w, c, block, 0.1)
+    # float64 and sums of some hundred terms: 1e-10 leaves room for another order of summation.
+    close(w.numpy(), (W - 0.1 * W.grad).detach().numpy(), "input vectors", 1e-10)
+    close(c.numpy(), (C - 0.1 * C.grad).detach().numpy(), "output vectors", 1e-10)
+
+
+def test_noise_words_do_not_count_for_pairs_whose_context_they_are():
+    centre, context = torch.tensor([0, 1, 2]), torch.tensor([9, 0, 1, 2, 9])
+    mask = torch.tensor([[0, 0, 1], [1, 0, 1], [1, 0, 0]], dtype=torch.bool)
+    block = Block(centre, context, mask, torch.tensor([1, 1, 5, 0]), negatives=2)
+    weight = noise_weight(block, mask.double()) / (2 / 4)
+    assert weight.tolist() == [[0, 0, 1, 1], [2, 2, 2, 1], [0, 0, 1, 1]]
+
+
+def test_blocks_cut_the_whole_text_and_workers_share_it_out():
+    text, noise = text_of(0), torch.zeros(4, 6, dtype=torch.int64)
+    every = [number for number, _ in blocks(text, noise, 10, 5)]
+    shared = [[n for n, _ in blocks(text, noise, 10, 5, first, 3)] for first in range(3)]
+    assert every == [0, 1, 2, 3] and sorted(sum(shared, [])) == every
+    found = torch.cat([b.centre for _, b in blocks(text, noise, 10, 5)])
+    assert found.tolist() == text.ids.tolist()
+    pairs = sum(int(b.mask.sum()) for _, b in blocks(text, noise, 10, 5))
+    assert pairs == sum(len(p) for p in pair_batches(text, 10))
+
+
+def test_without_negatives_only_the_pairs_are_left():
+    text = text_of(0)
+    _, block = next(blocks(text, torch.zeros(1, 5, dtype=torch.int64), 37, negatives=0))
+    w, c = matrices(0)
+    pairs = next(pair_batches(text, 37))
+    want = loss_and_gradients(w[pairs[:, 0]].numpy(), c[pairs[:, 1]].numpy(), np.zeros((len(pairs), 0, D)))[0].sum()
+    close(float(block_loss(w, c, block)), want, "pairs alone")
+
+
+# ---------------------------------------------------------------- CBOW
+
+def test_cbow_gradients_are_autograds():
+    rng = np.random.default_rng(0)
+    around, word, negatives = rng.standard_normal((4, D)), rng.standard_normal(D), rng.standard_normal((3, D))
+    a, u, n = (torch.from_numpy(x).requires_grad_() for x in (around, word, negatives))
+    mean = a.mean(0)
+    loss = -torch.nn.functional.logsigmoid(mean @ u) - torch.nn.functional.logsigmoid(-n @ mean).sum()
+    loss.backward()
+    got = cbow_loss_and_gradients(around, word, negatives)
+    close(got[0], loss.detach().numpy(), "loss")
+    for mine, theirs in zip(got[1:], (a, u, n), strict=True):
+        close(mine, theirs.grad.numpy(), "gradient", 1e-10)
+
+
+def test_a_cbow_blocks_loss_is_that_of_its_words():
+    ids = np.array([3, 5, 7, 5])
+    text = Stream(ids, np.array([0, 1, 2, 1]), np.array([2, 1, 0, 0]), 2)
+    noise = torch.tensor([[1, 5, 8, 8]])
+    _, block = next(blocks(text, noise, 4, negatives=2))
+    w, c = matrices(0)
+    want = 0.0
+    for i, (lo, hi) in enumerate([(0, 2), (0, 2), (0, 2), (2, 3)]):
+        around = [j for j in range(lo, hi + 1) if j != i]
+        mean = w[ids[around]].mean(0, keepdim=True).numpy()
+        mine = [n for n in noise[0].tolist() if n != ids[i]]
+        alone = loss_and_gradients(mean, c[[ids[i]]].numpy(), np.zeros((1, 0, D)))[0]
+        both = loss_and_gradients(mean, c[[ids[i]]].numpy(), c[mine].numpy()[None])[0]
+        want += float((alone + (both - alone) * 2 / 4)[0])
+    close(float(cbow_block_loss(w, c, block)), want, "the loss of a CBOW block")
+
+
+# ---------------------------------------------------------------- the full softmax
+
+def test_softmax_is_cross_entropy_with_its_gradients():
+    rng = np.random.default_rng(0)
+    centre, contexts, target = rng.standard_normal((V, D)), rng.standard_normal((V, D)), rng.integers(0, V, V)
+    v, u = torch.from_numpy(centre).requires_grad_(), torch.from_numpy(contexts).requires_grad_()
+    loss = torch.nn.functional.cross_entropy(v @ u.T, torch.from_numpy(target), reduction="none")
+    loss.sum().backward()
+    got = softmax_loss_and_gradients(centre, contexts, target)
+    for mine, theirs in zip(got, (loss.detach(), v.grad, u.grad), strict=True):
+        close(mine, theirs.numpy(), "cross entropy", 1e-10)
+    w, c = centre.copy(), contexts.copy()
+    pairs = np.stack([np.arange(V), target], axis=1)
+    close(softmax_step(w, c, pairs, 0.1), loss.detach().mean().item(), "the step's loss")
+    close(c, contexts - 0.1 * u.grad.numpy(), "the step", 1e-10)
+
+
+def test_softmax_stays_finite_for_large_scores():
+    loss, d_centre, _ = softmax_loss_and_gradients(np.full((1, 2), 1e3), np.array([[1e3, 0], [0, 0.0]]), np.array([1]))
+    assert np.isfinite(loss).all() and np.isfinite(d_centre).all()
