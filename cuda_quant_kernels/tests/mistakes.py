@@ -1,23 +1,31 @@
-"""The classic mistakes of the seven kernels: what each is called, the kernel that makes it, and the inputs that show it.
+"""The classic mistakes of the seven kernels: what each is called, the kernel that makes it, the inputs that show it.
 
 All of them are compiled once, from mistakes.cu, where a mistake is a bit. An attempt is a .cu file, or a notebook cell
 that writes one: LOADERS turns it into functions, SOLVE gives the solved text of a workbook's cell.
 """
+
 import functools
 from pathlib import Path
 
 import torch
-from cuda_quant_kernels import exercises
 from cuda_quant_kernels.build import load
 from grader import Mistake, NotCounted
+
+from cuda_quant_kernels import checks, exercises
 
 TASKS = list(exercises.TASKS)
 INPLACE = set()
 
 KNOBS = {
     "quantized_add": {
-        1: ("WITHOUT the bounds check", "how many threads does the last block have, and how many elements are left for it?"),
-        2: ("MULTIPLIED by the output's scale", "an output scale twice as large has half as many steps: which way must c go?"),
+        1: (
+            "WITHOUT the bounds check",
+            "how many threads does the last block have, and how many elements are left for it?",
+        ),
+        2: (
+            "MULTIPLIED by the output's scale",
+            "an output scale twice as large has half as many steps: which way must c go?",
+        ),
         4: ("rounded TOWARD ZERO", "what does a conversion with (int) make of 2.7, and of -2.7?"),
         8: ("with the zero-point added BEFORE the scale", "the zero-point is a number of steps of c, not of the sum"),
         16: ("that WRAPS instead of saturating", "what is the int8 with the bits of 130?"),
@@ -27,9 +35,15 @@ KNOBS = {
         2: ("WITHOUT the absolute value", "which is the larger outlier, 3 or -5?"),
         4: ("of the FIRST WARP only", "a shuffle reaches 32 lanes: who has seen the maximum of the other three warps?"),
         8: ("WITHOUT the barrier before the partial results are read", "how does warp 0 know that warp 3 has written?"),
-        16: ("with a barrier that only SOME threads reach", "a barrier counts all threads of the block, and those that left?"),
+        16: (
+            "with a barrier that only SOME threads reach",
+            "a barrier counts all threads of the block, and those that left?",
+        ),
         32: ("that reads UNCOALESCED", "at the same instant, which addresses do lanes 0 and 1 read?"),
-        64: ("WITHOUT the bounds check on columns", "1009 is not a multiple of 128: what lies behind a row's last element?"),
+        64: (
+            "WITHOUT the bounds check on columns",
+            "1009 is not a multiple of 128: what lies behind a row's last element?",
+        ),
     },
     "quantize_rows": {
         1: ("MULTIPLIED by the scale", "the scale is the size of a step: how many steps is x?"),
@@ -42,18 +56,33 @@ KNOBS = {
     "coalesced_gemm": {
         1: ("with an INT8 ACCUMULATOR", "how large can one product of two int8 be, and a sum of them?"),
         2: ("with the row strides of A and B SWAPPED", "how far is it from A[0, 0] to A[1, 0] when A is M x K?"),
-        4: ("that reads UNCOALESCED", "neighbouring threads: the same row and neighbouring columns, or the other way round?"),
-        8: ("WITHOUT the bounds check", "M x N is seldom a multiple of 256: what do the last block's spare threads do?"),
+        4: (
+            "that reads UNCOALESCED",
+            "neighbouring threads: the same row and neighbouring columns, or the other way round?",
+        ),
+        8: (
+            "WITHOUT the bounds check",
+            "M x N is seldom a multiple of 256: what do the last block's spare threads do?",
+        ),
         16: ("that takes B for its TRANSPOSE", "B is K x N by rows: how far apart are B[0, n] and B[1, n]?"),
     },
     "tiled_gemm": {
-        1: ("WITHOUT the first barrier", "when thread 0 begins to multiply, has thread 255 stored its element of the tile?"),
+        1: (
+            "WITHOUT the first barrier",
+            "when thread 0 begins to multiply, has thread 255 stored its element of the tile?",
+        ),
         2: ("WITHOUT the second barrier", "a fast warp stores the next tile: is the slow one done with this one?"),
-        4: ("with threads that RETURN before the barrier", "threads outside C compute nothing, but who loads their part of a tile?"),
+        4: (
+            "with threads that RETURN before the barrier",
+            "threads outside C compute nothing, but who loads their part of a tile?",
+        ),
         8: ("with an INT8 ACCUMULATOR", "how large can one product of two int8 be, and a sum of them?"),
         16: ("with the row strides of A and B SWAPPED", "how far is it from A[0, 0] to A[1, 0] when A is M x K?"),
         32: ("WITHOUT the check on the last tile of K", "when K is 53, what is loaded as column 60 of A?"),
-        64: ("that reads every operand from GLOBAL memory", "a tile is loaded once and read 16 times: where are your reads?"),
+        64: (
+            "that reads every operand from GLOBAL memory",
+            "a tile is loaded once and read 16 times: where are your reads?",
+        ),
         128: ("WITHOUT the bounds check on the store", "the grid is rounded up to whole tiles: who writes C[m, N]?"),
     },
     "dp4a_dot": {
@@ -68,18 +97,29 @@ KNOBS = {
         1: ("with the HIGH nibble first", "which bits of the byte hold the even element?"),
         2: ("WITHOUT sign extension", "1111 in four-bit two's complement: fifteen, or minus one?"),
         4: ("that takes two's complement for OFFSET 8", "is the nibble 0000 zero, or minus eight?"),
-        8: ("WITHOUT the bounds check", "how many threads does the last block have, and how many bytes are left for it?"),
-        16: ("that writes a byte's second half where there is NONE", "when n is odd, how many values does the last byte hold?"),
+        8: (
+            "WITHOUT the bounds check",
+            "how many threads does the last block have, and how many bytes are left for it?",
+        ),
+        16: (
+            "that writes a byte's second half where there is NONE",
+            "when n is odd, how many values does the last byte hold?",
+        ),
     },
 }
 PAIRS = {
-    "quantized_add": [3, 5, 6, 9, 10, 12, 17, 18, 20, 24], "row_absmax": [3, 5, 6, 33, 34, 36, 66],
-    "quantize_rows": [3, 5, 6, 10, 12, 17, 18, 20], "coalesced_gemm": [3, 5, 6, 9, 12, 17],
-    "tiled_gemm": [24, 40, 72], "dp4a_dot": [3, 9, 17, 18, 24, 40], "unpack_int4": [3, 5, 9, 10, 12, 17, 18, 20],
+    "quantized_add": [3, 5, 6, 9, 10, 12, 17, 18, 20, 24],
+    "row_absmax": [3, 5, 6, 33, 34, 36, 66],
+    "quantize_rows": [3, 5, 6, 10, 12, 17, 18, 20],
+    "coalesced_gemm": [3, 5, 6, 9, 12, 17],
+    "tiled_gemm": [24, 40, 72],
+    "dp4a_dot": [3, 9, 17, 18, 24, 40],
+    "unpack_int4": [3, 5, 9, 10, 12, 17, 18, 20],
 }
 
 
 # ---------------------------------------------------------------- the mistakes
+
 
 @functools.cache
 def library():
@@ -97,8 +137,10 @@ class WrongKernel:
     def __call__(self, *arguments):
         def run(arrays, outputs, numbers, budget):
             function = functools.partial(getattr(library(), f"wrong_{self.task}"), self.knobs)
-            return exercises.checked(function, library(), lambda line: f"mistakes.cu, line {line}", arrays, outputs,
-                                     numbers, budget)[0]
+            return checks.checked(
+                function, library(), lambda line: f"mistakes.cu, line {line}", arrays, outputs, numbers, budget
+            )[0]
+
         return exercises.PLANS[self.task](run, *arguments)
 
 
@@ -106,11 +148,17 @@ def of(task):
     names = KNOBS[task]
     for knobs in [*names, *PAIRS[task]]:
         parts = [names[bit] for bit in names if knobs & bit]
-        yield Mistake(task, f"{task} " + " AND ".join(p[0] for p in parts), " ".join(p[1] for p in parts), len(parts),
-                      WrongKernel(task, knobs))
+        yield Mistake(
+            task,
+            f"{task} " + " AND ".join(p[0] for p in parts),
+            " ".join(p[1] for p in parts),
+            len(parts),
+            WrongKernel(task, knobs),
+        )
 
 
 # ---------------------------------------------------------------- attempts in CUDA
+
 
 class Kernel:
     """A task as an attempt's source has it. `place` of an exception is the line in the attempt."""
@@ -126,7 +174,9 @@ def read_cuda(where, source):
     """The tasks that a .cu source defines, as functions."""
     for number, line in enumerate(source.split("\n"), 1):
         if line.lstrip().startswith("#") and "include" in line and "<" not in line and "ptx.cuh" not in line:
-            raise NotCounted(f"{where}, line {number}: an attempt stands alone: only <...> and \"ptx.cuh\" may be included")
+            raise NotCounted(
+                f'{where}, line {number}: an attempt stands alone: only <...> and "ptx.cuh" may be included'
+            )
     exercise = exercises.Exercise(source, where)
     return {name: Kernel(exercise, name) for name in exercise.kernels}
 
@@ -142,6 +192,7 @@ SOLVE = solved_cell
 
 
 # ---------------------------------------------------------------- probes: whole blocks first, then ragged, then large
+
 
 def int8(seed, *shape):
     return torch.randint(-128, 128, shape, dtype=torch.int8, generator=torch.Generator().manual_seed(seed))
@@ -168,9 +219,9 @@ def a_length_that_is_prime(impl, seed):
 
 def rows_of_128(impl, seed):
     x = normal(seed, 3, 128)
-    x[0] = -x[0].abs() - 1                       # a row without a positive number
-    x[1, 1 + 32 * (seed % 4)] = 9.0              # an odd lane
-    x[2, 97] = -11.0                             # the last warp
+    x[0] = -x[0].abs() - 1  # a row without a positive number
+    x[1, 1 + 32 * (seed % 4)] = 9.0  # an odd lane
+    x[2, 97] = -11.0  # the last warp
     return impl.row_absmax(x)
 
 

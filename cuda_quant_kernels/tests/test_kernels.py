@@ -1,15 +1,17 @@
 """Every kernel against its exact reference: ragged shapes, outliers, poisoned outputs, three thread orders; the tracer
 and the sanitizer find nothing; what cannot be represented, or does not fit, is refused by name."""
+
 from contextlib import contextmanager
 
 import pytest
 import torch
-from cuda_quant_kernels import ops, reference
 from cuda_quant_kernels.build import build
 from cuda_quant_kernels.launch import KERNELS, Tracing, library
 from cuda_quant_kernels.on_cpu.sanitize import Call, sanitize
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from cuda_quant_kernels import ops, reference
 
 ORDERS = [("ascending", 0), ("descending", 0), ("shuffled", 1)]
 FORMATS = list(ops.FORMATS)
@@ -91,7 +93,7 @@ def test_codes_are_within_one_unit_of_dividing_by_the_scale(rows, cols, form, si
     if form == torch.int8:
         assert (q.int() - divided.int()).abs().max() <= 1
         assert q.min() >= -127
-    else:       # neighbouring codes of one sign are neighbouring integers
+    else:  # neighbouring codes of one sign are neighbouring integers
         assert (bits(q).int() - bits(divided).int()).abs().max() <= 1
 
 
@@ -108,12 +110,16 @@ def test_the_int8_product_is_exact(m, n, k, version, order):
 @pytest.mark.parametrize("version", GEMM[:3])
 def test_the_first_versions_take_any_k(version):
     a, w = int8(7, 37), int8(11, 37)
-    assert torch.equal(ops.linear_w8a8(a, w, torch.ones(7), torch.ones(11), version=version), (a.double() @ w.double().T).float())
+    assert torch.equal(
+        ops.linear_w8a8(a, w, torch.ones(7), torch.ones(11), version=version), (a.double() @ w.double().T).float()
+    )
 
 
 def test_int8_products_equal_torch_int_mm():
     a, w = int8(32, 64), int8(48, 64)
-    assert torch.equal(ops.linear_w8a8(a, w, torch.ones(32), torch.ones(48)).int(), torch._int_mm(a, w.t().contiguous()))
+    assert torch.equal(
+        ops.linear_w8a8(a, w, torch.ones(32), torch.ones(48)).int(), torch._int_mm(a, w.t().contiguous())
+    )
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=lambda o: o[0])
@@ -139,6 +145,7 @@ def test_packing_four_bits_and_back():
 
 # ---------------------------------------------------------------- watched
 
+
 def everything(target):
     """One ragged call of each kernel and version."""
     a, b = int8(1009), int8(1009)
@@ -158,7 +165,7 @@ def everything(target):
 
 
 def test_the_tracer_finds_nothing():
-    tracing = Tracing()                     # a race or an access outside the arrays would raise
+    tracing = Tracing()  # a race or an access outside the arrays would raise
     everything(tracing)
     assert len(tracing.reports) == 2 + 2 * (6 + 2) + 5 + 3
     assert all(report.rows for report in tracing.reports)
@@ -167,7 +174,9 @@ def test_the_tracer_finds_nothing():
 def test_the_tiles_of_the_int8_product_have_no_bank_conflicts():
     tracing = Tracing()
     for version in GEMM[2:]:
-        ops.linear_w8a8(int8(128, 128), int8(256, 128), torch.rand(128), torch.rand(256), version=version, target=tracing)
+        ops.linear_w8a8(
+            int8(128, 128), int8(256, 128), torch.rand(128), torch.rand(256), version=version, target=tracing
+        )
     assert [report.efficiency("shared") for report in tracing.reports] == [1.0] * 3
 
 
@@ -184,10 +193,16 @@ def test_the_ladder_moves_ever_less():
 @pytest.mark.timeout(200)
 def test_the_sanitizer_finds_nothing():
     a, w = int8(37, 48), int8(53, 48)
-    gemm = [Call("gemm_w8a8", (v, a, w, torch.rand(37), torch.rand(53), torch.empty(37, 53), 37, 53, 48, None)) for v in range(5)]
+    gemm = [
+        Call("gemm_w8a8", (v, a, w, torch.rand(37), torch.rand(53), torch.empty(37, 53), 37, 53, 48, None))
+        for v in range(5)
+    ]
     assert sanitize(build(KERNELS / "gemm_w8a8.cu", "asan"), gemm) == []
     packed, scale = reference.quantize_int4(torch.randn(19, 256))
-    gemv = [Call("gemm_w4a16", (v, packed, scale, torch.randn(9, 256).half(), torch.empty(9, 19).half(), 9, 19, 256, None)) for v in range(3)]
+    gemv = [
+        Call("gemm_w4a16", (v, packed, scale, torch.randn(9, 256).half(), torch.empty(9, 19).half(), 9, 19, 256, None))
+        for v in range(3)
+    ]
     assert sanitize(build(KERNELS / "gemv_w4a16.cu", "asan"), gemv) == []
     x, q = outliers(3, 261, torch.bfloat16), torch.empty(3, 261, dtype=torch.int8)
     rows = [Call("quantize_rows", (v, 1, 0, x, q, torch.empty(3), 3, 261, None)) for v in (0,)]
@@ -195,6 +210,7 @@ def test_the_sanitizer_finds_nothing():
 
 
 # ---------------------------------------------------------------- refused
+
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 @pytest.mark.parametrize("per", ["tensor", "row", "group"])
@@ -207,28 +223,40 @@ def test_nan_and_infinity_are_refused(bad, per):
         ops.quantize(x, per="tensor", scale=torch.ones(1))
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: ops.quantize(torch.zeros(3, 4, dtype=torch.float64)), "x is torch.float64"),
-    (lambda: ops.quantize(torch.zeros(4)), "2 dimension"),
-    (lambda: ops.quantize(torch.zeros(4, 4).T[::2]), "not contiguous"),
-    (lambda: ops.quantize(torch.zeros(0, 4)), "empty"),
-    (lambda: ops.quantize(torch.zeros(3, 4), torch.int16), "dtype is torch.int16"),
-    (lambda: ops.quantize(torch.zeros(3, 4), per="column"), "per is 'column'"),
-    (lambda: ops.quantize(torch.zeros(3, 4), version="thrice"), "version is 'thrice'"),
-    (lambda: ops.quantize(torch.zeros(3, 4), scale=torch.ones(1)), "a given scale is one for the whole tensor"),
-    (lambda: ops.quantize(torch.zeros(3, 4), per="tensor", scale=torch.zeros(1)), "positive, finite"),
-    (lambda: ops.dequantize(int8(3, 4), torch.ones(2)), r"scale has shape \(2,\)"),
-    (lambda: ops.dequantize(int8(3, 4), torch.ones(3), torch.float64), "dtype is torch.float64"),
-    (lambda: ops.add_int8(int8(3), int8(4), *ADD), "a has 3 elements and b 4"),
-    (lambda: ops.add_int8(int8(3), int8(3), 0.0, 0, 1.0, 0, 1.0, 0), "scale_a is 0.0"),
-    (lambda: ops.add_int8(int8(3), int8(3), 1.0, 0, 1.0, 300, 1.0, 0), "zero_b is 300"),
-    (lambda: ops.linear_w8a8(int8(3, 4), int8(5, 6), torch.ones(3), torch.ones(5)), "w has 6 columns and a 4"),
-    (lambda: ops.linear_w8a8(int8(3, 18), int8(5, 18), torch.ones(3), torch.ones(5)), "K is 18: version 'mma'"),
-    (lambda: ops.linear_w8a8(int8(3, 16), int8(5, 16), torch.ones(4), torch.ones(5)), "scale_a has 4 elements"),
-    (lambda: ops.linear_w4a16(torch.zeros(17, 128).half(), torch.zeros(2, 16).int(), torch.ones(2, 1).half()), "x has 17 rows"),
-    (lambda: ops.linear_w4a16(torch.zeros(1, 64).half(), torch.zeros(2, 8).int(), torch.ones(2, 1).half()), "multiple of 128"),
-    (lambda: ops.linear_w4a16(torch.zeros(1, 128).half(), torch.zeros(2, 8).int(), torch.ones(2, 1).half()), "packed has shape"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: ops.quantize(torch.zeros(3, 4, dtype=torch.float64)), "x is torch.float64"),
+        (lambda: ops.quantize(torch.zeros(4)), "2 dimension"),
+        (lambda: ops.quantize(torch.zeros(4, 4).T[::2]), "not contiguous"),
+        (lambda: ops.quantize(torch.zeros(0, 4)), "empty"),
+        (lambda: ops.quantize(torch.zeros(3, 4), torch.int16), "dtype is torch.int16"),
+        (lambda: ops.quantize(torch.zeros(3, 4), per="column"), "per is 'column'"),
+        (lambda: ops.quantize(torch.zeros(3, 4), version="thrice"), "version is 'thrice'"),
+        (lambda: ops.quantize(torch.zeros(3, 4), scale=torch.ones(1)), "a given scale is one for the whole tensor"),
+        (lambda: ops.quantize(torch.zeros(3, 4), per="tensor", scale=torch.zeros(1)), "positive, finite"),
+        (lambda: ops.dequantize(int8(3, 4), torch.ones(2)), r"scale has shape \(2,\)"),
+        (lambda: ops.dequantize(int8(3, 4), torch.ones(3), torch.float64), "dtype is torch.float64"),
+        (lambda: ops.add_int8(int8(3), int8(4), *ADD), "a has 3 elements and b 4"),
+        (lambda: ops.add_int8(int8(3), int8(3), 0.0, 0, 1.0, 0, 1.0, 0), "scale_a is 0.0"),
+        (lambda: ops.add_int8(int8(3), int8(3), 1.0, 0, 1.0, 300, 1.0, 0), "zero_b is 300"),
+        (lambda: ops.linear_w8a8(int8(3, 4), int8(5, 6), torch.ones(3), torch.ones(5)), "w has 6 columns and a 4"),
+        (lambda: ops.linear_w8a8(int8(3, 18), int8(5, 18), torch.ones(3), torch.ones(5)), "K is 18: version 'mma'"),
+        (lambda: ops.linear_w8a8(int8(3, 16), int8(5, 16), torch.ones(4), torch.ones(5)), "scale_a has 4 elements"),
+        (
+            lambda: ops.linear_w4a16(torch.zeros(17, 128).half(), torch.zeros(2, 16).int(), torch.ones(2, 1).half()),
+            "x has 17 rows",
+        ),
+        (
+            lambda: ops.linear_w4a16(torch.zeros(1, 64).half(), torch.zeros(2, 8).int(), torch.ones(2, 1).half()),
+            "multiple of 128",
+        ),
+        (
+            lambda: ops.linear_w4a16(torch.zeros(1, 128).half(), torch.zeros(2, 8).int(), torch.ones(2, 1).half()),
+            "packed has shape",
+        ),
+    ],
+)
 def test_what_does_not_fit_is_refused_by_name(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -1,4 +1,5 @@
 """nvcc, where there is one: three architectures without a spill, and tensor-core instructions in the machine code."""
+
 import re
 from collections import Counter
 
@@ -6,7 +7,9 @@ import pytest
 from cuda_quant_kernels.build import build, nvcc, resource_usage, sass
 from cuda_quant_kernels.launch import KERNELS
 
-needs_nvcc = pytest.mark.skipif(nvcc() is None, reason="no nvcc here: pip install 'cuda-toolkit[nvcc,cudart,crt,nvvm,cccl]==13.0.*'")
+needs_nvcc = pytest.mark.skipif(
+    nvcc() is None, reason="no nvcc here: pip install 'cuda-toolkit[nvcc,cudart,crt,nvvm,cccl]==13.0.*'"
+)
 SOURCES = ["vector_add.cu", "quantize.cu", "gemm_w8a8.cu", "gemv_w4a16.cu"]
 
 
@@ -30,14 +33,23 @@ def instructions(path):
 
 
 @needs_nvcc
-@pytest.mark.parametrize("arch, source, kernel, instruction", [
-    ("sm_80", "gemm_w8a8.cu", "gemm_mma", "IMMA"), ("sm_90a", "gemm_w8a8.cu", "gemm_mma", "IMMA"),
-    ("sm_90a", "gemm_w8a8.cu", "gemm_wgmma", "IGMMA"), ("sm_80", "gemm_w8a8.cu", "gemm_mma", "LDGSTS"),
-    ("sm_80", "gemm_w8a8.cu", "gemm_mma", "LDSM"), ("sm_90a", "gemm_w8a8.cu", "gemm_dp4a", "IDP"),
-    ("sm_80", "gemv_w4a16.cu", "gemm_skinny", "HMMA"), ("sm_90a", "gemv_w4a16.cu", "gemm_skinny", "HMMA"),
-])
+@pytest.mark.parametrize(
+    "arch, source, kernel, instruction",
+    [
+        ("sm_80", "gemm_w8a8.cu", "gemm_mma", "IMMA"),
+        ("sm_90a", "gemm_w8a8.cu", "gemm_mma", "IMMA"),
+        ("sm_90a", "gemm_w8a8.cu", "gemm_wgmma", "IGMMA"),
+        ("sm_80", "gemm_w8a8.cu", "gemm_mma", "LDGSTS"),
+        ("sm_80", "gemm_w8a8.cu", "gemm_mma", "LDSM"),
+        ("sm_90a", "gemm_w8a8.cu", "gemm_dp4a", "IDP"),
+        ("sm_80", "gemv_w4a16.cu", "gemm_skinny", "HMMA"),
+        ("sm_90a", "gemv_w4a16.cu", "gemm_skinny", "HMMA"),
+    ],
+)
 def test_the_instruction_that_was_meant_is_there(arch, source, kernel, instruction):
-    found = {name: count for name, count in instructions(build(KERNELS / source, "gpu", arch=arch)).items() if kernel in name}
+    found = {
+        name: count for name, count in instructions(build(KERNELS / source, "gpu", arch=arch)).items() if kernel in name
+    }
     assert found, f"no {kernel} in the machine code"
     assert all(count[instruction] for count in found.values()), found
 

@@ -3,6 +3,7 @@
 Every call runs in three thread orders under the tracer, with poisoned outputs between forbidden pages; a race, an
 access out of bounds, an element never written or too much traffic is an exception with the kernel's line in it.
 """
+
 import pytest
 import torch
 
@@ -12,8 +13,10 @@ def equal(got, want, why):
     assert got.dtype == want.dtype, f"{why}: dtype {got.dtype} where {want.dtype} is expected"
     assert tuple(got.shape) == tuple(want.shape), f"{why}: shape {tuple(got.shape)}, not {tuple(want.shape)}"
     wrong = (got != want).nonzero()
-    assert len(wrong) == 0, (f"{why}: {len(wrong)} of {want.numel()} are wrong, first at {wrong[0].tolist()}: "
-                             f"{got[tuple(wrong[0])].item()} where {want[tuple(wrong[0])].item()} is right")
+    assert len(wrong) == 0, (
+        f"{why}: {len(wrong)} of {want.numel()} are wrong, first at {wrong[0].tolist()}: "
+        f"{got[tuple(wrong[0])].item()} where {want[tuple(wrong[0])].item()} is right"
+    )
 
 
 def int8(*shape):
@@ -29,7 +32,7 @@ def add_exactly(a, b, sa, za, sb, zb, sc, zc):
 @pytest.mark.parametrize("n", [256, 1009, 1])
 def test_a_sum_of_two_scales_is_rounded_to_even_in_the_third(impl, seed, n):
     a, b = int8(n), int8(n)
-    scales = (0.5, 3, 0.25, -5, 0.5, 7)          # powers of two: every step is exact, and ties abound
+    scales = (0.5, 3, 0.25, -5, 0.5, 7)  # powers of two: every step is exact, and ties abound
     equal(impl.quantized_add(a, b, *scales), add_exactly(a, b, *scales), f"the sum of {n} elements")
 
 
@@ -66,7 +69,7 @@ def test_every_column_is_looked_at(impl, seed):
 @pytest.mark.parametrize("cols", [128, 1009, 7])
 def test_rows_are_scaled_to_127_and_rounded_to_even(impl, seed, cols):
     x = outliers(5, cols)
-    x[3] = torch.randint(-254, 255, (cols,)) / 2.0          # with a scale of 1, half of them are ties
+    x[3] = torch.randint(-254, 255, (cols,)) / 2.0  # with a scale of 1, half of them are ties
     x[3, 0] = 127.0
     q, scale = impl.quantize_rows(x, x.abs().amax(1))
     want = x.abs().amax(1) / 127

@@ -2,6 +2,7 @@
 import sys
 
 import torch
+
 from cuda_quant_kernels import reference
 
 

@@ -8,7 +8,7 @@ Read in this order:
     reference.py              what each of them must compute
     ops.py, launch.py         from tensors to kernels
     roofline.py, profile.py   what a kernel costs, counted; what that means on a machine
-    exercises.py              the seven tasks under every check
+    exercises.py, checks.py   the seven tasks, under every check
     on_cpu/                   the emulator, the tracer, the sanitizer
     triton_kernels/           the same kernels in Triton
 

@@ -17,8 +17,9 @@ from .build import BuildError
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m cuda_quant_kernels", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m cuda_quant_kernels", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", nargs="?", default="headline", choices=("headline", "break", "profile", "bench"))
     parser.add_argument("--quick", action="store_true", help="seconds instead of half a minute; the counts are smaller")
     parser.add_argument("--seed", type=int, default=0)
@@ -30,6 +31,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def profile(args: argparse.Namespace, console: Console) -> None:
     from .profile import nsight, traced
+
     console.print(traced(args.kernel, args.seed).table(), highlight=False, markup=False, soft_wrap=True)
     if args.ncu:
         for meaning, value in nsight(args.kernel).items():
@@ -40,11 +42,14 @@ def run(args: argparse.Namespace, say) -> tuple[str, dict | None]:
     """The section's name and content; None where there is nothing to keep."""
     if args.what == "bench":
         from .bench import bench
+
         return "bench", bench(args.seed, args.quick, say)
     if args.what == "break":
         from .break_it import break_it
+
         return "break_it", break_it(args.seed, args.quick, say)
     from .experiment import headline
+
     return "headline", headline(args.seed, args.quick, tables.RESULTS.parent, say)
 
 
@@ -54,11 +59,15 @@ def main(argv: list[str] | None = None) -> int:
         if args.what == "profile":
             profile(args, console)
             return 0
-        section, content = run(args, lambda line: console.print(f"{time.monotonic() - start:4.0f} s  {line}", highlight=False))
+        section, content = run(
+            args, lambda line: console.print(f"{time.monotonic() - start:4.0f} s  {line}", highlight=False)
+        )
         if content is None:
             return 0
         content["meta"] = record.meta([args.seed]) | {"quick": args.quick}
         results = record.write(args.out / "results.json", section, content)
+        if section == "bench":
+            record.write(args.out / "gpu.json", "rows", content["rows"])
     except (ValueError, RuntimeError, OSError, BuildError) as error:
         console.print(f"stopped: {error}", highlight=False, markup=False)
         return 1

@@ -39,14 +39,20 @@ def traced(defines: tuple[str, ...], m: int, n: int, k: int, seed: int = 0) -> t
     """The tracer's report, and whether the values are right."""
     a, b, c = map(guarded, operands(m, n, k, seed))
     lib = load(SOURCE, "trace", defines=defines)
-    report = trace(lib, lambda lib: lib.run_tiled(pointer(a), pointer(b), pointer(c), m, n, k), {"a": a, "b": b, "c": c})
+    report = trace(
+        lib, lambda lib: lib.run_tiled(pointer(a), pointer(b), pointer(c), m, n, k), {"a": a, "b": b, "c": c}
+    )
     return report, bool((np.array(c) == np.array(a, np.int32) @ np.array(b, np.int32)).all())
 
 
 def barriers(seed: int = 0) -> list[dict]:
     """Without either barrier: wrong elements by order, and what the tracer says of one run."""
     rows = []
-    for name, defines in (("both barriers", ()), ("without the first", ("NO_FIRST",)), ("without the second", ("NO_SECOND",))):
+    for name, defines in (
+        ("both barriers", ()),
+        ("without the first", ("NO_FIRST",)),
+        ("without the second", ("NO_SECOND",)),
+    ):
         report, _ = traced(defines, 64, 64, 64, seed)
         said = [str(r) for r in report.races] or [str(f) for f in report.faults]
         rows.append({"kernel": name, "wrong": wrong_in_each_order(defines, seed), "of": 64 * 64, "tracer": said[:1]})
@@ -58,9 +64,21 @@ def wrong_way(seed: int = 0) -> list[dict]:
     rows = []
     for name, defines in (("along the rows", ()), ("down the rows", ("WRONG_WAY",))):
         report, right = traced(defines, 64, 64, 64, seed)
-        by_array = {r.name: {"per_request": r.per_request, "efficiency": r.efficiency} for r in report.rows if r.space == "global"}
-        rows.append({"kernel": name, "right": right, "sectors": report.total(), "ways": report.total("shared"),
-                     "ways_ideal": sum(r.ideal for r in report.rows if r.space == "shared"), "arrays": by_array})
+        by_array = {
+            r.name: {"per_request": r.per_request, "efficiency": r.efficiency}
+            for r in report.rows
+            if r.space == "global"
+        }
+        rows.append(
+            {
+                "kernel": name,
+                "right": right,
+                "sectors": report.total(),
+                "ways": report.total("shared"),
+                "ways_ideal": sum(r.ideal for r in report.rows if r.space == "shared"),
+                "arrays": by_array,
+            }
+        )
     return rows
 
 
@@ -72,14 +90,19 @@ def bounds(seed: int = 0) -> dict:
     found = sanitize(build(SOURCE, "asan", defines=("NO_BOUNDS",)), Call("run_tiled", (a, b, c, *shape)))
     inside, behind = {}, 0
     lib, exact = load(SOURCE, "cpu", defines=("NO_BOUNDS",)), a.astype(np.int32) @ b.astype(np.int32)
-    for order, number in ORDERS:           # memory that nobody guards: what a GPU would do
+    for order, number in ORDERS:  # memory that nobody guards: what a GPU would do
         room = np.full(48 * 48, 99, np.int32)
         with lib.order(order, number):
             lib.run_tiled(pointer(a), pointer(b), pointer(room), *shape)
         inside[order] = int((room[: exact.size] != exact.reshape(-1)).sum())
         behind = int((room[exact.size :] != 99).sum())
-    return {"tracer": str(report.faults[0]), "sanitizer": str(found[0]), "of": exact.size, "wrong_inside": inside,
-            "written_behind_the_end": behind}
+    return {
+        "tracer": str(report.faults[0]),
+        "sanitizer": str(found[0]),
+        "of": exact.size,
+        "wrong_inside": inside,
+        "written_behind_the_end": behind,
+    }
 
 
 def int8_sum(seed: int = 0) -> list[dict]:
@@ -87,7 +110,7 @@ def int8_sum(seed: int = 0) -> list[dict]:
     rows = []
     for k in (1, 2, 4, 8, 16, 64):
         a, b, c = operands(64, 64, k, seed)
-        small = a // 16                                        # 4-bit values: one product always fits in int8
+        small = a // 16  # 4-bit values: one product always fits in int8
         load(SOURCE, "cpu", defines=("INT8_SUM",)).run_tiled(pointer(small), pointer(b // 16), pointer(c), 64, 64, k)
         exact = small.astype(np.int32) @ (b // 16).astype(np.int32)
         rows.append({"k": k, "right": float((c == exact).mean()), "largest": int(np.abs(exact).max())})

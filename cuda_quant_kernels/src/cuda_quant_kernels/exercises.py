@@ -1,8 +1,4 @@
-"""The seven tasks: a kernel in a .cu file becomes a Python function of tensors, run under every check there is.
-
-A call places each array alone between forbidden pages, fills the outputs with poison, runs the kernel on the emulator
-under the tracer, and again in two other thread orders with another poison. What it finds is raised as an exception
-whose first line is a sentence with the kernel's own line: Race, OutOfBounds, DivergentBarrier, Unwritten, OverBudget.
+"""The seven tasks: a kernel in a .cu file becomes a Python function of tensors, run under every check of checks.py.
 
 `Exercise` holds a compiled source. `reference(name)` is the project's own kernel for a task, in exercises/NAME.cu.
 """
@@ -12,7 +8,6 @@ import functools
 import hashlib
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,53 +15,15 @@ import torch
 from torch import Tensor
 
 from .build import BuildError, load
+from .checks import DoesNotCompile, checked
 from .on_cpu.cache import cache_folder
-from .on_cpu.faults import Fault, KernelFault
-from .on_cpu.memory import guarded
-from .on_cpu.trace import Report, trace
+from .on_cpu.trace import Report
 
 FOLDER = Path(__file__).parent / "exercises"
 TASKS = ("quantized_add", "row_absmax", "quantize_rows", "coalesced_gemm", "tiled_gemm", "dp4a_dot", "unpack_int4")
 STUB = "NOT_IMPLEMENTED"
 PRELUDE = f"#include <cstdint>\n#include <cuda_runtime.h>\n#define {STUB}\nconstexpr int TILE = 16;\n"
-ORDERS = (("descending", 0), ("shuffled", 1))
-SMALL = 256        # runs of fewer sectors are not held to a budget: their ragged edges would decide it
-SECONDS = 20.0     # a kernel that computes for longer does not end
-
-
-class WrongKernel(RuntimeError):
-    """Something that a kernel may not do. `place` is where: file, or notebook and cell, and line."""
-
-    def __init__(self, sentence: str, place: str = ""):
-        super().__init__(f"{place}: {sentence}" if place else sentence)
-        self.place = place
-
-
-class DoesNotCompile(WrongKernel):
-    """The compiler refused the source."""
-
-
-class OutOfBounds(WrongKernel):
-    """An access outside the arrays."""
-
-
-class Race(WrongKernel):
-    """Two accesses, one of them a write, that no barrier puts in order; or a read before any write."""
-
-
-class DivergentBarrier(WrongKernel):
-    """A barrier that not all threads of the block reach."""
-
-
-class Unwritten(WrongKernel):
-    """An output element that is never written, or differs with the order of the threads."""
-
-
-class OverBudget(WrongKernel):
-    """The right values, from far more memory traffic than they need."""
-
-
-FAULTS = {"bounds": OutOfBounds, "address": OutOfBounds, "divergent": DivergentBarrier, "uninitialised": Race}
+SECONDS = 20.0  # a kernel that computes for longer does not end
 
 
 def definition(source: str, name: str) -> str | None:
@@ -87,7 +44,7 @@ class Exercise:
     """A .cu source with some of the tasks' kernels; compiled at the first call, and found again by its content."""
 
     def __init__(self, source: str, where: str):
-        self.first_line = 1 + source.startswith("\n")      # a notebook cell's line 1 is its %%writefile
+        self.first_line = 1 + source.startswith("\n")  # a notebook cell's line 1 is its %%writefile
         self.source, self.where = source.removeprefix("\n"), where
         self.kernels = {name: text for name in TASKS if (text := definition(source, name))}
 
@@ -105,7 +62,8 @@ class Exercise:
     @functools.cached_property
     def library(self):
         has = "".join(f"#define HAS_{name}\n" for name in self.kernels)
-        text = f'{PRELUDE}{has}#line 1 "attempt.cu"\n{self.source}\n#line 1 "launchers.cu"\n{(FOLDER / "launchers.cu").read_text()}'
+        launchers = (FOLDER / "launchers.cu").read_text()
+        text = f'{PRELUDE}{has}#line 1 "attempt.cu"\n{self.source}\n#line 1 "launchers.cu"\n{launchers}'
         path = cache_folder() / "attempts" / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.cu"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +73,9 @@ class Exercise:
         try:
             lib = load(path, "trace")
         except BuildError as error:
-            found = re.search(r"attempt\.cu:(\d+):\d+: error: (.*)", str(error)) or re.search(r"()error: (.*)", str(error))
+            found = re.search(r"attempt\.cu:(\d+):\d+: error: (.*)", str(error)) or re.search(
+                r"()error: (.*)", str(error)
+            )
             line, message = found.groups() if found else ("", str(error).splitlines()[0])
             raise DoesNotCompile(f"does not compile: {message}", self.place(int(line) if line else 0)) from None
         lib.limit(SECONDS)
@@ -124,7 +84,9 @@ class Exercise:
     def place(self, line: int) -> str:
         return f"{self.where}, line {line + self.first_line - 1}" if line else self.where
 
-    def _checked(self, name: str, arrays: dict, outputs: tuple[str, ...], numbers: tuple, budget: float) -> list[Tensor]:
+    def _checked(
+        self, name: str, arrays: dict, outputs: tuple[str, ...], numbers: tuple, budget: float
+    ) -> list[Tensor]:
         """Runs launcher `run_NAME(arrays..., numbers...)` under the checks; the outputs as tensors."""
         function = getattr(self.library, f"run_{name}")
         results, self.report = checked(function, self.library, self.place, arrays, outputs, numbers, budget)
@@ -136,64 +98,8 @@ class Exercise:
         return self.report
 
 
-def checked(function: Callable, lib, place: Callable[[int], str], arrays: dict, outputs: tuple[str, ...],
-            numbers: tuple, budget: float) -> tuple[list[Tensor], Report]:
-    """One traced run and two more in other orders: the outputs, and what is wrong as an exception."""
-    def run(poison: int, call):
-        held = {n: guarded(np.full(a.nbytes, poison, np.uint8).view(a.dtype).reshape(a.shape) if n in outputs else a)
-                for n, a in arrays.items()}
-        pointers = [ctypes.c_void_p(a.ctypes.data) for a in held.values()]
-        return held, call(held, lambda: function(*pointers, *numbers))
-
-    held, report = run(0x5A, lambda held, call: trace(lib, lambda _: call(), held))
-    refuse(report, place)
-    for order, seed in ORDERS:
-        again, _ = run(0xA5, lambda _, call, o=order, s=seed: in_order(lib, o, s, call, place))
-        compare(held, again, outputs, order)
-    if budget >= SMALL and report.total() > budget:
-        worst = max((r for r in report.rows if r.space == "global"), key=lambda r: r.moved - r.ideal)
-        raise OverBudget(f"moves {report.total()} sectors of 32 bytes where {budget:.0f} are ample: {worst.kind}s of "
-                         f"{worst.name} take {worst.per_request:.1f} sectors a request instead of "
-                         f"{worst.ideal / worst.requests:.1f}", place(worst.line))
-    return [torch.from_numpy(np.array(held[n])) for n in outputs], report
-
-
-def in_order(lib, order: str, seed: int, call: Callable, place: Callable[[int], str]) -> None:
-    try:
-        with lib.order(order, seed):
-            call()
-    except KernelFault as fault:
-        refuse(Report([], [], fault.faults), place)
-
-
-def refuse(report: Report, place: Callable[[int], str]) -> None:
-    """Raises the first fault of a run, a divergent barrier before a bad access before a race."""
-    def rank(fault: Fault) -> int:
-        return [*FAULTS].index(fault.kind) if fault.kind in FAULTS else len(FAULTS)
-    for fault in sorted((f for f in report.faults if f.kind != "uninitialised"), key=rank):
-        raise FAULTS.get(fault.kind, WrongKernel)(fault.message, place(fault.line))
-    for race in report.races:
-        who = "of two blocks" if race.blocks_differ else f"{race.threads[0]} and {race.threads[1]}"
-        raise Race(f"race on {race.name}: the {race.kinds[0]} here and the {race.kinds[1]} of line "
-                   f"{place(race.lines[1]).split()[-1]}, by threads {who}, have no barrier between them", place(race.lines[0]))
-    for fault in report.faults:
-        raise Race(fault.message, place(fault.line))
-
-
-def compare(first: dict, second: dict, outputs: tuple[str, ...], order: str) -> None:
-    """The same bits in both runs, and none of them the poison of both."""
-    for name in outputs:
-        a, b = (np.array(held[name]).reshape(-1) for held in (first, second))
-        bits = [x.view(np.uint8).reshape(x.size, -1) for x in (a, b)]
-        differ = np.flatnonzero((bits[0] != bits[1]).any(1))
-        if differ.size and (bits[0][differ[0]] == 0x5A).all() and (bits[1][differ[0]] == 0xA5).all():
-            raise Unwritten(f"element {differ[0]} of {name} is never written ({differ.size} of {a.size} are not)")
-        if differ.size:
-            raise Unwritten(f"{name}[{differ[0]}] is {a[differ[0]]} in one order of the threads and {b[differ[0]]} in "
-                            f"{order} order")
-
-
 # ---- what each task takes and gives ---------------------------------------------------------------------------------
+
 
 def _matrix(name: str, x: Tensor, dtype: torch.dtype, dims: int) -> np.ndarray:
     if not isinstance(x, Tensor) or x.dtype != dtype or x.dim() != dims or not x.numel():

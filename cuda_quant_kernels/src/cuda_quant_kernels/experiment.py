@@ -13,20 +13,20 @@ import torch
 from . import ops, reference
 from .launch import Tracing
 from .on_cpu.trace import Report
-from .roofline import H200, Floor, Work, floor, gemm_work
+from .roofline import H200, Work, floor, gemm_work
 
-SIDE = 8192                               # of the large product
-TRACED = (128, 256, 256)                  # M, N, K of the small one: whole tiles of every version
+SIDE = 8192  # of the large product
+TRACED = (128, 256, 256)  # M, N, K of the small one: whole tiles of every version
 UNITS = {"naive": "scalar", "coalesced": "scalar", "tiled": "scalar", "dp4a": "dp4a", "mma": "int8_tensor"}
 # kernel, what it is run on at full size, elements, bytes for each element as counted from the shapes
 LEDGER = (
     ("add 16 bytes", "int8 add, 2^30 elements", 2**30, 3.0, 0.90),
-    ("given", "quantize, scale given, 16384 x 16384 bf16", 16384**2, 3.0, 0.90),
-    ("row", "quantize per row, 16384 x 16384 bf16", 16384**2, 3.0, 0.85),
-    ("tensor", "quantize per tensor, two passes", 16384**2, 5.0, 0.85),
-    ("group", "quantize per group of 128", 16384**2, 3 + 4 / 128, 0.85),
-    ("dequantize", "dequantize per group of 128", 16384**2, 3 + 4 / 128, 0.85),
-    ("w4a16", "W4A16 GEMV, 28672 x 8192", 28672 * 8192, 0.5 + 2 / 128, 0.80),
+    ("quantize given", "quantize, scale given, 16384 x 16384 bf16", 16384**2, 3.0, 0.90),
+    ("quantize row", "quantize per row, 16384 x 16384 bf16", 16384**2, 3.0, 0.85),
+    ("quantize tensor", "quantize per tensor, two passes", 16384**2, 5.0, 0.85),
+    ("quantize group", "quantize per group of 128", 16384**2, 3 + 4 / 128, 0.85),
+    ("dequantize group", "dequantize per group of 128", 16384**2, 3 + 4 / 128, 0.85),
+    ("w4a16 tensor core, M = 1", "W4A16 GEMV, 28672 x 8192", 28672 * 8192, 0.5 + 2 / 128, 0.80),
 )
 
 
@@ -44,7 +44,9 @@ def ladder(seed: int, shape: tuple[int, int, int], say: Callable[[str], None]) -
     for version, unit in UNITS.items():
         say(f"{version}: {m} x {n} x {k} under the tracer")
         tracing = Tracing()
-        if not torch.equal(ops.linear_w8a8(a, w, sa, sw, version=version, target=tracing), reference.linear_w8a8(a, w, sa, sw)):
+        if not torch.equal(
+            ops.linear_w8a8(a, w, sa, sw, version=version, target=tracing), reference.linear_w8a8(a, w, sa, sw)
+        ):
             raise RuntimeError(f"version {version!r} does not give the exact product: no count of it means anything")
         rows.append(_row(version, tracing.reports[0], shape, unit))
     return rows
@@ -82,22 +84,25 @@ def counted_bytes(seed: int, say: Callable[[str], None]) -> list[dict]:
     q, s = ops.quantize(x, per="group")
     calls = {
         "add 16 bytes": (lambda t: ops.add_int8(a, b, 0.5, 0, 0.25, 0, 0.5, 0, target=t), a.numel()),
-        "given": (lambda t: ops.quantize(x, per="tensor", scale=torch.ones(1), target=t), x.numel()),
-        "row": (lambda t: ops.quantize(x, per="row", target=t), x.numel()),
-        "tensor": (lambda t: ops.quantize(x, per="tensor", target=t), x.numel()),
-        "group": (lambda t: ops.quantize(x, per="group", target=t), x.numel()),
-        "dequantize": (lambda t: ops.dequantize(q, s, torch.bfloat16, target=t), x.numel()),
-        "w4a16": (lambda t: ops.linear_w4a16(token, packed, scale4, target=t), packed.numel() * 8),
+        "quantize given": (lambda t: ops.quantize(x, per="tensor", scale=torch.ones(1), target=t), x.numel()),
+        "quantize row": (lambda t: ops.quantize(x, per="row", target=t), x.numel()),
+        "quantize tensor": (lambda t: ops.quantize(x, per="tensor", target=t), x.numel()),
+        "quantize group": (lambda t: ops.quantize(x, per="group", target=t), x.numel()),
+        "dequantize group": (lambda t: ops.dequantize(q, s, torch.bfloat16, target=t), x.numel()),
+        "w4a16 tensor core, M = 1": (lambda t: ops.linear_w4a16(token, packed, scale4, target=t), packed.numel() * 8),
     }
     rows = []
     for name, what, elements, least, goal in LEDGER:
         say(f"{what}: bytes under the tracer")
         tracing, (call, traced) = Tracing(), calls[name]
         call(tracing)
-        streams = ("x",) if name == "w4a16" else ()      # the token is read again by every block, from a cache
-        moved = 32 * sum(r.moved for rep in tracing.reports for r in rep.rows if r.space == "global" and r.name not in streams)
-        time: Floor = floor(Work(bytes=least * elements), H200)
-        rows.append({"kernel": what, "bytes": least, "traced": moved / traced, "floor_us": time.seconds * 1e6, "goal": goal})
+        streams = ("x",) if name.startswith("w4a16") else ()  # the token is read again by every block, from a cache
+        moved = 32 * sum(
+            r.moved for rep in tracing.reports for r in rep.rows if r.space == "global" and r.name not in streams
+        )
+        least_us = floor(Work(bytes=least * elements), H200).seconds * 1e6
+        counted = {"bytes": least, "traced": moved / traced, "floor_us": least_us, "goal": goal}
+        rows.append({"kernel": name, "what": what, **counted})
     return rows
 
 
@@ -111,5 +116,14 @@ def headline(seed: int, quick: bool, results: Path, say: Callable[[str], None]) 
     """The ladder, the ledger of bytes, and the GPU run's times where there are any."""
     shape = (128, 256, 64) if quick else TRACED
     rows = ladder(seed, shape, say)
-    return {"machine": H200.name, "source": H200.source, "side": SIDE, "traced": shape, "ladder": rows,
-            "ledger": counted_bytes(seed, say), "gpu": gpu_times(results)}
+    return {
+        "machine": H200.name,
+        "source": H200.source,
+        "side": SIDE,
+        "traced": shape,
+        "roofs": {"int8 tensor cores": H200.int8_tensor, "dp4a": H200.dp4a, "multiply-add": H200.scalar},
+        "sector_bandwidth": 128 * H200.load_store,
+        "ladder": rows,
+        "ledger": counted_bytes(seed, say),
+        "gpu": gpu_times(results),
+    }

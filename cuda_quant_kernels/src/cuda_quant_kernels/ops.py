@@ -9,13 +9,13 @@ from jaxtyping import Float, Int8, Shaped
 from torch import Tensor
 
 from .launch import Tracing, default_target, launch
-from .reference import GROUP, LARGEST
+from .reference import GROUP
 
 INPUTS = {torch.float32: 0, torch.bfloat16: 1}
 FORMATS = {torch.int8: 0, torch.float8_e4m3fn: 1, torch.float8_e5m2: 2}
-LONGEST_ROW = 32768       # elements that a block can keep in registers
+LONGEST_ROW = 32768  # elements that a block can keep in registers
 GEMM_VERSIONS = ("naive", "coalesced", "tiled", "dp4a", "mma", "wgmma")
-GEMM_STEP = (1, 1, 1, 4, 16, 16)                      # K must be a multiple: the width of a version's accesses
+GEMM_STEP = (1, 1, 1, 4, 16, 16)  # K must be a multiple: the width of a version's accesses
 GEMV_VERSIONS = ("thread", "warp", "tensor core")
 
 
@@ -30,8 +30,10 @@ def _check(name: str, tensor: Tensor, dtypes, dims: int, like: Tensor | None = N
     _require(tensor.dim() == dims, f"{name} has shape {tuple(tensor.shape)}: it must have {dims} dimension(s)")
     _require(tensor.is_contiguous(), f"{name} is not contiguous: call .contiguous() first")
     _require(tensor.numel() > 0, f"{name} is empty (shape {tuple(tensor.shape)})")
-    _require(like is None or tensor.device == like.device, f"{name} is on {tensor.device}, the others on "
-             f"{like.device if like is not None else ''}: move it")
+    _require(
+        like is None or tensor.device == like.device,
+        f"{name} is on {tensor.device}, the others on {like.device if like is not None else ''}: move it",
+    )
 
 
 def _version(version: str, known: tuple[str, ...]) -> int:
@@ -44,8 +46,17 @@ def _aligned(*tensors: Tensor) -> bool:
 
 
 def add_int8(
-    a: Shaped[Tensor, "..."], b: Shaped[Tensor, "..."], scale_a: float, zero_a: int, scale_b: float, zero_b: int,
-    scale_c: float, zero_c: int, *, version: str = "16 bytes", target: str | Tracing | None = None,
+    a: Shaped[Tensor, "..."],
+    b: Shaped[Tensor, "..."],
+    scale_a: float,
+    zero_a: int,
+    scale_b: float,
+    zero_b: int,
+    scale_c: float,
+    zero_c: int,
+    *,
+    version: str = "16 bytes",
+    target: str | Tracing | None = None,
 ) -> Int8[Tensor, " n"]:
     """c with scale_c (c - zero_c) = scale_a (a - zero_a) + scale_b (b - zero_b), to the nearest code.
 
@@ -62,14 +73,32 @@ def add_int8(
         _require(-128 <= zero <= 127, f"{name} is {zero}: it must be an int8")
     c = torch.empty_like(a)
     wide = _version(version, ("scalar", "16 bytes")) and _aligned(a, b, c)
-    launch("quantized_add", int(wide), a, b, c, len(a), scale_a, zero_a, scale_b, zero_b, scale_c, zero_c,
-           target=target or default_target(a))
+    launch(
+        "quantized_add",
+        int(wide),
+        a,
+        b,
+        c,
+        len(a),
+        scale_a,
+        zero_a,
+        scale_b,
+        zero_b,
+        scale_c,
+        zero_c,
+        target=target or default_target(a),
+    )
     return c
 
 
 def quantize(
-    x: Shaped[Tensor, "..."], dtype: torch.dtype = torch.int8, per: str = "row",
-    scale: Shaped[Tensor, "..."] | None = None, *, version: str = "one read", check: bool = True,
+    x: Shaped[Tensor, "..."],
+    dtype: torch.dtype = torch.int8,
+    per: str = "row",
+    scale: Shaped[Tensor, "..."] | None = None,
+    *,
+    version: str = "one read",
+    check: bool = True,
     target: str | Tracing | None = None,
 ) -> tuple[Shaped[Tensor, "R C"], Float[Tensor, "*scales"]]:
     """(q, scale) with x = q * scale to the nearest code; a scale `per` tensor, row or group of 128 columns.
@@ -96,7 +125,9 @@ def quantize(
         _require(per == "tensor", f"scale is given and per is {per!r}: a given scale is one for the whole tensor")
         _check("scale", scale, torch.float32, 1, like=x)
         _require(len(scale) == 1, f"scale has {len(scale)} elements: it must have one")
-        _require(not check or 0 < scale.item() < float("inf"), f"scale is {scale.tolist()}: it must be positive, finite")
+        _require(
+            not check or 0 < scale.item() < float("inf"), f"scale is {scale.tolist()}: it must be positive, finite"
+        )
         bad = torch.zeros(1, dtype=torch.int32, device=x.device)
         launch("quantize_given", *types, wide, x, scale, q, bad, x.numel(), target=target)
         _require(not check or not bad.item(), "x holds NaN or infinity: no scale can represent it")
@@ -116,7 +147,10 @@ def quantize(
 
 
 def dequantize(
-    q: Shaped[Tensor, "..."], scale: Shaped[Tensor, "..."], dtype: torch.dtype = torch.float32, *,
+    q: Shaped[Tensor, "..."],
+    scale: Shaped[Tensor, "..."],
+    dtype: torch.dtype = torch.float32,
+    *,
     target: str | Tracing | None = None,
 ) -> Float[Tensor, "R C"]:
     """q * scale as float32 or bfloat16; the shape of `scale` says how it is spread: (1,), (R,) or (R, groups of 128).
@@ -130,19 +164,38 @@ def dequantize(
     (rows, cols), groups = q.shape, -(-q.shape[1] // GROUP)
     spans = {(1,): (cols, 0), (rows,): (cols, 1), (rows, groups): (GROUP, groups)}
     shape = tuple(scale.shape)
-    _require(shape in spans, f"scale has shape {shape}: for q of {rows} x {cols} it must be (1,), ({rows},) or "
-             f"({rows}, {groups})")
+    _require(
+        shape in spans,
+        f"scale has shape {shape}: for q of {rows} x {cols} it must be (1,), ({rows},) or ({rows}, {groups})",
+    )
     span, per_row = (cols, 0) if shape == (1,) else spans[shape]
     x = torch.empty_like(q, dtype=dtype)
     wide = int(cols % 8 == 0 and _aligned(x, q))
-    launch("dequantize", FORMATS[q.dtype], INPUTS[dtype], wide, q, scale, x, q.numel(), cols, span, per_row,
-           target=target or default_target(q))
+    launch(
+        "dequantize",
+        FORMATS[q.dtype],
+        INPUTS[dtype],
+        wide,
+        q,
+        scale,
+        x,
+        q.numel(),
+        cols,
+        span,
+        per_row,
+        target=target or default_target(q),
+    )
     return x
 
 
 def linear_w8a8(
-    a: Shaped[Tensor, "..."], w: Shaped[Tensor, "..."], scale_a: Shaped[Tensor, "..."],
-    scale_w: Shaped[Tensor, "..."], *, version: str = "mma", target: str | Tracing | None = None,
+    a: Shaped[Tensor, "..."],
+    w: Shaped[Tensor, "..."],
+    scale_a: Shaped[Tensor, "..."],
+    scale_w: Shaped[Tensor, "..."],
+    *,
+    version: str = "mma",
+    target: str | Tracing | None = None,
 ) -> Float[Tensor, "M N"]:
     """scale_a[m] scale_w[n] sum_k a[m,k] w[n,k]: int8 operands, exact int32 sums, float32 result.
 
@@ -160,17 +213,23 @@ def linear_w8a8(
     _require(len(scale_a) == m, f"scale_a has {len(scale_a)} elements for {m} rows of a")
     _require(len(scale_w) == n, f"scale_w has {len(scale_w)} elements for {n} rows of w")
     _require(k <= 131072, f"K is {k}: a sum of more than 131072 products can leave int32")
-    _require(k % GEMM_STEP[number] == 0 and (GEMM_STEP[number] == 1 or _aligned(a, w)),
-             f"K is {k}: version {version!r} reads {GEMM_STEP[number]} bytes at a time, so K must be a multiple of that "
-             "and the tensors 16-byte aligned; pad K with zeros, or take version 'tiled'")
+    _require(
+        k % GEMM_STEP[number] == 0 and (GEMM_STEP[number] == 1 or _aligned(a, w)),
+        f"K is {k}: version {version!r} reads {GEMM_STEP[number]} bytes at a time, so K must be a multiple of that "
+        "and the tensors 16-byte aligned; pad K with zeros, or take version 'tiled'",
+    )
     c = torch.empty(m, n, dtype=torch.float32, device=a.device)
     launch("gemm_w8a8", number, a, w, scale_a, scale_w, c, m, n, k, target=target or default_target(a))
     return c
 
 
 def linear_w4a16(
-    x: Shaped[Tensor, "..."], packed: Shaped[Tensor, "..."], scale: Shaped[Tensor, "..."], *,
-    version: str = "tensor core", target: str | Tracing | None = None,
+    x: Shaped[Tensor, "..."],
+    packed: Shaped[Tensor, "..."],
+    scale: Shaped[Tensor, "..."],
+    *,
+    version: str = "tensor core",
+    target: str | Tracing | None = None,
 ) -> Float[Tensor, "M N"]:
     """x (fp16, M x K) times 4-bit weights (`packed` and `scale` as reference.quantize_int4 makes them), in fp16.
 
@@ -183,10 +242,15 @@ def linear_w4a16(
     (m, k), n = x.shape, len(packed)
     _require(1 <= m <= 16, f"x has {m} rows: this kernel is for 1 to 16 tokens; dequantize, or use W8A8, for more")
     _require(k % GROUP == 0, f"K is {k}: it must be a multiple of {GROUP}")
-    _require(tuple(packed.shape) == (n, k // 8), f"packed has shape {tuple(packed.shape)} for K = {k}: it must be (N, K/8)")
-    _require(tuple(scale.shape) == (n, k // GROUP), f"scale has shape {tuple(scale.shape)}: it must be ({n}, {k // GROUP})")
+    _require(
+        tuple(packed.shape) == (n, k // 8), f"packed has shape {tuple(packed.shape)} for K = {k}: it must be (N, K/8)"
+    )
+    _require(
+        tuple(scale.shape) == (n, k // GROUP), f"scale has shape {tuple(scale.shape)}: it must be ({n}, {k // GROUP})"
+    )
     _require(_aligned(x, packed), "x and packed must be 16-byte aligned: take a copy with .clone()")
     y = torch.empty(m, n, dtype=torch.float16, device=x.device)
-    launch("gemm_w4a16", _version(version, GEMV_VERSIONS), packed, scale, x, y, m, n, k,
-           target=target or default_target(x))
+    launch(
+        "gemm_w4a16", _version(version, GEMV_VERSIONS), packed, scale, x, y, m, n, k, target=target or default_target(x)
+    )
     return y

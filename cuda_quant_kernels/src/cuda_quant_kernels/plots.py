@@ -10,15 +10,29 @@ import numpy as np  # noqa: E402
 from matplotlib.ticker import FuncFormatter  # noqa: E402
 
 ORANGE, BLUE, GREEN, VERMILION, GREY, BLACK = "#E69F00", "#0072B2", "#009E73", "#D55E00", "#8A8A8A", "#222222"
-STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 11,
-         "axes.edgecolor": "#555555", "axes.titlelocation": "left", "figure.facecolor": "white"}
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.edgecolor": "#555555",
+    "axes.titlelocation": "left",
+    "figure.facecolor": "white",
+}
 
 
 def draw(results: dict, folder: Path) -> list[Path]:
     """Every figure that the results allow."""
-    wanted = {"ladder.png": ("headline", ladder), "roofline.png": ("headline", roofline), "break_it.png": ("break_it", break_it)}
-    return [_save(name, function, results[section], folder)
-            for name, (section, function) in wanted.items() if section in results]
+    wanted = {
+        "ladder.png": ("headline", ladder),
+        "roofline.png": ("headline", roofline),
+        "break_it.png": ("break_it", break_it),
+    }
+    return [
+        _save(name, function, results[section], folder)
+        for name, (section, function) in wanted.items()
+        if section in results
+    ]
 
 
 def _save(name: str, function, section: dict, folder: Path) -> Path:
@@ -40,21 +54,38 @@ def ladder(headline: dict):
     """The three pipes' times, version by version."""
     rows = headline["ladder"]
     figure, ax = plt.subplots(figsize=(9, 4.3), layout="constrained")
-    pipes = (("load/store", BLUE, "requests and passes"), ("arithmetic", ORANGE, "arithmetic"), ("memory", GREEN, "device memory"))
+    pipes = (
+        ("load/store", BLUE, f"requests and passes, {milliseconds(rows[0]['floor_ms'])}"),
+        ("arithmetic", ORANGE, "arithmetic"),
+        ("memory", GREEN, "device memory"),
+    )
     for i, (pipe, colour, label) in enumerate(pipes):
         times = [row["pipes_ms"][pipe] for row in rows]
         ax.barh(np.arange(len(rows)) + (i - 1) * 0.26, times, 0.24, color=colour)
         ax.text(times[0] * 1.06, (i - 1) * 0.26, label, color=colour, va="center", fontsize=9)
     for y, row in enumerate(rows[1:], 1):  # the first row's bars carry the pipes' names
-        ax.text(row["floor_ms"] * 1.08, y - 0.26 * (row["bound"] == "load/store"), milliseconds(row["floor_ms"]), va="center", fontsize=9)
+        ax.text(
+            row["floor_ms"] * 1.08,
+            y - 0.26 * (row["bound"] == "load/store"),
+            milliseconds(row["floor_ms"]),
+            va="center",
+            fontsize=9,
+        )
     ax.axvline(rows[-1]["pipes_ms"]["arithmetic"], color=GREY, lw=1, ls="--")
-    ax.text(rows[-1]["pipes_ms"]["arithmetic"], 4.58, " tensor cores at their peak", color=GREY, fontsize=8, va="center")
+    ax.text(
+        rows[-1]["pipes_ms"]["arithmetic"], 4.47, " tensor cores at their peak", color=GREY, fontsize=8, va="center"
+    )
     ax.set_yticks(range(len(rows)), [row["version"] for row in rows])
     ax.invert_yaxis()
-    ax.set(xscale="log", xlabel=f"least time on an {headline['machine']} for {headline['side']}³, by the {headline['source']} (log scale)",
-           xlim=(0.05, 4000))
+    ax.set(
+        xscale="log",
+        xlabel=f"least time on an {headline['machine']} for {headline['side']}³, by the {headline['source']}",
+        xlim=(0.05, 9000),
+    )
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g} ms"))
-    ax.set_title("Every version waits longest for its own requests, not for arithmetic or device memory", fontweight="bold")
+    ax.set_title(
+        "Every version waits longest for its own requests, not for arithmetic or device memory", fontweight="bold"
+    )
     return figure
 
 
@@ -64,17 +95,31 @@ def roofline(headline: dict):
     figure, ax = plt.subplots(figsize=(8.2, 4.6), layout="constrained")
     rate = [2 * side**3 / (row["floor_ms"] / 1e3) / 1e12 for row in rows]
     x = np.logspace(-1.6, 3, 200)
-    per_clock = 128 * 132 * 1979e12 / (132 * 8192)         # bytes a second through all load/store pipes
-    for roof, label, colour in ((1979, "int8 tensor cores", BLUE), (123.7, "dp4a", ORANGE), (30.9, "multiply-add", GREEN)):
-        ax.plot(x, np.minimum(roof, x * per_clock / 1e12), color=colour, lw=1.2)
-        ax.text(1000, roof * 1.12, f"{label}, {roof:.0f} TOPS", color=colour, ha="right", fontsize=9)
+    roofs = zip(headline["roofs"].items(), (BLUE, ORANGE, GREEN), strict=True)
+    for (label, roof), colour in roofs:
+        ax.plot(x, np.minimum(roof, x * headline["sector_bandwidth"]) / 1e12, color=colour, lw=1.2)
+        ax.text(1000, roof / 1e12 * 1.12, f"{label}, {roof / 1e12:.0f} TOPS", color=colour, ha="right", fontsize=9)
     for row, r in zip(rows, rate, strict=True):
         ax.plot(row["intensity"], r, "o", color=BLACK, ms=6, zorder=3)
-        ax.annotate(f"{row['version']}, {r:,.0f} TOPS", (row["intensity"], r), xytext=(6, -13), textcoords="offset points", fontsize=9)
-    ax.text(0.11, 6.5, "128 B a cycle for\neach multiprocessor", color=GREY, fontsize=8, ha="center", rotation=0)
-    ax.set(xscale="log", yscale="log", xlim=(0.025, 1600), ylim=(0.5, 4000), xlabel="operations for each byte of global memory asked for",
-           ylabel="TOPS that the floor allows")
-    ax.set_title("Tiles raise the intensity; only register tiles and tensor cores turn it into speed", fontweight="bold")
+        ax.annotate(
+            f"{row['version']}, {r:,.0f} TOPS",
+            (row["intensity"], r),
+            xytext=(6, -13),
+            textcoords="offset points",
+            fontsize=9,
+        )
+    ax.text(0.04, 6.5, "128 B a cycle for\neach multiprocessor", color=GREY, fontsize=8)
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlim=(0.025, 1600),
+        ylim=(0.5, 4000),
+        xlabel="operations for each byte of global memory asked for",
+        ylabel="TOPS that the floor allows",
+    )
+    ax.set_title(
+        "Tiles raise the intensity; only register tiles and tensor cores turn it into speed", fontweight="bold"
+    )
     return figure
 
 

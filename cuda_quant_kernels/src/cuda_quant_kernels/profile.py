@@ -36,18 +36,29 @@ COUNTERS = {
 def subjects(device: str, seed: int) -> dict[str, Callable]:
     """Every kernel as a function of a target, on inputs small enough to be traced."""
     g = torch.Generator().manual_seed(seed)
-    def int8(*shape): return torch.randint(-127, 128, shape, dtype=torch.int8, generator=g).to(device)
+
+    def int8(*shape):
+        return torch.randint(-127, 128, shape, dtype=torch.int8, generator=g).to(device)
+
     a, b, x = int8(4096), int8(4096), torch.randn(8, 4096, generator=g).to(torch.bfloat16).to(device)
     left, right = int8(128, 256), int8(256, 256)
     scales = torch.rand(128, generator=g).to(device), torch.rand(256, generator=g).to(device)
     packed, s = reference.quantize_int4(torch.randn(64, 2048, generator=g))
     token, packed, s = torch.randn(1, 2048, generator=g).half().to(device), packed.to(device), s.to(device)
-    made = {f"add {v}": lambda t, v=v: ops.add_int8(a, b, 0.5, 0, 0.25, 0, 0.5, 0, version=v, target=t)
-            for v in ("scalar", "16 bytes")}
-    made |= {f"quantize rows, {v}": lambda t, v=v: ops.quantize(x, version=v, target=t) for v in ("two reads", "one read")}
-    made |= {f"w8a8 {v}": lambda t, v=v: ops.linear_w8a8(left, right, *scales, version=v, target=t)
-             for v in ops.GEMM_VERSIONS[: 6 if device == "cuda" else 5]}
-    made |= {f"w4a16 {v}": lambda t, v=v: ops.linear_w4a16(token, packed, s, version=v, target=t) for v in ops.GEMV_VERSIONS}
+    made = {
+        f"add {v}": lambda t, v=v: ops.add_int8(a, b, 0.5, 0, 0.25, 0, 0.5, 0, version=v, target=t)
+        for v in ("scalar", "16 bytes")
+    }
+    made |= {
+        f"quantize rows, {v}": lambda t, v=v: ops.quantize(x, version=v, target=t) for v in ("two reads", "one read")
+    }
+    made |= {
+        f"w8a8 {v}": lambda t, v=v: ops.linear_w8a8(left, right, *scales, version=v, target=t)
+        for v in ops.GEMM_VERSIONS[: 6 if device == "cuda" else 5]
+    }
+    made |= {
+        f"w4a16 {v}": lambda t, v=v: ops.linear_w4a16(token, packed, s, version=v, target=t) for v in ops.GEMV_VERSIONS
+    }
     return made
 
 
@@ -74,8 +85,19 @@ def nsight(name: str) -> dict[str, float]:
     if not (tool := shutil.which("ncu")):
         raise RuntimeError("ncu (Nsight Compute) is not on PATH: the tracer's table needs no GPU")
     code = f"from cuda_quant_kernels.profile import subjects; subjects('cuda', 0)[{name!r}]('gpu')"
-    command = [tool, "--clock-control", "none", "--csv", "--metrics", ",".join(COUNTERS),
-               "--kernel-name", "regex:^(add|quantize|gemm|gemv|absmax)", sys.executable, "-c", code]
+    command = [
+        tool,
+        "--clock-control",
+        "none",
+        "--csv",
+        "--metrics",
+        ",".join(COUNTERS),
+        "--kernel-name",
+        "regex:^(add|quantize|gemm|gemv|absmax)",
+        sys.executable,
+        "-c",
+        code,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     lines = done.stdout.splitlines()
     start = next((i for i, line in enumerate(lines) if line.startswith('"ID"')), None)

@@ -57,11 +57,11 @@ H200 = Machine("NVIDIA H200", "datasheet", 4.8e12, 132, 1979e12 / (132 * 8192), 
 class Work:
     """What a kernel does, counted: the bytes it must move, its requests and passes, its operations and their unit."""
 
-    bytes: float
-    requests: float = 0
-    sectors: float = 0
-    ways: float = 0
-    operations: float = 0
+    bytes: float | int
+    requests: float | int = 0
+    sectors: float | int = 0
+    ways: float | int = 0
+    operations: float | int = 0
     unit: str = "scalar"      # an attribute of Machine
 
     @property

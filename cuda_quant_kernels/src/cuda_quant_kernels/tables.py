@@ -16,32 +16,63 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 def _meta(section: dict) -> str:
     meta = section["meta"]
     versions = ", ".join(f"{name} {version}" for name, version in meta["versions"].items())
-    return f"\n{meta['machine']}; Python {meta['python']}, {versions}; seed {meta['seeds'][0]}; commit {meta['commit']}; {meta['date']}.\n"
+    seed, commit = meta["seeds"][0], meta["commit"]
+    return f"\n{meta['machine']}; Python {meta['python']}, {versions}; seed {seed}; commit {commit}; {meta['date']}.\n"
 
 
 def headline(results: dict | None = None) -> str:
     """The ladder: counted by the tracer, bounded by the roofline, measured where a GPU run is committed."""
     section = (results or record.read(RESULTS))["headline"]
-    gpu = {row["version"]: row for row in (section["gpu"] or {}).get("gemm", [])}
+    gpu = {row["kernel"]: row for row in section["gpu"]["rows"]} if section["gpu"] else {}
     rows = []
     for row in section["ladder"]:
-        measured = f"{gpu[row['version']]['ms']:.2f} ms" if row["version"] in gpu else "no GPU run yet"
+        name = f"w8a8 {row['version']}"
+        measured = f"{gpu[name]['median_us'] / 1e3:.2f} ms" if name in gpu else "no GPU run yet"
         per_pass = row["products_per_shared_pass"]
-        rows.append([row["version"], f"{row['sectors_per_request']:.0f} ({row['ideal_per_request']:.0f})",
-                     f"{per_pass:.0f}" if per_pass else "–", f"{row['conflict']:.2f}" if row["conflict"] else "–",
-                     f"{row['intensity']:.3g}", f"{milliseconds(row['floor_ms'])} ({row['bound']})", measured])
-    head = ["version", "sectors a request (ideal)", "products a shared pass", "bank conflicts (1 = none)",
-            "operations a byte", f"floor on an {section['machine']}, {section['side']}³", "measured"]
+        rows.append(
+            [
+                row["version"],
+                f"{row['sectors_per_request']:.0f} ({row['ideal_per_request']:.0f})",
+                f"{per_pass:.0f}" if per_pass else "–",
+                f"{row['conflict']:.2f}" if row["conflict"] else "–",
+                f"{row['intensity']:.3g}",
+                f"{milliseconds(row['floor_ms'])} ({row['bound']})",
+                measured,
+            ]
+        )
+    head = [
+        "version",
+        "sectors a request (ideal)",
+        "products a shared pass",
+        "bank conflicts (1 = none)",
+        "operations a byte",
+        f"floor on an {section['machine']}, {section['side']}³",
+        "measured",
+    ]
     m, n, k = section["traced"]
-    return _table(head, rows) + f"\nCounted on {m} × {n} × {k}; every version's result is exact. Ceilings: {section['source']}.{_meta(section)}"
+    return (
+        _table(head, rows)
+        + f"\nCounted on {m} × {n} × {k}, where every version is exact. Ceilings: {section['source']}.{_meta(section)}"
+    )
 
 
 def ledger(results: dict | None = None) -> str:
     """Bytes for each element, by the shapes and by the tracer, and the time that they take at full size."""
     section = (results or record.read(RESULTS))["headline"]
-    rows = [[r["kernel"], f"{r['bytes']:.3g} B", f"{r['traced']:.3g} B", f"{r['floor_us']:.0f} µs", f"{r['goal']:.0%}", "no GPU run yet"
-             if not section["gpu"] else f"{section['gpu']['share'].get(r['kernel'], float('nan')):.0%}"] for r in section["ledger"]]
-    return _table(["kernel", "least, an element", "traced, an element", "floor on an H200", "goal, of the ceiling", "reached"], rows)
+    gpu = {row["kernel"]: row for row in section["gpu"]["rows"]} if section["gpu"] else {}
+    rows = [
+        [
+            r["what"],
+            f"{r['bytes']:.3g} B",
+            f"{r['traced']:.3g} B",
+            f"{r['floor_us']:.0f} µs",
+            f"{r['goal']:.0%}",
+            f"{gpu[r['kernel']]['of_ceiling']:.0%}" if r["kernel"] in gpu else "no GPU run yet",
+        ]
+        for r in section["ledger"]
+    ]
+    head = ["kernel", "least, an element", "asked for, traced", "floor on an H200", "goal, of the ceiling", "reached"]
+    return _table(head, rows)
 
 
 def bench(results: dict | None = None) -> str:
@@ -49,25 +80,51 @@ def bench(results: dict | None = None) -> str:
     section = (results or record.read(RESULTS)).get("bench")
     if not section:
         return "No GPU run is committed: `python -m cuda_quant_kernels bench` on a machine with one writes it.\n"
-    rows = [[r["kernel"], f"{r['median_us']:.1f} µs", f"{r['low_us']:.1f} to {r['high_us']:.1f}", f"{r['of_ceiling']:.0%}",
-             f"{r['goal']:.0%}" if r["goal"] else ""] for r in section["rows"]]
+    rows = [
+        [
+            r["kernel"],
+            f"{r['median_us']:.1f} µs",
+            f"{r['low_us']:.1f} to {r['high_us']:.1f}",
+            f"{r['of_ceiling']:.0%}",
+            f"{r['goal']:.0%}" if r["goal"] else "",
+        ]
+        for r in section["rows"]
+    ]
     return _table(["kernel", "median", "range, µs", "of the measured ceiling", "goal"], rows) + _meta(section)
 
 
 def break_it(results: dict | None = None) -> str:
     """What each fault did."""
     section = (results or record.read(RESULTS))["break_it"]
-    rows = [[k["kernel"], *(f"{n} of {k['of']}" for n in k["wrong"].values()), f"`{k['tracer'][0]}`" if k["tracer"] else "clean"]
-            for k in section["barriers"]]
+    rows = [
+        [
+            k["kernel"],
+            *(f"{n} of {k['of']}" for n in k["wrong"].values()),
+            f"`{k['tracer'][0]}`" if k["tracer"] else "clean",
+        ]
+        for k in section["barriers"]
+    ]
     text = _table(["tiled product", *(f"wrong, {o}" for o in section["barriers"][0]["wrong"]), "the tracer"], rows)
-    rows = [[w["kernel"], "right" if w["right"] else "wrong", str(w["sectors"]), *(
-            f"{w['arrays'][n]['per_request']:.0f} ({w['arrays'][n]['efficiency']:.0%})" for n in "abc"),
-            f"{w['ways'] / w['ways_ideal']:.2f}"] for w in section["wrong_way"]]
-    text += "\n" + _table(["threads run", "values", "sectors", "A, a request (efficiency)", "B", "C", "bank conflicts"], rows)
-    text += "\n" + _table(["K", *(str(s["k"]) for s in section["int8_sum"])],
-                          [["right, int8 sums of 4-bit operands", *(f"{s['right']:.0%}" for s in section["int8_sum"])]])
+    rows = [
+        [
+            w["kernel"],
+            "right" if w["right"] else "wrong",
+            str(w["sectors"]),
+            *(f"{w['arrays'][n]['per_request']:.0f} ({w['arrays'][n]['efficiency']:.0%})" for n in "abc"),
+            f"{w['ways'] / w['ways_ideal']:.2f}",
+        ]
+        for w in section["wrong_way"]
+    ]
+    text += "\n" + _table(
+        ["threads run", "values", "sectors", "A, a request (efficiency)", "B", "C", "bank conflicts"], rows
+    )
+    text += "\n" + _table(
+        ["K", *(str(s["k"]) for s in section["int8_sum"])],
+        [["right, int8 sums of 4-bit operands", *(f"{s['right']:.0%}" for s in section["int8_sum"])]],
+    )
     if b := section.get("bounds"):
         inside = ", ".join(f"{n} {order}" for order, n in b["wrong_inside"].items())
-        text += f"\nWithout the bounds check: the tracer says `{b['tracer']}`, the sanitizer `{b['sanitizer']}`; unguarded, "
-        text += f"{b['written_behind_the_end']} words behind the array are overwritten and of {b['of']} results are wrong: {inside}.\n"
+        text += f"\nWithout the bounds check the tracer says `{b['tracer']}`, the sanitizer `{b['sanitizer']}`. "
+        text += f"Unguarded, {b['written_behind_the_end']} words behind the array are overwritten, "
+        text += f"and of {b['of']} results are wrong: {inside}.\n"
     return text + _meta(section)

@@ -17,11 +17,24 @@ from .w8a8 import w8a8_kernel
 
 # kernel, types of its arguments, constants, options
 KERNELS = {
-    "quantize_rows": (quantize_rows_kernel, "x *bf16, q *i8, scale *fp32, cols i32, BLOCK c", {"BLOCK": 4096}, {"num_warps": 8}),
-    "w8a8": (w8a8_kernel, "a *i8, w *i8, sa *fp32, sw *fp32, c *fp32, M i32, N i32, K c, BM c, BN c, BK c",
-             {"K": 8192, "BM": 128, "BN": 128, "BK": 64}, {"num_warps": 8, "num_stages": 3}),
-    "w4a16": (w4a16_kernel, "x *fp16, packed *i32, scale *fp16, y *fp16, M i32, N i32, K c, BM c, BN c",
-              {"K": 8192, "BM": 16, "BN": 64}, {"num_warps": 4, "num_stages": 3}),
+    "quantize_rows": (
+        quantize_rows_kernel,
+        "x *bf16, q *i8, scale *fp32, cols i32, BLOCK c",
+        {"BLOCK": 4096},
+        {"num_warps": 8},
+    ),
+    "w8a8": (
+        w8a8_kernel,
+        "a *i8, w *i8, sa *fp32, sw *fp32, c *fp32, M i32, N i32, K c, BM c, BN c, BK c",
+        {"K": 8192, "BM": 128, "BN": 128, "BK": 64},
+        {"num_warps": 8, "num_stages": 3},
+    ),
+    "w4a16": (
+        w4a16_kernel,
+        "x *fp16, packed *i32, scale *fp16, y *fp16, M i32, N i32, K c, BM c, BN c",
+        {"K": 8192, "BM": 16, "BN": 64},
+        {"num_warps": 4, "num_stages": 3},
+    ),
 }
 
 

@@ -1,0 +1,230 @@
+"""What is timed on a GPU: every kernel and its peers, the bytes or operations of a call, how to see it is right."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from . import ops, reference
+
+L2_MULTIPLE = 4           # the buffers of a case are together this many times the L2 cache
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to time. `call(set number)`, the bytes or operations of a call, and how to see that it is right."""
+
+    name: str
+    call: Callable[[int], object]
+    work: float
+    unit: str  # "bytes" or "operations"
+    right: Callable[[object], bool]
+    sets: int
+
+
+def sets_for(bytes_each: float, device: torch.device) -> int:
+    """How many copies of a call's buffers are several times the L2 cache."""
+    cache = torch.cuda.get_device_properties(device).L2_cache_size
+    return max(1, min(8, int(L2_MULTIPLE * cache / bytes_each) + 1))
+
+
+def same(got: Tensor, want: Tensor) -> bool:
+    return got.dtype == want.dtype and got.shape == want.shape and bool((got.float() == want.float()).all())
+
+
+def near(got: Tensor, want: Tensor, tolerance: float) -> bool:
+    error = (got.double() - want.double()).norm() / want.double().norm()
+    return bool(error.isfinite()) and error.item() < tolerance
+
+
+def add_cases(g: torch.Generator, scale: int) -> list[Case]:
+    n, args = 2**30 // scale, (0.5, 3, 0.25, -5, 0.125, 7)
+    sets = sets_for(3 * n, g.device)
+    a, b = (
+        [torch.randint(-127, 128, (n,), dtype=torch.int8, device="cuda", generator=g) for _ in range(sets)]
+        for _ in range(2)
+    )
+    want = reference.add_int8(a[0][:4096].cpu(), b[0][:4096].cpu(), *args).cuda()
+
+    def right(c):
+        return same(c[:4096], want)
+
+    out = torch.empty_like(a[0])
+
+    def plain(a, b):
+        return (((a.float() - 3) * 4 + (b.float() + 5) * 2).round() + 7).clamp(-128, 127).to(torch.int8)
+
+    fused = torch.compile(plain)
+    return [
+        Case("copy", lambda i: out.copy_(a[i]), 2.0 * n, "bytes", lambda c: same(c, a[0]), sets),
+        *(
+            Case(f"add {v}", lambda i, v=v: ops.add_int8(a[i], b[i], *args, version=v), 3.0 * n, "bytes", right, sets)
+            for v in ("scalar", "16 bytes")
+        ),
+        Case("add, torch eager", lambda i: plain(a[i], b[i]), 3.0 * n, "bytes", right, sets),
+        Case("add, torch.compile", lambda i: fused(a[i], b[i]), 3.0 * n, "bytes", right, sets),
+    ]
+
+
+def quantize_cases(g: torch.Generator, scale: int) -> list[Case]:
+    rows, cols = 16384 // scale, 16384
+    n = rows * cols
+    sets = sets_for(3 * n, g.device)
+    x = [torch.randn(rows, cols, device="cuda", generator=g).bfloat16() for _ in range(sets)]
+    unit, head = torch.full((1,), 0.03, device="cuda"), x[0][:16].cpu()
+
+    def right(per):
+        want = reference.quantize(head, torch.int8, per)[0].cuda()
+        return lambda r: same(r[0][:16], want)
+
+    def given(r):
+        return same(r[0][:16], reference.encode(head.float() * (1 / unit.cpu()), torch.int8).cuda())
+
+    def whole(r):
+        return same(r[0], reference.quantize(x[0], torch.int8, "tensor")[0])
+
+    def eager(x):
+        s = x.float().abs().amax(1, keepdim=True) / 127
+        return (x.float() * (1 / s)).round().clamp(-127, 127).to(torch.int8), s
+
+    fused = torch.compile(eager)
+    q, s = ops.quantize(x[0], per="group")
+    back = reference.dequantize(q[:16].cpu(), s[:16].cpu(), torch.bfloat16).cuda()
+    return [
+        Case(
+            "quantize given",
+            lambda i: ops.quantize(x[i], per="tensor", scale=unit, check=False),
+            3.0 * n,
+            "bytes",
+            given,
+            sets,
+        ),
+        Case("quantize row", lambda i: ops.quantize(x[i], check=False), 3.0 * n, "bytes", right("row"), sets),
+        Case(
+            "quantize row, two reads",
+            lambda i: ops.quantize(x[i], version="two reads", check=False),
+            3.0 * n,
+            "bytes",
+            right("row"),
+            sets,
+        ),
+        Case("quantize tensor", lambda i: ops.quantize(x[i], per="tensor", check=False), 5.0 * n, "bytes", whole, sets),
+        Case(
+            "quantize group",
+            lambda i: ops.quantize(x[i], per="group", check=False),
+            3.03125 * n,
+            "bytes",
+            right("group"),
+            sets,
+        ),
+        Case(
+            "dequantize group",
+            lambda i: ops.dequantize(q, s, torch.bfloat16),
+            3.03125 * n,
+            "bytes",
+            lambda r: same(r[:16], back),
+            sets,
+        ),
+        Case("quantize row, torch eager", lambda i: eager(x[i]), 3.0 * n, "bytes", right("row"), sets),
+        Case("quantize row, torch.compile", lambda i: fused(x[i]), 3.0 * n, "bytes", right("row"), sets),
+    ]
+
+
+def w8a8_cases(g: torch.Generator, scale: int) -> list[Case]:
+    side = 8192 // scale
+    sets, operations = 3, 2.0 * side**3
+    a, w = (
+        [torch.randint(-127, 128, (side, side), dtype=torch.int8, device="cuda", generator=g) for _ in range(sets)]
+        for _ in range(2)
+    )
+    sa, sw = torch.rand(side, device="cuda", generator=g), torch.rand(side, device="cuda", generator=g)
+    want = reference.linear_w8a8(a[0][:64].cpu(), w[0].cpu(), sa[:64].cpu(), sw.cpu()).cuda()
+    exact = (a[0][:64].cpu().double() @ w[0].cpu().double().T).int().cuda()
+    versions = ("tiled", "dp4a", "mma") + (("wgmma",) if torch.cuda.get_device_capability()[0] == 9 else ())
+    cases = [
+        Case(
+            f"w8a8 {v}",
+            lambda i, v=v: ops.linear_w8a8(a[i], w[i], sa, sw, version=v),
+            operations,
+            "operations",
+            lambda c: same(c[:64], want),
+            sets,
+        )
+        for v in versions
+    ]
+    cases.append(
+        Case(
+            "torch._int_mm",
+            lambda i: torch._int_mm(a[i], w[i].t()),
+            operations,
+            "operations",
+            lambda c: same(c[:64], exact),
+            sets,
+        )
+    )
+    if torch.cuda.get_device_capability() >= (8, 9):
+        af, wf = ([t.to(torch.float8_e4m3fn) for t in m] for m in (a, w))
+        one = torch.ones((), device="cuda")
+        loose = af[0][:64].float() @ wf[0].float().T
+        cases.append(
+            Case(
+                "torch._scaled_mm, E4M3",
+                lambda i: torch._scaled_mm(af[i], wf[i].t(), one, one, out_dtype=torch.bfloat16),
+                operations,
+                "operations",
+                lambda c: near(c[:64], loose, 1e-2),
+                sets,
+            )
+        )
+    try:
+        from .triton_kernels import w8a8 as in_triton
+
+        cases.append(
+            Case(
+                "w8a8 triton",
+                lambda i: in_triton.linear_w8a8(a[i], w[i], sa, sw),
+                operations,
+                "operations",
+                lambda c: same(c[:64], want),
+                sets,
+            )
+        )
+    except ImportError:
+        pass
+    return cases
+
+
+def w4a16_cases(g: torch.Generator, scale: int) -> list[Case]:
+    n, k = 28672 // scale, 8192
+    packed, s = (t.cuda() for t in reference.quantize_int4(torch.randn(n, k)))
+    bytes_each = packed.nbytes + s.nbytes
+    sets = sets_for(bytes_each, g.device)
+    weights, half = [packed.clone() for _ in range(sets)], torch.randn(n, k, device="cuda", generator=g).half()
+    cases = []
+    for m in (1, 16):
+        x = torch.randn(m, k, device="cuda", generator=g).half()
+        want = reference.linear_w4a16(x.cpu(), packed[:256].cpu(), s[:256].cpu()).cuda()
+        for v in ops.GEMV_VERSIONS[1:] if m == 1 else ops.GEMV_VERSIONS[2:]:
+            cases.append(
+                Case(
+                    f"w4a16 {v}, M = {m}",
+                    lambda i, x=x, v=v: ops.linear_w4a16(x, weights[i], s, version=v),
+                    bytes_each,
+                    "bytes",
+                    lambda y, want=want: near(y[:, :256], want, 2e-3),
+                    sets,
+                )
+            )
+        exact = x.double() @ half.double().T
+        cases.append(
+            Case(
+                f"torch fp16 linear, M = {m}",
+                lambda i, x=x: torch.nn.functional.linear(x, half),
+                2.0 * n * k,
+                "bytes",
+                lambda y, exact=exact: near(y, exact, 5e-3),
+                1,
+            )
+        )
+    return cases

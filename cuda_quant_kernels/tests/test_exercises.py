@@ -1,0 +1,192 @@
+"""Attempts as learners write them: read from a file or a cell, refused, compiled, and told what they did."""
+
+import json
+
+import grader
+import mistakes
+import pytest
+import torch
+
+from cuda_quant_kernels import checks, exercises
+
+ADD = """__global__ void quantized_add(const int8_t* a, const int8_t* b, int8_t* c, int n, float sa, int za, float sb,
+                              int zb, float sc, int zc) {
+    int idx = threadIdx.x + blockIdx.x * blockDim.x;%s
+    float x = sa * (float)(a[idx] - za), y = sb * (float)(b[idx] - zb);
+    int q = (int)rintf((x + y) / sc) + zc;
+    c[idx] = q > 127 ? 127 : q < -128 ? -128 : q;
+}
+"""
+TILED = """__global__ void tiled_gemm(const int8_t* a, const int8_t* b, int* c, int m, int n, int k) {
+    __shared__ int8_t sa[16][16];
+    __shared__ int8_t sb[16][16];
+    int ty = threadIdx.y, tx = threadIdx.x, r = blockIdx.y * 16 + ty, cc = blockIdx.x * 16 + tx;
+    %s acc = 0;
+    for (int t = 0; t < (k + 15) / 16; t++) {
+        if (r < m && t * 16 + tx < k) sa[ty][tx] = a[r * k + t * 16 + tx]; else sa[ty][tx] = 0;
+        if (cc < n && t * 16 + ty < k) sb[ty][tx] = b[(t * 16 + ty) * n + cc]; else sb[ty][tx] = 0;
+        %s
+        for (int i = 0; i < 16; i++) acc += sa[ty][i] * sb[i][tx];
+        %s
+    }
+    if (r < m && cc < n) c[r * n + cc] = acc;
+}
+"""
+GEMM = """__global__ void coalesced_gemm(const int8_t* a, const int8_t* b, int* c, int m, int n, int k) {
+    int t = blockIdx.x * blockDim.x + threadIdx.x;
+    int %s;
+    if (t < m * n) {
+        int acc = 0;
+        for (int kk = 0; kk < k; kk++) acc += (int)a[%s] * (int)b[%s];
+        c[row * n + col] = acc;
+    }
+}
+"""
+SYNC = "__syncthreads();"
+LEARNERS = {
+    "no bounds check": ("quantized_add", ADD % "", "WITHOUT the bounds check"),
+    "no first barrier": ("tiled_gemm", TILED % ("int", "", SYNC), "WITHOUT the first barrier"),
+    "no second barrier": ("tiled_gemm", TILED % ("int", SYNC, ""), "WITHOUT the second barrier"),
+    "int8 sums": ("tiled_gemm", TILED % ("char", SYNC, SYNC), "INT8 ACCUMULATOR"),
+    "swapped strides": (
+        "coalesced_gemm",
+        GEMM % ("row = t / n, col = t % n", "row * n + kk", "kk * k + col"),
+        "SWAPPED",
+    ),
+    "uncoalesced": (
+        "coalesced_gemm",
+        GEMM % ("col = t / m, row = t - col * m", "row * k + kk", "kk * n + col"),
+        "UNCOALESCED",
+    ),
+}
+
+
+@pytest.mark.parametrize("task, source, sentence", LEARNERS.values(), ids=LEARNERS)
+def test_a_learners_kernel_is_told_what_it_did(task, source, sentence):
+    attempt = grader.Names(mistakes.read_cuda("my_kernels.cu", source))
+    assert sentence in grader.diagnose(attempt, task, 3).sentence
+
+
+@pytest.mark.parametrize(
+    "task, source",
+    [
+        ("quantized_add", ADD % " if (idx >= n) return;"),
+        ("tiled_gemm", TILED % ("int", SYNC, SYNC)),
+        ("coalesced_gemm", GEMM % ("row = t / n, col = t % n", "row * k + kk", "kk * n + col")),
+    ],
+)
+def test_a_learners_right_kernel_has_no_mistake(task, source):
+    attempt = grader.Names(mistakes.read_cuda("my_kernels.cu", source))
+    assert grader.diagnose(attempt, task, 3) is None
+
+
+def fault(source, task, *arguments, where="my_kernels.cu"):
+    with pytest.raises(checks.WrongKernel) as caught:
+        exercises.Exercise(source, where)(task, *arguments)
+    return caught.value
+
+
+def products():
+    return torch.ones(37, 53, dtype=torch.int8), torch.ones(53, 41, dtype=torch.int8)
+
+
+def test_a_fault_names_the_line_in_a_file_and_in_a_cell():
+    ones = torch.ones(1009, dtype=torch.int8)
+    arguments = ("quantized_add", ones, ones, 1.0, 0, 1.0, 0, 1.0, 0)
+    error = fault(ADD % "", *arguments)
+    assert isinstance(error, checks.OutOfBounds) and error.place == "my_kernels.cu, line 4"
+    assert (
+        fault("\n" + ADD % "", *arguments, where="starter.ipynb, code cell 3").place
+        == "starter.ipynb, code cell 3, line 5"
+    )
+
+
+def test_a_race_names_both_lines():
+    error = fault(TILED % ("int", SYNC, ""), "tiled_gemm", *products())
+    assert isinstance(error, checks.Race)
+    assert {"line 7:", "line 10"} <= {
+        w for w in (f"line {n}{c}" for n in range(13) for c in (":", "")) if w in str(error)
+    }, error
+
+
+def test_what_is_never_written_is_found():
+    error = fault(
+        "__global__ void tiled_gemm(const int8_t*, const int8_t*, int* c, int m, int n, int k)"
+        "{ if (!(blockIdx.x + blockIdx.y + threadIdx.x + threadIdx.y)) c[0] = 1; }",
+        "tiled_gemm",
+        *products(),
+    )
+    assert isinstance(error, checks.Unwritten) and "element 1 of c is never written" in str(error)
+
+
+def test_a_result_that_depends_on_the_order_of_threads_is_found():
+    source = """__global__ void row_absmax(const float* x, float* absmax, int cols) {
+        __shared__ int turn;
+        if (threadIdx.x == 0) turn = 0;
+        __syncthreads();
+        if (atomicAdd(&turn, 1) == 0) absmax[blockIdx.x] = threadIdx.x;
+    }"""
+    assert "order" in str(fault(source, "row_absmax", torch.ones(2, 300)))
+
+
+def test_a_kernel_that_does_not_end_is_stopped(monkeypatch):
+    monkeypatch.setattr(exercises, "SECONDS", 0.3)
+    error = fault(
+        "__global__ void dp4a_dot(const int* a, const int* b, int* dots, int words) { while (words) {} }",
+        "dp4a_dot",
+        torch.ones(1, 4, dtype=torch.int8),
+        torch.ones(1, 4, dtype=torch.int8),
+    )
+    assert "still runs" in str(error)
+
+
+def test_a_compiler_error_names_the_learners_line():
+    error = fault(GEMM % ("row = t / n, col = t % q", "0", "0"), "coalesced_gemm", *products())
+    assert isinstance(error, checks.DoesNotCompile) and "my_kernels.cu, line 3: does not compile" in str(error)
+
+
+def test_a_stub_is_not_started():
+    with pytest.raises(NotImplementedError):
+        exercises.Exercise("__global__ void dp4a_dot(const int* a) {\n    NOT_IMPLEMENTED;\n}", "a.cu")("dp4a_dot")
+
+
+def test_comments_and_other_kernels_do_not_hide_a_stub():
+    kernel = "__global__ void dp4a_dot(int* d) { d[0] = 1; }"
+    source = f"/* __global__ void dp4a_dot( {{ }} */ // NOT_IMPLEMENTED\n{kernel}\n__global__ void x() {{}}"
+    assert exercises.definition(source, "dp4a_dot") == kernel
+    assert exercises.definition(source, "row_absmax") is None
+
+
+def test_an_attempt_that_includes_the_reference_is_not_counted():
+    with pytest.raises(grader.NotCounted, match="line 2: an attempt stands alone"):
+        mistakes.read_cuda("a.cu", '#include <cstdint>\n#include "../src/cuda_quant_kernels/exercises/tiled_gemm.cu"\n')
+
+
+def test_a_notebook_cell_that_writes_a_file_is_an_attempt(tmp_path):
+    cell = {
+        "cell_type": "code",
+        "source": ["%%writefile my.cu\n", ADD % " if (idx >= n) return;"],
+        "metadata": {},
+        "outputs": [],
+    }
+    (tmp_path / "a.ipynb").write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    ones = torch.ones(300, dtype=torch.int8)
+    assert grader.load(tmp_path / "a.ipynb")["quantized_add"](ones, ones, 1.0, 0, 1.0, 0, 1.0, 0).tolist() == [2] * 300
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("tiled_gemm", torch.ones(2, 3), torch.ones(3, 2)), "a is torch.float32"),
+        (
+            ("tiled_gemm", torch.ones(2, 3, dtype=torch.int8), torch.ones(2, 2, dtype=torch.int8)),
+            "b has 2 rows where 3",
+        ),
+        (("dp4a_dot", torch.ones(1, 6, dtype=torch.int8), torch.ones(1, 6, dtype=torch.int8)), "multiple of 4"),
+        (("unpack_int4", torch.ones(2, dtype=torch.uint8), 5), "packed has 2 bytes where 3"),
+        (("row_absmax", torch.ones(0, 4)), "non-empty"),
+    ],
+)
+def test_arguments_that_a_task_does_not_take(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        exercises.reference(arguments[0])(*arguments)

@@ -1,0 +1,118 @@
+"""The experiments, the roofline, the commands, and the committed results with the tables made of them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cuda_quant_kernels import __main__ as command
+from cuda_quant_kernels import break_it, experiment, plots, profile, record, roofline, tables
+
+FOLDER = Path(__file__).parents[1]
+
+
+def test_the_floor_is_the_slowest_pipe():
+    work = roofline.Work(bytes=4.8e9, requests=1e6, sectors=8e6, ways=1e6, operations=1e12, unit="int8_tensor")
+    found = roofline.floor(work, roofline.H200)
+    assert found.pipes["memory"] == pytest.approx(1e-3)
+    assert found.pipes["arithmetic"] == pytest.approx(1e12 / 1979e12)
+    assert found.pipes["load/store"] == pytest.approx(3e6 / (1979e12 / 8192))
+    assert found.bound == "memory" and found.seconds == found.pipes["memory"]
+
+
+def test_the_datasheets_clock_and_peaks_agree():
+    assert roofline.H200.clock == pytest.approx(1.83e9, rel=1e-3)
+    assert roofline.H200.dp4a == pytest.approx(4 * roofline.H200.scalar)
+    assert roofline.H200.int8_tensor == pytest.approx(132 * roofline.H200.clock * 4096 * 2)
+
+
+@pytest.fixture(scope="module")
+def quick():
+    return experiment.headline(0, True, Path("nowhere"), lambda line: None)
+
+
+def test_the_ladder_climbs(quick):
+    floors = {row["version"]: row["floor_ms"] for row in quick["ladder"]}
+    assert floors["naive"] > 3 * floors["coalesced"]
+    assert floors["tiled"] > 0.9 * floors["coalesced"], "a tile alone does not raise the products a request serves"
+    assert floors["tiled"] > 10 * floors["dp4a"] > 50 * floors["mma"]
+    assert [row["bound"] for row in quick["ladder"]] == ["load/store"] * 5
+
+
+def test_the_counts_do_not_depend_on_the_traced_size(quick):
+    committed = record.read(tables.RESULTS)["headline"]
+    for small, large in zip(quick["ladder"], committed["ladder"], strict=True):
+        assert small["sectors_per_request"] == large["sectors_per_request"]
+        assert small["floor_ms"] == pytest.approx(large["floor_ms"], rel=0.05)
+
+
+def test_no_kernel_asks_for_much_more_than_it_must(quick):
+    for row in quick["ledger"]:
+        assert row["bytes"] <= row["traced"] <= 1.05 * row["bytes"] or row["kernel"].startswith("w4a16"), row
+
+
+def test_each_fault_shows():
+    both, first, second = break_it.barriers()
+    assert set(both["wrong"].values()) == {0} and not both["tracer"]
+    assert min(first["wrong"].values()) > 0 and "race" in first["tracer"][0]
+    assert min(second["wrong"].values()) > 0 and "race" in second["tracer"][0]
+    along, down = break_it.wrong_way()
+    assert along["right"] and down["right"] and down["sectors"] > 5 * along["sectors"]
+    shares = [row["right"] for row in break_it.int8_sum()]
+    assert shares[0] == 1.0 and shares[-1] < 0.5
+
+
+def test_both_watchers_name_the_line_of_the_bounds():
+    found = break_it.bounds()
+    assert "tiled.cu:37" in found["tracer"] and "tiled.cu:37" in found["sanitizer"]
+    assert found["written_behind_the_end"] > 0 and all(found["wrong_inside"].values())
+
+
+def test_a_profile_is_a_table_by_source_line():
+    table = profile.traced("w8a8 naive").table()
+    assert "gemm_w8a8.cu:" in table and "32.00 sectors" in table
+    with pytest.raises(ValueError, match="it must be one of add scalar"):
+        profile.traced("w9a9")
+
+
+def test_the_commands_write_beside_the_evidence(tmp_path, quick, monkeypatch, capsys):
+    monkeypatch.setattr(experiment, "headline", lambda *a: {**quick})
+    assert command.main(["--quick", "--out", str(tmp_path)]) == 0
+    assert set(json.loads((tmp_path / "results.json").read_text())) == {"headline"}
+    assert {p.name for p in tmp_path.iterdir()} == {"results.json", "ladder.png", "roofline.png"}
+    assert command.main(["profile", "--kernel", "nothing"]) == 1
+    assert "it must be one of" in capsys.readouterr().out
+
+
+def test_bench_without_a_gpu_says_so_and_writes_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert command.main(["bench", "--out", str(tmp_path)]) == 0
+    assert "no CUDA device" in capsys.readouterr().out and not list(tmp_path.iterdir())
+
+
+def test_results_that_cannot_be_read_are_not_overwritten(tmp_path):
+    (tmp_path / "results.json").write_text("{half")
+    with pytest.raises(ValueError, match="not readable JSON"):
+        record.write(tmp_path / "results.json", "headline", {})
+    assert (tmp_path / "results.json").read_text() == "{half"
+
+
+def test_the_committed_results_claim_no_gpu_number_without_a_gpu_run():
+    results, gpu = record.read(tables.RESULTS), FOLDER / "results" / "gpu.json"
+    assert ("bench" in results) == gpu.is_file()
+    assert (results["headline"]["gpu"] is None) == (not gpu.is_file())
+
+
+def test_figures_are_small_and_current(tmp_path):
+    for path in plots.draw(record.read(tables.RESULTS), tmp_path):
+        assert path.stat().st_size < 200_000
+        assert (FOLDER / "results" / path.name).is_file(), f"results/{path.name} is missing"
+
+
+def test_the_readmes_tables_are_current():
+    done = subprocess.run(
+        [sys.executable, "-m", "cogapp", "--check", "README.md"], cwd=FOLDER, capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"run `cog -r README.md`: {done.stdout}{done.stderr}"
