@@ -3,14 +3,16 @@
 Mistakes that combine are built from knobs: every knob has its right setting first, and whatever differs from it is
 one mistake. Two at once then have a sentence of their own, made of the two.
 """
+
 import random
 import re
 from collections import Counter
 from itertools import pairwise, product
 
 import regex
-from byte_pair_smith import BYTE_ORDER, GPT2, GPT2_ORDER, WHOLE, Vocabulary, train_fast
 from grader import Mistake
+
+from byte_pair_smith import BYTE_ORDER, GPT2, GPT2_ORDER, WHOLE, Vocabulary, train_fast
 
 TASKS = ["count_pairs", "merge", "pretokenize", "train", "encode", "decode", "encode_with_special"]
 
@@ -20,14 +22,23 @@ def combine(task, noun, knobs, build, hints, most=2, without=()):
     for setting in product(*knobs.values()):
         wrong = [s for s, right in zip(setting, (k[0] for k in knobs.values()), strict=True) if s != right]
         if 1 <= len(wrong) <= most and not any(set(pair) <= set(wrong) for pair in without):
-            yield Mistake(task, f"{noun} {' AND '.join(wrong)}", " ".join(hints[w] for w in wrong), len(wrong),
-                          build(**dict(zip(knobs, setting, strict=True))))
+            yield Mistake(
+                task,
+                f"{noun} {' AND '.join(wrong)}",
+                " ".join(hints[w] for w in wrong),
+                len(wrong),
+                build(**dict(zip(knobs, setting, strict=True))),
+            )
 
 
 # ---------------------------------------------------------------- count_pairs
 
 COUNT = {
-    "overlap": ["all", "that skips overlapping pairs, so that aaa holds (a, a) once", "that steps over two ids at a time"],
+    "overlap": [
+        "all",
+        "that skips overlapping pairs, so that aaa holds (a, a) once",
+        "that steps over two ids at a time",
+    ],
     "times": ["times", "that counts each distinct word ONCE, whatever its frequency"],
     "border": ["within", "that also pairs the end of one word with the start of the next"],
     "order": ["ordered", "that adds up (a, b) and (b, a)"],
@@ -57,14 +68,17 @@ def wrong_count_pairs(overlap, times, border, order):
                 i += 2 if same or overlap == COUNT["overlap"][2] else 1
             last = word[-1] if word else last
         return counts
+
     return count_pairs
 
 
 def random_words(seed, letters=3):
     """A few words over few ids, with frequencies: runs, ties and reversed pairs are all in there."""
     rng = random.Random(seed)
-    words = {tuple(rng.randrange(97, 97 + letters) for _ in range(rng.randrange(1, 9))): rng.randrange(2, 30)
-             for _ in range(12)}
+    words = {
+        tuple(rng.randrange(97, 97 + letters) for _ in range(rng.randrange(1, 9))): rng.randrange(2, 30)
+        for _ in range(12)
+    }
     return {(97, 98, 99, 98): 7, (97, 97, 97): 3, **words}
 
 
@@ -83,8 +97,13 @@ def one_run(impl, seed):
 # ---------------------------------------------------------------- merge
 
 MERGE = {
-    "scan": ["left", "that skips the id AFTER a match", "that lets matches OVERLAP, so that aaa gives two",
-             "that replaces the FIRST occurrence only", "that takes the occurrences from the RIGHT"],
+    "scan": [
+        "left",
+        "that skips the id AFTER a match",
+        "that lets matches OVERLAP, so that aaa gives two",
+        "that replaces the FIRST occurrence only",
+        "that takes the occurrences from the RIGHT",
+    ],
     "end": ["kept", "that loses the last id when it is not merged"],
     "order": ["ordered", "that merges (b, a) as well as (a, b)"],
 }
@@ -117,6 +136,7 @@ def wrong_merge(scan, end, order):
                 out.append(ids[i])
                 i += 1
         return out[::-1] if scan == MERGE["scan"][4] else out
+
     return merge
 
 
@@ -148,12 +168,20 @@ SPLIT = {
     "pattern": ["given", "that IGNORES the pattern it is given", "that silently loses what the pattern does not match"],
 }
 SPLIT_HINTS = {
-    SPLIT["space"][1]: "GPT-2's vocabulary is full of tokens like ` the`, not `the `: where does the optional space stand?",
+    SPLIT["space"][
+        1
+    ]: "GPT-2's vocabulary is full of tokens like ` the`, not `the `: where does the optional space stand?",
     SPLIT["space"][2]: "Join the pieces: is it still the text? Python programs would notice.",
-    SPLIT["letters"][1]: "How many pieces is `Äpfel`, and what is the category of `Ä`? The library `regex` knows \\p{L}.",
-    SPLIT["ahead"][1]: "For two spaces and a word GPT-2 gives one space alone and one with the word: what does (?!\\S) see?",
+    SPLIT["letters"][
+        1
+    ]: "How many pieces is `Äpfel`, and what is the category of `Ä`? The library `regex` knows \\p{L}.",
+    SPLIT["ahead"][
+        1
+    ]: "For two spaces and a word GPT-2 gives one space alone and one with the word: what does (?!\\S) see?",
     SPLIT["clitics"][1]: "How many pieces is `don't` in GPT-2? The apostrophe goes with what follows it.",
-    SPLIT["clitics"][2]: "GPT-2's rule was written in lower case, and its authors said later that they would not do so again.",
+    SPLIT["clitics"][
+        2
+    ]: "GPT-2's rule was written in lower case, and its authors said later that they would not do so again.",
     SPLIT["digits"][1]: "Is `gpt2` one piece or two?",
     SPLIT["pattern"][1]: "What should a pattern that matches everything give?",
     SPLIT["pattern"][2]: "A tokenizer that loses characters cannot be undone: compare the joined pieces with the text.",
@@ -175,6 +203,7 @@ def wrong_pretokenize(space, letters, ahead, clitics, digits, pattern):
         if pattern != SPLIT["pattern"][2] and "".join(pieces) != text:
             raise ValueError(f"pattern {used!r} must match every character")
         return [p.strip() for p in pieces if p.strip()] if space == SPLIT["space"][2] else pieces
+
     return lambda text, pattern=None: pretokenize(text, pattern)
 
 
@@ -249,6 +278,7 @@ def wrong_train(ties, times, border, overlap, unit, size, stop, first):
             merges.append(min(counts, key=key(counts)))
             words = Counter({tuple(merge(w, merges[-1], base + len(merges) - 1)): n for w, n in words.items()})
         return merges
+
     return train
 
 
@@ -259,7 +289,7 @@ def random_text(seed, size=160):
     """A text of few letters, so that there are runs and ties, with frequent words and some beyond ASCII."""
     rng = random.Random(seed)
     words = ["".join(rng.choice("abcé") for _ in range(rng.randrange(1, 7))) for _ in range(12)]
-    return " ".join(rng.choice(words[:rng.randrange(1, 13)]) for _ in range(size // 4))
+    return " ".join(rng.choice(words[: rng.randrange(1, 13)]) for _ in range(size // 4))
 
 
 def letters_and_runs(impl, seed):
@@ -289,8 +319,13 @@ def many_merges_to_make(impl, seed):
 # ---------------------------------------------------------------- encode
 
 ENCODE = {
-    "order": ["rank", "that takes the LONGEST token from the left", "that merges the FIRST pair it can, not the lowest rank",
-              "that merges the HIGHEST rank first", "that makes one merge per piece and stops"],
+    "order": [
+        "rank",
+        "that takes the LONGEST token from the left",
+        "that merges the FIRST pair it can, not the lowest rank",
+        "that merges the HIGHEST rank first",
+        "that makes one merge per piece and stops",
+    ],
     "unit": ["bytes", "that looks up characters instead of UTF-8 bytes"],
     "ids": ["ranks", "that numbers single bytes by their VALUE instead of their rank"],
     "border": ["within", "that merges across the borders of the pieces"],
@@ -322,7 +357,7 @@ def merge_parts(parts, ranks, order):
             return parts
         pick = {ENCODE["order"][2]: lambda m: m[1], ENCODE["order"][3]: lambda m: (-m[0], m[1])}.get(order, lambda m: m)
         at = min(made, key=pick)[1]
-        parts = parts[:at] + [parts[at] + parts[at + 1]] + parts[at + 2:]
+        parts = parts[:at] + [parts[at] + parts[at + 1]] + parts[at + 2 :]
         if order == ENCODE["order"][4]:
             return parts
 
@@ -330,7 +365,7 @@ def merge_parts(parts, ranks, order):
 def wrong_encode(order, unit, ids, border):
     def encode(text, ranks, pattern):
         out = []
-        for piece in ([text] if border != "within" and text else regex.findall(pattern, text)):
+        for piece in [text] if border != "within" and text else regex.findall(pattern, text):
             parts = [bytes([b]) for b in piece.encode()] if unit == "bytes" else [c.encode() for c in piece]
             if order == ENCODE["order"][1]:
                 parts = longest_from_left(parts, ranks)
@@ -338,6 +373,7 @@ def wrong_encode(order, unit, ids, border):
                 parts = merge_parts(parts, ranks, order)
             out += [p[0] if ids != "ranks" and len(p) == 1 else ranks[p] for p in parts]
         return out
+
     return encode
 
 
@@ -348,9 +384,19 @@ def toy(seed, order=BYTE_ORDER):
 
 
 # Rank order merges bc first, the longest match from the left takes ab, and so does the first pair that can merge.
-TRAP = {bytes([b]): b for b in range(256)} | {b"bc": 256, b"ab": 257, b"cd": 258, b"abcde": 259, b" a": 260, b"e ": 261,
-                                              b"xy": 262, b"xyx": 263, b"yx": 264, b"xyxy": 265}
-TRAP_TEXT = "abcde-abcd-bcd-abcab-cdab xyxyx-yxyx abc e e a"
+TRAP = {bytes([b]): b for b in range(256)} | {
+    b"bc": 256,
+    b"ab": 257,
+    b"cd": 258,
+    b"abcde": 259,
+    b" a": 260,
+    b"e ": 261,
+    b"xy": 262,
+    b"xyx": 263,
+    b"yx": 264,
+    b"xyxy": 265,
+}
+TRAP_TEXT = "abcdex-abcd-bcd-abcab-cdab xyxyx-yxyx abc e e a"
 
 
 def merges_that_compete(impl, seed):
@@ -376,8 +422,11 @@ def characters_never_seen(impl, seed):
 
 DECODE = {
     "join": ["joined", "token by token, so that a character spread over two tokens is lost"],
-    "errors": ["honoured", "that always REPLACES bytes that are not UTF-8, whatever errors says",
-               "that silently DROPS bytes that are not UTF-8"],
+    "errors": [
+        "honoured",
+        "that always REPLACES bytes that are not UTF-8, whatever errors says",
+        "that silently DROPS bytes that are not UTF-8",
+    ],
     "unknown": ["raises", "that silently skips ids it does not know", "that turns unknown ids into U+FFFD"],
 }
 DECODE_HINTS = {
@@ -385,7 +434,9 @@ DECODE_HINTS = {
     DECODE["errors"][1]: "Who asks for errors='strict' wants to know.",
     DECODE["errors"][2]: "If a model emits half a character, should the reader see nothing at all?",
     DECODE["unknown"][1]: "An id outside the vocabulary means that model and tokenizer do not belong together.",
-    DECODE["unknown"][2]: "U+FFFD stands for bytes that are no text. An unknown id has no bytes: that is another fault.",
+    DECODE["unknown"][
+        2
+    ]: "U+FFFD stands for bytes that are no text. An unknown id has no bytes: that is another fault.",
 }
 
 
@@ -400,7 +451,10 @@ def wrong_decode(join, errors, unknown):
                 raise ValueError(f"id {i} is no token")
             elif unknown == DECODE["unknown"][2]:
                 known.append("\ufffd".encode())
-        return b"".join(known).decode("utf-8", how) if join == "joined" else "".join(t.decode("utf-8", how) for t in known)
+        return (
+            b"".join(known).decode("utf-8", how) if join == "joined" else "".join(t.decode("utf-8", how) for t in known)
+        )
+
     return lambda ids, tokens, errors="replace": decode(ids, tokens, errors)
 
 
@@ -435,11 +489,22 @@ def an_unknown_id(impl, seed):
 
 SPECIAL = {
     "allowed": ["ids", "that encodes an ALLOWED special token as ordinary text"],
-    "others": ["raise", "that silently encodes a special token that is NOT allowed as text",
-               "that gives a special token its id although it is NOT allowed"],
-    "longest": ["longest", "in which the SHORTEST special token wins", "in which the order of the special tokens decides"],
+    "others": [
+        "raise",
+        "that silently encodes a special token that is NOT allowed as text",
+        "that gives a special token its id although it is NOT allowed",
+    ],
+    "longest": [
+        "longest",
+        "in which the SHORTEST special token wins",
+        "in which the order of the special tokens decides",
+    ],
     "escape": ["escaped", "that takes | in a special token for a regular expression's OR"],
-    "rest": ["kept", "that strips white space around a special token", "that loses the text after the last special token"],
+    "rest": [
+        "kept",
+        "that strips white space around a special token",
+        "that loses the text after the last special token",
+    ],
     "as_text": ["as text", "that refuses special tokens even with disallowed=()"],
     "unknown": ["raises", "that accepts names in allowed that are no special tokens"],
 }
@@ -458,9 +523,12 @@ SPECIAL_HINTS = {
 
 
 # Two at once of which one hides the other: who never looks for special tokens cannot look for them wrongly.
-UNTOLD = [*((SPECIAL["allowed"][1], x) for k in ("longest", "escape", "rest") for x in SPECIAL[k][1:]),
-          (SPECIAL["allowed"][1], SPECIAL["others"][2]), (SPECIAL["others"][1], SPECIAL["as_text"][1]),
-          (SPECIAL["longest"][2], SPECIAL["escape"][1])]
+UNTOLD = [
+    *((SPECIAL["allowed"][1], x) for k in ("longest", "escape", "rest") for x in SPECIAL[k][1:]),
+    (SPECIAL["allowed"][1], SPECIAL["others"][2]),
+    (SPECIAL["others"][1], SPECIAL["as_text"][1]),
+    (SPECIAL["longest"][2], SPECIAL["escape"][1]),
+]
 
 
 def wrong_special(allowed, others, longest, escape, rest, as_text, unknown):
@@ -474,17 +542,22 @@ def wrong_special(allowed, others, longest, escape, rest, as_text, unknown):
         if not wanted or allowed != "ids":
             return encode_ordinary(text)
         wanted = {"longest": sorted(wanted, key=len, reverse=True), SPECIAL["longest"][1]: sorted(wanted, key=len)}.get(
-            longest, wanted)
+            longest, wanted
+        )
         ids, at = [], 0
         for mark in re.finditer("|".join(wanted if escape != "escaped" else map(re.escape, wanted)), text):
-            ids += encode_ordinary(text[at:mark.start()].strip() if rest == SPECIAL["rest"][1] else text[at:mark.start()])
+            ids += encode_ordinary(
+                text[at : mark.start()].strip() if rest == SPECIAL["rest"][1] else text[at : mark.start()]
+            )
             ids += [special.get(mark.group(), -1)]
             at = mark.end()
         if rest == SPECIAL["rest"][2] and at:
             return ids
         return ids + encode_ordinary(text[at:].strip() if rest == SPECIAL["rest"][1] else text[at:])
+
     return lambda text, encode_ordinary, special, allowed=(), disallowed=None: encode_with_special(
-        text, encode_ordinary, special, allowed, disallowed)
+        text, encode_ordinary, special, allowed, disallowed
+    )
 
 
 def letters(text):
@@ -501,7 +574,9 @@ def marks_allowed(impl, seed):
 
 def long_and_short_marks(impl, seed):
     text = "x<|a|><|b|>y <|b|> z" + "!" * (seed % 7)
-    return [impl.encode_with_special(text, letters, marks, set(MARKS)) for marks in (MARKS, dict(reversed(MARKS.items())))]
+    return [
+        impl.encode_with_special(text, letters, marks, set(MARKS)) for marks in (MARKS, dict(reversed(MARKS.items())))
+    ]
 
 
 def a_mark_not_allowed(impl, seed):
@@ -524,13 +599,31 @@ PROBES = {
     "count_pairs": [a_few_words, words_with_runs, one_run],
     "merge": [two_places, a_run, many_ids],
     "pretokenize": [plain_words, everything_at_once, with_another_pattern, with_a_pattern_that_leaves_gaps],
-    "train": [letters_and_runs, a_text_that_runs_out, few_words_often, tied_pairs, runs_against_pairs,
-              many_merges_to_make],
+    "train": [
+        letters_and_runs,
+        a_text_that_runs_out,
+        few_words_often,
+        tied_pairs,
+        runs_against_pairs,
+        many_merges_to_make,
+    ],
     "encode": [a_trained_vocabulary, merges_that_compete, bytes_in_gpt2s_order, characters_never_seen],
-    "decode": [plain_text, characters_in_parts, half_a_character, half_a_character_strictly, half_a_character_ignored,
-               an_unknown_id],
-    "encode_with_special": [marks_allowed, long_and_short_marks, a_mark_not_allowed, two_marks_and_one_allowed,
-                            marks_as_text, an_allowed_name_that_is_none],
+    "decode": [
+        plain_text,
+        characters_in_parts,
+        half_a_character,
+        half_a_character_strictly,
+        half_a_character_ignored,
+        an_unknown_id,
+    ],
+    "encode_with_special": [
+        marks_allowed,
+        long_and_short_marks,
+        a_mark_not_allowed,
+        two_marks_and_one_allowed,
+        marks_as_text,
+        an_allowed_name_that_is_none,
+    ],
 }
 
 
@@ -540,11 +633,18 @@ def of(task):
     elif task == "merge":
         yield from combine(task, "a merge", MERGE, wrong_merge, MERGE_HINTS)
     elif task == "pretokenize":
-        yield from combine(task, "GPT-2's split", SPLIT, wrong_pretokenize, SPLIT_HINTS,
-                           without=[(SPLIT["space"][2], SPLIT["ahead"][1])])
+        yield from combine(
+            task,
+            "GPT-2's split",
+            SPLIT,
+            wrong_pretokenize,
+            SPLIT_HINTS,
+            without=[(SPLIT["space"][2], SPLIT["ahead"][1])],
+        )
     elif task == "train":
-        yield from combine(task, "training", TRAIN, wrong_train, TRAIN_HINTS,
-                           without=[(TRAIN["times"][1], TRAIN["border"][1])])
+        yield from combine(
+            task, "training", TRAIN, wrong_train, TRAIN_HINTS, without=[(TRAIN["times"][1], TRAIN["border"][1])]
+        )
     elif task == "encode":
         yield from combine(task, "an encoder", ENCODE, wrong_encode, ENCODE_HINTS)
     elif task == "decode":

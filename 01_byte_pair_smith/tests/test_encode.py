@@ -1,16 +1,18 @@
 """Encoding by rank and decoding, as tasks; then the fast forms beside the plain one."""
+
 import random
 
 import pytest
-from byte_pair_smith import GPT2, GPT2_ORDER, WHOLE, Tokenizer, Vocabulary, encode, train_fast
-from byte_pair_smith.encode import merge_long_word, merge_short_word
 from grader import exactly
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mistakes import TOKENS, TRAP, TRAP_TEXT, random_text, toy
 
+from byte_pair_smith import GPT2, GPT2_ORDER, WHOLE, Tokenizer, Vocabulary, encode, train_fast
+from byte_pair_smith.encode import merge_long_word, merge_short_word
 
 # ---------------------------------------------------------------- encode
+
 
 @pytest.mark.task("encode")
 def test_the_lowest_rank_merges_first(impl):
@@ -44,15 +46,19 @@ def test_every_text_has_ids(impl):
 @pytest.mark.task("encode")
 def test_ids_equal_tiktoken_s(impl, seed):
     import tiktoken
+
     for order in (bytes(range(256)), GPT2_ORDER):
         ranks, text = toy(seed, order)
         peer = tiktoken.Encoding("toy", pat_str=GPT2, mergeable_ranks=ranks, special_tokens={})
-        exactly(list(impl.encode(text[:200] + "! ओम", ranks, GPT2)), peer.encode_ordinary(text[:200] + "! ओम"), "the ids")
+        exactly(
+            list(impl.encode(text[:200] + "! ओम", ranks, GPT2)), peer.encode_ordinary(text[:200] + "! ओम"), "the ids"
+        )
     peer = tiktoken.Encoding("trap", pat_str=GPT2, mergeable_ranks=TRAP, special_tokens={})
     exactly(list(impl.encode(TRAP_TEXT, TRAP, GPT2)), peer.encode_ordinary(TRAP_TEXT), "the ids where merges compete")
 
 
 # ---------------------------------------------------------------- decode
+
 
 @pytest.mark.task("decode")
 def test_tokens_are_joined(impl):
@@ -123,6 +129,7 @@ def test_a_full_cache_is_emptied_and_long_words_stay_out_of_it():
 
 # ---------------------------------------------------------------- round trips
 
+
 @settings(max_examples=500, deadline=None)
 @given(st.binary(max_size=80))
 @example(b"\xc3(\xff\x80 \xed\xa0\x80")
@@ -154,6 +161,7 @@ def test_offsets_cover_the_text(text):
 
 def test_offsets_equal_tiktoken_s():
     import tiktoken
+
     peer = tiktoken.Encoding("toy", pat_str=GPT2, mergeable_ranks=TOY.ranks, special_tokens={})
     tokenizer = Tokenizer(TOY)
     ids = tokenizer.encode_ordinary("abé 🙂 日本 cab")

@@ -1,10 +1,13 @@
 """Vocabulary files: each format comes back as it went, and whatever is damaged is refused with the reason."""
+
 import base64
 import hashlib
 import json
 import re
 
 import pytest
+from mistakes import random_text
+
 from byte_pair_smith import (
     CL100K,
     GPT2,
@@ -22,7 +25,6 @@ from byte_pair_smith import (
 )
 from byte_pair_smith.alphabet import from_letters, to_letters
 from byte_pair_smith.corpora import path_of
-from mistakes import random_text
 
 SPECIAL = {"<|end|>": 300, "<|sep|>": 301}
 TEXT = " ".join(random_text(n) for n in range(9))
@@ -57,7 +59,7 @@ def test_every_truncation_is_refused(name, tmp_path):
     save_all(tmp_path)
     whole = (tmp_path / name).read_bytes()
     cuts = {*range(0, len(whole) - 1, max(1, len(whole) // 150)), len(whole) - 2, len(whole) // 2}
-    cuts |= {i + 1 for i, b in enumerate(whole[:-1]) if b == 10}             # and exactly at each line's end
+    cuts |= {i + 1 for i, b in enumerate(whole[:-1]) if b == 10}  # and exactly at each line's end
     for cut in sorted(cuts):
         if whole[cut:].strip():
             (tmp_path / name).write_bytes(whole[:cut])
@@ -76,7 +78,7 @@ def test_every_flipped_bit_of_a_sample_is_refused_or_harmless(name, tmp_path):
         damaged[at] ^= 1
         (tmp_path / name).write_bytes(damaged)
         try:
-            if name == "ranks.tiktoken":                     # the format has no redundancy: that is what sha256 is for
+            if name == "ranks.tiktoken":  # the format has no redundancy: that is what sha256 is for
                 found = load_tiktoken(tmp_path / name, GPT2, SPECIAL, size=300, **digest)
             else:
                 found = LOADERS[name](tmp_path)
@@ -164,6 +166,7 @@ def change_json(path, change):
 def put(key, value):
     def change(found):
         found[key] = value
+
     return change
 
 
@@ -183,7 +186,10 @@ JSON_DAMAGE = {
     ("ours.json", "a merge of three"): (lambda f: f["merges"].__setitem__(3, [1, 2, 3]), "merge 3 must be two ids"),
     ("ours.json", "a merge of strings"): (lambda f: f["merges"].__setitem__(3, ["a", "b"]), "merge 3 must be two ids"),
     ("ours.json", "a merge of truths"): (lambda f: f["merges"].__setitem__(3, [True, 2]), "merge 3 must be two ids"),
-    ("ours.json", "an id from the future"): (lambda f: f["merges"].__setitem__(3, [1, 290]), "merge 3 joins ids 1 and 290"),
+    ("ours.json", "an id from the future"): (
+        lambda f: f["merges"].__setitem__(3, [1, 290]),
+        "merge 3 joins ids 1 and 290",
+    ),
     ("ours.json", "a negative id"): (lambda f: f["merges"].__setitem__(3, [1, -2]), "merge 3 joins ids 1 and -2"),
     ("ours.json", "a merge missing"): (lambda f: f["merges"].pop() and None, "'vocab_size' is 300"),
     ("ours.json", "merges exchanged"): (swap_merges, "'sha256' is not that|not two|joins ids"),
@@ -196,21 +202,34 @@ JSON_DAMAGE = {
     ("encoder.json", "an id missing"): (lambda f: f.pop("a") and None, "has id None"),
     ("encoder.json", "an id too many"): (put("zzz", 999), "belong to no merge"),
     ("encoder.json", "no special token"): (lambda f: f.pop("<|end|>") and None, "has no id"),
-    ("tokenizer.json", "another model"): (lambda f: f["model"].__setitem__("type", "WordPiece"), "model.type is 'WordPiece'"),
+    ("tokenizer.json", "another model"): (
+        lambda f: f["model"].__setitem__("type", "WordPiece"),
+        "model.type is 'WordPiece'",
+    ),
     ("tokenizer.json", "a normaliser"): (put("normalizer", {"type": "NFC"}), "normalizer is"),
     ("tokenizer.json", "another split"): (put("pre_tokenizer", {"type": "Whitespace"}), "pre_tokenizer"),
     ("tokenizer.json", "no split"): (put("pre_tokenizer", None), "pre_tokenizer"),
-    ("tokenizer.json", "a space in front"): (put("pre_tokenizer", {"type": "ByteLevel", "add_prefix_space": True}),
-                                             "pre_tokenizer"),
+    ("tokenizer.json", "a space in front"): (
+        put("pre_tokenizer", {"type": "ByteLevel", "add_prefix_space": True}),
+        "pre_tokenizer",
+    ),
     ("tokenizer.json", "ids exchanged"): (lambda f: exchange_ids(f["model"]["vocab"]), "the merges make it number"),
     ("tokenizer.json", "merges exchanged"): (lambda f: swap_merges(f["model"]), "number|nothing before it makes"),
     ("tokenizer.json", "a merge missing"): (lambda f: f["model"]["merges"].pop() and None, "belong to no merge"),
     ("tokenizer.json", "a merge of one"): (lambda f: f["model"]["merges"].__setitem__(0, ["a"]), "merge 0 must be two"),
-    ("tokenizer.json", "a merge that is a number"): (lambda f: f["model"]["merges"].__setitem__(0, 7), "merge 0 must be two"),
-    ("tokenizer.json", "a letter that is no byte"): (lambda f: f["model"]["vocab"].__setitem__("日", f["model"]["vocab"].pop("a")),
-                                                     "none of the 256 letters"),
+    ("tokenizer.json", "a merge that is a number"): (
+        lambda f: f["model"]["merges"].__setitem__(0, 7),
+        "merge 0 must be two",
+    ),
+    ("tokenizer.json", "a letter that is no byte"): (
+        lambda f: f["model"]["vocab"].__setitem__("日", f["model"]["vocab"].pop("a")),
+        "none of the 256 letters",
+    ),
     ("tokenizer.json", "no model"): (put("model", 3), "'model' must be a dict"),
-    ("tokenizer.json", "a special id that is taken"): (lambda f: f["added_tokens"][0].__setitem__("id", 3), "below 300"),
+    ("tokenizer.json", "a special id that is taken"): (
+        lambda f: f["added_tokens"][0].__setitem__("id", 3),
+        "below 300",
+    ),
 }
 
 
@@ -244,7 +263,13 @@ def test_the_older_form_of_merges_and_gpt2_s_own_split_are_read(tmp_path):
 
     def older(found):
         found["model"]["merges"] = [" ".join(pair) for pair in found["model"]["merges"]]
-        found["pre_tokenizer"] = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+        found["pre_tokenizer"] = {
+            "type": "ByteLevel",
+            "add_prefix_space": False,
+            "trim_offsets": True,
+            "use_regex": True,
+        }
+
     change_json(tmp_path / "tokenizer.json", older)
     assert load_tokenizer_json(tmp_path / "tokenizer.json") == VOCABULARY
 
@@ -256,6 +281,7 @@ def test_letters_and_bytes_are_one_to_one():
 
 
 # ---------------------------------------------------------------- vocabularies
+
 
 def test_merges_are_recovered_from_ranks():
     assert Vocabulary.from_ranks(VOCABULARY.ranks, GPT2, SPECIAL) == VOCABULARY
@@ -270,6 +296,7 @@ def test_merges_are_recovered_from_ranks():
 
 # ---------------------------------------------------------------- named files
 
+
 def test_a_named_file_that_is_another_one_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("HARDWAY_DATA", str(tmp_path))
     (tmp_path / "tinyshakespeare.txt").write_text("not by him")
@@ -279,10 +306,12 @@ def test_a_named_file_that_is_another_one_is_refused(tmp_path, monkeypatch):
 
 def test_a_file_that_cannot_be_had_names_address_and_folder(tmp_path, monkeypatch):
     import pooch
+
     monkeypatch.setenv("HARDWAY_DATA", str(tmp_path))
 
     def unreachable(*args, **kwargs):
         raise OSError("no network")
+
     monkeypatch.setattr(pooch, "retrieve", unreachable)
     with pytest.raises(FileNotFoundError, match="cl100k_base.tiktoken.*https://.*HARDWAY_DATA"):
         path_of("cl100k")
@@ -291,6 +320,7 @@ def test_a_file_that_cannot_be_had_names_address_and_folder(tmp_path, monkeypatc
 @pytest.mark.data
 def test_truncated_real_vocabularies_are_refused(tmp_path):
     from test_oracles import here
+
     whole = here("cl100k_base.tiktoken").read_bytes()
     (tmp_path / "cut.tiktoken").write_bytes(whole[:200_003])
     with pytest.raises(ValueError, match="cut.tiktoken"):

@@ -1,4 +1,5 @@
 """Equal to the libraries: merges to rustbpe and Hugging Face tokenizers, ids to tiktoken, on whole texts."""
+
 import json
 import os
 import random
@@ -6,6 +7,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+
 from byte_pair_smith import (
     CL100K,
     GPT2,
@@ -57,11 +59,13 @@ def unicode_strings(count, seed):
 
 # ---------------------------------------------------------------- training
 
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("pattern", [GPT2, CL100K], ids=["gpt2", "cl100k"])
 @pytest.mark.parametrize("text", TEXTS, indirect=True)
 def test_merges_equal_rustbpe_s(text, size, pattern):
     import rustbpe
+
     peer = rustbpe.Tokenizer()
     peer.train_from_iterator(iter([text]), vocab_size=size, pattern=pattern)
     theirs = [bytes(token) for token, _ in sorted(peer.get_mergeable_ranks(), key=lambda item: item[1])]
@@ -76,11 +80,18 @@ def test_merges_equal_rustbpe_s(text, size, pattern):
 def test_merges_equal_hugging_face_s(text, size, pattern, tmp_path):
     import tokenizers
     from tokenizers import models, pre_tokenizers, trainers
+
     peer = tokenizers.Tokenizer(models.BPE())
-    peer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(tokenizers.Regex(pattern), "isolated"),
-                                                  pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
-    peer.train_from_iterator([text], trainers.BpeTrainer(
-        vocab_size=size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
+    peer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(tokenizers.Regex(pattern), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    peer.train_from_iterator(
+        [text],
+        trainers.BpeTrainer(vocab_size=size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False),
+    )
     peer.save(str(tmp_path / "tokenizer.json"))
     theirs = load_tokenizer_json(tmp_path / "tokenizer.json")
     ours = Vocabulary.from_merges(train_fast(text, size, pattern, GPT2_ORDER), GPT2_ORDER, pattern)
@@ -93,9 +104,11 @@ def test_merges_equal_hugging_face_s(text, size, pattern, tmp_path):
 
 # ---------------------------------------------------------------- encoding with a vocabulary trained here
 
+
 @pytest.mark.parametrize("pattern", [GPT2, CL100K], ids=["gpt2", "cl100k"])
 def test_ids_equal_tiktoken_s_on_code_and_on_unicode(pattern):
     import tiktoken
+
     vocabulary = Vocabulary.from_merges(train_fast(load_text("topics"), 2048, pattern), pattern=pattern)
     peer = tiktoken.Encoding("ours", pat_str=pattern, mergeable_ranks=vocabulary.ranks, special_tokens={})
     tokenizer = Tokenizer(vocabulary)
@@ -105,6 +118,7 @@ def test_ids_equal_tiktoken_s_on_code_and_on_unicode(pattern):
 
 def test_the_plain_encoder_equals_tiktoken_on_prose():
     import tiktoken
+
     text = load_text("topics")
     vocabulary = Vocabulary.from_merges(train_fast(text, 1024))
     peer = tiktoken.Encoding("ours", pat_str=GPT2, mergeable_ranks=vocabulary.ranks, special_tokens={})
@@ -114,6 +128,7 @@ def test_the_plain_encoder_equals_tiktoken_on_prose():
 def test_tiktoken_reads_our_rank_file_and_hugging_face_our_tokenizer_json(tmp_path):
     import tokenizers
     from tiktoken.load import load_tiktoken_bpe
+
     vocabulary = Vocabulary.from_merges(train_fast(load_text("topics"), 1024, CL100K, GPT2_ORDER), GPT2_ORDER, CL100K)
     save_tiktoken(vocabulary, tmp_path / "ours.tiktoken")
     assert load_tiktoken_bpe(str(tmp_path / "ours.tiktoken")) == vocabulary.ranks
@@ -127,15 +142,21 @@ def test_tiktoken_reads_our_rank_file_and_hugging_face_our_tokenizer_json(tmp_pa
 
 # ---------------------------------------------------------------- the real vocabularies
 
+
 @pytest.fixture(scope="module", params=["gpt2", "cl100k"])
 def real(request):
     """(name, our tokenizer, tiktoken's Encoding) with the vocabulary of GPT-2 or of GPT-4."""
     import tiktoken
+
     for name in {"gpt2": ["gpt2_vocab.bpe", "gpt2_encoder.json"], "cl100k": ["cl100k_base.tiktoken"]}[request.param]:
         here(name)
     vocabulary = load_vocabulary(request.param)
-    peer = tiktoken.Encoding(request.param, pat_str=vocabulary.pattern, mergeable_ranks=vocabulary.ranks,
-                             special_tokens=dict(vocabulary.special))
+    peer = tiktoken.Encoding(
+        request.param,
+        pat_str=vocabulary.pattern,
+        mergeable_ranks=vocabulary.ranks,
+        special_tokens=dict(vocabulary.special),
+    )
     return request.param, Tokenizer(vocabulary), peer
 
 

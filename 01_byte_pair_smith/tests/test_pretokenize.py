@@ -1,9 +1,11 @@
 """The split: GPT-2's rule as a task; the other patterns, their ASCII twins, and what is refused."""
+
 import pytest
-from byte_pair_smith import CL100K, DIGITS, GPT2, WHOLE, pretokenize, pretokenize_fast
 from grader import exactly
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from byte_pair_smith import CL100K, DIGITS, GPT2, WHOLE, pretokenize, pretokenize_fast
 
 
 @pytest.mark.task("pretokenize")
@@ -29,7 +31,9 @@ def test_clitics_in_lower_case_only(impl):
 
 @pytest.mark.task("pretokenize")
 def test_letters_of_all_scripts(impl):
-    exactly(impl.pretokenize("Äpfel ναι 日本 हिन्दी"), ["Äpfel", " ναι", " 日本", " ह", "ि", "न", "्", "द", "ी"], "the pieces")
+    exactly(
+        impl.pretokenize("Äpfel ναι 日本 हिन्दी"), ["Äpfel", " ναι", " 日本", " ह", "ि", "न", "्", "द", "ी"], "the pieces"
+    )
 
 
 @pytest.mark.task("pretokenize")
@@ -51,6 +55,7 @@ def test_nothing_gives_nothing(impl):
 
 # ---------------------------------------------------------------- the patterns
 
+
 @pytest.mark.parametrize("pattern", [GPT2, CL100K, DIGITS, WHOLE])
 @settings(max_examples=300, deadline=None)
 @given(text=st.text(max_size=60))
@@ -60,9 +65,18 @@ def test_pieces_join_to_the_text(pattern, text):
 
 @pytest.mark.parametrize("pattern", [GPT2, CL100K, DIGITS])
 @settings(max_examples=500, deadline=None)
-@given(text=st.text(alphabet=st.characters(max_codepoint=127), max_size=60) | st.text(alphabet=" \t\n\r\x1c\v'sSrReE1.x"))
+@given(
+    text=st.text(alphabet=st.characters(max_codepoint=127), max_size=60) | st.text(alphabet=" \t\n\r\x1c\v'sSrReE1.x")
+)
 def test_ascii_twins_split_alike(pattern, text):
     assert pretokenize_fast(text, pattern) == pretokenize(text, pattern)
+
+
+@pytest.mark.parametrize("pattern", [GPT2, CL100K, DIGITS])
+@settings(max_examples=500, deadline=None)
+@given(text=st.text(alphabet="ab1 .\n'sé\u00a0\u3000日", max_size=60), block=st.integers(1, 6))
+def test_texts_in_blocks_split_alike(pattern, text, block):
+    assert pretokenize_fast(text, pattern, block) == pretokenize(text, pattern)
 
 
 def test_cl100k_splits_numbers_in_threes_and_keeps_line_ends_with_punctuation():
@@ -75,5 +89,7 @@ def test_bad_patterns_are_refused():
         pretokenize("x", "[")
     with pytest.raises(ValueError, match="capturing group"):
         pretokenize("x", "(x)|y")
+    with pytest.raises(ValueError, match="block=0"):
+        pretokenize_fast("é", GPT2, 0)
     with pytest.raises(ValueError, match="'1' at character 4"):
         pretokenize("one 1", "[a-z ]+")

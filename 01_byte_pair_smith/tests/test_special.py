@@ -1,8 +1,10 @@
 """Special tokens: allowed, forbidden, or ordinary text."""
+
 import pytest
-from byte_pair_smith import GPT2, Tokenizer, Vocabulary, train_fast
 from grader import exactly
 from mistakes import MARKS, letters, random_text
+
+from byte_pair_smith import GPT2, Tokenizer, Vocabulary, train_fast
 
 
 @pytest.mark.task("encode_with_special")
@@ -50,24 +52,36 @@ def test_an_unknown_name_in_allowed_is_refused(impl):
 
 # ---------------------------------------------------------------- in the tokenizer
 
+
 def test_special_tokens_equal_tiktoken_s():
     import tiktoken
+
     merges = train_fast(random_text(0, 400), 300)
     vocabulary = Vocabulary.from_merges(merges, special={"<|end|>": 300, "<|sep|>": 305})
-    peer = tiktoken.Encoding("toy", pat_str=GPT2, mergeable_ranks=vocabulary.ranks,
-                             special_tokens=dict(vocabulary.special))
+    peer = tiktoken.Encoding(
+        "toy", pat_str=GPT2, mergeable_ranks=vocabulary.ranks, special_tokens=dict(vocabulary.special)
+    )
     tokenizer = Tokenizer(vocabulary)
     text = "ab <|end|> ca<|sep|>b <|end|>"
     assert tokenizer.encode(text, {"<|end|>", "<|sep|>"}) == peer.encode(text, allowed_special="all")
     assert tokenizer.encode(text, (), ()) == peer.encode(text, disallowed_special=()) == tokenizer.encode_ordinary(text)
-    assert tokenizer.encode(text, {"<|sep|>"}, ()) == peer.encode(text, allowed_special={"<|sep|>"}, disallowed_special=())
+    assert tokenizer.encode(text, {"<|sep|>"}, ()) == peer.encode(
+        text, allowed_special={"<|sep|>"}, disallowed_special=()
+    )
     assert tokenizer.decode(tokenizer.encode(text, {"<|end|>", "<|sep|>"})) == text
-    for encoder in (lambda: tokenizer.encode(text, {"<|end|>"}), lambda: peer.encode(text, allowed_special={"<|end|>"})):
+    for encoder in (
+        lambda: tokenizer.encode(text, {"<|end|>"}),
+        lambda: peer.encode(text, allowed_special={"<|end|>"}),
+    ):
         with pytest.raises(ValueError, match=r"<\|sep\|>"):
             encoder()
 
 
 def test_special_tokens_with_bad_ids_are_refused():
-    for special, why in (({"<|a|>": 10}, "below 256"), ({"<|a|>": 300, "<|b|>": 300}, "share an id"), ({"": 300}, "empty")):
+    for special, why in (
+        ({"<|a|>": 10}, "below 256"),
+        ({"<|a|>": 300, "<|b|>": 300}, "share an id"),
+        ({"": 300}, "empty"),
+    ):
         with pytest.raises(ValueError, match=why):
             Vocabulary.from_merges([], special=special)

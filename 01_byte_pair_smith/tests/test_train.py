@@ -1,17 +1,19 @@
 """The atoms: counting pairs, merging one, and training. And the fast form, which must give the same merges."""
+
 import random
 from collections import Counter
 
 import pytest
-from byte_pair_smith import GPT2, GPT2_ORDER, WHOLE, train, train_fast
-from byte_pair_smith.vocabulary import tokens_of
 from grader import exactly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mistakes import WORDS, random_ids, random_text, random_words
 
+from byte_pair_smith import GPT2, GPT2_ORDER, WHOLE, train, train_fast
+from byte_pair_smith.vocabulary import tokens_of
 
 # ---------------------------------------------------------------- count_pairs
+
 
 @pytest.mark.task("count_pairs")
 def test_pairs_are_counted_as_often_as_their_word_occurs(impl):
@@ -40,6 +42,7 @@ def test_nothing_to_count_is_an_empty_dict(impl):
 
 # ---------------------------------------------------------------- merge
 
+
 @pytest.mark.task("merge")
 def test_every_occurrence_is_replaced(impl):
     exactly(list(impl.merge([1, 2, 9, 1, 2, 1, 2, 5], (1, 2), 300)), [300, 9, 300, 300, 5], "the merged ids")
@@ -58,8 +61,9 @@ def test_merging_keeps_the_bytes(impl, seed):
         ids = random_ids(seed, 3)
         undone = [i for new in impl.merge(ids, pair, 99) for i in (pair if new == 99 else (new,))]
         exactly(undone, ids, "the ids with the merge undone")
-        assert not any((a, b) == pair for a, b in zip(impl.merge(ids, pair, 99), impl.merge(ids, pair, 99)[1:],
-                                                      strict=False)), "the pair is still there after the merge"
+        assert not any(
+            (a, b) == pair for a, b in zip(impl.merge(ids, pair, 99), impl.merge(ids, pair, 99)[1:], strict=False)
+        ), "the pair is still there after the merge"
 
 
 @pytest.mark.task("merge")
@@ -71,10 +75,12 @@ def test_merging_takes_tuples_and_short_words(impl):
 
 # ---------------------------------------------------------------- train
 
+
 @pytest.mark.task("train")
 def test_the_most_frequent_pair_comes_first(impl):
-    merges = impl.train("low low low low low lower lower newest newest newest newest newest newest widest widest widest",
-                        262, GPT2)
+    merges = impl.train(
+        "low low low low low lower lower newest newest newest newest newest newest widest widest widest", 262, GPT2
+    )
     expected = [(101, 115), (256, 116), (108, 111), (258, 119), (32, 110), (32, 259)]
     exactly([tuple(m) for m in merges], expected, "the merges (es, est, lo, low, ' n', ' low')")
 
@@ -82,7 +88,9 @@ def test_the_most_frequent_pair_comes_first(impl):
 @pytest.mark.task("train")
 def test_of_equals_the_smallest_pair_is_taken(impl):
     exactly([tuple(m) for m in impl.train("dc ba fe", 257, r"\S+|\s+")], [(98, 97)], "the first of three equal pairs")
-    exactly([tuple(m) for m in impl.train("cb ca", 257, r"\S+|\s+")], [(99, 97)], "the first of two with the same start")
+    exactly(
+        [tuple(m) for m in impl.train("cb ca", 257, r"\S+|\s+")], [(99, 97)], "the first of two with the same start"
+    )
 
 
 @pytest.mark.task("train")
@@ -103,13 +111,16 @@ def test_training_works_on_bytes(impl):
 
 @pytest.mark.task("train")
 def test_the_vocabulary_has_the_size_asked_for(impl, seed):
-    assert len(impl.train("a quick brown fox jumps over it", 260, GPT2)) == 4, "vocab_size 260 is 256 bytes and 4 merges"
+    assert len(impl.train("a quick brown fox jumps over it", 260, GPT2)) == 4, (
+        "vocab_size 260 is 256 bytes and 4 merges"
+    )
     assert len(impl.train(random_text(seed), 256, GPT2)) == 0, "vocab_size 256 is the bytes alone"
 
 
 @pytest.mark.task("train")
 def test_merges_equal_rustbpe_s(impl, seed):
     import rustbpe
+
     for n in range(3):
         text = random_text(5 * seed + n)
         peer = rustbpe.Tokenizer()
@@ -139,7 +150,7 @@ def test_fast_training_equals_plain(text, size, pattern):
 def test_fast_training_equals_plain_on_a_thousand_random_corpora():
     rng = random.Random(0)
     for n in range(1000):
-        text = "".join(rng.choice("ab "[:rng.choice([1, 2, 3])]) for _ in range(rng.randrange(80)))
+        text = "".join(rng.choice("ab "[: rng.choice([1, 2, 3])]) for _ in range(rng.randrange(80)))
         size = 256 + rng.randrange(30)
         assert train_fast(text, size) == train(text, size), (n, text, size)
 
@@ -147,10 +158,11 @@ def test_fast_training_equals_plain_on_a_thousand_random_corpora():
 def test_the_alphabet_s_order_decides_ties_and_nothing_else():
     def tokens(text, alphabet):
         return tokens_of(train_fast(text, 300, WHOLE, alphabet), alphabet)[256:]
+
     assert tokens("\xa1\xa1\xa1 ", bytes(range(256)))[0] == tokens("\xa1\xa1\xa1 ", GPT2_ORDER)[0] == b"\xc2\xa1"
     assert tokens(" z", bytes(range(256))) == tokens(" z", GPT2_ORDER) == [b" z"]
-    assert tokens("z\ny", bytes(range(256)))[0] == b"\ny"         # byte 10 comes before byte 122
-    assert tokens("z\ny", GPT2_ORDER)[0] == b"z\n"               # but its letter, U+010A, after z
+    assert tokens("z\ny", bytes(range(256)))[0] == b"\ny"  # byte 10 comes before byte 122
+    assert tokens("z\ny", GPT2_ORDER)[0] == b"z\n"  # but its letter, U+010A, after z
 
 
 @pytest.mark.parametrize("function", [train, train_fast])

@@ -64,6 +64,13 @@ def path_of(name: str) -> Path:
                                 f"to that folder") from e
 
 
+def here(name: str) -> bool:
+    """Whether the named file, or all files of the named vocabulary, are in HARDWAY_DATA: nothing is downloaded."""
+    folder = os.environ.get("HARDWAY_DATA")
+    names = ("gpt2_merges", "gpt2_ids") if name == "gpt2" else (name,)
+    return bool(folder) and all((Path(folder) / FILES[n].name).exists() for n in names)
+
+
 def load_text(name: str) -> str:
     """A text by name: one of TEXTS."""
     if name == "topics":

@@ -2,7 +2,6 @@
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,10 +11,12 @@ from .vocabulary import Vocabulary
 def write(path: str | Path, text: str) -> None:
     """Write a file beside its place and rename it there, so that no reader ever meets half of it."""
     path = Path(path)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False,
-                                     encoding="utf-8", newline="\n") as beside:
-        beside.write(text)
-    os.replace(beside.name, path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def read(path: str | Path, sha256: str | None = None) -> bytes:

@@ -15,19 +15,17 @@ from itertools import pairwise
 from .alphabet import BYTE_ORDER
 from .pretokenize import GPT2, pretokenize, pretokenize_fast
 
-Pair = tuple[int, int]
 
-
-def count_pairs(words: Mapping[tuple[int, ...], int]) -> dict[Pair, int]:
+def count_pairs(words: Mapping[tuple[int, ...], int]) -> dict[tuple[int, int], int]:
     """How often each two neighbouring ids occur, where `words` says how often each word does."""
-    counts: dict[Pair, int] = {}
+    counts: dict[tuple[int, int], int] = {}
     for word, times in words.items():
         for pair in pairwise(word):
             counts[pair] = counts.get(pair, 0) + times
     return counts
 
 
-def merge(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
+def merge(ids: Sequence[int], pair: tuple[int, int], new_id: int) -> list[int]:
     """`ids` with each occurrence of `pair`, taken from the left and never overlapping, replaced by `new_id`."""
     out, i = [], 0
     while i < len(ids):
@@ -40,7 +38,7 @@ def merge(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
     return out
 
 
-def train(text: str, vocab_size: int, pattern: str = GPT2) -> list[Pair]:
+def train(text: str, vocab_size: int, pattern: str = GPT2) -> list[tuple[int, int]]:
     """The merges, in the order they were made; merge k makes id 256 + k.
 
     Each merge takes the most frequent pair; of several, the smallest (a, b). The list is shorter than
@@ -52,7 +50,7 @@ def train(text: str, vocab_size: int, pattern: str = GPT2) -> list[Pair]:
     if vocab_size < 256:
         raise ValueError(f"vocab_size={vocab_size} is below 256: the bytes themselves are the first 256 tokens")
     words = Counter(tuple(piece.encode()) for piece in pretokenize(text, pattern))
-    merges: list[Pair] = []
+    merges: list[tuple[int, int]] = []
     while len(merges) < vocab_size - 256 and (counts := count_pairs(words)):
         best = min(counts, key=lambda pair: (-counts[pair], pair))
         new_id = 256 + len(merges)
@@ -61,7 +59,7 @@ def train(text: str, vocab_size: int, pattern: str = GPT2) -> list[Pair]:
     return merges
 
 
-def train_fast(text: str, vocab_size: int, pattern: str = GPT2, alphabet: bytes = BYTE_ORDER) -> list[Pair]:
+def train_fast(text: str, vocab_size: int, pattern: str = GPT2, alphabet: bytes = BYTE_ORDER) -> list[tuple[int, int]]:
     """The merges of `train`, in time near-linear in the corpus.
 
     Three ideas: count each distinct word once (Zipf: a megabyte has some 15,000); keep, for each pair, the words that
@@ -80,7 +78,7 @@ def train_fast(text: str, vocab_size: int, pattern: str = GPT2, alphabet: bytes 
     counts, where = index_pairs(words, times)
     heap = [(-count, pair) for pair, count in counts.items()]
     heapq.heapify(heap)
-    merges: list[Pair] = []
+    merges: list[tuple[int, int]] = []
     while len(merges) < vocab_size - 256 and (best := pop_most_frequent(heap, counts)):
         new = chr(256 + len(merges))
         for pair, holders in merge_everywhere(best, new, words, times, counts, where).items():
@@ -139,9 +137,9 @@ def merge_everywhere(pair: str, new: str, words: list[str], times: list[int], co
     """
     a, b = pair
     born: dict[str, list[int]] = defaultdict(list)
-    for n in where.pop(pair):
+    for n in set(where.pop(pair)):
         parts = words[n].split(pair)
-        if len(parts) == 1:                         # the word has lost the pair since, or is listed twice
+        if len(parts) == 1:                         # the word has lost the pair to an earlier merge
             continue
         often = times[n]
         words[n] = new.join(parts)

@@ -11,7 +11,7 @@ from functools import cached_property
 from .alphabet import BYTE_ORDER
 from .encode import merge_short_word
 from .pretokenize import GPT2, compiled
-from .train import Pair, id_of_byte
+from .train import id_of_byte
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Vocabulary:
         object.__setattr__(self, "made_of", made_of)
 
     @classmethod
-    def from_merges(cls, merges: Sequence[Pair], alphabet: bytes = BYTE_ORDER, pattern: str = GPT2,
+    def from_merges(cls, merges: Sequence[tuple[int, int]], alphabet: bytes = BYTE_ORDER, pattern: str = GPT2,
                     special: Mapping[str, int] | None = None) -> "Vocabulary":
         """The vocabulary that training gave; `alphabet` as it was given to `train_fast`."""
         return cls(tuple(tokens_of(merges, alphabet)), pattern, dict(special or {}))
@@ -55,7 +55,7 @@ class Vocabulary:
         return b"".join(self.tokens[:256])
 
     @cached_property
-    def merges(self) -> list[Pair]:
+    def merges(self) -> list[tuple[int, int]]:
         """The pair of ids behind each token from 256 on."""
         return [(ord(pair[0]), ord(pair[1])) for pair in self.made_of[256:]]
 
@@ -76,7 +76,7 @@ class Vocabulary:
         return Vocabulary(self.tokens[:size], self.pattern)
 
 
-def tokens_of(merges: Sequence[Pair], alphabet: bytes = BYTE_ORDER) -> list[bytes]:
+def tokens_of(merges: Sequence[tuple[int, int]], alphabet: bytes = BYTE_ORDER) -> list[bytes]:
     """The bytes of every token that the merges make, after the 256 bytes themselves."""
     id_of_byte(alphabet)
     tokens = [bytes([b]) for b in alphabet]

@@ -1,0 +1,128 @@
+"""The tax of languages, and the page that shows tokens, which is also opened in a browser where there is one."""
+import html
+import json
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from byte_pair_smith import CL100K, GPT2_ORDER, Tokenizer, Vocabulary, train_fast
+from byte_pair_smith.corpora import load_text, udhr
+from byte_pair_smith.experiment import SAMPLES
+from byte_pair_smith.languages import LANGUAGES, price, sentences, tax
+from byte_pair_smith.view import page, spans, visible
+
+VOCABULARY = Vocabulary.from_merges(train_fast(load_text("topics")[:60_000], 700))
+TOKENIZER = Tokenizer(VOCABULARY)
+BYTES = Tokenizer(Vocabulary.from_merges([]))
+
+
+# ---------------------------------------------------------------- languages
+
+def test_there_are_at_least_twenty_languages_in_many_scripts():
+    assert len({language.name for language in LANGUAGES}) == len(LANGUAGES) >= 20
+    assert len(set(sentences().values())) == len(LANGUAGES)
+
+
+def test_a_price_counts_characters_bytes_words_and_tokens():
+    found = price(BYTES, "né 12 ओम")
+    assert found == (8, 13, 3, 13)
+    assert found.per_byte == 1 and found.per_word == 13 / 3
+    assert price(BYTES, "日本", spaced=False).per_word is None
+
+
+def test_the_tax_is_relative_to_english():
+    found = tax({"bytes": BYTES}, sentences())["bytes"]
+    assert found["English"]["tax"] == 1
+    for language, text in sentences().items():
+        assert found[language]["tax"] == len(text.encode()) / len(sentences()["English"].encode())
+    with pytest.raises(ValueError, match="English"):
+        tax({"bytes": BYTES}, {"German": "Wasser"})
+
+
+def test_effect_a_vocabulary_of_english_taxes_other_scripts_more_than_bytes_do():
+    ours, plain = tax({"ours": TOKENIZER, "bytes": BYTES}, sentences()).values()
+    assert min(ours[name]["tax"] for name in ("Russian", "Hindi", "Thai", "Greek")) > 3
+    for name in ("Russian", "Hindi", "Thai", "Greek", "Tamil", "Arabic"):
+        assert ours[name]["tax"] > 1.4 * plain[name]["tax"]
+
+
+@pytest.mark.data
+def test_the_declaration_is_there_in_every_language():
+    from test_oracles import here
+    here("udhr2.zip")
+    texts = udhr([language.code for language in LANGUAGES])
+    assert all(2_000 < len(text) < 30_000 for text in texts.values())
+
+
+# ---------------------------------------------------------------- the page
+
+class Reader(HTMLParser):
+    """Collects the token spans, and minds that every element is closed in its order."""
+    VOID = {"meta", "br", "input"}
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.addresses = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.addresses += [v for k, v in attrs.items() if k in ("src", "href")]
+        if "data-id" in attrs:
+            self.ids.append(int(attrs["data-id"]))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_holds_the_tokens():
+    reader = Reader()
+    written = page(SAMPLES, {"ours": TOKENIZER}, VOCABULARY, "A <title>")
+    reader.feed(written)
+    assert not reader.open and not reader.addresses
+    assert reader.ids == [i for text in SAMPLES.values() for i in TOKENIZER.encode_ordinary(text)]
+    assert "A &lt;title&gt;" in written and "prefers-color-scheme: dark" in written
+
+
+def test_nothing_in_a_text_becomes_markup():
+    text = "</script><b>&amp;</b> <img src=x>"
+    assert "<b>" not in spans(BYTES, text) and "<img" not in spans(BYTES, text)
+    written = page({"bad": text}, {"ours": TOKENIZER}, VOCABULARY, "t")
+    data = written.split('id="data">')[1].split("</script>")[0]
+    assert json.loads(data)["samples"]["bad"] == text
+
+
+def test_white_space_and_parts_of_characters_can_be_seen():
+    assert visible(b" the\n") == "·the↵"
+    assert visible("é".encode()[:1]) == "c3"
+    assert visible("🙂".encode()) == "🙂"
+    assert visible(b"\x00") == "U+0000"
+
+
+def test_the_page_knows_gpt2_s_split_only():
+    with pytest.raises(ValueError, match="splits as GPT-2"):
+        page(SAMPLES, {}, Vocabulary.from_merges([], pattern=CL100K), "t")
+
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(not BROWSER, reason="no Chromium on this machine")
+@pytest.mark.parametrize("slider", [1000, 500, 0])
+def test_the_page_s_own_encoder_gives_our_ids_in_a_browser(tmp_path, slider):
+    text = "It's 12345 tokenizers,  naïve\nछह 🙂 and more text like this."
+    vocabulary = Vocabulary.from_merges(train_fast(load_text("topics")[:60_000], 700, alphabet=GPT2_ORDER), GPT2_ORDER)
+    samples = {"only": text}
+    (tmp_path / "page.html").write_text(page(samples, {}, vocabulary, "t"), encoding="utf-8")
+    dump = subprocess.run(
+        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
+         "--disable-component-update", "--no-first-run", f"--user-data-dir={tmp_path}/profile", "--dump-dom",
+         f"{(tmp_path / 'page.html').as_uri()}#slider={slider}"], capture_output=True, timeout=100)
+    live = dump.stdout.decode().split('id="live">')[1].split("</div>")[0]
+    ids = [int(part.split('"')[0]) for part in live.split('data-id="')[1:]]
+    size = round(256 * (700 / 256) ** (slider / 1000))
+    assert ids == Tokenizer(vocabulary.first(size)).encode_ordinary(text)
+    assert html.unescape("".join(part.split(">")[1].split("<")[0] for part in live.split("<span")[1:])).count("·") > 5
