@@ -200,7 +200,7 @@ def broken(found: dict, path: Path) -> Path:
     axes.set_xscale("log", base=2)
     axes.set_xticks([1, 2, 4], ["trained", "2 times", "4 times"])
     axes.set(xlabel="length of the text", ylabel="validation loss, nats a character", xlim=(0.92, 6.4))
-    axes.set_title("The base decides how RoPE fails beyond its length, hardly how well it trains", loc="left")
+    axes.set_title("The base hardly matters at the trained length, and decides what happens beyond it", loc="left")
     return save(figure, path)
 
 
