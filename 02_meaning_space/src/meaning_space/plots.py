@@ -178,8 +178,8 @@ def novels(result: dict):
     axes.set_yticks(range(len(NOVEL_MARKS)), list(reversed(NOVEL_MARKS.values())))
     axes.set(xlim=(0, 65), ylim=(-0.5, len(NOVEL_MARKS) - 0.4), xlabel="a point is a run with its own seed, the number "
              "the mean of its points")
-    axes.set_title(f"{result['text']['words'] / 1e6:.1f} million words of novels, {result['text']['epochs']} epochs: "
-                   "the same vectors in all but name")
+    axes.set_title(f"{result['text']['words'] / 1e6:.1f} million words of novels, {result['text']['epochs']} epochs: on every "
+                   "mark the two lie close together")
     axes.grid(axis="x", color="#EEEEEE")
     axes.set_axisbelow(True)
     return figure

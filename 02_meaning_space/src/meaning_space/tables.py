@@ -1,13 +1,14 @@
 """Tables in markdown, from the results alone; the README takes its numbers from here."""
 from statistics import mean, median
 
+from .probes.words import table as probe_table
 from .record import read
 
 
 def show(section: str, results: dict) -> str:
     """What the command line prints after an experiment."""
     tables = {"headline": [neighbours, marks, exact], "bench": [bench, quality, softmax], "break_it": [break_it],
-              "novels": [novels, novel_neighbours, novel_analogies, direction]}
+              "novels": [novels, novel_neighbours, novel_analogies, direction, probed]}
     return "\n\n".join(table(results) for table in tables[section])
 
 
@@ -133,3 +134,8 @@ def shared(results: dict | None = None) -> str:
     """One sentence on the neighbours that sides and seeds share on the novels."""
     found = (results or read())["novels"]["overlap"]
     return "; ".join(f"{name}: {100 * mean(values):.0f} %" for name, values in found.items() if values)
+
+
+def probed(results: dict | None = None) -> str:
+    """What small classifiers read off the novels' vectors."""
+    return probe_table((results or read())["novels"]["probes"])
