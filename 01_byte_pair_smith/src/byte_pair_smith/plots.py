@@ -68,7 +68,7 @@ def tax(headline: dict):
            ylim=(-0.8, len(languages) - 0.2))
     what = {"declaration": "The Declaration of Human Rights", "sentences": "One sentence"}[text]
     dearest = languages[-1]
-    figure.suptitle(f"{what} costs {first[dearest]['tax']:.1f} times as many tokens in {dearest} as in English",
+    figure.suptitle(f"{what} costs up to {first[dearest]['tax']:.1f} times the tokens of English",
                     x=0.01, ha="left", fontweight="bold", fontsize=11)
     return figure
 

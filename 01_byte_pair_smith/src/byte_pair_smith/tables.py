@@ -23,9 +23,9 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
-def provenance(found: dict) -> str:
-    """One line on where the numbers come from."""
-    m = found["meta"]
+def source(section: str) -> str:
+    """One line on where the numbers of a section come from."""
+    m = load(section)["meta"]
     libraries = ", ".join(f"{name} {number}" for name, number in m["versions"].items())
     seeds = f"seeds {m['seeds'][0]} to {m['seeds'][-1]}" if len(m["seeds"]) > 1 else f"seed {m['seeds'][0]}"
     return (f"{m['machine']}; one thread; Python {m['python']}; {libraries}; text: {m['data']}; {seeds}; "
@@ -128,8 +128,10 @@ def printed(section: str, found: dict) -> str:
 
 
 def facts() -> str:
-    """The headline's numbers in one sentence."""
-    h = load("headline")["headline"]
-    return (f"At {load('headline')['vocabulary']:,} tokens, learnt from half a megabyte of English, a token carries "
-            f"{h['bytes_per_token']:.2f} bytes of unseen English prose at most; the same declaration in {h['dearest']} "
-            f"takes {h['tax']:.1f} times the tokens of the English.\n")
+    """The headline's numbers in two sentences."""
+    found = load("headline")
+    h, largest = found["headline"], found["compression"]["sizes"][-1]
+    what = {"declaration": "the Declaration of Human Rights", "sentences": "one sentence"}[h["text"]]
+    return (f"A vocabulary of {largest:,} tokens, learnt from four tenths of a megabyte of English, carries "
+            f"{h['bytes_per_token']:.2f} bytes of unseen English in each token. Under one of {found['vocabulary']:,}, "
+            f"{what} in {h['dearest']} takes {h['tax']:.1f} times as many tokens as in English.\n")
