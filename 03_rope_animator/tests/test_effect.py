@@ -1,20 +1,17 @@
-"""The papers' effects at small scale, and the machinery around them."""
+"""The papers' effects at small scale."""
 
 import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from rope_animator import experiment, plots, record, tables, text
+from rope_animator import text
 from rope_animator.break_it import bag_of_words, beyond_the_table, two_second_model, wrong_layout
 from rope_animator.extend import linear, ntk_aware
 from rope_animator.model import Config
 from rope_animator.train import Training, loss_by_position, train
 
-FOLDER = Path(__file__).parents[1]
 RECIPE = Training(batch=16)
 
 
@@ -92,48 +89,3 @@ def test_the_named_corpus():
         pytest.skip("set HARDWAY_DATA to a folder with tinyshakespeare.txt")
     corpus = text.load("shakespeare")
     assert len(corpus.train) + len(corpus.valid) == 1_115_394 and len(corpus.vocabulary) == 65
-
-
-# ---------------------------------------------------------------- results, figures, README, command line
-
-
-def test_the_table_of_plain_results_is_drawn(tmp_path):
-    plan = experiment.Plan(length=16, steps=2, seeds=(0, 1), workers=1, characters=256)
-    found = experiment.headline(plan, say=lambda line: None)
-    assert set(found["extrapolation"]) >= {"none", "learned", "sinusoidal", "t5", "rope", "alibi", "rope + YaRN"}
-    assert set(found["extrapolation"]["learned"]["mean"]) == {"1"}
-    sections = record.write(tmp_path, "headline", found, plan.seeds)
-    assert "impossible" in tables.headline(sections["headline"])
-    drawn = plots.draw(sections, tmp_path)
-    assert {p.name for p in drawn} == {"extrapolation.png", "by_position.png", "decay.png", "spectrum.png"}
-
-
-def test_committed_figures_are_there_and_small():
-    sections = record.read(FOLDER / "results")
-    assert set(sections) == {"headline", "bench", "break_it"}
-    for path in FOLDER.glob("results/*.png"):
-        assert path.stat().st_size < 200_000, path.name
-    assert len(list(FOLDER.glob("results/*.png"))) == 6
-
-
-def test_the_readmes_tables_are_the_recorded_ones():
-    run = subprocess.run([sys.executable, "-m", "cogapp", "--check", "README.md"], cwd=FOLDER,
-                         env={**os.environ, "PYTHONPATH": "src"}, capture_output=True, text=True)  # fmt: skip
-    assert run.returncode == 0, run.stdout + run.stderr
-
-
-@pytest.mark.parametrize("command", [["bench"], ["--steps", "1"]])
-def test_the_command_line(command, tmp_path):
-    run = subprocess.run(
-        [sys.executable, "-m", "rope_animator", *command, "--quick", "--out", str(tmp_path)],
-        cwd=FOLDER, env={**os.environ, "PYTHONPATH": "src", "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr
-    section = "bench" if command == ["bench"] else "headline"
-    assert section in record.read(tmp_path)
-
-
-def test_the_command_line_says_what_is_wrong(tmp_path):
-    run = subprocess.run([sys.executable, "-m", "rope_animator", "--data", "novel"], cwd=FOLDER,
-                         env={**os.environ, "PYTHONPATH": "src"}, capture_output=True, text=True)  # fmt: skip
-    assert run.returncode == 2 and "invalid choice: 'novel'" in run.stderr

@@ -13,7 +13,7 @@ from .break_it import break_it
 from .experiment import Plan
 
 
-def arguments() -> argparse.Namespace:
+def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m rope_animator", description=__doc__)
     parser.add_argument("command", nargs="?", default="headline", choices=("headline", "bench", "break", "animate"))
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes; the numbers mean nothing")
@@ -26,7 +26,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, default=record.FOLDER / "results" / "mine", help="where results are written"
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def plan(options: argparse.Namespace) -> Plan:
@@ -43,8 +43,8 @@ def plan(options: argparse.Namespace) -> Plan:
     )
 
 
-def main() -> None:
-    options = arguments()
+def main(argv: list[str] | None = None) -> None:
+    options = arguments(argv)
     matplotlib.use("agg")
     torch.set_num_threads(1)  # each worker too: small matrices, and as many processes as cores
     wanted = plan(options)

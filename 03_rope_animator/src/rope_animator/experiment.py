@@ -98,7 +98,8 @@ def extrapolation(plan: Plan, say: Callable[[str], None] = print) -> dict:
 
 def in_order(methods: Iterable[str]) -> list[str]:
     """Base schemes in their order, the stretched rotary ones behind."""
-    return sorted(methods, key=lambda m: ("+" in m, SCHEMES.index(m) if m in SCHEMES else m))
+    order = [*SCHEMES, *stretched(Config(1), 1)]
+    return sorted(methods, key=order.index)
 
 
 def summary(entries: list[dict]) -> dict:

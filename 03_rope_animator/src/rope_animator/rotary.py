@@ -1,8 +1,8 @@
 """The rotary embedding for speed: sine and cosine computed once, each coordinate read and written once.
 
 The work is 3 FLOPs a coordinate, so the time is memory traffic and nothing else. What `x * cos + rotate_half(x) * sin`
-costs is its temporaries: five tensors as large as x are written and read again, and on a CPU every fresh one is
-handed out by the kernel page by page.
+costs is its temporaries: four and a half tensors as large as x are written where one would do, and on a CPU every
+fresh one is handed out by the kernel page by page.
 """
 
 import torch
