@@ -115,7 +115,7 @@ def test_no_network_names_the_address_the_file_and_the_folder(monkeypatch):
 @pytest.fixture(scope="module")
 def trained():
     known, unseen = train.split(text.load("pydoc"))
-    model = train.train(known, TINY, 150, rate=6e-3, say=lambda line: None)
+    model = train.train(known, TINY, 400, rate=8e-3, say=lambda line: None)
     return model, train.windows(unseen, 8, 97, torch.Generator().manual_seed(0))
 
 
