@@ -14,7 +14,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 CASES = [(600, 597, 64, 1e4), (0, 0, 4, 10.0), (4096, 4096 - 512, 128, 1e6), (7, -3, 18, 500.0), (1, 0, 2, 1e4)]
 FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
-    "--disable-sync --no-first-run --disable-quic --window-size=1000,1400"
+    "--disable-sync --disable-dev-shm-usage --no-first-run --disable-quic --window-size=1000,1400"
 ).split()
 
 
