@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 from expect import close
-from meaning_space.blocks import Block, block_loss, block_step, blocks, noise_weight
+from meaning_space.blocks import band, block_loss, block_step, blocks, draws
 from meaning_space.cbow import cbow_block_loss, cbow_block_step, cbow_loss_and_gradients
 from meaning_space.corpus import Corpus, Vocabulary
 from meaning_space.perpair import pair_step
@@ -28,7 +28,7 @@ def matrices(seed):
     return tuple(torch.from_numpy(m) for m in np.random.default_rng(seed).standard_normal((2, V, D)))
 
 
-def one_block(seed, size=37, noise=13):
+def one_block(seed, size=37, noise=16):
     drawn = NegativeSampler(np.arange(V, 0, -1)).shared(np.random.default_rng(seed), 1, noise)
     return next(blocks(text_of(seed), torch.from_numpy(drawn), size, negatives=5))[1]
 
@@ -51,10 +51,11 @@ def test_a_blocks_loss_is_that_of_its_pairs(seed):
     w, c = matrices(seed)
     want = 0.0
     for centre, context in next(pair_batches(text_of(seed), 37)):
-        mine = block.noise[block.noise != context]
+        noise = block.others[-16:]
+        mine = noise[noise != context]
         alone = loss_and_gradients(w[[centre]].numpy(), c[[context]].numpy(), np.zeros((1, 0, D)))[0]
         both = loss_and_gradients(w[[centre]].numpy(), c[[context]].numpy(), c[mine].numpy()[None])[0]
-        want += float((alone + (both - alone) * 5 / len(block.noise))[0])
+        want += float((alone + (both - alone) * 5 / 16)[0])
     close(float(block_loss(w, c, block)), want, "the loss of a block")
 
 
@@ -72,22 +73,24 @@ def test_a_blocks_step_is_autograds(step, loss, seed):
 
 
 def test_noise_words_do_not_count_for_pairs_whose_context_they_are():
-    centre, context = torch.tensor([0, 1, 2]), torch.tensor([9, 0, 1, 2, 9])
-    mask = torch.tensor([[0, 0, 1], [1, 0, 1], [1, 0, 0]], dtype=torch.bool)
-    block = Block(centre, context, mask, torch.tensor([1, 1, 5, 0]), negatives=2)
-    weight = noise_weight(block, mask.double()) / (2 / 4)
+    mask = torch.tensor([[[0, 0, 1], [1, 0, 1], [1, 0, 0]]], dtype=torch.bool)
+    real = band(mask, 5)
+    assert real[0].tolist() == [[0, 0, 1, 0, 0], [0, 1, 0, 1, 0], [0, 0, 1, 0, 0]]
+    contexts, noise = torch.tensor([[9, 0, 1, 2, 9]]), torch.tensor([[1, 1, 5, 0]])
+    weight = draws(real, contexts, noise, negatives=2)[0] / (2 / 4)
     assert weight.tolist() == [[0, 0, 1, 1], [2, 2, 2, 1], [0, 0, 1, 1]]
 
 
-def test_blocks_cut_the_whole_text_and_workers_share_it_out():
+def test_blocks_cut_the_whole_text_and_workers_share_it_out(monkeypatch):
+    monkeypatch.setattr("meaning_space.blocks.AT_ONCE", 2)
     text, noise = text_of(0), torch.zeros(4, 6, dtype=torch.int64)
     every = [number for number, _ in blocks(text, noise, 10, 5)]
     shared = [[n for n, _ in blocks(text, noise, 10, 5, first, 3)] for first in range(3)]
     assert every == [0, 1, 2, 3] and sorted(sum(shared, [])) == every
     found = torch.cat([b.centre for _, b in blocks(text, noise, 10, 5)])
-    assert found.tolist() == text.ids.tolist()
-    pairs = sum(int(b.mask.sum()) for _, b in blocks(text, noise, 10, 5))
-    assert pairs == sum(len(p) for p in pair_batches(text, 10))
+    assert found[:37].tolist() == text.ids.tolist() and not found[37:].any()
+    got = [[int(b.centre[i]), int(b.others[j])] for _, b in blocks(text, noise, 10, 5) for i, j in b.real.nonzero().tolist()]
+    assert got == [p for batch in pair_batches(text, 10) for p in batch.tolist()]
 
 
 def test_without_negatives_only_the_pairs_are_left():

@@ -5,7 +5,7 @@ Letters as in `blocks.py`; M contexts of one word.
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from .blocks import Block
@@ -25,32 +25,37 @@ def cbow_loss_and_gradients(
     return float(loss[0]), np.repeat(d_mean / len(around), len(around), axis=0), d_word[0], d_negatives[0]
 
 
-def _averages(block: Block, dtype: torch.dtype) -> tuple[Float[Tensor, "T C"], Float[Tensor, "T N"]]:
-    """The matrix that averages each word's contexts, and the draws each noise word stands for at each word."""
-    pairs = block.mask.to(dtype)
-    count = pairs.sum(1, keepdim=True)
-    draws = (block.centre[:, None] != block.noise) * (count > 0) * (block.negatives / len(block.noise))
-    return block.spread(pairs / count.clamp(min=1)), draws.to(dtype)
+def averages(block: Block) -> tuple[Int[Tensor, "C"], Float[Tensor, "T C"], Float[Tensor, "T 1"]]:
+    """The words around the block, the matrix that averages each centre's contexts, and whether it has any (1 or 0)."""
+    contexts, real = block.others[:-block.noise], block.real[:, :-block.noise]
+    count = real.sum(1, keepdim=True)
+    return contexts, real / count.clamp(min=1), (count > 0).to(real.dtype)
+
+
+def draws(block: Block, some: Float[Tensor, "T 1"]) -> Float[Tensor, "T N"]:
+    """What each noise word counts for: K / N at every centre that has a context and is another word."""
+    other = (block.centre[:, None] != block.others[-block.noise:]).to(some.dtype)
+    return other * some * (block.negatives / block.noise)
 
 
 def cbow_block_loss(around: Float[Tensor, "V D"], middle: Float[Tensor, "V D"], block: Block) -> Float[Tensor, ""]:
     """The loss of all words of the block that have a context, in nats, for autograd to check `cbow_block_step`."""
-    average, draws = _averages(block, around.dtype)
-    mean = average @ around[block.context]
-    score = (mean * middle[block.centre]).sum(1)
-    noise = F.logsigmoid(-mean @ middle[block.noise].T) * draws
-    return -(F.logsigmoid(score) * block.mask.any(1)).sum() - noise.sum()
+    contexts, average, some = averages(block)
+    mean = average.to(around.dtype) @ around[contexts]
+    score = (mean * middle[block.centre]).sum(1, keepdim=True)
+    noise = F.logsigmoid(-mean @ middle[block.others[-block.noise:]].T) * draws(block, some)
+    return -(F.logsigmoid(score) * some).sum() - noise.sum()
 
 
 @torch.no_grad()
 def cbow_block_step(around: Float[Tensor, "V D"], middle: Float[Tensor, "V D"], block: Block, rate: float) -> None:
     """One step down that loss, in place: `around` are the input vectors, `middle` the output vectors."""
-    average, draws = _averages(block, around.dtype)
-    u, n = middle[block.centre], middle[block.noise]
-    mean = average @ around[block.context]
-    d_score = (torch.sigmoid((mean * u).sum(1)) - 1) * block.mask.any(1)        # T
-    d_noise = torch.sigmoid(mean @ n.T) * draws                                 # T N
-    d_mean = d_score[:, None] * u + d_noise @ n
-    middle.index_add_(0, block.centre, d_score[:, None] * mean, alpha=-rate)
-    middle.index_add_(0, block.noise, d_noise.T @ mean, alpha=-rate)
-    around.index_add_(0, block.context, average.T @ d_mean, alpha=-rate)
+    contexts, average, some = averages(block)
+    average, noise = average.to(around.dtype), block.others[-block.noise:]
+    u, n = middle[block.centre], middle[noise]
+    mean = average @ around[contexts]
+    d_score = (torch.sigmoid((mean * u).sum(1, keepdim=True)) - 1) * some           # T 1
+    d_noise = torch.sigmoid(mean @ n.T) * draws(block, some)                        # T N
+    middle.index_add_(0, block.centre, d_score * mean, alpha=-rate)
+    middle.index_add_(0, noise, d_noise.T @ mean, alpha=-rate)
+    around.index_add_(0, contexts, average.T @ (d_score * u + d_noise @ n), alpha=-rate)

@@ -126,6 +126,6 @@ def work(centres: Tensor, contexts: Tensor, text: Stream, noise: Tensor, epoch: 
     for number, block in blocks(text, noise, config.block, config.negatives, first, config.threads):
         done = (epoch * len(noise) + number) / total
         if number % LOSS_EVERY == 0:
-            units = block.mask.sum() if config.model == "skip-gram" else block.mask.any(1).sum()
+            units = block.real.sum() if config.model == "skip-gram" else block.real.any(1).sum()
             losses.append((done * config.epochs, float(loss(centres, contexts, block) / units.clamp(min=1))))
         step(centres, contexts, block, config.rate + done * (config.final_rate - config.rate))
