@@ -177,10 +177,9 @@ def test_ids_equal_tiktoken_s_on_twenty_thousand_unicode_strings(real):
 
 
 @pytest.mark.data
+@pytest.mark.parametrize("real", ["gpt2"], indirect=True)
 def test_ids_equal_llama_cpp_s_test_strings(real):
-    name, tokenizer, _ = real
-    if name != "gpt2":
-        pytest.skip("llama.cpp's strings are for GPT-2's vocabulary")
+    _, tokenizer, _ = real
     strings = here("ggml-vocab-gpt-2.gguf.inp").read_text(encoding="utf-8").split("\n__ggml_vocab_test__\n")
     lines = here("ggml-vocab-gpt-2.gguf.out").read_text(encoding="utf-8").split("\n")
     assert len(strings) == 47

@@ -9,7 +9,8 @@ Read in this order:
     tokenizer     all of it together, with a cache and offsets
     alphabet, files, formats, letter_files    how vocabularies travel
     languages, view    what a language pays; a page that shows the tokens
-    corpora, experiment, break_it, bench, plots, tables    the experiments
+    corpora, experiment, break_it, bench, results, plots, tables    the experiments
+    families/     the side quest: characters, words, WordPiece, Unigram
 """
 from .alphabet import BYTE_ORDER, GPT2_ORDER
 from .encode import decode, encode

@@ -2,11 +2,9 @@
 from pathlib import Path
 from statistics import median
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (the backend is chosen first)
-from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, GREY, BLACK = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#8A8A8A",
                                                        "#222222")
@@ -24,31 +22,31 @@ def draw(results: dict, folder: Path) -> list[Path]:
     paths = []
     for name, (section, function) in wanted.items():
         if section in results:
-            with plt.rc_context(STYLE):
+            with rc_context(STYLE):
                 paths.append(save(function(results[section]), folder / name))
     return paths
 
 
-def save(figure, path: Path) -> Path:
+def save(figure: Figure, path: Path) -> Path:
     """Write the figure beside its place and rename it there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name("." + path.name)
     figure.savefig(beside, dpi=150, format="png")
-    plt.close(figure)
     beside.replace(path)
     return path
 
 
 # ---------------------------------------------------------------- headline
 
-def tax(headline: dict):
+def tax(headline: dict) -> Figure:
     """Tokens for the same content beside English, a dot for each tokenizer."""
     text = "declaration" if "declaration" in headline["tax"] else "sentences"
     prices = headline["tax"][text]
     names = list(prices)
     first = prices[names[0]]
     languages = sorted(first, key=lambda language: first[language]["tax"])
-    figure, ax = plt.subplots(figsize=(8.4, 7.2), layout="constrained")
+    figure = Figure(figsize=(8.4, 7.2), layout="constrained")
+    ax = figure.subplots()
     for y, language in enumerate(languages):
         values = [prices[name][language]["tax"] for name in names]
         ax.plot([1, max(values)], [y, y], color="#E4E4E4", lw=1.5, zorder=1)
@@ -79,10 +77,11 @@ def gap(values: list[float]) -> float:
     return min((b - a for a, b in zip(ordered, ordered[1:], strict=False)), default=0.0)
 
 
-def compression(headline: dict):
+def compression(headline: dict) -> Figure:
     """Bytes per token by vocabulary size, and the limit that the split sets."""
     found = headline["compression"]
-    figure, ax = plt.subplots(figsize=(7.6, 4.3), layout="constrained")
+    figure = Figure(figsize=(7.6, 4.3), layout="constrained")
+    ax = figure.subplots()
     x = found["sizes"]
     for (kind, curves), colour in zip(found["curves"].items(), (BLUE, ORANGE, VERMILION), strict=True):
         y = [median(curve[i] for curve in curves) for i in range(len(x))]
@@ -101,15 +100,16 @@ def compression(headline: dict):
     ticks = [n for n in (256, 512, 1024, 2048, 4096, 8192) if n <= x[-1]]
     ax.set_xticks(ticks, [f"{n:,}" for n in ticks])
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_title("Each doubling of the vocabulary buys less, and only for what it was learnt from")
+    ax.set_title("Each doubling of the vocabulary buys less, and next to nothing for unseen languages")
     return figure
 
 
-def tokens(headline: dict):
+def tokens(headline: dict) -> Figure:
     """The same texts as each tokenizer sees them."""
     view = {name: headline["view"][name] for name in ("prose", "code", "numbers") if name in headline["view"]}
     rows = [(name, label, cells) for name, per in view.items() for label, cells in per.items()]
-    figure, ax = plt.subplots(figsize=(11, 0.46 * len(rows) + 0.6))
+    figure = Figure(figsize=(11, 0.46 * len(rows) + 0.6))
+    ax = figure.subplots()
     figure.subplots_adjust(left=0.155, right=0.995, top=1 - 0.5 / (0.46 * len(rows) + 0.6), bottom=0.01)
     widest = max(sum(len(seen) + 0.35 for seen, _ in cells) for _, _, cells in rows)
     for y, (_, label, cells) in enumerate(rows):
@@ -130,10 +130,11 @@ def tokens(headline: dict):
 
 # ---------------------------------------------------------------- bench
 
-def bench(found: dict):
+def bench(found: dict) -> Figure:
     """MB/s of training and encoding, ours and theirs, at the largest vocabulary."""
     size = list(found["train"])[-1]
-    figure, axes = plt.subplots(1, 2, figsize=(11, 3.9), layout="constrained")
+    figure = Figure(figsize=(11, 3.9), layout="constrained")
+    axes = figure.subplots(1, 2)
     for ax, what in zip(axes, ("train", "encode"), strict=True):
         seconds = found[what][size]["seconds"]
         names = sorted(seconds, key=lambda name: median(seconds[name]), reverse=True)
@@ -152,36 +153,47 @@ def bench(found: dict):
     return figure
 
 
-def growth(found: dict):
+def growth(found: dict) -> Figure:
     """Cost against size, on logarithmic axes, with the exponent of each."""
     found = found["growth"]
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    axes = figure.subplots(1, 3)
     for ax, names, label in zip(axes, (["text"], ["vocabulary"], ["word, search", "word, heap"]),
                                 ("characters of text", "vocabulary size", "bytes in one word"), strict=True):
         for name, colour in zip(names, (VERMILION, BLUE) if len(names) == 2 else (BLUE,), strict=True):
             g = found[name]
             ax.plot(g["x"], g["seconds"], "o-", color=colour, lw=2, ms=4)
-            ax.annotate(f"{name.replace('word, ', '')}: exponent {g['exponent']:.2f}", (g["x"][-1], g["seconds"][-1]),
-                        (0, 7), textcoords="offset points", ha="right", color=colour, fontweight="bold", fontsize=9)
+            text = f"{name.removeprefix('word, ')}: exponent {g['exponent']:.2f}"
+            ax.annotate(text, (g["x"][-1], g["seconds"][-1]), (0, -58 if name == "word, heap" else 7), color=colour,
+                        textcoords="offset points", ha="right", fontweight="bold", fontsize=9)
         line = found[names[-1]]
         proportion = [line["seconds"][-1] * x / line["x"][-1] for x in line["x"]]
         ax.plot(line["x"], proportion, color=GREY, lw=1, ls=(0, (4, 3)))
         ax.set(xscale="log", yscale="log", xlabel=label)
-        ax.xaxis.set_minor_locator(NullLocator())
-        ax.yaxis.set_minor_locator(NullLocator())
+        ax.set_xticks(line["x"], [binary(n) for n in line["x"]])
+        ax.yaxis.set_major_locator(LogLocator(subs=(1,) if len(names) == 2 else (1, 2, 5)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_minor_locator(NullLocator())
     axes[0].set_ylabel("CPU seconds")
-    figure.suptitle("Training and the heap grow no faster than their input (dashed: in proportion)", x=0.008, ha="left",
-                    fontweight="bold", fontsize=12)
+    figure.suptitle("Training is near-linear in its text, and so is the heap in its word (dashed: in proportion)",
+                    x=0.008, ha="left", fontweight="bold", fontsize=12)
     return figure
+
+
+def binary(n: int) -> str:
+    """A size in units of 1,024."""
+    return next((f"{n / 1024**k:.0f}{unit}" for k, unit in ((2, "Mi"), (1, "Ki")) if n >= 1024**k), str(n))
 
 
 # ---------------------------------------------------------------- break it
 
-def digits(found: dict):
+def digits(found: dict) -> Figure:
     """How four-digit numbers are cut under three rules, and how often a sum's columns line up."""
     found = found["digits"]
     shades = [BLUE, ORANGE, GREEN, PURPLE, VERMILION, "#56B4E9", "#F0E442", GREY]
-    figure, ax = plt.subplots(figsize=(8.6, 3.1), layout="constrained")
+    figure = Figure(figsize=(8.6, 3.1), layout="constrained")
+    ax = figure.subplots()
     shapes = sorted({shape for rule in found.values() for shape in rule["shapes"]}, key=lambda s: (s.count("+"), s))
     for y, (_, rule) in enumerate(found.items()):
         x = 0.0
