@@ -63,7 +63,7 @@ def yarn(dim: int, base: float, factor: float, trained: int, beta_fast: float = 
 
     A pair that makes more than beta_fast turns over the trained length has seen every angle and stays; one that makes
     fewer than beta_slow is divided by s. The ramp is linear in the index of the pair, its ends rounded outwards, as in
-    the authors' code. Temperature 0.1 ln s + 1 (their eq. 15).
+    the authors' code. Temperature 0.1 ln s + 1, their fit to perplexities of Llama models.
     """
     theta, pairs = frequencies(dim, base), torch.arange(dim // 2, dtype=torch.float64)
 
