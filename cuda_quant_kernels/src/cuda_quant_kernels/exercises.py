@@ -8,6 +8,7 @@ import functools
 import hashlib
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,8 @@ class Exercise:
     def traced(self, name: str, *arguments) -> Report:
         """The tracer's report of one run; arguments and errors as for a call."""
         self(name, *arguments)
-        return self.report
+        rows = [replace(r, file=self.where, line=r.line + self.first_line - 1) for r in self.report.rows]
+        return replace(self.report, rows=rows)
 
 
 # ---- what each task takes and gives ---------------------------------------------------------------------------------

@@ -1,13 +1,14 @@
-"""Figures, drawn from the results dictionary alone. Colours are Okabe and Ito's, told apart by all kinds of eyes."""
+"""Figures, drawn from the results dictionary alone. Colours are Okabe and Ito's, told apart by all kinds of eyes.
+
+No pyplot: a bare Figure saves itself on any machine, and a notebook that imports this keeps its own way of showing.
+"""
 
 from pathlib import Path
 
 import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (the backend is chosen first)
-import numpy as np  # noqa: E402
-from matplotlib.ticker import FuncFormatter  # noqa: E402
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 ORANGE, BLUE, GREEN, VERMILION, GREY, BLACK = "#E69F00", "#0072B2", "#009E73", "#D55E00", "#8A8A8A", "#222222"
 STYLE = {
@@ -38,10 +39,9 @@ def draw(results: dict, folder: Path) -> list[Path]:
 def _save(name: str, function, section: dict, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f".{name}"
-    with plt.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = function(section)
         figure.savefig(beside, dpi=150, format="png")
-        plt.close(figure)
     beside.replace(folder / name)
     return folder / name
 
@@ -53,7 +53,8 @@ def milliseconds(ms: float) -> str:
 def ladder(headline: dict):
     """The three pipes' times, version by version."""
     rows = headline["ladder"]
-    figure, ax = plt.subplots(figsize=(9, 4.3), layout="constrained")
+    figure = Figure(figsize=(9, 4.3), layout="constrained")
+    ax = figure.subplots()
     pipes = (
         ("load/store", BLUE, f"requests and passes, {milliseconds(rows[0]['floor_ms'])}"),
         ("arithmetic", ORANGE, "arithmetic"),
@@ -92,7 +93,8 @@ def ladder(headline: dict):
 def roofline(headline: dict):
     """Operations per byte asked for, and the rate that the pipes allow."""
     rows, side = headline["ladder"], headline["side"]
-    figure, ax = plt.subplots(figsize=(8.2, 4.6), layout="constrained")
+    figure = Figure(figsize=(8.2, 4.6), layout="constrained")
+    ax = figure.subplots()
     rate = [2 * side**3 / (row["floor_ms"] / 1e3) / 1e12 for row in rows]
     x = np.logspace(-1.6, 3, 200)
     roofs = zip(headline["roofs"].items(), (BLUE, ORANGE, GREEN), strict=True)
@@ -125,7 +127,8 @@ def roofline(headline: dict):
 
 def break_it(results: dict):
     """What each fault does: wrong elements by thread order, and the share of right sums in int8."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.4, 3.7), layout="constrained")
+    figure = Figure(figsize=(9.4, 3.7), layout="constrained")
+    left, right = figure.subplots(1, 2)
     kernels = results["barriers"]
     for i, (order, colour) in enumerate(zip(kernels[0]["wrong"], (BLUE, ORANGE, GREEN), strict=True)):
         share = [100 * k["wrong"][order] / k["of"] for k in kernels]
