@@ -55,6 +55,17 @@ def test_the_instruction_that_was_meant_is_there(arch, source, kernel, instructi
 
 
 @needs_nvcc
+def test_the_four_products_of_a_wgmma_tile_are_issued_together():
+    path = build(KERNELS / "gemm_w8a8.cu", "gpu", arch="sm_90a")
+    assert "serialized" not in path.with_suffix(".log").read_text()
+    if (text := sass(path)) is None:
+        pytest.skip("no cuobjdump here: it comes with the CUDA toolkit, and with triton")
+    wgmma = next(part for part in text.split("Function : ") if "gemm_wgmma" in part.split("\n")[0])
+    order = re.findall(r"(IGMMA|WARPGROUP\.DEPBAR)", wgmma)
+    assert order == ["IGMMA"] * 4 + ["WARPGROUP.DEPBAR"]
+
+
+@needs_nvcc
 def test_the_wide_versions_move_sixteen_bytes_an_access():
     if (text := sass(build(KERNELS / "vector_add.cu", "gpu", arch="sm_90a"))) is None:
         pytest.skip("no cuobjdump here: it comes with the CUDA toolkit, and with triton")

@@ -183,24 +183,23 @@ __global__ void __launch_bounds__(512) gemm_wgmma(Gemm g) {
         copy_tile<WG_M, WG_K, 512>(stage, g.a, m0, g.m, tile * WG_K, g.k);
         copy_tile<WG_N, WG_K, 512>(stage + WG_M * WG_K, g.w, n0, g.n, tile * WG_K, g.k);
     };
-    for (int i = 0; i < WG_STAGES - 2; ++i) {
+    for (int i = 0; i < WG_STAGES - 1; ++i) {
         if (i < tiles) load(i);
         cp_async_commit();
     }
     for (int i = 0; i < tiles; ++i) {
-        cp_async_wait<WG_STAGES - 3>();
+        cp_async_wait<WG_STAGES - 2>();
         fence_async_proxy();
-        __syncthreads();                                   // tile i is there; the products of tile i - 2 are done
-        if (i + WG_STAGES - 2 < tiles) load(i + WG_STAGES - 2);
+        __syncthreads();                                   // tile i is there; the products of tile i - 1 are done
+        if (i + WG_STAGES - 1 < tiles) load(i + WG_STAGES - 1);
         cp_async_commit();
         const int8_t *a = shared + i % WG_STAGES * WG_STAGE + group * 64 * WG_K, *w = shared + i % WG_STAGES * WG_STAGE + WG_M * WG_K;
         wgmma_fence();
 #pragma unroll
         for (int k = 0; k < WG_K; k += 32) wgmma_m64n128k32_s8(sum, wgmma_descriptor(a + k), wgmma_descriptor(w + k));
         wgmma_commit();
-        wgmma_wait<1>();
+        wgmma_wait<0>();      // wait<1>, across iterations, makes ptxas put a wait behind every single instruction (C7514)
     }
-    wgmma_wait<0>();
 #pragma unroll
     for (int j = 0; j < 64; ++j)
         write_one(g, m0 + group * 64 + warp * 16 + row + j / 2 % 2 * 8, n0 + j / 4 * 8 + t * 2 + j % 2, sum[j]);
