@@ -10,9 +10,8 @@ from collections import Counter
 from itertools import pairwise, product
 
 import regex
-from grader import Mistake
-
 from byte_pair_smith import BYTE_ORDER, GPT2, GPT2_ORDER, WHOLE, Vocabulary, train_fast
+from grader import Mistake
 
 TASKS = ["count_pairs", "merge", "pretokenize", "train", "encode", "decode", "encode_with_special"]
 

@@ -3,7 +3,6 @@ import random
 from collections import Counter
 
 import regex
-
 from byte_pair_smith import GPT2, WHOLE, Tokenizer, Vocabulary, pretokenize, train_fast
 from byte_pair_smith import train as plain_train
 from byte_pair_smith.corpora import load_text

@@ -3,13 +3,12 @@
 import random
 
 import pytest
+from byte_pair_smith import GPT2, GPT2_ORDER, WHOLE, Tokenizer, Vocabulary, encode, train_fast
+from byte_pair_smith.encode import merge_long_word, merge_short_word
 from grader import exactly
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mistakes import TOKENS, TRAP, TRAP_TEXT, random_text, toy
-
-from byte_pair_smith import GPT2, GPT2_ORDER, WHOLE, Tokenizer, Vocabulary, encode, train_fast
-from byte_pair_smith.encode import merge_long_word, merge_short_word
 
 # ---------------------------------------------------------------- encode
 

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from byte_pair_smith import __main__ as cli
 from byte_pair_smith import bench, break_it, experiment, plots, results, tables
 

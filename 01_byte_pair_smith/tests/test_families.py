@@ -8,9 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from byte_pair_smith.families import (
     BytePair,
     Characters,
@@ -24,6 +21,8 @@ from byte_pair_smith.families import (
     loss_of,
 )
 from byte_pair_smith.families.ngram import END, spelling_bits
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 TEXT = "the cat sat on the mat; the hat of the cat. ## ###a #b 12 123 ärger\n\n  naïve 'tis " * 3
 

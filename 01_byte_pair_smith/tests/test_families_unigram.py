@@ -8,9 +8,6 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer
-from tokenizers.models import Unigram as HuggingFaceUnigram
-
 from byte_pair_smith.families import Unigram, compare
 from byte_pair_smith.families.corpus_lattice import CorpusLattice
 from byte_pair_smith.families.foreign import GERMAN
@@ -25,6 +22,8 @@ from byte_pair_smith.families.peer import (
 )
 from byte_pair_smith.families.unigram_training import choose, maximise, seed_pieces, with_every_character
 from byte_pair_smith.pretokenize import WHOLE, pretokenize
+from tokenizers import Tokenizer
+from tokenizers.models import Unigram as HuggingFaceUnigram
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)     # its SWIG types carry no __module__

@@ -4,13 +4,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer
-from tokenizers.models import WordPiece as HuggingFaceWordPiece
-
 from byte_pair_smith.families import WordPiece, compare
 from byte_pair_smith.families.foreign import GERMAN, RUSSIAN
 from byte_pair_smith.families.wordpiece_training import PairTable, gains, join, learn_pieces, symbols_of
 from byte_pair_smith.pretokenize import pretokenize
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece as HuggingFaceWordPiece
 
 HUGS = Counter({"hug": 10, "pug": 5, "pun": 12, "bun": 4, "hugs": 5})
 

@@ -6,8 +6,6 @@ import json
 import re
 
 import pytest
-from mistakes import random_text
-
 from byte_pair_smith import (
     CL100K,
     GPT2,
@@ -25,6 +23,7 @@ from byte_pair_smith import (
 )
 from byte_pair_smith.alphabet import from_letters, to_letters
 from byte_pair_smith.corpora import path_of
+from mistakes import random_text
 
 SPECIAL = {"<|end|>": 300, "<|sep|>": 301}
 TEXT = " ".join(random_text(n) for n in range(9))

@@ -6,7 +6,6 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
-
 from byte_pair_smith import CL100K, GPT2_ORDER, Tokenizer, Vocabulary, train_fast
 from byte_pair_smith.corpora import load_text, udhr
 from byte_pair_smith.experiment import SAMPLES

@@ -7,7 +7,6 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-
 from byte_pair_smith import (
     CL100K,
     GPT2,

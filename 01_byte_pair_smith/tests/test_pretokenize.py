@@ -1,11 +1,10 @@
 """The split: GPT-2's rule as a task; the other patterns, their ASCII twins, and what is refused."""
 
 import pytest
+from byte_pair_smith import CL100K, DIGITS, GPT2, WHOLE, pretokenize, pretokenize_fast
 from grader import exactly
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from byte_pair_smith import CL100K, DIGITS, GPT2, WHOLE, pretokenize, pretokenize_fast
 
 
 @pytest.mark.task("pretokenize")

@@ -1,10 +1,9 @@
 """Special tokens: allowed, forbidden, or ordinary text."""
 
 import pytest
+from byte_pair_smith import GPT2, Tokenizer, Vocabulary, train_fast
 from grader import exactly
 from mistakes import MARKS, letters, random_text
-
-from byte_pair_smith import GPT2, Tokenizer, Vocabulary, train_fast
 
 
 @pytest.mark.task("encode_with_special")

@@ -4,13 +4,12 @@ import random
 from collections import Counter
 
 import pytest
+from byte_pair_smith import GPT2, GPT2_ORDER, WHOLE, train, train_fast
+from byte_pair_smith.vocabulary import tokens_of
 from grader import exactly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mistakes import WORDS, random_ids, random_text, random_words
-
-from byte_pair_smith import GPT2, GPT2_ORDER, WHOLE, train, train_fast
-from byte_pair_smith.vocabulary import tokens_of
 
 # ---------------------------------------------------------------- count_pairs
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from . import corpora
 from .encode import encode, merge_long_word, merge_short_word
+from .languages import LANGUAGES
 from .pretokenize import ASCII_TWIN, GPT2, compiled
 from .tokenizer import Tokenizer
 from .train import merge, train, train_fast
@@ -60,6 +61,10 @@ def run(data: str = "shakespeare", rounds: int = 7, quick: bool = False, seed: i
         found["train"][str(size)] = training(text, size, rounds, libraries)
         say(f"encoding at {size}")
         found["encode"][str(size)] = encoding(text, size, rounds, libraries)
+    if corpora.here("udhr"):
+        say(f"encoding {len(LANGUAGES)} languages at once")
+        scripts = "\n".join(corpora.udhr([language.code for language in LANGUAGES]).values())
+        found["scripts"] = {**encoding(scripts, sizes[-1], rounds, libraries), "bytes": len(scripts.encode())}
     say("the plain forms, on a little text")
     found["plain"] = plain(text, sizes[0], 4_000 if quick else 64_000)
     say("growth")

@@ -164,8 +164,11 @@ def growth(found: dict) -> Figure:
             g = found[name]
             ax.plot(g["x"], g["seconds"], "o-", color=colour, lw=2, ms=4)
             text = f"{name.removeprefix('word, ')}: exponent {g['exponent']:.2f}"
-            ax.annotate(text, (g["x"][-1], g["seconds"][-1]), (0, -58 if name == "word, heap" else 7), color=colour,
-                        textcoords="offset points", ha="right", fontweight="bold", fontsize=9)
+            if name == "word, heap":
+                ax.text(1, 0.1, text, transform=ax.transAxes, ha="right", color=colour, fontweight="bold", fontsize=9)
+            else:
+                ax.annotate(text, (g["x"][-1], g["seconds"][-1]), (0, 7), textcoords="offset points", ha="right",
+                            color=colour, fontweight="bold", fontsize=9)
         line = found[names[-1]]
         proportion = [line["seconds"][-1] * x / line["x"][-1] for x in line["x"]]
         ax.plot(line["x"], proportion, color=GREY, lw=1, ls=(0, (4, 3)))

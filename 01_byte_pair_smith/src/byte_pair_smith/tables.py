@@ -122,8 +122,9 @@ def families_peer() -> str:
 def printed(section: str, found: dict) -> str:
     """The tables of one section, for a terminal."""
     from . import bench_tables
-    parts = {"headline": [compression, tax, merges], "break_it": [break_it], "bench": [
-        bench_tables.train, bench_tables.encode, bench_tables.plain, bench_tables.growth]}[section]
+    b = bench_tables
+    parts = {"headline": [compression, tax, merges], "break_it": [break_it],
+             "bench": [b.train, b.encode, b.scripts, b.plain, b.growth]}[section]
     return "\n".join(part(found) for part in parts)
 
 

@@ -143,15 +143,14 @@ def merge_everywhere(pair: str, new: str, words: list[str], times: list[int], co
             continue
         often = times[n]
         words[n] = new.join(parts)
-        for k, (left, right) in enumerate(pairwise(parts)):
+        left = parts[0][-1:]                        # what stands before the occurrence; "" at the word's start
+        for part in parts[1:]:
             if left:
-                counts[left[-1] + a] -= often
-                born[left[-1] + new].append(n)
-            elif k:
-                counts[b + a] -= often
-                born[new + new].append(n)
-            if right:
-                counts[b + right[0]] -= often
-                born[new + right[0]].append(n)
+                counts[b + a if left == new else left + a] -= often
+                born[left + new].append(n)
+            if part:
+                counts[b + part[0]] -= often
+                born[new + part[0]].append(n)
+            left = part[-1:] or new
     counts[pair] = 0
     return born
