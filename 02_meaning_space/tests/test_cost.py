@@ -31,7 +31,8 @@ class Rows(TorchDispatchMode):
 def prepared():
     rng = np.random.default_rng(0)
     words = tuple(f"w{i}" for i in range(V))
-    corpus = Corpus(Vocabulary(words, np.full(V, 9), {w: i for i, w in enumerate(words)}), rng.integers(0, V, T), np.array([0]))
+    vocabulary = Vocabulary(words, np.full(V, 9), {w: i for i, w in enumerate(words)})
+    corpus = Corpus(vocabulary, rng.integers(0, V, T), np.array([0]))
     text = stream(corpus, WIDTH, None, rng)
     sampler = NegativeSampler(corpus.vocabulary.counts)
     pairs = next(pair_batches(text, T))
@@ -55,7 +56,7 @@ def test_the_per_pair_form_fetches_k_plus_two_rows_a_pair():
     assert rows.gathered == rows.scattered == len(args[2]) * (K + 2)
     with Rows() as fewer:
         block_step(*block_args)
-    assert rows.gathered > 10 * fewer.gathered          # 64 words with about 6 pairs each, 7 rows a pair, against 202 rows
+    assert rows.gathered > 10 * fewer.gathered         # 6 pairs a word, 7 rows a pair; 202 rows in all
 
 
 def test_a_blocks_products_are_the_three_that_it_needs():
@@ -63,4 +64,4 @@ def test_a_blocks_products_are_the_three_that_it_needs():
     with FlopCounterMode(display=False) as counter:
         block_step(*args)
     contexts = T + 2 * WIDTH
-    assert counter.get_total_flops() == 3 * 2 * T * D * (contexts + N)      # scores; gradients of centres; of the others
+    assert counter.get_total_flops() == 3 * 2 * T * D * (contexts + N)      # scores, and the gradients of either side

@@ -93,15 +93,15 @@ def test_skipgram_reaches_it_at_full_dimension_and_not_below():
 def test_sampled_skipgram_goes_the_same_way():
     """Stochastic training, with noise by plain frequency and full windows, heads for the same matrix.
 
-    Leaving the target out of the noise takes the share #(w, c) / #(w) of it away from each pair, which moves the optimum
-    up by -log(1 - #(w, c) / #(w)): little in a large vocabulary, much in this one of twelve words.
+    Leaving the target out of the noise takes the share #(w, c) / #(w) of it away from each pair, which moves the
+    optimum up by -log(1 - #(w, c) / #(w)): little in a large vocabulary, much in this one of twelve words.
     """
     from meaning_space.train import Config, train
     corpus = text(n=20_000)
     counts = cooccurrence(corpus, 2, dynamic=False).toarray()
     want = optimum(counts, 5) - np.log(1 - counts / counts.sum(axis=1, keepdims=True))
-    run = train(corpus, Config(dimensions=12, window=2, dynamic=False, power=1.0, threshold=None, epochs=8, rate=0.02,
-                               final_rate=1e-4, block=32))
+    run = train(corpus, Config(dimensions=12, window=2, dynamic=False, power=1.0, threshold=None, epochs=8,
+                               rate=0.02, block=32))
     # Eight epochs do not arrive, above all for rare pairs; without the shift the frequent pairs would be 0.35 off.
     often = counts >= np.median(counts)
     close((run.centres @ run.contexts.T)[often], want[often], "scores after training", atol=0.2)

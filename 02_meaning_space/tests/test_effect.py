@@ -8,7 +8,15 @@ import torch
 from meaning_space.break_it import measure, met
 from meaning_space.corpus import Corpus, Vocabulary
 from meaning_space.judgement import (
-    accuracy, agreement, analogy_questions, forms_questions, judged_pairs, percent, ranks, spearman)
+    accuracy,
+    agreement,
+    analogy_questions,
+    forms_questions,
+    judged_pairs,
+    percent,
+    ranks,
+    spearman,
+)
 from meaning_space.peer import available, gensim_run
 from meaning_space.space import Space, nearest, overlap
 from meaning_space.train import Config, train
@@ -52,7 +60,8 @@ def test_analogies_come_out_of_role_and_gender(roles, roles_vectors):
 
 
 def test_a_shuffled_text_teaches_nothing(roles):
-    space = Space(roles.vocabulary, train(roles.shuffled(0), Config(dimensions=24, window=4, epochs=2, threshold=None)).centres)
+    run = train(roles.shuffled(0), Config(dimensions=24, window=4, epochs=2, threshold=None))
+    space = Space(roles.vocabulary, run.centres)
     pairs = [(man, woman) for man, (woman, _) in ROLES.items()]
     assert sum(space.analogy(a, b, c) == [d] for a, b in pairs for c, d in pairs if a != c) <= 12
 
@@ -109,8 +118,9 @@ def test_gensim_is_there_for_the_tests():
 
 # ---------------------------------------------------------------- bad input
 
-@pytest.mark.parametrize("field, value", [("dimensions", 0), ("window", 0), ("negatives", -1), ("epochs", 0), ("block", 0),
-                                          ("noise", 0), ("threads", 0), ("final_rate", 1.0), ("model", "glove")])
+@pytest.mark.parametrize("field, value", [("dimensions", 0), ("window", 0), ("negatives", -1), ("epochs", 0),
+                                          ("block", 0), ("noise", 0), ("threads", 0), ("final_rate", 1.0),
+                                          ("model", "glove")])
 def test_config_names_the_field_it_refuses(field, value):
     with pytest.raises(ValueError, match=field):
         Config(**{field: value})
@@ -166,7 +176,8 @@ def test_files_of_questions_and_judgements_are_read_and_damaged_ones_refused(tmp
 
 def test_accuracy_counts_exact_answers_by_section():
     v = np.array([[1., 0], [1, 3], [-1, 0], [-1, 3], [0, -2]])
-    marks = accuracy(v, {"right": np.array([[0, 1, 2, 3]]), "wrong": np.array([[0, 1, 2, 4]]), "none": np.zeros((0, 4), int)})
+    marks = accuracy(v, {"right": np.array([[0, 1, 2, 3]]), "wrong": np.array([[0, 1, 2, 4]]),
+                         "none": np.zeros((0, 4), int)})
     assert marks == {"right": (1, 1), "wrong": (0, 1), "none": (0, 0)}
     assert percent(marks) == 50 and percent(marks, "right") == 100
     with pytest.raises(ValueError, match="none"):

@@ -89,7 +89,8 @@ def test_blocks_cut_the_whole_text_and_workers_share_it_out(monkeypatch):
     assert every == [0, 1, 2, 3] and sorted(sum(shared, [])) == every
     found = torch.cat([b.centre for _, b in blocks(text, noise, 10, 5)])
     assert found[:37].tolist() == text.ids.tolist() and not found[37:].any()
-    got = [[int(b.centre[i]), int(b.others[j])] for _, b in blocks(text, noise, 10, 5) for i, j in b.real.nonzero().tolist()]
+    got = [[int(b.centre[i]), int(b.others[j])] for _, b in blocks(text, noise, 10, 5)
+           for i, j in b.real.nonzero().tolist()]
     assert got == [p for batch in pair_batches(text, 10) for p in batch.tolist()]
 
 

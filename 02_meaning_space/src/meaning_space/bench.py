@@ -50,13 +50,13 @@ def check(corpus: Corpus, seed: int) -> float:
     """
     rng = np.random.default_rng(seed)
     text = stream(corpus, 5, 1e-3, rng)
-    noise = NegativeSampler(corpus.vocabulary.counts).shared(rng, 1, 32)
+    noise = NegativeSampler(corpus.vocabulary.counts).shared(rng, -(-len(text) // 64), 32)
     _, block = next(blocks(text, torch.from_numpy(noise), 64, 5))
     w, c = rng.standard_normal((2, len(corpus.vocabulary), 20))
     fast = float(block_loss(torch.from_numpy(w), torch.from_numpy(c), block))
     slow = 0.0
     for centre, context in next(pair_batches(text, 64)):
-        loss = loss_and_gradients(w[[centre]], c[[context]], c[noise[noise != context]][None])[0]
+        loss = loss_and_gradients(w[[centre]], c[[context]], c[noise[0][noise[0] != context]][None])[0]
         positive = loss_and_gradients(w[[centre]], c[[context]], np.zeros((1, 0, 20)))[0]
         slow += float((positive + (loss - positive) * 5 / 32)[0])
     if not abs(fast / slow - 1) < 1e-9:

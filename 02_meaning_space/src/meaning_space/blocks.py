@@ -3,7 +3,7 @@
 In the per-pair form each pair fetches K noise vectors of its own. Here T neighbouring words share N noise words, each
 standing for K / N of a draw, so that the expected gradient is the same. All scores of a block are one table,
 
-    centres (T, D) times others (C + N, D) transposed,     others = the C words of the text around, then the N noise words
+    centres (T, D) times others (C + N, D) transposed,   others = the C words of the text around, then N noise words
 
 and two tables of the same shape say what each score counts for:
 
@@ -46,8 +46,13 @@ def blocks(text: Stream, noise: Int[Tensor, "M N"], size: int, negatives: int,
     """Cuts the text into blocks of `size` words: every `stride`-th from `first` on, with its number.
 
     The text is filled up with word 0 at either end; what is filled up counts for nothing.
+
+    Raises ValueError if there is not one row of noise for each block.
     """
     spare, around = -len(text) % size, size + 2 * text.width
+    if len(noise) * size != len(text) + spare:
+        raise ValueError(f"noise has {len(noise)} rows; a text of {len(text)} words has {(len(text) + spare) // size} "
+                         f"blocks of {size}")
     ids = torch.from_numpy(text.ids)
     centres = F.pad(ids, (0, spare)).view(-1, size)                                            # M T
     contexts = F.pad(ids, (text.width, text.width + spare)).unfold(0, around, size)            # M C

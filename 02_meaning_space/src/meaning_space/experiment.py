@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from .corpus import Corpus
 from .counts import cooccurrence, fit, optimum, ppmi, word_vectors
@@ -15,11 +15,13 @@ from .judgement import accuracy, forms_questions, percent
 from .maps import pca, tsne
 from .probes.kmeans import KMeans
 from .sources import texts
-from .space import Space, unit
+from .space import Space, nearest, unit
 from .train import Config, Trained, train
 
 ASKED = ("month", "read", "error", "socket", "directory", "thread", "encoding", "exception", "integer", "dictionary",
          "http", "returns")
+FAMILIES = ("month", "socket", "directory", "thread", "encoding", "exception", "integer", "dictionary", "http", "class",
+            "pattern", "command", "read", "character", "element", "test")
 MIN_COUNT = 10
 DIMENSIONS = (1, 2, 4, 8, 16, 24, 32, 40, 48, 56, 60)     # of the exact fit; the last is the number of its words
 EXACT_WORDS, EXACT_NEGATIVES, EXACT_WINDOW = 60, 5, 10
@@ -50,11 +52,12 @@ def headline(seed: int, quick: bool = False, say: Callable[[str], None] = print)
     marks["ppmi + svd"] = mark(counted, corpus)
     vectors = models["skip-gram"].centres
     say("flattening")
-    picture, page = word_map(vectors, corpus, seed, 150 if quick else 500)
+    page = word_map(vectors, corpus, seed, 150 if quick else 500)
     results = {
         "text": {"words": len(corpus), "vocabulary": len(corpus.vocabulary), "min_count": MIN_COUNT, "epochs": epochs},
         "neighbours": neighbours(vectors, corpus), "marks": marks,
-        "losses": models["skip-gram"].losses[::4], "map": picture, "exact": exact(seed, quick, say),
+        "losses": models["skip-gram"].losses[::4], "map": families(vectors, corpus, FAMILIES, 1000, seed),
+        "exact": exact(seed, quick, say),
     }
     return results, page
 
@@ -89,30 +92,33 @@ def neighbours(vectors: Float[np.ndarray, "V D"], corpus: Corpus) -> dict[str, l
 # -- the map -----------------------------------------------------------------------------------------------------------
 
 def word_map(vectors: Float[np.ndarray, "V D"], corpus: Corpus, seed: int, size: int, skip: int = 60,
-             clusters: int = 45) -> tuple[dict, dict]:
-    """The most frequent words but the first `skip`, which only hold sentences together: flattened, and in clusters.
+             clusters: int = 45) -> dict:
+    """What the page shows: the most frequent words but the first `skip`, which only hold sentences together.
 
-    Clusters are found in the full space. Returns what the figure needs and what the page needs.
+    Flattened in two ways, and in clusters that were found in the full space.
     """
     chosen = np.arange(skip, min(skip + size, len(corpus.vocabulary)))
     points = unit(vectors[chosen].astype(np.float64))
     found = KMeans(min(clusters, len(points) // 4), seed=seed, n_init=3).fit(points)
-    flat, _, variance = pca(points, 2)
-    spread = float(variance.sum() / points.var(axis=0, ddof=1).sum())
-    layout = tsne(points, seed, perplexity=12)
     words = [corpus.vocabulary.words[i] for i in chosen]
     near = np.argsort(-(points @ points.T), axis=1, kind="stable")[:, 1:9]
-    page = {"words": words, "maps": {"t-SNE": layout, "PCA": flat}, "clusters": found.labels_,
-            "neighbours": [[words[j] for j in row] for row in near],
+    return {"words": words, "maps": {"t-SNE": tsne(points, seed, perplexity=12), "PCA": pca(points, 2)[0]},
+            "clusters": found.labels_, "neighbours": [[words[j] for j in row] for row in near],
             "counts": corpus.vocabulary.counts[chosen].tolist()}
-    return {"words": words, "xy": np.round(layout, 2).tolist(), "clusters": found.labels_.tolist(),
-            "tightness": tightness(points, found.labels_), "pca_share": spread}, page
 
 
-def tightness(points: Float[np.ndarray, "N D"], labels: Int[np.ndarray, "N"]) -> list[float]:
-    """Each cluster's mean cosine of its points to its own centre: 1 if all of them point the same way."""
-    centres = unit(np.stack([points[labels == c].mean(axis=0) for c in range(labels.max() + 1)]))
-    return [float((points[labels == c] @ centres[c]).mean()) for c in range(len(centres))]
+def families(vectors: Float[np.ndarray, "V D"], corpus: Corpus, heads: tuple[str, ...], among: int, seed: int) -> dict:
+    """What the figure shows: some words, the six nearest of each among the most frequent, all flattened together.
+
+    A word that is near two heads goes to the one it is nearer to.
+    """
+    heads = tuple(w for w in heads if w in corpus.vocabulary.index)
+    ids = corpus.vocabulary.ids(heads)
+    chosen = np.unique(np.append(nearest(vectors, ids, 6, among).ravel(), ids))
+    points = unit(vectors[chosen].astype(np.float64))
+    family = (points @ unit(vectors[ids].astype(np.float64)).T).argmax(axis=1)
+    return {"words": [corpus.vocabulary.words[i] for i in chosen], "heads": list(heads), "family": family.tolist(),
+            "xy": np.round(tsne(points, seed, perplexity=6), 2).tolist()}
 
 
 # -- the exact result --------------------------------------------------------------------------------------------------

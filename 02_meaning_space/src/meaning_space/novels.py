@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .corpus import Corpus, Vocabulary
-from .experiment import word_map
+from .experiment import families, word_map
 from .judgement import accuracy, agreement, analogy_questions, judged_pairs, percent
 from .peer import available, gensim_run
 from .probes.words import labelled, probe_words
@@ -15,6 +15,8 @@ from .space import Space, nearest, overlap
 from .train import Config, train
 
 ASKED = ("mother", "king", "london", "blue", "horse", "ship", "monday", "church", "laughed", "cold", "money", "violin")
+HEADS = ("mother", "london", "monday", "horse", "blue", "laughed", "money", "church", "ship", "captain", "hand",
+         "winter", "letter", "kitchen", "believe", "twenty")
 FAMILY = (("man", "woman", "king"), ("he", "she", "brother"), ("father", "mother", "son"), ("boy", "girl", "nephew"),
           ("good", "better", "bad"), ("walk", "walked", "look"), ("day", "days", "child"))
 GENDER = (("he", "she"), ("his", "her"), ("man", "woman"), ("himself", "herself"), ("boy", "girl"), ("men", "women"))
@@ -44,13 +46,14 @@ def novels(seeds: list[int], quick: bool = False, say: Callable[[str], None] = p
                 sides.setdefault(side, {}).setdefault(name, []).append(value)
     ours = kept["ours"][0]
     space = Space(corpus.vocabulary, ours)
-    picture, page = word_map(ours, corpus, seeds[0], 150 if quick else 700, skip=120, clusters=60)
+    page = word_map(ours, corpus, seeds[0], 150 if quick else 700, skip=120, clusters=60)
     results = {
         "text": {"words": len(corpus), "vocabulary": len(corpus.vocabulary), "epochs": config.epochs},
         "sides": sides, "known": known(corpus.vocabulary), "overlap": overlaps(kept),
         "neighbours": {w: space.neighbours(w, 6, among=6000) for w in ASKED if w in corpus.vocabulary.index},
         "analogies": [[*q, space.analogy(*q, 3)] for q in FAMILY if all(w in corpus.vocabulary.index for w in q)],
-        "direction": gender(space), "map": picture, "probes": probed(ours, corpus.vocabulary),
+        "direction": gender(space), "map": families(ours, corpus, HEADS, 4000, seeds[0]),
+        "probes": probed(ours, corpus.vocabulary),
     }
     return results, page
 

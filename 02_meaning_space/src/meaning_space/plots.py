@@ -4,17 +4,16 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (the backend is chosen first)
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
 GREY, BLACK = "#8A8A8A", "#222222"
 CYCLE = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, "#5B5B5B", "#A0522D", SKY]
 STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 11,
          "axes.edgecolor": "#555555", "axes.titlelocation": "left", "figure.facecolor": "white"}
-MAP_TITLES = {"headline": "Words that keep the same company lie together: Python's documentation, flattened by t-SNE",
-              "novels": "Words that keep the same company lie together: 27 English novels, flattened by t-SNE"}
+MAP_TITLES = {"headline": "Words that keep the same company lie together: sixteen families from Python's documentation",
+              "novels": "Words that keep the same company lie together: sixteen families from 27 English novels"}
 
 
 def draw(results: dict, folder: Path) -> list[Path]:
@@ -27,7 +26,7 @@ def draw(results: dict, folder: Path) -> list[Path]:
     paths = []
     for name, (section, function) in wanted.items():
         if section in results:
-            with plt.rc_context(STYLE):
+            with matplotlib.rc_context(STYLE):
                 paths.append(_save(function(results[section]), folder / name))
     return paths
 
@@ -35,44 +34,44 @@ def draw(results: dict, folder: Path) -> list[Path]:
 def _save(figure, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{os.getpid()}.{path.name}")
+    FigureCanvasAgg(figure)         # no pyplot: a notebook that imports this keeps its own way of showing figures
     figure.savefig(beside, dpi=150, format="png")
-    plt.close(figure)
     beside.replace(path)
     return path
 
 
 # -- the map -----------------------------------------------------------------------------------------------------------
 
-def word_map(picture: dict, title: str, labelled: int = 16):
-    """Every word a dot; the words of the tightest clusters of four or more are written out, as far as there is room."""
-    xy, cluster = np.array(picture["xy"]), np.array(picture["clusters"])
-    size = np.bincount(cluster)
-    order = sorted(range(len(size)), key=lambda c: (size[c] < 4, -picture["tightness"][c]))[:labelled]
-    figure, axes = plt.subplots(figsize=(10, 6.6), layout="constrained")
-    axes.scatter(*xy.T, s=9, color="#C9C6BE", linewidths=0)
-    boxes: list = []
-    for rank, c in enumerate(order):
-        members = np.flatnonzero(cluster == c)
-        colour = CYCLE[rank % len(CYCLE)]
-        axes.scatter(*xy[members].T, s=16, color=colour, linewidths=0)
-        for i in members:                               # the words come by falling frequency
-            _label(figure, axes, xy[i], picture["words"][i], colour, boxes)
+def word_map(picture: dict, title: str):
+    """Every head and its family in a colour; the heads are set in bold."""
+    xy, family = np.array(picture["xy"]), np.array(picture["family"])
+    figure = Figure(figsize=(10, 6.4), layout="constrained")
+    FigureCanvasAgg(figure)         # measures the words before they are placed
+    axes = figure.subplots()
     axes.set(title=title, xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
-    axes.text(0, -0.015, f"{len(xy)} frequent words; colours: the {len(order)} tightest of {len(size)} clusters that "
-              "k-means finds in 100 dimensions; the axes have no unit", transform=axes.transAxes, fontsize=8,
-              color=GREY, va="top")
+    axes.scatter(*xy.T, s=14, color=[CYCLE[f % len(CYCLE)] for f in family], linewidths=0)
+    figure.draw_without_rendering()         # settles scales and margins, on which the words' places depend
+    boxes: list = []
+    heads = len(picture["heads"])
+    order = sorted(range(len(xy)), key=lambda i: picture["words"][i] not in picture["heads"])
+    for place, i in enumerate(order):
+        _label(figure, axes, xy[i], picture["words"][i], CYCLE[family[i] % len(CYCLE)], place < heads, boxes)
+    axes.text(0, -0.015, f"bold: {heads} words chosen beforehand; the others are the six nearest of each in 100 "
+              "dimensions; flattened by t-SNE, whose axes have no unit", transform=axes.transAxes, fontsize=8, color=GREY, va="top")
     return figure
 
 
-def _label(figure, axes, point, word: str, colour: str, boxes: list) -> None:
-    """Writes a word beside its dot, unless it would cover another."""
-    text = axes.annotate(word, point, xytext=(3, 2), textcoords="offset points", fontsize=8.5, color=colour)
-    box = text.get_window_extent(figure.canvas.get_renderer())
-    if any(box.overlaps(other) for other in boxes):
+def _label(figure, axes, point, word: str, colour: str, bold: bool, boxes: list) -> None:
+    """Writes a word beside its dot, on the side where it covers no other; if there is none, not at all."""
+    for dx, dy, ha in ((4, 2, "left"), (-4, 2, "right"), (4, -8, "left"), (-4, -8, "right"), (0, 6, "center")):
+        text = axes.annotate(word, point, xytext=(dx, dy), textcoords="offset points", fontsize=10 if bold else 8.5,
+                             color=colour, ha=ha, fontweight="bold" if bold else "normal")
+        box = text.get_window_extent(figure.canvas.get_renderer())
+        if not any(box.overlaps(other) for other in boxes):
+            boxes.append(box)
+            return
         text.remove()
-    else:
-        boxes.append(box)
 
 
 # -- the exact result --------------------------------------------------------------------------------------------------
@@ -81,7 +80,8 @@ def exact(result: dict):
     """Left: correlation against dimensions. Right: the scores themselves, at full dimension and at four."""
     rows = result["rows"]
     d = [r["dimensions"] for r in rows]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
     figure.suptitle(f"Skip-gram's optimum is PMI − log k: with all {d[-1]} dimensions the scores agree to "
                     f"{rows[-1]['largest_deviation']:.3f} nats", x=0.01, ha="left", fontsize=12)
     left.axhline(1, color=GREY, lw=0.8, ls="--")
@@ -108,7 +108,8 @@ def bench(result: dict):
     """Words a second of every side, all rounds, beside what the machine allows."""
     speed = dict(sorted(result["speed"].items(), key=lambda item: np.median(item[1])))
     limit = result["limit"]["words_per_second"]
-    figure, axes = plt.subplots(figsize=(9, 3.6), layout="constrained")
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.subplots()
     for i, (name, runs) in enumerate(speed.items()):
         value = np.median(runs) / 1e3
         colour = BLUE if name.startswith("blocks") else ORANGE if name.startswith("gensim") else GREY
@@ -142,9 +143,10 @@ MEASURES = {"cosine": "mean cosine of\nrandom pairs, %", "frequent_neighbours": 
 def break_it(result: dict):
     """A row for each variant, a column for each measure."""
     variants = result["variants"]
-    figure, panels = plt.subplots(1, len(MEASURES), figsize=(11, 3.5), sharey=True, layout="constrained")
-    figure.suptitle("Noise, word order and dimensions carry the meaning; the window decides which meaning", x=0.01, ha="left",
-                    fontsize=12)
+    figure = Figure(figsize=(11, 3.5), layout="constrained")
+    panels = figure.subplots(1, len(MEASURES), sharey=True)
+    figure.suptitle("Noise, word order and dimensions carry the meaning; the window decides which meaning", x=0.01,
+                    ha="left", fontsize=12)
     names = list(variants)[::-1]
     for axes, (key, title) in zip(panels, MEASURES.items(), strict=True):
         values = [variants[name][key] for name in names]
@@ -167,7 +169,8 @@ NOVEL_MARKS = {"family": "family analogies, % right", "grammar": "grammar analog
 def novels(result: dict):
     """Both sides on four marks, every run a point."""
     sides = result["sides"]
-    figure, axes = plt.subplots(figsize=(9, 3.4), layout="constrained")
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    axes = figure.subplots()
     for row, key in enumerate(reversed(NOVEL_MARKS)):
         for side, colour, shift in (("ours", BLUE, 0.14), ("gensim", ORANGE, -0.14)):
             runs = sides.get(side, {}).get(key, [])
@@ -178,8 +181,8 @@ def novels(result: dict):
     axes.set_yticks(range(len(NOVEL_MARKS)), list(reversed(NOVEL_MARKS.values())))
     axes.set(xlim=(0, 65), ylim=(-0.5, len(NOVEL_MARKS) - 0.4), xlabel="a point is a run with its own seed, the number "
              "the mean of its points")
-    axes.set_title(f"{result['text']['words'] / 1e6:.1f} million words of novels, {result['text']['epochs']} epochs: on every "
-                   "mark the two lie close together")
+    axes.set_title(f"{result['text']['words'] / 1e6:.1f} million words of novels, {result['text']['epochs']} epochs: "
+                   "on every mark the two lie close together")
     axes.grid(axis="x", color="#EEEEEE")
     axes.set_axisbelow(True)
     return figure
