@@ -3,12 +3,10 @@
 from pathlib import Path
 from statistics import median
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (the backend is chosen first)
-from matplotlib.patches import Rectangle  # noqa: E402
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # noqa: E402
+from matplotlib import rc_context
+from matplotlib.figure import Figure            # not pyplot: a notebook that imports this keeps its own backend
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 ORANGE, BLUE, GREEN, VERMILION, GREY, BLACK = "#E69F00", "#0072B2", "#009E73", "#D55E00", "#8A8A8A", "#222222"
 STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10,
@@ -24,7 +22,7 @@ def draw(results: dict, folder: Path) -> list[Path]:
     paths = []
     for name, (section, function) in wanted.items():
         if section in results:
-            with plt.rc_context(STYLE):
+            with rc_context(STYLE):
                 figure = function(results[section])
                 paths.append(_save(figure, folder / name))
     return paths
@@ -34,7 +32,6 @@ def _save(figure, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name("." + path.name)
     figure.savefig(beside, dpi=150, format="png")
-    plt.close(figure)
     beside.replace(path)
     return path
 
@@ -48,7 +45,7 @@ def _title(figure, text: str) -> None:
 def speedrun(headline: dict):
     """Square and column; time per token; time in all."""
     speed = headline["speed"]
-    figure = plt.figure(figsize=(10, 4.9))
+    figure = Figure(figsize=(10, 4.9))
     figure.suptitle("Keep the keys and values, and a new token costs one column of work instead of the whole square",
                     x=0.012, y=0.975, ha="left", fontsize=12, fontweight="bold", color=BLACK)
     grid = figure.add_gridspec(2, 3, width_ratios=[0.52, 1, 1], left=0.012, right=0.93, top=0.84, bottom=0.16,
@@ -129,7 +126,8 @@ def two_numbers(headline: dict):
     work = headline["speed"]["work"]
     rows = [("tokens through the matrices", work["matmul_token_ratio"], ORANGE),
             ("FLOPs", work["flop_ratio"], ORANGE), ("seconds", work["time_ratio"], BLUE)]
-    figure, ax = plt.subplots(figsize=(7.6, 2.9), layout="constrained")
+    figure = Figure(figsize=(7.6, 2.9), layout="constrained")
+    ax = figure.subplots()
     for y, (_, ratio, colour) in enumerate(rows):
         ax.barh(y, ratio, color=colour, height=0.62)
         ax.text(ratio * 1.03, y, f"{ratio:.0f}×" if ratio >= 10 else f"{ratio:.1f}×", va="center", fontweight="bold")
@@ -149,7 +147,8 @@ def two_numbers(headline: dict):
 def memory(headline: dict):
     """Formula as lines, the allocator's count as points."""
     m = headline["memory"]
-    figure, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
+    figure = Figure(figsize=(6.4, 4), layout="constrained")
+    ax = figure.subplots()
     for kind, colour in (("fp32", VERMILION), ("bf16", ORANGE), ("int8", BLUE)):
         formula, counted = ([v / 2**20 for v in m[key][kind]] for key in ("predicted", "measured"))
         ax.plot(m["lengths"], formula, color=colour, lw=1.6)
@@ -169,8 +168,8 @@ def bench(results: dict):
     tables = {threads: t["1"]["contenders"] for threads, t in results["threads"].items()}
     names = list(next(iter(tables.values())))
     names = [n for n in names if n.startswith("transformers")] + [n for n in names if not n.startswith("transformers")]
-    figure, axes = plt.subplots(1, len(tables), figsize=(4.3 * len(tables) + 1.6, 3.7), layout="constrained",
-                                sharex=True, squeeze=False)
+    figure = Figure(figsize=(4.3 * len(tables) + 1.6, 3.7), layout="constrained")
+    axes = figure.subplots(1, len(tables), sharex=True, squeeze=False)
     gains = [g["got"] for g in results["goals"] if "fp32, batch 1" in g["goal"] and "gain" in g["goal"]]
     _title(figure, f"Same weights, same tokens, other layout: {max(gains):.2f}× transformers"
            if gains else "Weights laid out for decoding")
@@ -197,7 +196,8 @@ def _bar(ax, y: int, name: str, row: dict) -> None:
 
 def break_it(results: dict):
     """Three mistakes in nats, one in bytes."""
-    figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
+    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    axes = figure.subplots(1, 3)
     _title(figure, "A broken cache does not crash: it predicts worse, or copies everything at every step")
     _no_offset(axes[0], results["no_offset"])
     _top_left(axes[1], results["top_left"])
