@@ -205,6 +205,14 @@ JSON_DAMAGE = {
         lambda f: f["model"].__setitem__("type", "WordPiece"),
         "model.type is 'WordPiece'",
     ),
+    ("tokenizer.json", "merges left out at random"): (
+        lambda f: f["model"].__setitem__("dropout", 0.1),
+        "model.dropout is 0.1",
+    ),
+    ("tokenizer.json", "a mark at the ends of words"): (
+        lambda f: f["model"].__setitem__("end_of_word_suffix", "</w>"),
+        "end_of_word_suffix is '</w>'",
+    ),
     ("tokenizer.json", "a normaliser"): (put("normalizer", {"type": "NFC"}), "normalizer is"),
     ("tokenizer.json", "another split"): (put("pre_tokenizer", {"type": "Whitespace"}), "pre_tokenizer"),
     ("tokenizer.json", "no split"): (put("pre_tokenizer", None), "pre_tokenizer"),

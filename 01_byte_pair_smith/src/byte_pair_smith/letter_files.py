@@ -114,7 +114,10 @@ def load_tokenizer_json(path: str | Path) -> Vocabulary:
     for name, value, usual in (("model.type", model.get("type"), ("BPE",)),
                                ("normalizer", found.get("normalizer"), (None,)),
                                ("model.unk_token", model.get("unk_token"), (None,)),
-                               ("model.byte_fallback", model.get("byte_fallback"), (None, False))):
+                               ("model.byte_fallback", model.get("byte_fallback"), (None, False)),
+                               ("model.dropout", model.get("dropout"), (None, 0)),
+                               ("model.continuing_subword_prefix", model.get("continuing_subword_prefix"), (None, "")),
+                               ("model.end_of_word_suffix", model.get("end_of_word_suffix"), (None, ""))):
         if value not in usual:
             raise ValueError(f"{path}: {name} is {value!r:.60}, only {usual[0]!r} is byte-level BPE as read here")
     pattern = pattern_of(path, found.get("pre_tokenizer"))
