@@ -215,6 +215,10 @@ JSON_DAMAGE = {
     ),
     ("tokenizer.json", "a normaliser"): (put("normalizer", {"type": "NFC"}), "normalizer is"),
     ("tokenizer.json", "another split"): (put("pre_tokenizer", {"type": "Whitespace"}), "pre_tokenizer"),
+    ("tokenizer.json", "a split that drops what it matches"): (
+        lambda f: f["pre_tokenizer"]["pretokenizers"][0].__setitem__("behavior", "Removed"),
+        "pre_tokenizer",
+    ),
     ("tokenizer.json", "no split"): (put("pre_tokenizer", None), "pre_tokenizer"),
     ("tokenizer.json", "a space in front"): (
         put("pre_tokenizer", {"type": "ByteLevel", "add_prefix_space": True}),

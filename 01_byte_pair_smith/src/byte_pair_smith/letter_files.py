@@ -150,6 +150,6 @@ def pattern_of(path: str | Path, pre: object) -> str:
             return GPT2
         regex = split.get("pattern", {}).get("Regex") if isinstance(split.get("pattern"), dict) else None
         if len(steps) == 2 and split.get("type") == "Split" and not bytes_step.get("use_regex", True) and regex \
-                and split.get("behavior") in ("Isolated", "Removed") and not split.get("invert"):
+                and split.get("behavior") == "Isolated" and not split.get("invert"):
             return regex
     raise ValueError(f"{path}: pre_tokenizer {str(pre)[:99]} is not one split, then ByteLevel without a prefix space")
