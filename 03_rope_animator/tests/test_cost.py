@@ -6,7 +6,6 @@ from rope_animator import apply_rope
 from rope_animator.rope import LAYOUTS
 from rope_animator.rotary import Rotary
 from torch.utils._python_dispatch import TorchDispatchMode
-from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 SHAPE = (2, 3, 32, 16)
 BYTES = 4 * 2 * 3 * 32 * 16
@@ -46,6 +45,8 @@ def test_the_fast_form_writes_each_coordinate_once_or_twice_and_allocates_nothin
 
 def test_the_peer_writes_each_coordinate_more_often():
     """x cos, -x2, the concatenation, its product with the sine, and the sum: four and a half passes."""
+    from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+
     x, rotary = torch.randn(SHAPE), Rotary(32, 16)
     cos, sin = (torch.cat((t, t), -1)[None] for t in (rotary.cos, rotary.sin))
     assert traffic(lambda: apply_rotary_pos_emb(x, x, cos, sin)).written >= 2 * 4.5 * BYTES

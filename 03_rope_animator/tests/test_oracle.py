@@ -1,4 +1,7 @@
-"""Every scheme against the code that trained models run: `transformers`."""
+"""Every scheme against the code that trained models run: `transformers`, imported when the first test needs it."""
+
+import functools
+import importlib
 
 import pytest
 import torch
@@ -9,14 +12,15 @@ from rope_animator.extend import dynamic_ntk, linear, llama3, ntk_aware, yarn
 from rope_animator.relative import T5Bias, t5_bucket
 from rope_animator.rope import angles, half_from_interleaved, turn
 from torch.testing import assert_close
-from transformers import BloomConfig, GPTJConfig, LlamaConfig, T5Config
-from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
-from transformers.models.bloom.modeling_bloom import _get_alibi_slopes, build_alibi_tensor
-from transformers.models.gptj import modeling_gptj
-from transformers.models.llama import modeling_llama
-from transformers.models.t5.modeling_t5 import T5Attention
 
+LLAMA, GPTJ, BLOOM, T5 = (f"models.{m}.modeling_{m}" for m in ("llama", "gptj", "bloom", "t5"))
 B, H, G, T, D = 3, 5, 5, 11, 14  # no two alike where it matters
+
+
+@functools.cache
+def hf(module):
+    """A module of `transformers`, imported late: the learner's checks collect this file and need none of it."""
+    return importlib.import_module(f"transformers.{module}")
 
 
 def queries_and_keys(dtype=torch.float64, dim=D, heads=(H, G)):
@@ -35,7 +39,7 @@ def test_half_layout_is_llamas_values_and_gradients():
     q, k = queries_and_keys()
     at = torch.stack([torch.arange(T) + 5 * b for b in range(B)])
     angle = angles(at, frequencies(D)).repeat(1, 1, 2)
-    theirs = modeling_llama.apply_rotary_pos_emb(q, k, angle.cos(), angle.sin())
+    theirs = hf(LLAMA).apply_rotary_pos_emb(q, k, angle.cos(), angle.sin())
     ours = apply_rope(q, k, at)
     close(ours, theirs, rtol=0, atol=1e-13)
     weight = [torch.randn_like(x) for x in ours]
@@ -49,20 +53,20 @@ def test_half_layout_is_llamas_values_and_gradients():
 def test_half_layout_is_llamas_whole_rotary_module():
     """With their own float32 table; at positions below 100 its angles are good to 1e-5."""
     q, k = queries_and_keys(torch.float32)
-    config = LlamaConfig(hidden_size=D * H, num_attention_heads=H, rope_theta=10_000.0)
+    config = hf(LLAMA).LlamaConfig(hidden_size=D * H, num_attention_heads=H, rope_theta=10_000.0)
     at = torch.arange(T)[None] + 80
-    cos, sin = modeling_llama.LlamaRotaryEmbedding(config)(q, at)
-    close(apply_rope(q, k, at[0]), modeling_llama.apply_rotary_pos_emb(q, k, cos, sin), rtol=0, atol=2e-5)
+    cos, sin = hf(LLAMA).LlamaRotaryEmbedding(config)(q, at)
+    close(apply_rope(q, k, at[0]), hf(LLAMA).apply_rotary_pos_emb(q, k, cos, sin), rtol=0, atol=2e-5)
 
 
 def test_interleaved_layout_is_gptjs():
     """Their table is float32 and 3.5 is the longest vector: 1e-5 at positions below 100."""
     q, k = queries_and_keys(torch.float32)
-    table = modeling_gptj.create_sinusoidal_positions(100, D)[80 : 80 + T]
+    table = hf(GPTJ).create_sinusoidal_positions(100, D)[80 : 80 + T]
     sin, cos = table.expand(B, T, D).chunk(2, dim=-1)
-    theirs = [modeling_gptj.apply_rotary_pos_emb(x.transpose(1, 2), sin, cos).transpose(1, 2) for x in (q, k)]
+    theirs = [hf(GPTJ).apply_rotary_pos_emb(x.transpose(1, 2), sin, cos).transpose(1, 2) for x in (q, k)]
     close(apply_rope(q, k, torch.arange(T) + 80, layout="interleaved"), theirs, rtol=0, atol=2e-5)
-    assert GPTJConfig().rotary_dim == 64  # they turn a part of each head: the same function on a slice
+    assert hf(GPTJ).GPTJConfig().rotary_dim == 64  # they turn a part of each head: the same function on a slice
 
 
 def test_the_permutation_takes_one_layout_to_the_other():
@@ -78,18 +82,18 @@ def test_the_permutation_takes_one_layout_to_the_other():
 
 
 def test_the_sinusoidal_table_is_gptjs_with_its_columns_side_by_side():
-    theirs = modeling_gptj.create_sinusoidal_positions(50, D)  # all sines, then all cosines
+    theirs = hf(GPTJ).create_sinusoidal_positions(50, D)  # all sines, then all cosines
     assert_close(sinusoidal_table(50, D), theirs.unflatten(1, (2, -1)).transpose(1, 2).flatten(1), rtol=0, atol=1e-5)
 
 
 def rope_init(kind, dim, **parameters):
-    config = LlamaConfig(
+    config = hf(LLAMA).LlamaConfig(
         hidden_size=dim * 4,
         num_attention_heads=4,
         max_position_embeddings=parameters.pop("trained"),
         rope_parameters={"rope_type": kind, **parameters},
     )
-    return config, ROPE_INIT_FUNCTIONS[kind]
+    return config, hf("modeling_rope_utils").ROPE_INIT_FUNCTIONS[kind]
 
 
 @pytest.mark.parametrize("dim", [16, 64, 128])
@@ -131,8 +135,8 @@ def test_yarns_temperature_reaches_the_scores_twice():
     """In `transformers` it multiplies cos and sin, hence q and k alike: scores grow by (0.1 ln s + 1)^2."""
     q, k = (x.detach() for x in queries_and_keys(torch.float32))
     config, _ = rope_init("yarn", D, trained=256, rope_theta=10_000.0, factor=4.0, original_max_position_embeddings=64)
-    cos, sin = modeling_llama.LlamaRotaryEmbedding(config)(q, torch.arange(T)[None])
-    theirs = modeling_llama.apply_rotary_pos_emb(q, k, cos, sin)
+    cos, sin = hf(LLAMA).LlamaRotaryEmbedding(config)(q, torch.arange(T)[None])
+    theirs = hf(LLAMA).apply_rotary_pos_emb(q, k, cos, sin)
     scaled = yarn(D, 10_000.0, 4.0, 64)
     ours = [scaled.temperature * turn(x, angles(torch.arange(T), scaled.frequencies), "half") for x in (q, k)]
     close(ours, theirs, rtol=0, atol=2e-5)
@@ -140,30 +144,30 @@ def test_yarns_temperature_reaches_the_scores_twice():
 
 @pytest.mark.parametrize("heads", [*range(1, 41), 63, 64, 71, 112])
 def test_alibi_slopes_are_blooms_for_any_number_of_heads(heads):
-    assert_close(alibi_slopes(heads), _get_alibi_slopes(heads, "cpu"), rtol=1e-6, atol=0)
+    assert_close(alibi_slopes(heads), hf(BLOOM)._get_alibi_slopes(heads, "cpu"), rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("heads", [4, 6])
 def test_alibi_bias_is_blooms_up_to_a_constant_a_row(heads):
     """They add slope * key position, which softmax cannot tell from -slope * distance."""
-    theirs = build_alibi_tensor(torch.ones(1, T), heads, torch.float32).expand(heads, T, T)
+    theirs = hf(BLOOM).build_alibi_tensor(torch.ones(1, T), heads, torch.float32).expand(heads, T, T)
     offset = alibi_bias(heads, T, T) - theirs
     assert_close(offset, offset[..., :1].expand_as(offset), rtol=0, atol=1e-5)
-    assert BloomConfig().n_head == 8
+    assert hf(BLOOM).BloomConfig().n_head == 8
 
 
 @pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize("buckets, max_distance", [(32, 128), (64, 128), (32, 256), (16, 1000), (320, 800)])
 def test_t5_buckets_for_all_distances(bidirectional, buckets, max_distance):
     relative = torch.arange(-3 * max_distance, 3 * max_distance + 1)
-    theirs = T5Attention._relative_position_bucket(relative, bidirectional, buckets, max_distance)
+    theirs = hf(T5).T5Attention._relative_position_bucket(relative, bidirectional, buckets, max_distance)
     assert torch.equal(t5_bucket(relative, bidirectional, buckets, max_distance), theirs)
 
 
 @pytest.mark.parametrize("decoder", [True, False])
 def test_t5_bias_is_theirs_with_a_cache_too(decoder):
-    config = T5Config(d_model=12, d_kv=4, num_heads=3, is_decoder=decoder, dropout_rate=0.0)
-    theirs, ours = T5Attention(config, has_relative_attention_bias=True, layer_idx=0), T5Bias(3, not decoder)
+    config = hf(T5).T5Config(d_model=12, d_kv=4, num_heads=3, is_decoder=decoder, dropout_rate=0.0)
+    theirs, ours = hf(T5).T5Attention(config, has_relative_attention_bias=True, layer_idx=0), T5Bias(3, not decoder)
     ours.bias.data = theirs.relative_attention_bias.weight.data.clone()
     assert_close(ours(T, T), theirs.compute_bias(T, T)[0])
     assert_close(ours(2, T), theirs.compute_bias(T, T)[0][:, -2:])
@@ -171,11 +175,11 @@ def test_t5_bias_is_theirs_with_a_cache_too(decoder):
 
 def test_attention_is_llamas_layer():
     """A whole attention layer with their projections around our attention; float32 table, so 1e-5."""
-    config = LlamaConfig(hidden_size=D * H, num_attention_heads=H, attention_dropout=0.0)
+    config = hf(LLAMA).LlamaConfig(hidden_size=D * H, num_attention_heads=H, attention_dropout=0.0)
     config._attn_implementation = "eager"
-    layer = modeling_llama.LlamaAttention(config, 0)
+    layer = hf(LLAMA).LlamaAttention(config, 0)
     x, at = torch.randn(B, T, D * H), torch.arange(T)[None] + 7
     ahead = torch.full((1, 1, T, T), -torch.inf).triu(1)
-    theirs, _ = layer(x, modeling_llama.LlamaRotaryEmbedding(config)(x, at), ahead)
+    theirs, _ = layer(x, hf(LLAMA).LlamaRotaryEmbedding(config)(x, at), ahead)
     q, k, v = (p(x).unflatten(-1, (H, D)).transpose(1, 2) for p in (layer.q_proj, layer.k_proj, layer.v_proj))
     assert_close(layer.o_proj(rotary_attention(q, k, v, at[0]).transpose(1, 2).flatten(2)), theirs, rtol=0, atol=1e-5)

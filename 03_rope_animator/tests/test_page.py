@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from py_mini_racer import MiniRacer
 from rope_animator import frequencies
 from rope_animator.animate import page, page_score, vectors, write_gif, write_page
 
@@ -24,6 +23,8 @@ def script(name):
 
 @pytest.fixture(scope="module")
 def engine():
+    from py_mini_racer import MiniRacer
+
     context = MiniRacer()
     context.eval(script("arithmetic"))
     yield context

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -20,7 +19,14 @@ COLOURS = {
     "rope + YaRN": "#56B4E9",
 }
 NAMES = {"none": "no positions", "t5": "T5 buckets", "alibi": "ALiBi", "rope": "RoPE", "rope + YaRN": "RoPE + YaRN"}
-STYLE = {"axes.titlesize": 10.5, "axes.titleweight": "bold", "font.size": 10, "figure.dpi": 150}
+STYLE = {
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#444444",
+    "font.size": 10,
+}
 
 
 def name(method: str) -> str:
@@ -30,10 +36,8 @@ def name(method: str) -> str:
 
 def canvas(width: float = 7.6, height: float = 4.4) -> tuple[Figure, Axes]:
     """An empty figure in the house's style."""
-    sns.set_theme(style="ticks", rc=STYLE)
-    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
-    sns.despine(figure)
-    return figure, axes
+    with plt.rc_context(STYLE):
+        return plt.subplots(figsize=(width, height), layout="constrained")
 
 
 def save(figure: Figure, path: Path) -> Path:
