@@ -3,6 +3,7 @@ import pytest
 import torch
 from kv_speedrun import GPT, Config, StaticCache, generate
 from kv_speedrun.attention import attend_fast
+from kv_speedrun.choose import EXACT, fastest, lay_out_fastest
 from kv_speedrun.layouts import LAYOUTS, lay_out, weight_bytes, why_absent
 
 SHAPE = Config(vocab_size=320, context=64, layers=2, heads=2, width=64)
@@ -61,3 +62,23 @@ def test_laying_out_leaves_the_model_alone(model):
 def test_an_unknown_layout_is_refused(model):
     with pytest.raises(ValueError, match="choose one of as trained"):
         lay_out(model, "diagonal")
+
+
+def test_the_fastest_layout_is_measured_and_exact(model):
+    laid, chosen = lay_out_fastest(model)
+    assert set(chosen) == {"64 to 192", "64 to 64", "64 to 256", "256 to 64", "64 to 320"}
+    assert set(chosen.values()) <= set(EXACT)
+    tokens = torch.randint(320, (2, 7), generator=torch.Generator().manual_seed(2))
+    want = generate(model, tokens, 20, StaticCache(SHAPE, 2, 27))
+    assert torch.equal(generate(laid, tokens, 20, StaticCache(SHAPE, 2, 27)), want)
+
+
+def test_a_layout_that_wastes_its_time_is_not_chosen(monkeypatch):
+    class Slow(LAYOUTS["as trained"]):
+        def forward(self, x):
+            for _ in range(20):
+                y = super().forward(x)
+            return y
+    for name in EXACT[1:]:
+        monkeypatch.setitem(LAYOUTS, name, Slow)
+    assert fastest(512, 512, megabytes=4) == "as trained"

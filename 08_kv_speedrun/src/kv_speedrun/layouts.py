@@ -8,6 +8,7 @@ Dimensions: B rows, I inputs, O outputs.
 """
 
 import copy
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -170,12 +171,16 @@ def lay_out(model: GPT, name: str) -> GPT:
         raise ValueError(f"layout={name!r}: choose one of {', '.join(LAYOUTS)}")
     if reason := why_absent(name):
         raise ValueError(f"layout={name!r} does not work here: {reason}")
+    return replace_linears(model, LAYOUTS[name])
+
+
+def replace_linears(model: GPT, keep: Callable[[Tensor, Tensor | None], nn.Module]) -> GPT:
+    """A copy of `model` in which each nn.Linear is what `keep` makes of its weight and bias."""
     laid = copy.deepcopy(model).eval().requires_grad_(False)
     for module in list(laid.modules()):
         for child_name, child in list(module.named_children()):
             if isinstance(child, nn.Linear):
-                bias = None if child.bias is None else child.bias.data
-                setattr(module, child_name, LAYOUTS[name](child.weight.data, bias))
+                setattr(module, child_name, keep(child.weight.data, None if child.bias is None else child.bias.data))
     return laid
 
 

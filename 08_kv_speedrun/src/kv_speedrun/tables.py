@@ -72,7 +72,9 @@ def _race(r: dict, threads: str, batch: str, table: dict) -> str:
         rows.append((name, _range(c["per_second"], 1), _range(c["per_cpu_second"], 1),
                      _range(gain, 2) + "×" if gain and name != "transformers" else "",
                      f"{c['limit']:.0f}" if "limit" in c else "", f"{c['share']:.0%}" if "share" in c else ""))
-    return _table(rows)
+    chosen = table[batch].get("chosen", {})
+    note = ", ".join(f"{shape}: {name}" for shape, name in chosen.items())
+    return _table(rows) + (f"\n\n<sub>fastest: {note}</sub>" if "fastest" in table[batch]["contenders"] else "")
 
 
 def _checks(r: dict) -> str:
