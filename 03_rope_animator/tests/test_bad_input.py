@@ -65,6 +65,9 @@ def test_the_fast_form_refuses_what_it_cannot_do():
     for bad in (x.double(), torch.zeros(1, 2, 5, 6), x.transpose(1, 2).contiguous().transpose(1, 2)):
         with pytest.raises(ValueError, match="use rope.apply_rope"):
             rotary(bad)
+    for bad in (torch.zeros(5, 2, 1, 4).permute(2, 1, 0, 3), x.double()):
+        with pytest.raises(ValueError, match="out has dtype"):
+            rotary(x, out=bad)
     with pytest.raises(ValueError, match="out is x"):
         rotary(x, out=x)
 

@@ -64,7 +64,7 @@ def test_the_readmes_tables_are_the_recorded_ones():
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-@pytest.mark.parametrize("command, section", [("bench", "bench"), ("headline", "headline")])
+@pytest.mark.parametrize("command, section", [("bench", "bench"), ("break", "break_it"), ("headline", "headline")])
 def test_the_command_line(command, section, tmp_path, capsys):
     main([command, "--quick", "--steps", "1", "--out", str(tmp_path)])
     assert "a quick run: the numbers mean nothing" in capsys.readouterr().out

@@ -104,14 +104,15 @@ def run_one(name: str, seed: int, plan: Plan) -> dict:
 
 
 def break_it(plan: Plan, say: Callable[[str], None] = print) -> dict:
-    """All of it; numbers are means over seeds."""
+    """All of it; numbers are means over seeds, and `values` has the losses of each."""
     words = {f"{s}, {n} layer{'s' * (n > 1)}": bag_of_words(s, n) for s in ("none", "rope") for n in (1, 2)}
     jobs = [(name, seed, plan) for seed in plan.seeds for name in RUNS]
     runs: dict[str, list[dict]] = {}
     for done, ((name, seed, _), found) in enumerate(in_processes(run_one, jobs, plan.workers), 1):
         say(f"[{done:2}/{len(jobs)}] {name}, seed {seed}")
         runs.setdefault(name, []).append(found)
-    return {"shuffled": words} | {name: mean(runs[name]) for name in RUNS}
+    values = {name: [r["losses"] for r in runs[name]] for name in RUNS if "losses" in runs[name][0]}
+    return {"shuffled": words, "values": values} | {name: mean(runs[name]) for name in RUNS}
 
 
 def mean(found: list):

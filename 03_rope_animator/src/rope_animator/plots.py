@@ -197,7 +197,10 @@ def broken(found: dict, path: Path) -> Path:
     ends = []
     for run, colour in colours.items():
         losses = found[run]["losses"]
-        axes.plot([int(f) for f in losses], list(losses.values()), color=colour, marker="o", markersize=4, lw=1.8)
+        lengths, middle = [int(f) for f in losses], list(losses.values())
+        each = [[seed[f] for seed in found["values"][run]] for f in losses]
+        axes.plot(lengths, middle, color=colour, marker="o", markersize=4, lw=1.8)
+        axes.vlines(lengths, [min(v) for v in each], [max(v) for v in each], color=colour, lw=1.2)
         ends.append((4, losses["4"], run, colour))
     label_ends(axes, ends, (axes.get_ylim()[1] - axes.get_ylim()[0]) * 0.055)
     axes.set_xscale("log", base=2)

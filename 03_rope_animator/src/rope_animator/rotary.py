@@ -16,8 +16,8 @@ from .sinusoidal import frequencies
 class Rotary:
     """A table of cos and sin for positions 0..length-1, and the two layouts' quickest application.
 
-    Equal to `rope.apply_rope`, in values and in the positions it takes. `out` may be given to reuse memory, and may
-    be the input itself for the interleaved layout.
+    Equal to `rope.apply_rope` for tokens that stand one after another. `out` may be given to reuse memory, and may be
+    the input itself for the interleaved layout.
     """
 
     def __init__(self, length: int, dim: int, base: float = 10_000.0, layout: str = "half") -> None:
@@ -36,12 +36,13 @@ class Rotary:
         stop = start + x.shape[2]
         if start < 0 or stop > self.length:
             raise ValueError(f"positions {start}..{stop - 1}: the table holds 0..{self.length - 1}; build a longer one")
-        if x.dtype != torch.float32 or x.shape[-1] != self.dim or not x.is_contiguous():
-            raise ValueError(
-                f"x has dtype {x.dtype}, shape {tuple(x.shape)}, contiguous {x.is_contiguous()}: the fast form takes "
-                f"contiguous float32 heads of width {self.dim}; use rope.apply_rope for anything else"
-            )
         out = torch.empty_like(x) if out is None else out
+        for name, t in (("x", x), ("out", out)):
+            if t.dtype != torch.float32 or t.shape != (*x.shape[:-1], self.dim) or not t.is_contiguous():
+                raise ValueError(
+                    f"{name} has dtype {t.dtype}, shape {tuple(t.shape)}, contiguous {t.is_contiguous()}: the fast form "
+                    f"takes contiguous float32 heads of width {self.dim}; use rope.apply_rope for anything else"
+                )
         (self._interleaved if self.layout == "interleaved" else self._half)(x, slice(start, stop), out)
         return out
 
