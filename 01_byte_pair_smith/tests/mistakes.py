@@ -426,13 +426,19 @@ DECODE = {
         "that always REPLACES bytes that are not UTF-8, whatever errors says",
         "that silently DROPS bytes that are not UTF-8",
     ],
-    "unknown": ["raises", "that silently skips ids it does not know", "that turns unknown ids into U+FFFD"],
+    "unknown": [
+        "raises",
+        "that silently skips ids it does not know",
+        "that turns unknown ids into U+FFFD",
+        "that leaves an unknown id to a bare KeyError",
+    ],
 }
 DECODE_HINTS = {
     DECODE["join"][1]: "The four bytes of an emoji may be four tokens: what is the text of the first alone?",
     DECODE["errors"][1]: "Who asks for errors='strict' wants to know.",
     DECODE["errors"][2]: "If a model emits half a character, should the reader see nothing at all?",
     DECODE["unknown"][1]: "An id outside the vocabulary means that model and tokenizer do not belong together.",
+    DECODE["unknown"][3]: "Whoever reads the error wants to know which id, and what to do: a ValueError can say so.",
     DECODE["unknown"][
         2
     ]: "U+FFFD stands for bytes that are no text. An unknown id has no bytes: that is another fault.",
@@ -448,6 +454,8 @@ def wrong_decode(join, errors, unknown):
                 known.append(tokens[i])
             elif unknown == "raises":
                 raise ValueError(f"id {i} is no token")
+            elif unknown == DECODE["unknown"][3]:
+                raise KeyError(i)
             elif unknown == DECODE["unknown"][2]:
                 known.append("\ufffd".encode())
         return (
