@@ -77,9 +77,9 @@ def test_tsne_keeps_groups_together():
     rng = np.random.default_rng(0)
     centres = rng.standard_normal((3, 20)) * 5
     x = np.repeat(centres, 20, axis=0) + rng.standard_normal((60, 20)) * 0.3
-    flat = tsne(x, seed=0, perplexity=10)
+    flat = tsne(x, seed=0, perplexity=10.0)
     group = np.repeat(np.arange(3), 20)
     distance = np.linalg.norm(flat[:, None] - flat[None], axis=2) + np.diag(np.full(60, np.inf))
     assert (group[distance.argmin(axis=1)] == group).all()
     with pytest.raises(ValueError, match="perplexity=60"):
-        tsne(x, 0, perplexity=60)
+        tsne(x, 0, perplexity=60.0)

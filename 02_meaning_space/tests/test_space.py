@@ -66,6 +66,7 @@ def test_many_questions_at_once_give_the_single_answers():
     assert answers(v, questions, multiply=True).tolist() == [int(analogy_mul(v, *q[:3].tolist())[0]) for q in questions]
 
 
+@pytest.mark.filterwarnings("ignore:Call to deprecated `init_sims`:DeprecationWarning")    # gensim calls its own
 def test_3cosmul_is_gensims():
     v = words(2)
     kv = keyed(v.astype(np.float32))

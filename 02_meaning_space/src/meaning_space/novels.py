@@ -36,7 +36,7 @@ def novels(seeds: list[int], quick: bool = False, say: Callable[[str], None] = p
     kept = {}
     sentences = corpus.sentences()
     for seed in seeds:
-        config = Config(epochs=1 if quick else 5, seed=seed)
+        config = Config(epochs=1 if quick else 5, seed=seed, formula="word2vec.c")      # gensim's, for the same work
         for side in ("ours", "gensim") if available() else ("ours",):
             vectors, seconds = run(side, corpus, sentences, config)
             kept.setdefault(side, []).append(vectors)

@@ -58,7 +58,8 @@ def word_map(picture: dict, title: str):
     for place, i in enumerate(order):
         _label(figure, axes, xy[i], picture["words"][i], CYCLE[family[i] % len(CYCLE)], place < heads, boxes)
     axes.text(0, -0.015, f"bold: {heads} words chosen beforehand; the others are the six nearest of each in 100 "
-              "dimensions; flattened by t-SNE, whose axes have no unit", transform=axes.transAxes, fontsize=8, color=GREY, va="top")
+              "dimensions; flattened by t-SNE, whose axes have no unit", transform=axes.transAxes, fontsize=8,
+              color=GREY, va="top")
     return figure
 
 

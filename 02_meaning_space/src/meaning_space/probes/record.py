@@ -15,7 +15,8 @@ def recorded(name: str, folder: Path = PROJECT / "results") -> dict:
     try:
         return read(folder)[SECTION][name]
     except KeyError:
-        raise ValueError(f"{folder / 'results.json'} has no {SECTION}/{name}: run python -m meaning_space.probes --out results") from None
+        raise ValueError(f"{folder / 'results.json'} has no {SECTION}/{name}: "
+                         "run python -m meaning_space.probes --out results") from None
 
 
 def record(results: dict[str, Any], folder: Path, seed: int) -> Path:
