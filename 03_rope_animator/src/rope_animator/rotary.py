@@ -40,8 +40,8 @@ class Rotary:
         for name, t in (("x", x), ("out", out)):
             if t.dtype != torch.float32 or t.shape != (*x.shape[:-1], self.dim) or not t.is_contiguous():
                 raise ValueError(
-                    f"{name} has dtype {t.dtype}, shape {tuple(t.shape)}, contiguous {t.is_contiguous()}: the fast form "
-                    f"takes contiguous float32 heads of width {self.dim}; use rope.apply_rope for anything else"
+                    f"{name} has dtype {t.dtype}, shape {tuple(t.shape)}, contiguous {t.is_contiguous()}: the fast "
+                    f"form takes contiguous float32 heads of width {self.dim}; use rope.apply_rope for anything else"
                 )
         (self._interleaved if self.layout == "interleaved" else self._half)(x, slice(start, stop), out)
         return out
