@@ -61,6 +61,15 @@ def prepare(session, folder, *extras):
         stamp.write_text(state)
 
 
+def attached(posargs):
+    """`--attempt FILE` as `--attempt=FILE`: pytest takes a path that stands alone for its root folder."""
+    out, rest = [], list(posargs)
+    while rest:
+        arg = rest.pop(0)
+        out.append(f"{arg}={rest.pop(0)}" if arg in ("--attempt", "--progress") and rest else arg)
+    return out
+
+
 def add(function, name, doc):
     function.__doc__ = doc
     nox.session(function, name=name, default=name.startswith("project-"))
@@ -72,7 +81,7 @@ def sessions_for(folder):
     def project(session):
         prepare(session, folder, "test")
         with session.chdir(folder):
-            session.run("pytest", *session.posargs)
+            session.run("pytest", *attached(session.posargs))
 
     def run(session):
         prepare(session, folder)
