@@ -36,14 +36,14 @@ def fastest(outputs: int, inputs: int, rows: int = 1, megabytes: int = 96, round
     return min(best, key=best.get)
 
 
-def lay_out_fastest(model: GPT, rows: int = 1) -> tuple[GPT, dict[str, str]]:
+def lay_out_fastest(model: GPT, rows: int = 1, megabytes: int = 96) -> tuple[GPT, dict[str, str]]:
     """A copy of `model` with each matrix in the exact layout that is fastest for its shape, and what was chosen."""
     chosen: dict[tuple[int, int], str] = {}
 
     def keep(weight, bias):
         shape = tuple(weight.shape)
         if shape not in chosen:
-            chosen[shape] = fastest(*shape, rows=rows)
+            chosen[shape] = fastest(*shape, rows=rows, megabytes=megabytes)
         return LAYOUTS[chosen[shape]](weight, bias)
 
     laid = replace_linears(model, keep)
