@@ -131,7 +131,7 @@ def bench(result: dict):
 def _beats(speed: dict) -> bool:
     """Whether the blocks are faster than gensim on one thread, if it was there."""
     peer = speed.get("gensim, 1 thread")
-    return bool(peer) and np.median(speed["blocks, 1 thread"]) > np.median(peer)
+    return bool(peer) and bool(np.median(speed["blocks, 1 thread"]) > np.median(peer))
 
 
 # -- what goes wrong ---------------------------------------------------------------------------------------------------
