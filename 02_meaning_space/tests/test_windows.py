@@ -4,7 +4,7 @@ from expect import array, close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from meaning_space.corpus import Corpus, Vocabulary
-from meaning_space.windows import keep_probability, keep_probability_of_word2vec_c, pair_batches, pairs, stream
+from meaning_space.windows import keep_probability, pair_batches, pairs, stream
 
 # ---------------------------------------------------------------- pairs
 
@@ -111,16 +111,6 @@ def test_subsampling_keeps_the_expected_share_of_each_word():
     kept = np.bincount(stream(corpus, 2, 0.05, rng).ids) / counts
     # The standard error of a share of 3,000 to 42,000 draws is below 0.01.
     assert np.abs(kept - keep_probability(counts, 0.05)).max() < 0.03
-
-
-def test_the_formula_of_word2vec_c_keeps_what_gensim_keeps():
-    from gensim.models import Word2Vec
-    model = Word2Vec(sample=0.01, min_count=1)
-    model.build_vocab_from_freq({"a": 700, "b": 250, "c": 45, "d": 5})
-    theirs = np.array([model.wv.get_vecattr(w, "sample_int") for w in "abcd"]) / (2**32 - 1)
-    got = keep_probability_of_word2vec_c(np.array([700, 250, 45, 5]), 0.01)
-    close(got, theirs, "gensim's probabilities, kept as 32-bit fractions", 1e-6)
-    assert (got >= keep_probability(np.array([700, 250, 45, 5]), 0.01)).all()
 
 
 def test_words_are_dropped_before_windows_are_cut():

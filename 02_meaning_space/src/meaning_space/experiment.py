@@ -102,7 +102,7 @@ def word_map(vectors: Float[np.ndarray, "V D"], corpus: Corpus, seed: int, size:
     found = KMeans(min(clusters, len(points) // 4), seed=seed, n_init=3).fit(points)
     words = [corpus.vocabulary.words[i] for i in chosen]
     near = np.argsort(-(points @ points.T), axis=1, kind="stable")[:, 1:9]
-    return {"words": words, "maps": {"t-SNE": tsne(points, seed, perplexity=12), "PCA": pca(points, 2)[0]},
+    return {"words": words, "maps": {"t-SNE": tsne(points, seed, perplexity=12.0), "PCA": pca(points, 2)[0]},
             "clusters": found.labels_, "neighbours": [[words[j] for j in row] for row in near],
             "counts": corpus.vocabulary.counts[chosen].tolist()}
 
@@ -118,7 +118,7 @@ def families(vectors: Float[np.ndarray, "V D"], corpus: Corpus, heads: tuple[str
     points = unit(vectors[chosen].astype(np.float64))
     family = (points @ unit(vectors[ids].astype(np.float64)).T).argmax(axis=1)
     return {"words": [corpus.vocabulary.words[i] for i in chosen], "heads": list(heads), "family": family.tolist(),
-            "xy": np.round(tsne(points, seed, perplexity=6), 2).tolist()}
+            "xy": np.round(tsne(points, seed, perplexity=6.0), 2).tolist()}
 
 
 # -- the exact result --------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from .blocks import block_loss, block_step, blocks
 from .cbow import cbow_block_loss, cbow_block_step
 from .corpus import Corpus
 from .sampler import NegativeSampler
-from .windows import KEEP, Stream, stream
+from .windows import Stream, stream
 
 STEPS = {"skip-gram": (block_step, block_loss), "cbow": (cbow_block_step, cbow_block_loss)}
 LOSS_EVERY = 64     # blocks between two measurements of the loss; each costs about as much as a step
@@ -31,7 +31,6 @@ class Config:
     rate: float = 0.025                 # falls linearly to `final_rate`
     final_rate: float = 1e-4
     threshold: float | None = 1e-3      # of subsampling, a share of the text; None keeps every word
-    formula: str = "paper"              # of subsampling, or "word2vec.c", which keeps more
     power: float = 0.75                 # of the counts in the noise distribution
     dynamic: bool = True                # draw each window's width from 1..window
     model: str = "skip-gram"            # or "cbow"
@@ -48,8 +47,6 @@ class Config:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least {bound}")
         if not 0 <= self.final_rate <= self.rate:
             raise ValueError(f"final_rate={self.final_rate} must lie between 0 and rate={self.rate}")
-        if self.formula not in KEEP:
-            raise ValueError(f"formula={self.formula!r} is not one of {', '.join(KEEP)}")
         if self.model not in STEPS:
             raise ValueError(f"model={self.model!r} is not one of {', '.join(STEPS)}")
 
@@ -85,7 +82,7 @@ def train(corpus: Corpus, config: Config, progress: Callable[[float], None] | No
     torch.set_num_threads(1)        # the products are too small to share out; whole blocks are shared out instead
     try:
         for epoch in range(config.epochs):
-            text = stream(corpus, config.window, config.threshold, rng, config.dynamic, config.formula)
+            text = stream(corpus, config.window, config.threshold, rng, config.dynamic)
             noise = sampler.shared(rng, (len(text) + config.block - 1) // config.block, config.noise)
             share_out(centres, contexts, text, torch.from_numpy(noise), epoch, config, losses)
             if not (torch.isfinite(centres).all() and torch.isfinite(contexts).all()):

@@ -27,18 +27,6 @@ def keep_probability(counts: Int[np.ndarray, "V"], threshold: float = 1e-3) -> F
     return np.minimum(1.0, np.sqrt(threshold / share))
 
 
-def keep_probability_of_word2vec_c(counts: Int[np.ndarray, "V"], threshold: float = 1e-3) -> Float[np.ndarray, "V"]:
-    """min(1, sqrt(t / f) + t / f): what the paper's authors' program does instead, and gensim after it.
-
-    It keeps every word that the paper's formula keeps, and of the moderately frequent ones up to 1.6 times as many.
-    """
-    plain = threshold * counts.sum() / counts
-    return np.minimum(1.0, np.sqrt(plain) + plain)
-
-
-KEEP = {"paper": keep_probability, "word2vec.c": keep_probability_of_word2vec_c}
-
-
 def pairs(ids: Int[np.ndarray, "N"], widths: Int[np.ndarray, "..."]) -> Int[np.ndarray, "P 2"]:
     """Every (centre, context) pair of one sentence, by the centre's place and then the context's.
 
@@ -78,11 +66,11 @@ class Stream:
 
 
 def stream(corpus: Corpus, width: int, threshold: float | None, rng: np.random.Generator,
-           dynamic: bool = True, formula: str = "paper") -> Stream:
+           dynamic: bool = True) -> Stream:
     """Draws one epoch: drops frequent words, then draws a width in 1..`width` for each word that stays.
 
     Words are dropped before windows are cut, so that windows reach further over the gaps, as in word2vec.c.
-    `threshold` None keeps every word, `formula` is a key of KEEP; without `dynamic` every window has the full width.
+    `threshold` None keeps every word; without `dynamic` every window has the full width.
 
     Raises ValueError if `width` is below one.
     """
@@ -90,7 +78,7 @@ def stream(corpus: Corpus, width: int, threshold: float | None, rng: np.random.G
         raise ValueError(f"width={width} must be at least 1: a word without neighbours has no meaning here")
     kept = np.ones(len(corpus), dtype=bool)
     if threshold is not None:
-        kept = rng.random(len(corpus)) < KEEP[formula](corpus.vocabulary.counts, threshold)[corpus.ids]
+        kept = rng.random(len(corpus)) < keep_probability(corpus.vocabulary.counts, threshold)[corpus.ids]
     before = np.concatenate(([0], np.cumsum(kept)))
     bounds = before[np.append(corpus.starts, len(corpus))]          # sentence bounds among the kept words
     lengths = np.diff(bounds)
