@@ -98,8 +98,9 @@ def named_files():
 def test_a_tenth_of_the_novels_beside_gensim(named_files):
     found, page = novels.novels([0], quick=True, say=lambda text: None)
     assert set(found["sides"]) == {"ours", "gensim"} and len(page["words"]) == 150
-    # One epoch of 360,000 words teaches little: both sides must be far from perfect, and close to each other.
+    # One epoch of 360,000 words teaches little. A rank correlation of n pairs has a standard error of 100 / sqrt(n),
+    # and the two sides may differ by three of them.
     for mark in ("wordsim353", "simlex999"):
         ours, theirs = (found["sides"][side][mark][0] for side in ("ours", "gensim"))
-        assert abs(ours - theirs) < 12
+        assert abs(ours - theirs) < 3 * 100 / found["known"][mark] ** 0.5
     assert 150 <= found["known"]["family"] <= 506
