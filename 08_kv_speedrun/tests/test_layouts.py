@@ -41,6 +41,14 @@ def test_fp32_layouts_generate_the_same_tokens(model, name):
     assert torch.equal(generate(lay_out(model, name), tokens, 20, StaticCache(SHAPE, 2, 27)), want)
 
 
+def test_packing_for_more_rows_changes_no_token(model):
+    if reason := why_absent("packed"):
+        pytest.skip(f"not on this platform: {reason}")
+    tokens = torch.randint(320, (8, 7), generator=torch.Generator().manual_seed(3))
+    want = generate(model, tokens, 20, StaticCache(SHAPE, 8, 27))
+    assert torch.equal(generate(lay_out(model, "packed", rows=8), tokens, 20, StaticCache(SHAPE, 8, 27)), want)
+
+
 def test_bytes_of_the_layouts(model):
     matrices = sum(
         p.numel() for n, p in model.named_parameters() if p.dim() == 2 and n not in ("token.weight", "place.weight")
@@ -79,6 +87,10 @@ def test_a_layout_that_wastes_its_time_is_not_chosen(monkeypatch):
             for _ in range(20):
                 y = super().forward(x)
             return y
-    for name in EXACT[1:]:
-        monkeypatch.setitem(LAYOUTS, name, Slow)
+
+    class SlowPacked(Slow):
+        def __init__(self, weight, bias, rows=1):
+            super().__init__(weight, bias)
+    monkeypatch.setitem(LAYOUTS, "packed", SlowPacked)
+    monkeypatch.setitem(LAYOUTS, "transposed", Slow)
     assert fastest(512, 512, megabytes=4) == "as trained"

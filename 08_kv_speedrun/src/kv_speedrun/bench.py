@@ -53,6 +53,8 @@ def bench(seed: int = 0, quick: bool = False, say: Callable[[str], None] = print
             for batch, (new, names) in plan.items():
                 say(f"{threads} thread(s), batch {batch}: timing each shape of matrix in each layout")
                 laid["fastest"], chosen = lay_out_fastest(model, batch)
+                if "packed" in laid:
+                    laid["packed"] = lay_out(model, "packed", batch)
                 table[str(batch)] = race(laid, names, theirs, prompts[:batch], new, 2 if quick else 3, threads, say)
                 table[str(batch)]["chosen"] = chosen
         torch.set_num_threads(1)

@@ -5,6 +5,7 @@ machine, and a tenth of a second of timing finds it.
 """
 
 import time
+from functools import partial
 
 import torch
 
@@ -22,7 +23,8 @@ def fastest(outputs: int, inputs: int, rows: int = 1, megabytes: int = 96, round
     """
     count = max(2, megabytes * 2**20 // (4 * outputs * inputs))
     x, weight = torch.randn(rows, inputs), torch.randn(outputs, inputs)
-    kept = {name: [LAYOUTS[name](weight, None) for _ in range(count)] for name in EXACT if not why_absent(name)}
+    make = dict(LAYOUTS, packed=partial(LAYOUTS["packed"], rows=rows))
+    kept = {name: [make[name](weight, None) for _ in range(count)] for name in EXACT if not why_absent(name)}
     if len(kept) > 1:                                   # `as trained` keeps the weight itself: give each its own
         kept["as trained"] = [LAYOUTS["as trained"](weight.clone(), None) for _ in range(count)]
     best = dict.fromkeys(kept, float("inf"))
@@ -44,7 +46,8 @@ def lay_out_fastest(model: GPT, rows: int = 1, megabytes: int = 96) -> tuple[GPT
         shape = tuple(weight.shape)
         if shape not in chosen:
             chosen[shape] = fastest(*shape, rows=rows, megabytes=megabytes)
-        return LAYOUTS[chosen[shape]](weight, bias)
+        more = {"rows": rows} if chosen[shape] == "packed" else {}
+        return LAYOUTS[chosen[shape]](weight, bias, **more)
 
     laid = replace_linears(model, keep)
     return laid, {f"{inputs} to {outputs}": name for (outputs, inputs), name in chosen.items()}
