@@ -1,5 +1,5 @@
 """python -m kv_speedrun            the headline experiment, about two minutes
-python -m kv_speedrun bench      beside transformers and the bandwidth limit, about seven minutes
+python -m kv_speedrun bench      beside transformers and the bandwidth limit, about nine minutes
 python -m kv_speedrun break      what each classic mistake does, about a minute
 """
 

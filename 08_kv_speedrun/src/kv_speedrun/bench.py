@@ -31,7 +31,7 @@ PLAN = {                                                # batch: (new tokens, la
 
 
 def bench(seed: int = 0, quick: bool = False, say: Callable[[str], None] = print) -> dict:
-    """Everything, in about seven minutes and 4 GB. `quick` takes two layers, few tokens, batch 1 and one thread:
+    """Everything, in about nine minutes and 4 GB. `quick` takes two layers, few tokens, batch 1 and one thread:
     seconds, to see that it runs; such small matrices lie in the processor's cache, so its figures say little."""
     absent = {name: reason for name in LAYOUTS if (reason := why_absent(name))}
     say("building a model of GPT-2's shape")
