@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 from cuda_quant_kernels.build import build
-from cuda_quant_kernels.launch import KERNELS, Tracing, library
+from cuda_quant_kernels.launch import KERNELS, Tracing, launch, library
 from cuda_quant_kernels.on_cpu.sanitize import Call, sanitize
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +16,7 @@ from cuda_quant_kernels import ops, reference
 ORDERS = [("ascending", 0), ("descending", 0), ("shuffled", 1)]
 FORMATS = list(ops.FORMATS)
 ADD = (0.5, 3, 0.25, -5, 1.5, 7)
-GEMM = ops.GEMM_VERSIONS[:5]
+GEMM = ops.GEMM_VERSIONS
 
 
 @contextmanager
@@ -167,7 +167,7 @@ def everything(target):
 def test_the_tracer_finds_nothing():
     tracing = Tracing()  # a race or an access outside the arrays would raise
     everything(tracing)
-    assert len(tracing.reports) == 2 + 2 * (6 + 2) + 5 + 3
+    assert len(tracing.reports) == 2 + 2 * (6 + 2) + len(GEMM) + 3
     assert all(report.rows for report in tracing.reports)
 
 
@@ -177,7 +177,7 @@ def test_the_tiles_of_the_int8_product_have_no_bank_conflicts():
         ops.linear_w8a8(
             int8(128, 128), int8(256, 128), torch.rand(128), torch.rand(256), version=version, target=tracing
         )
-    assert [report.efficiency("shared") for report in tracing.reports] == [1.0] * 3
+    assert [report.efficiency("shared") for report in tracing.reports] == [1.0] * 4
 
 
 def test_the_ladder_moves_ever_less():
@@ -187,7 +187,7 @@ def test_the_ladder_moves_ever_less():
         ops.linear_w8a8(int8(128, 64), int8(256, 64), torch.rand(128), torch.rand(256), version=version, target=tracing)
         moved.append(tracing.reports[0].total(name="a") + tracing.reports[0].total(name="w"))
     assert moved[0] > 16 * moved[1] and moved[1] > 30 * moved[2], moved
-    assert moved[2] > moved[3] > moved[4], moved
+    assert moved[2] > moved[3] > moved[4] == moved[5], moved  # the last two have tiles of one size
 
 
 @pytest.mark.timeout(200)
@@ -195,7 +195,7 @@ def test_the_sanitizer_finds_nothing():
     a, w = int8(37, 48), int8(53, 48)
     gemm = [
         Call("gemm_w8a8", (v, a, w, torch.rand(37), torch.rand(53), torch.empty(37, 53), 37, 53, 48, None))
-        for v in range(5)
+        for v in range(len(GEMM))
     ]
     assert sanitize(build(KERNELS / "gemm_w8a8.cu", "asan"), gemm) == []
     packed, scale = reference.quantize_int4(torch.randn(19, 256))
@@ -262,6 +262,17 @@ def test_what_does_not_fit_is_refused_by_name(call, message):
         call()
 
 
-def test_wgmma_says_that_it_needs_a_hopper_gpu():
-    with pytest.raises(RuntimeError, match="does not exist on this machine"):
-        ops.linear_w8a8(int8(3, 16), int8(5, 16), torch.ones(3), torch.ones(5), version="wgmma")
+def test_a_version_that_does_not_exist_here_is_refused():
+    with pytest.raises(RuntimeError, match="does not exist on this machine .target 'cpu'"):
+        launch("gemm_w8a8", 99, *(torch.zeros(16, 16) for _ in range(5)), 16, 16, 16, target="cpu")
+
+
+def test_the_last_version_is_refused_on_a_gpu_that_is_no_hopper():
+    """It is compiled into every library, and would do nothing there."""
+    lib = library("gemm_w8a8.cu", "cpu")
+    lib.cdll.qk_set_capability(8)
+    try:
+        with pytest.raises(RuntimeError, match="does not exist on this machine"):
+            ops.linear_w8a8(int8(3, 16), int8(5, 16), torch.ones(3), torch.ones(5), version="wgmma")
+    finally:
+        lib.cdll.qk_set_capability(9)

@@ -55,14 +55,18 @@ def test_the_instruction_that_was_meant_is_there(arch, source, kernel, instructi
 
 
 @needs_nvcc
-def test_the_four_products_of_a_wgmma_tile_are_issued_together():
+def test_the_products_of_a_tile_are_issued_together_and_waited_for_a_tile_later():
+    """ptxas puts a wait behind every single product (C7514) where anything else touches the accumulators."""
     path = build(KERNELS / "gemm_w8a8.cu", "gpu", arch="sm_90a")
     assert "serialized" not in path.with_suffix(".log").read_text()
     if (text := sass(path)) is None:
         pytest.skip("no cuobjdump here: it comes with the CUDA toolkit, and with triton")
     wgmma = next(part for part in text.split("Function : ") if "gemm_wgmma" in part.split("\n")[0])
-    order = re.findall(r"(IGMMA|WARPGROUP\.DEPBAR)", wgmma)
-    assert order == ["IGMMA"] * 4 + ["WARPGROUP.DEPBAR"]
+    order = re.findall(r"IGMMA|WARPGROUP\.DEPBAR\.LE gsb0, 0x\d|LDGSTS", wgmma)
+    calls = [what for i, what in enumerate(order) if what != "LDGSTS" or order[i - 1] != what]
+    copies, tile = ["LDGSTS"], ["IGMMA"] * 4
+    one_more, none = (["WARPGROUP.DEPBAR.LE gsb0, 0x%d" % n] for n in (1, 0))
+    assert calls == copies + tile + copies + tile + copies + one_more + none
 
 
 @needs_nvcc

@@ -37,8 +37,8 @@ def test_the_ladder_climbs(quick):
     floors = {row["version"]: row["floor_ms"] for row in quick["ladder"]}
     assert floors["naive"] > 3 * floors["coalesced"]
     assert floors["tiled"] > 0.9 * floors["coalesced"], "a tile alone does not raise the products a request serves"
-    assert floors["tiled"] > 10 * floors["dp4a"] > 50 * floors["mma"]
-    assert [row["bound"] for row in quick["ladder"]] == ["load/store"] * 5
+    assert floors["tiled"] > 10 * floors["dp4a"] > 50 * floors["mma"] > 50 * 1.2 * floors["wgmma"]
+    assert [row["bound"] for row in quick["ladder"]] == ["load/store"] * 6
 
 
 def test_the_counts_do_not_depend_on_the_traced_size(quick):

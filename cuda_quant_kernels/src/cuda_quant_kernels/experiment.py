@@ -17,7 +17,8 @@ from .roofline import H200, Work, floor, gemm_work
 
 SIDE = 8192  # of the large product
 TRACED = (128, 256, 256)  # M, N, K of the small one: whole tiles of every version
-UNITS = {"naive": "scalar", "coalesced": "scalar", "tiled": "scalar", "dp4a": "dp4a", "mma": "int8_tensor"}
+UNITS = {"naive": "scalar", "coalesced": "scalar", "tiled": "scalar", "dp4a": "dp4a"}
+UNITS |= {"mma": "int8_tensor", "wgmma": "int8_tensor"}
 # kernel, what it is run on at full size, elements, bytes for each element as counted from the shapes
 LEDGER = (
     ("add 16 bytes", "int8 add, 2^30 elements", 2**30, 3.0, 0.90),

@@ -202,7 +202,7 @@ def linear_w8a8(
     Raises:
         ValueError: dtype, shape or device; K not a multiple of the version's access (4 for dp4a, 16 for mma and wgmma);
             K so large that an int32 sum could overflow (beyond 131072).
-        RuntimeError: version "wgmma" anywhere but on a Hopper GPU.
+        RuntimeError: version "wgmma" on a GPU that is no Hopper.
     """
     _check("a", a, torch.int8, 2)
     _check("w", w, torch.int8, 2, like=a)

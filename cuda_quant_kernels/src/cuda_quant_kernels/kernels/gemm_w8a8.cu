@@ -12,9 +12,10 @@
 //                           memory serves 16 products instead of 1
 //   version 4  mma.sync     128x256 tiles on tensor cores, 64x64 a warp; cp.async keeps three tiles under way while one
 //                           is worked on
-//   version 5  wgmma        Hopper only: 256x128 tiles, operands read by the tensor core from shared memory itself
+//   version 5  wgmma        Hopper only: 128x256 tiles that the tensor cores read from shared memory themselves, so that no
+//                           operand passes through registers; one tile is under way while the next is issued
 //
-// The tracer's counts for versions 0 to 4 are in results/. Version 3 needs K % 4 == 0, versions 4 and 5 K % 16 == 0.
+// The tracer's counts are in results/. Version 3 needs K % 4 == 0, versions 4 and 5 K % 16 == 0.
 #include <cstdint>
 #include "ptx.cuh"
 #include "warp.cuh"
@@ -24,6 +25,17 @@ struct Gemm { const int8_t *a, *w; const float *sa, *sb; float* c; int m, n, k; 
 
 __device__ __forceinline__ void write_one(const Gemm& g, int m, int n, int sum) {
     if (m < g.m && n < g.n) g.c[(size_t)m * g.n + n] = g.sa[m] * g.sb[n] * (float)sum;
+}
+
+// Two neighbours of a row, n even: one store of 8 bytes where rows begin on multiples of 8.
+__device__ __forceinline__ void write_two(const Gemm& g, int m, int n, int sum0, int sum1) {
+    if (m < g.m && n + 1 < g.n && g.n % 2 == 0) {
+        float2 pair = {g.sa[m] * g.sb[n] * (float)sum0, g.sa[m] * g.sb[n + 1] * (float)sum1};
+        *reinterpret_cast<float2*>(&g.c[(size_t)m * g.n + n]) = pair;
+    } else {
+        write_one(g, m, n, sum0);
+        write_one(g, m, n + 1, sum1);
+    }
 }
 
 // ---- version 0 --------------------------------------------------------------------------------------------------
@@ -163,54 +175,68 @@ __global__ void __launch_bounds__(256) gemm_mma(Gemm g) {
 #pragma unroll
         for (int x = 0; x < 8; ++x)
 #pragma unroll
-            for (int j = 0; j < 4; ++j)
-                write_one(g, m0 + wm + y * 16 + lane / 4 + j / 2 * 8, n0 + wn + x * 8 + lane % 4 * 2 + j % 2, sum[y][x][j]);
+            for (int j = 0; j < 4; j += 2)
+                write_two(g, m0 + wm + y * 16 + lane / 4 + j / 2 * 8, n0 + wn + x * 8 + lane % 4 * 2, sum[y][x][j], sum[y][x][j + 1]);
 }
 
 // ---- version 5 --------------------------------------------------------------------------------------------------
-#ifndef QK_ON_CPU
-constexpr int WG_M = 256, WG_N = 128, WG_K = 128, WG_STAGES = 4, WG_STAGE = (WG_M + WG_N) * WG_K;
-constexpr int WG_SHARED = WG_STAGE * WG_STAGES + 1024;     // the swizzle wants tiles on 1024-byte boundaries
+constexpr int WG_M = 128, WG_N = 256, WG_K = 128, WG_STAGES = 4;
+constexpr int WG_STAGE = (WG_M + WG_N) * WG_K, WG_SHARED = WG_STAGE * WG_STAGES + 1024;   // to begin on 1024 bytes
 
-__global__ void __launch_bounds__(512) gemm_wgmma(Gemm g) {
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+__global__ void __launch_bounds__(256) gemm_wgmma(Gemm g) {
+#ifdef HAS_WGMMA
+    constexpr int AHEAD = WG_STAGES - 2;                   // one stage is being filled while two are being read
     extern __shared__ __align__(16) int8_t raw[];
     int8_t* shared = raw + (1024 - (size_t)__cvta_generic_to_shared(raw) % 1024) % 1024;
     int group = threadIdx.x / 128, warp = threadIdx.x % 128 / 32, row = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
-    int m0 = blockIdx.y * WG_M, n0 = blockIdx.x * WG_N, tiles = (g.k + WG_K - 1) / WG_K, sum[64] = {};
+    int m0 = blockIdx.y * WG_M, n0 = blockIdx.x * WG_N, tiles = (g.k + WG_K - 1) / WG_K;
+    int sum[128];                                          // not cleared: the first product does not add, it overwrites
     auto load = [&](int tile) {
         int8_t* stage = shared + tile % WG_STAGES * WG_STAGE;
-        copy_tile<WG_M, WG_K, 512>(stage, g.a, m0, g.m, tile * WG_K, g.k);
-        copy_tile<WG_N, WG_K, 512>(stage + WG_M * WG_K, g.w, n0, g.n, tile * WG_K, g.k);
+        if (tile < tiles) {
+            copy_tile<WG_M, WG_K, 256>(stage, g.a, m0, g.m, tile * WG_K, g.k);
+            copy_tile<WG_N, WG_K, 256>(stage + WG_M * WG_K, g.w, n0, g.n, tile * WG_K, g.k);
+        }
+        cp_async_commit();                                 // an empty group, too, keeps the count of groups
     };
-    for (int i = 0; i < WG_STAGES - 1; ++i) {
-        if (i < tiles) load(i);
-        cp_async_commit();
-    }
-    for (int i = 0; i < tiles; ++i) {
-        cp_async_wait<WG_STAGES - 2>();
+    auto multiply = [&](int tile, bool first) {
+        const int8_t *a = shared + tile % WG_STAGES * WG_STAGE + group * 64 * WG_K, *w = a - group * 64 * WG_K + WG_M * WG_K;
+        cp_async_wait<AHEAD - 1>();
         fence_async_proxy();
-        __syncthreads();                                   // tile i is there; the products of tile i - 1 are done
-        if (i + WG_STAGES - 1 < tiles) load(i + WG_STAGES - 1);
-        cp_async_commit();
-        const int8_t *a = shared + i % WG_STAGES * WG_STAGE + group * 64 * WG_K, *w = shared + i % WG_STAGES * WG_STAGE + WG_M * WG_K;
+        __syncthreads();                                   // the tile is there, and all are done with the last but one
         wgmma_fence();
 #pragma unroll
-        for (int k = 0; k < WG_K; k += 32) wgmma_m64n128k32_s8(sum, wgmma_descriptor(a + k), wgmma_descriptor(w + k));
+        for (int k = 0; k < WG_K; k += 32)
+            wgmma_m64n256k32_s8(sum, wgmma_descriptor(a + k), wgmma_descriptor(w + k), k > 0 || !first);
         wgmma_commit();
-        wgmma_wait<0>();      // wait<1>, across iterations, makes ptxas put a wait behind every single instruction (C7514)
+        load(tile + AHEAD);                             // where the last but one was, while the tensor cores work
+    };
+    for (int i = 0; i < AHEAD; ++i) load(i);
+    multiply(0, true);                                     // apart: ptxas keeps products under way across the loop's
+    for (int i = 1; i < tiles; ++i) {                      // end only if nothing else has ever set the accumulators
+        multiply(i, false);
+        wgmma_wait<1>();                                   // for tile i - 1
     }
+    wgmma_wait<0>();
 #pragma unroll
-    for (int j = 0; j < 64; ++j)
-        write_one(g, m0 + group * 64 + warp * 16 + row + j / 2 % 2 * 8, n0 + j / 4 * 8 + t * 2 + j % 2, sum[j]);
+    for (int j = 0; j < 128; j += 2)
+        write_two(g, m0 + group * 64 + warp * 16 + row + j / 2 % 2 * 8, n0 + j / 4 * 8 + t * 2, sum[j], sum[j + 1]);
+#else
+    __trap();                                              // built for another architecture
 #endif
 }
-#endif
 
 template <class Kernel>
 void launch_large(Kernel* kernel, dim3 grid, int threads, int shared, cudaStream_t stream, Gemm g) {
     cudaFuncSetAttribute((const void*)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared);   // beyond 48 KB
     kernel<<<grid, threads, shared, stream>>>(g);
+}
+
+bool is_hopper() {
+    int device = 0, major = 0;
+    cudaGetDevice(&device);
+    cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+    return major == 9;
 }
 
 extern "C" int gemm_w8a8(int version, const int8_t* a, const int8_t* w, const float* sa, const float* sb, float* c,
@@ -222,9 +248,7 @@ extern "C" int gemm_w8a8(int version, const int8_t* a, const int8_t* w, const fl
     else if (version == 2) gemm_tiled<<<tiles(32, 32), dim3(32, 32), 0, stream>>>(g);
     else if (version == 3) gemm_dp4a<<<tiles(64, 64), 256, 0, stream>>>(g);
     else if (version == 4) launch_large(gemm_mma, tiles(MMA_N, MMA_M), 256, MMA_SHARED, stream, g);
-#ifndef QK_ON_CPU
-    else if (version == 5) launch_large(gemm_wgmma, tiles(WG_N, WG_M), 512, WG_SHARED, stream, g);
-#endif
+    else if (version == 5 && is_hopper()) launch_large(gemm_wgmma, tiles(WG_N, WG_M), 256, WG_SHARED, stream, g);
     else return (int)cudaErrorNotSupported;
     return (int)cudaGetLastError();
 }

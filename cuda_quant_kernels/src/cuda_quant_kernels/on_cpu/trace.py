@@ -16,7 +16,7 @@ from .library import Library
 from .memory import extent
 
 _MOST_BYTES = 1 << 25    # of all buffers: each byte has 36 bytes of memory of who touched it last
-_KINDS = ("load", "store", "atomic", "async store")
+_KINDS = ("load", "store", "atomic", "async store", "wgmma load")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@
 //   atomics.h       atomicAdd and its like
 //   async_copy.h    cp.async: bytes land at the wait, not before
 //   tensor_core.h   mma.sync and ldmatrix
+//   warpgroup.h     wgmma: a warpgroup's products end at the wait, not before
 #pragma once
 #define QK_ON_CPU 1
 #include "cudacpu/keywords.h"
@@ -22,3 +23,4 @@
 #include "cudacpu/atomics.h"
 #include "cudacpu/async_copy.h"
 #include "cudacpu/tensor_core.h"
+#include "cudacpu/warpgroup.h"

@@ -19,6 +19,12 @@ struct Cell {
     Stamp write, read[2];           // two readers: one of them is another thread than any writer
 };
 
+struct Fences {                      // by whom a byte of shared memory was written, and his proxy fences until then
+    uint32_t thread : 10, count : 22;
+    Fences() : thread(0), count(0) {}
+    Fences(uint32_t t, uint32_t c) : thread(t), count(c) {}
+};
+
 struct Place {                      // an array in global memory or a variable in shared memory
     uintptr_t from, to;
     std::string name;
@@ -26,13 +32,14 @@ struct Place {                      // an array in global memory or a variable i
     unsigned long alignment;        // of its beginning
     std::vector<Cell> cells;        // one a byte
     std::vector<uint8_t> flying;    // shared: bytes of a cp.async that has not landed
+    std::vector<Fences> fences;     // shared
 };
 inline std::vector<Place> places;
 inline int last_place = -1;
 
 inline void add_place(uintptr_t from, size_t bytes, const std::string& name, bool shared, unsigned long alignment) {
-    places.push_back({from, from + bytes, name, shared, alignment, std::vector<Cell>(bytes), {}});
-    if (shared) places.back().flying.resize(bytes);
+    places.push_back({from, from + bytes, name, shared, alignment, std::vector<Cell>(bytes), {}, {}});
+    if (shared) places.back().flying.resize(bytes), places.back().fences.resize(bytes);
 }
 
 inline void forget_variables() {    // a new launch places its shared variables anew
@@ -68,7 +75,7 @@ inline int find_place(uintptr_t a, unsigned bytes) {
 }
 
 inline std::string outside(uintptr_t a, unsigned bytes, Access access) {
-    const char* verb = access == LOAD ? "reads" : access == ATOMIC ? "updates" : "writes";
+    const char* verb = access == LOAD || access == TENSOR ? "reads" : access == ATOMIC ? "updates" : "writes";
     const Place* nearest = nullptr;
     uintptr_t distance = 1 << 24;           // further off it is no slip of an index
     for (const Place& p : places) {

@@ -63,6 +63,9 @@ inline void trace_block_ends() {}
 inline void trace_allocation(void*, size_t) {}
 #endif
 
+void thread_ends();                    // has it, or has the block, left a product of wgmma behind?
+void block_ends();
+
 [[noreturn]] void leave_kernel();      // ends the launch: no thread of it is resumed
 
 // Gives the processor back to the scheduler, in the state that the caller has set.

@@ -35,6 +35,8 @@ QK_API cudaFuncSetAttribute(const void*, enum cudaFuncAttribute attribute, int v
     qk::dynamic_bytes_allowed = std::max(qk::dynamic_bytes_allowed, (unsigned long)value);   // for every kernel
     return cudaSuccess;
 }
+namespace qk QK_HIDDEN { inline int capability = 9; }
+extern "C" __attribute__((visibility("default"))) void qk_set_capability(int major) { qk::capability = major; }
 QK_API cudaDeviceGetAttribute(int* value, enum cudaDeviceAttr attribute, int) {   // an H200's
     switch (attribute) {
         case cudaDevAttrMultiProcessorCount: *value = 132; return cudaSuccess;
@@ -42,7 +44,7 @@ QK_API cudaDeviceGetAttribute(int* value, enum cudaDeviceAttr attribute, int) { 
         case cudaDevAttrMaxThreadsPerBlock: *value = 1024; return cudaSuccess;
         case cudaDevAttrMaxSharedMemoryPerBlock: *value = 48 << 10; return cudaSuccess;
         case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = 227 << 10; return cudaSuccess;
-        case cudaDevAttrComputeCapabilityMajor: *value = 9; return cudaSuccess;
+        case cudaDevAttrComputeCapabilityMajor: *value = qk::capability; return cudaSuccess;
         case cudaDevAttrComputeCapabilityMinor: *value = 0; return cudaSuccess;
         default: return cudaErrorInvalidValue;
     }

@@ -39,6 +39,15 @@ inline void clocks_meet(unsigned warp, unsigned lanes) {
     }
 }
 
+// Tensor cores read shared memory past the order of ordinary accesses (the async proxy): between a write and such a read
+// there has to be a proxy fence, by who wrote, or by who reads and after the barrier that tells him of the write.
+inline uint32_t proxy_fences[1024];
+inline uint32_t fenced_past[1024];          // of each thread, at its latest proxy fence: clocks below had passed for all
+
+inline bool fenced(const Fences& f, const Stamp& write) {
+    return proxy_fences[f.thread] > f.count || write.clock < fenced_past[here.linear];
+}
+
 struct Race {
     unsigned first, second;                 // instructions
     unsigned threads[2];
@@ -76,21 +85,23 @@ inline void check_races(unsigned id, uintptr_t a, unsigned bytes) {
         uint32_t offset = (uint32_t)(a - p.from) + k;
         Cell& c = p.cells[offset];
         bool fresh = p.shared && c.write.run != me.run;
-        if (i.access == LOAD || i.access == ATOMIC) {
+        if (i.access == LOAD || i.access == ATOMIC || i.access == TENSOR) {
             if (p.shared && p.flying[offset] && c.write.run == me.run)
                 note("async", nullptr, i.pc, "reads " + p.name + ", where a cp.async has not landed: a missing wait");
             else if (fresh)
                 note("uninitialised", nullptr, i.pc, "reads " + p.name + ", where this block has written nothing");
         }
+        if (i.access == TENSOR && !fresh && !fenced(p.fences[offset], c.write))
+            note("proxy", nullptr, i.pc, "the tensor core reads " + p.name + " with no fence_async_proxy since it was written");
         if (!ordered(c.write, p.shared)) race(c.write, id, offset);
-        if (i.access == LOAD) {
+        if (i.access == LOAD || i.access == TENSOR) {
             read(c, me, p.shared);
             continue;
         }
         for (const Stamp& r : c.read)
             if (!ordered(r, p.shared)) race(r, id, offset);
         c.write = me;
-        if (p.shared) p.flying[offset] = 0;
+        if (p.shared) p.flying[offset] = 0, p.fences[offset] = {here.linear, proxy_fences[here.linear]};
     }
 }
 
@@ -102,6 +113,7 @@ inline void mark(const Copy& c, bool flying) {
         uint32_t offset = (uint32_t)((uintptr_t)c.to - p.from) + k;
         p.flying[offset] = flying;
         p.cells[offset].write.clock = clock_of[here.linear];    // written when it lands: others need a barrier after
+        p.fences[offset] = {here.linear, proxy_fences[here.linear]};
     }
 }
 inline void copy_takes_off(const Copy& c) { mark(c, true); }

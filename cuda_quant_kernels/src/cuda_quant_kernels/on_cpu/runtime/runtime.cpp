@@ -3,6 +3,7 @@
 #include "async_copies.h"
 #include "host_api.h"
 #include "tensor_core.h"
+#include "warpgroup.h"
 #ifdef QK_TRACE
 #include "tracer.h"
 #endif

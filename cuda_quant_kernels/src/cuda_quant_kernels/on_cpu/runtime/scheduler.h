@@ -15,6 +15,7 @@ inline std::vector<char*> idle_stacks;
 inline void thread_main() {
     arrived(block.scheduler);
     block.body(block.argument);
+    thread_ends();
     block.current->state = State::done;
     ++block.done;
     suspend();
@@ -195,6 +196,7 @@ inline void run_block(uint64_t number) {
             return;
         }
     }
+    block_ends();
     trace_block_ends();
 }
 

@@ -2,6 +2,7 @@
 // gaps are multiples of 128 bytes, a row of all 32 banks, so that they change no bank.
 #pragma once
 #include "block.h"
+#include <algorithm>
 
 namespace qk QK_HIDDEN {
 
@@ -11,7 +12,7 @@ constexpr unsigned char garbage = 0xA5;
 struct Variable {
     const char* name;
     unsigned long from, to;     // offsets in the arena
-    unsigned long alignment;    // what the declaration promises; here every variable begins at a multiple of 128
+    unsigned long alignment;    // what the declaration promises; here every variable begins at a multiple of 128 at least
 };
 struct Arena {
     char* bytes = nullptr;
@@ -30,7 +31,7 @@ inline void forbid(unsigned long from, unsigned long to, bool forbidden) {
 }
 
 inline char* take(const char* name, unsigned long bytes, unsigned long alignment) {
-    unsigned long from = (arena.used + 127) / 128 * 128;
+    unsigned long unit = std::max(alignment, 128ul), from = (arena.used + unit - 1) / unit * unit;
     if (from + bytes + shared_gap > arena_bytes) return nullptr;
     arena.used = from + bytes + shared_gap;
     arena.wanted += bytes;
@@ -63,5 +64,7 @@ void* place_shared(Slot* slot, unsigned long bytes, unsigned long alignment_of_t
 }
 
 void* dynamic_shared() { return arena.dynamic ? arena.dynamic : arena.bytes; }   // none asked for: a forbidden gap
+
+unsigned long shared_address(const void* p) { return (unsigned long)((const char*)p - arena.bytes); }
 
 }  // namespace qk

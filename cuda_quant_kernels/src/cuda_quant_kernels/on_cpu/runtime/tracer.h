@@ -4,6 +4,7 @@
 #include "accesses.h"
 #include "races.h"
 #include "requests.h"
+#include "warpgroup.h"
 #include <link.h>
 
 namespace qk QK_HIDDEN {
@@ -95,6 +96,27 @@ void trace_copy_flies(const Copy& c) {
 }
 void trace_copy_lands(const Copy& c) {
     if (tracing) copy_touches_down(c);
+}
+// The 128 threads of a warpgroup share out a product's tiles, 16 bytes each at a time: 8 neighbours take the 8 rows that
+// the tensor core reads together. Requests and passes are counted at the issue. What happens to the tile until the wait
+// is no business of others: at the wait it is looked at again.
+static void trace_tile(uint64_t descriptor, unsigned rows, const Product& p, bool issued) {
+    Tile t = tile(descriptor);
+    for (unsigned n = here.linear % 128; n < rows * 2; n += 128) {      // 8 rows of a chunk, of the other, the next 8
+        char* at = arena.bytes + offset_of(t, n / 16 * 8 + n % 8, n / 8 % 2);
+        if (issued) traced(at, 16, TENSOR, p.pc, false);
+        else if (int place = find_place((uintptr_t)at, 16); place >= 0)
+            check_races(instruction((uintptr_t)p.pc - 1, place, TENSOR, 16), (uintptr_t)at, 16);
+    }
+}
+void trace_product(const Product& p, bool issued) {
+    if (!tracing) return;
+    trace_tile(p.a, 64, p, issued);
+    trace_tile(p.b, p.columns, p, issued);
+}
+void trace_proxy_fence() {
+    ++proxy_fences[here.linear];
+    fenced_past[here.linear] = passed_by_all;
 }
 void trace_allocation(void* p, size_t bytes) {
     if (tracing) add_place((uintptr_t)p, bytes, "memory from cudaMalloc", false, 256);

@@ -18,6 +18,7 @@ struct Slot {
 };
 void* place_shared(Slot* slot, unsigned long bytes, unsigned long alignment_of_type);
 void* dynamic_shared();
+unsigned long shared_address(const void* p);    // counted from where shared memory begins
 
 template <class T> QK_UNTRACED inline T& shared(Slot& slot) {
     if (slot.launch != here.launch) place_shared(&slot, sizeof(T), alignof(T));
@@ -26,4 +27,4 @@ template <class T> QK_UNTRACED inline T& shared(Slot& slot) {
 
 }  // namespace qk
 
-inline unsigned long __cvta_generic_to_shared(const void* p) { return (unsigned long)p; }
+inline unsigned long __cvta_generic_to_shared(const void* p) { return qk::shared_address(p); }

@@ -14,7 +14,7 @@ struct Here {                // the CUDA thread that runs at this moment; the sc
 };
 extern Here here;
 
-enum Access { LOAD = 0, STORE = 1, ATOMIC = 2, ASYNC = 3 };
+enum Access { LOAD = 0, STORE = 1, ATOMIC = 2, ASYNC = 3, TENSOR = 4 };   // the last: a tile read by wgmma
 
 void block_barrier(const Site* site);
 unsigned block_vote(const Site* site, int predicate);             // how many threads of the block said yes
