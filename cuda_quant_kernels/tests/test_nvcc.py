@@ -65,7 +65,7 @@ def test_the_products_of_a_tile_are_issued_together_and_waited_for_a_tile_later(
     order = re.findall(r"IGMMA|WARPGROUP\.DEPBAR\.LE gsb0, 0x\d|LDGSTS", wgmma)
     calls = [what for i, what in enumerate(order) if what != "LDGSTS" or order[i - 1] != what]
     copies, tile = ["LDGSTS"], ["IGMMA"] * 4
-    one_more, none = (["WARPGROUP.DEPBAR.LE gsb0, 0x%d" % n] for n in (1, 0))
+    one_more, none = ([f"WARPGROUP.DEPBAR.LE gsb0, 0x{n}"] for n in (1, 0))
     assert calls == copies + tile + copies + tile + copies + one_more + none
 
 

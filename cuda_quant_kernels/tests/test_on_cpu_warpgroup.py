@@ -1,4 +1,4 @@
-"""wgmma: what it computes for every way that a tile can lie, what it costs, and what is said when it is used wrongly."""
+"""wgmma: what it computes however a tile lies, what it costs, and what is said when it is used wrongly."""
 
 from pathlib import Path
 

@@ -73,9 +73,8 @@ def ladder(headline: dict):
             fontsize=9,
         )
     ax.axvline(rows[-1]["pipes_ms"]["arithmetic"], color=GREY, lw=1, ls="--")
-    ax.text(
-        rows[-1]["pipes_ms"]["arithmetic"], len(rows) - 0.53, " tensor cores at their peak", color=GREY, fontsize=8, va="center"
-    )
+    at_peak = (rows[-1]["pipes_ms"]["arithmetic"], len(rows) - 0.53)
+    ax.text(*at_peak, " tensor cores at their peak", color=GREY, fontsize=8, va="center")
     ax.set_yticks(range(len(rows)), [row["version"] for row in rows])
     ax.invert_yaxis()
     ax.set(

@@ -11,8 +11,8 @@ from pathlib import Path
 class Fault:
     """One thing that a kernel did and may not do.
 
-    kind: launch, divergent (a barrier), deadlock, shuffle, address, bounds, uninitialised, async, proxy, wgmma, arithmetic,
-    stack, timeout; the sanitizer's faults carry its own name for them.
+    kind: launch, divergent (a barrier), deadlock, shuffle, address, bounds, uninitialised, async, proxy, wgmma,
+    arithmetic, stack, timeout; the sanitizer's faults carry its own name for them.
     """
 
     kind: str
