@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 from cuda_quant_kernels.build import BuildError, build, find_headers, load, nvcc, resource_usage, sass
 from cuda_quant_kernels.on_cpu import toolchain
+from cuda_quant_kernels.on_cpu.cache import cache_folder
 from cuda_quant_kernels.on_cpu.rewrite import RewriteError, rewrite
 
 FAULTS = Path(__file__).parent / "faults"
+ARCHS = ["sm_80", "sm_90a", "sm_100"]
+pytest_plugins = ["ahead"]
+AHEAD = [([FAULTS / "correct.cu"], "cpu"), ([FAULTS / "correct.cu"], "trace"), ([FAULTS / "correct.cu"], "gpu", ARCHS)]
 MINIMAL = """\
 #ifdef HEADER
 #include "factor.cuh"
@@ -24,8 +28,10 @@ extern "C" int factor() { return FACTOR; }
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """A cache of its own, which already has the emulator's runtime where the usual one does."""
-    usual = Path(os.environ.get("CUDA_QUANT_CACHE") or Path.home() / ".cache" / "cuda_quant_kernels")
+    """A cache of its own, which already has the emulator's runtimes."""
+    usual = cache_folder()
+    for target in ("cpu", "trace"):
+        build(FAULTS / "correct.cu", target)
     place = tmp_path / "cache"
     place.mkdir()
     for runtime in usual.glob("runtime-*.o"):
@@ -142,6 +148,7 @@ def test_bad_arguments(source, tmp_path):
         (lambda: build(tmp_path / "none.cu", "cpu"), "none.cu, which is not a file"),
         (lambda: build(source, "cpu", arch="sm_80"), "arch is 'sm_80'"),
         (lambda: build(source, "gpu", arch="hopper"), "arch is 'hopper'"),
+        (lambda: build(source, "gpu", arch=["sm_80", "90"]), "arch is '90'"),
         (lambda: load(source, "asan"), "call on_cpu.sanitize"),
         (lambda: resource_usage(source), "must come from build"),
     ):
@@ -202,14 +209,15 @@ needs_nvcc = pytest.mark.skipif(nvcc() is None, reason="no nvcc on this machine"
 
 
 @needs_nvcc
-@pytest.mark.parametrize("arch", ["sm_80", "sm_90a", "sm_100"])
+@pytest.mark.parametrize("arch", ARCHS)
 def test_nvcc_builds_the_same_source_without_spills(arch):
-    library = build(FAULTS / "correct.cu", "gpu", arch=arch)
-    usage = {r.kernel.split("(")[0].split("<")[0].split()[-1]: r for r in resource_usage(library)}
+    library = build(FAULTS / "correct.cu", "gpu", arch=ARCHS)
+    found = [r for r in resource_usage(library) if r.arch == arch]
+    usage = {r.kernel.split("(")[0].split("<")[0].split()[-1]: r for r in found}
     assert {"tensor_core", "votes", "ragged_copy", "deep::er::add"} <= set(usage)
     assert all(r.spill_bytes == 0 and 0 < r.registers <= 255 for r in usage.values())
     assert usage["tensor_core"].shared_bytes == 768
-    code = sass(library)
+    code = sass(library, arch)
     if code is not None:
         assert "IMMA.16832.S8.S8" in code and "HMMA.16816.F32" in code and "LDSM.16.M88.4" in code and "LDGSTS" in code
 

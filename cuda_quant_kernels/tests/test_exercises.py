@@ -1,6 +1,7 @@
 """Attempts as learners write them: read from a file or a cell, refused, compiled, and told what they did."""
 
 import json
+from pathlib import Path
 
 import grader
 import mistakes
@@ -43,6 +44,8 @@ GEMM = """__global__ void coalesced_gemm(const int8_t* a, const int8_t* b, int* 
 }
 """
 SYNC = "__syncthreads();"
+pytest_plugins = ["ahead"]
+AHEAD = [([Path(mistakes.__file__).with_suffix(".cu")], "trace")]
 LEARNERS = {
     "no bounds check": ("quantized_add", ADD % "", "WITHOUT the bounds check"),
     "no first barrier": ("tiled_gemm", TILED % ("int", "", SYNC), "WITHOUT the first barrier"),

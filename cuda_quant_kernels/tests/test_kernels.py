@@ -2,6 +2,7 @@
 and the sanitizer find nothing; what cannot be represented, or does not fit, is refused by name."""
 
 from contextlib import contextmanager
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -17,16 +18,26 @@ ORDERS = [("ascending", 0), ("descending", 0), ("shuffled", 1)]
 FORMATS = list(ops.FORMATS)
 ADD = (0.5, 3, 0.25, -5, 1.5, 7)
 GEMM = ops.GEMM_VERSIONS
+SOURCES = ("vector_add.cu", "quantize.cu", "gemm_w8a8.cu", "gemv_w4a16.cu")
+pytest_plugins = ["ahead"]
+AHEAD = [([KERNELS / s], target) for target in ("cpu", "trace") for s in SOURCES]
+AHEAD += [([KERNELS / s], "asan") for s in SOURCES[1:]]
 
 
 @contextmanager
 def poisoned():
-    """torch.empty gives NaN, and the largest value of integers: an element that is never written shows."""
-    torch.use_deterministic_algorithms(True)
-    try:
+    """torch.empty gives NaN, and the largest value of int8: an element that is never written shows."""
+
+    def filled(make):
+        def poison(*args, **kwargs):
+            made = make(*args, **kwargs)
+            made.view(torch.uint8).fill_(0xFF if made.is_floating_point() else 0x7F)
+            return made
+
+        return poison
+
+    with patch("torch.empty", filled(torch.empty)), patch("torch.empty_like", filled(torch.empty_like)):
         yield
-    finally:
-        torch.use_deterministic_algorithms(False)
 
 
 def int8(*shape):

@@ -11,25 +11,37 @@ needs_nvcc = pytest.mark.skipif(
     nvcc() is None, reason="no nvcc here: pip install 'cuda-toolkit[nvcc,cudart,crt,nvvm,cccl]==13.0.*'"
 )
 SOURCES = ["vector_add.cu", "quantize.cu", "gemm_w8a8.cu", "gemv_w4a16.cu"]
+ARCHS = ["sm_80", "sm_90a", "sm_100"]
+pytest_plugins = ["ahead"]
+AHEAD = [([KERNELS / source], "gpu", ARCHS) for source in SOURCES]
+
+
+def built(source):
+    return build(KERNELS / source, "gpu", arch=ARCHS)
 
 
 @needs_nvcc
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("arch", ["sm_80", "sm_90a", "sm_100"])
+@pytest.mark.parametrize("arch", ARCHS)
 @pytest.mark.parametrize("source", SOURCES)
 def test_no_kernel_spills(source, arch):
-    usage = resource_usage(build(KERNELS / source, "gpu", arch=arch))
+    usage = [r for r in resource_usage(built(source)) if r.arch == arch]
     assert usage, "ptxas reported no kernel"
     assert [r for r in usage if r.spill_bytes or r.stack_bytes] == []
     assert all(r.registers <= 255 for r in usage)
 
 
-def instructions(path):
-    """{kernel: how often each instruction occurs}, or a skip where there is no disassembler."""
-    if (text := sass(path)) is None:
+def functions(source, arch):
+    """The machine code of each kernel of a source, or a skip where there is no disassembler."""
+    if (text := sass(built(source), arch)) is None:
         pytest.skip("no cuobjdump here: it comes with the CUDA toolkit, and with triton")
+    return {part.split("\n")[0].strip(): part for part in text.split("Function : ")[1:]}
+
+
+def instructions(source, arch):
+    """{kernel: how often each instruction occurs}"""
     pattern = re.compile(r"^\s+/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9]*)", re.MULTILINE)
-    return {part.split("\n")[0].strip(): Counter(pattern.findall(part)) for part in text.split("Function : ")[1:]}
+    return {name: Counter(pattern.findall(code)) for name, code in functions(source, arch).items()}
 
 
 @needs_nvcc
@@ -47,9 +59,7 @@ def instructions(path):
     ],
 )
 def test_the_instruction_that_was_meant_is_there(arch, source, kernel, instruction):
-    found = {
-        name: count for name, count in instructions(build(KERNELS / source, "gpu", arch=arch)).items() if kernel in name
-    }
+    found = {name: count for name, count in instructions(source, arch).items() if kernel in name}
     assert found, f"no {kernel} in the machine code"
     assert all(count[instruction] for count in found.values()), found
 
@@ -57,11 +67,8 @@ def test_the_instruction_that_was_meant_is_there(arch, source, kernel, instructi
 @needs_nvcc
 def test_the_products_of_a_tile_are_issued_together_and_waited_for_a_tile_later():
     """ptxas puts a wait behind every single product (C7514) where anything else touches the accumulators."""
-    path = build(KERNELS / "gemm_w8a8.cu", "gpu", arch="sm_90a")
-    assert "serialized" not in path.with_suffix(".log").read_text()
-    if (text := sass(path)) is None:
-        pytest.skip("no cuobjdump here: it comes with the CUDA toolkit, and with triton")
-    wgmma = next(part for part in text.split("Function : ") if "gemm_wgmma" in part.split("\n")[0])
+    assert "serialized" not in built("gemm_w8a8.cu").with_suffix(".log").read_text()
+    wgmma = next(code for name, code in functions("gemm_w8a8.cu", "sm_90a").items() if "gemm_wgmma" in name)
     order = re.findall(r"IGMMA|WARPGROUP\.DEPBAR\.LE gsb0, 0x\d|LDGSTS", wgmma)
     calls = [what for i, what in enumerate(order) if what != "LDGSTS" or order[i - 1] != what]
     copies, tile = ["LDGSTS"], ["IGMMA"] * 4
@@ -71,7 +78,5 @@ def test_the_products_of_a_tile_are_issued_together_and_waited_for_a_tile_later(
 
 @needs_nvcc
 def test_the_wide_versions_move_sixteen_bytes_an_access():
-    if (text := sass(build(KERNELS / "vector_add.cu", "gpu", arch="sm_90a"))) is None:
-        pytest.skip("no cuobjdump here: it comes with the CUDA toolkit, and with triton")
-    wide = next(part for part in text.split("Function : ") if "add_16_bytes" in part.split("\n")[0])
+    wide = next(code for name, code in functions("vector_add.cu", "sm_90a").items() if "add_16_bytes" in name)
     assert len(re.findall(r"LDG\.E\.128", wide)) == 2 and len(re.findall(r"STG\.E\.128", wide)) == 1

@@ -11,7 +11,9 @@ from cuda_quant_kernels.on_cpu.memory import guarded, pointer
 from cuda_quant_kernels.on_cpu.sanitize import Call, sanitize
 from test_on_cpu_trace import FAULTS, ORDERS, line_of
 
+pytest_plugins = ["ahead"]
 BOTH = [FAULTS / "memory.cu", FAULTS / "threads.cu"]
+AHEAD = [(BOTH, "cpu"), (BOTH, "trace"), ([*BOTH, FAULTS / "correct.cu"], "asan")]
 
 
 @pytest.fixture(scope="module", params=["cpu", "trace"])

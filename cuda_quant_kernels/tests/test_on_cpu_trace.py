@@ -2,6 +2,7 @@
 
 import ctypes
 import re
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -256,3 +257,13 @@ def test_bad_arguments(lib):
         pass
     with pytest.raises(AttributeError):
         lib.no_such_function(ctypes.c_int(1))
+
+
+def test_an_array_lives_as_long_as_its_pointer():
+    array = np.zeros(4)
+    alive = weakref.ref(array)
+    held = pointer(array)
+    del array
+    assert alive() is not None and held.value == alive().ctypes.data
+    del held
+    assert alive() is None

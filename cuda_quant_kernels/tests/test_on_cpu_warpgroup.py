@@ -13,6 +13,8 @@ from cuda_quant_kernels.on_cpu.trace import trace
 
 SOURCE = Path(__file__).parent / "faults" / "warpgroup.cu"
 TEXT = SOURCE.read_text()
+pytest_plugins = ["ahead"]
+AHEAD = [([SOURCE], target) for target in ("cpu", "trace", "asan")]
 ORDERS = ("ascending", "descending", "shuffled")
 WRONG = {name: n for n, name in enumerate(TEXT.split("enum Wrong {")[1].split("}")[0].replace(",", " ").split())}
 

@@ -110,9 +110,9 @@ def int8_sum(seed: int = 0) -> list[dict]:
     rows = []
     for k in (1, 2, 4, 8, 16, 64):
         a, b, c = operands(64, 64, k, seed)
-        small = a // 16  # 4-bit values: one product always fits in int8
-        load(SOURCE, "cpu", defines=("INT8_SUM",)).run_tiled(pointer(small), pointer(b // 16), pointer(c), 64, 64, k)
-        exact = small.astype(np.int32) @ (b // 16).astype(np.int32)
+        a, b = a // 16, b // 16  # 4-bit values: one product always fits in int8
+        load(SOURCE, "cpu", defines=("INT8_SUM",)).run_tiled(pointer(a), pointer(b), pointer(c), 64, 64, k)
+        exact = a.astype(np.int32) @ b.astype(np.int32)
         rows.append({"k": k, "right": float((c == exact).mean()), "largest": int(np.abs(exact).max())})
     return rows
 

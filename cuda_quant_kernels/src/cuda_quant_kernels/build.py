@@ -10,6 +10,7 @@ All four export the same functions. Builds are kept under CUDA_QUANT_CACHE, or i
 of all that went into them: sources, the headers they include, the emulator, flags and compiler version.
 """
 
+import functools
 import os
 import re
 import shutil
@@ -37,7 +38,7 @@ __all__ = ["TARGETS", "BuildError", "Library", "Resources", "build"]
 __all__ += ["find_headers", "load", "nvcc", "resource_usage", "sass"]
 
 TARGETS = ("gpu", "cpu", "trace", "asan")
-_GPU = ["-std=c++17", "-O3", "-lineinfo", "-Xcompiler", "-fPIC", "-Xptxas", "-v", f"-I{INCLUDE}"]
+_GPU = ["-std=c++17", "-O3", "-lineinfo", "-Xcompiler", "-fPIC", "-Xptxas", "-v", "--threads", "0", f"-I{INCLUDE}"]
 
 
 def build(
@@ -45,7 +46,7 @@ def build(
     target: str,
     *,
     defines: tuple[str, ...] = (),
-    arch: str | None = None,
+    arch: str | Sequence[str] | None = None,
 ) -> Path:
     """The shared library made of the sources, from the cache if it is there.
 
@@ -53,18 +54,22 @@ def build(
         sources: one or more .cu files. A file's own folder is searched for its includes, and the folder of ptx.cuh.
         target: "gpu", "cpu", "trace" or "asan".
         defines: macros for all sources, as "NAME" or "NAME=value".
-        arch: for the GPU: sm_80, sm_90, sm_90a, sm_100, ...; default: this machine's GPU, or sm_90a.
+        arch: for the GPU: sm_80, sm_90, sm_90a, sm_100, ..., or several of them, of which a machine takes its own;
+            default: this machine's GPU, or sm_90a.
 
     Raises:
         ValueError: an argument is not one of the above, or a source does not exist.
         BuildError: no compiler, no headers, or the compiler refused the source.
     """
     paths = [Path(sources)] if isinstance(sources, str | Path) else [Path(s) for s in sources]
-    _validate(paths, target, arch)
+    archs = [arch] if isinstance(arch, str) else list(arch or ())
+    _validate(paths, target, archs)
     if target != "gpu":
         return build_on_cpu(paths, target, tuple(defines))
     compiler = gpu_compiler()
-    flags = [*_GPU, f"-arch={arch or device_architecture() or 'sm_90a'}", *(f"-D{d}" for d in defines)]
+    flags = [*_GPU, *(f"-D{d}" for d in defines)]
+    for name in archs or [device_architecture() or "sm_90a"]:
+        flags += ["-gencode", f"arch={name.replace('sm', 'compute')},code={name}"]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = list(pool.map(lambda path: _gpu_object(compiler, flags, path), paths))
     name = f"gpu-{key(version(compiler), *(o.name for o in objects))}.so"
@@ -76,7 +81,7 @@ def load(
     target: str,
     *,
     defines: tuple[str, ...] = (),
-    arch: str | None = None,
+    arch: str | Sequence[str] | None = None,
 ) -> Library:
     """Builds the sources and loads the library; arguments and errors as for `build`.
 
@@ -87,7 +92,7 @@ def load(
     return Library(build(sources, target, defines=defines, arch=arch))
 
 
-def _validate(paths: list[Path], target: str, arch: str | None) -> None:
+def _validate(paths: list[Path], target: str, archs: list[str]) -> None:
     if target not in TARGETS:
         raise ValueError(f"target is {target!r}: it must be one of {', '.join(TARGETS)}")
     if not paths:
@@ -95,8 +100,10 @@ def _validate(paths: list[Path], target: str, arch: str | None) -> None:
     for path in paths:
         if not path.is_file():
             raise ValueError(f"sources names {path}, which is not a file")
-    if arch is not None and (target != "gpu" or not re.fullmatch(r"sm_\d{2,3}[af]?", arch)):
-        raise ValueError(f"arch is {arch!r}: it must be such as sm_80, sm_90a or sm_100, and is for target='gpu' alone")
+    for arch in archs:
+        if target != "gpu" or not re.fullmatch(r"sm_\d{2,3}[af]?", arch):
+            rule = "it must be such as sm_80, sm_90a or sm_100, and is for target='gpu' alone"
+            raise ValueError(f"arch is {arch!r}: {rule}")
 
 
 def _gpu_object(compiler: Path, flags: list[str], path: Path) -> Path:
@@ -120,9 +127,10 @@ def _gpu_link(compiler: Path, objects: list[Path], out: Path) -> None:
 
 @dataclass(frozen=True)
 class Resources:
-    """What one kernel needs of a multiprocessor, by ptxas."""
+    """What one kernel needs of a multiprocessor of an architecture, by ptxas."""
 
     kernel: str
+    arch: str
     registers: int
     shared_bytes: int
     spill_bytes: int
@@ -130,8 +138,9 @@ class Resources:
 
 
 _ENTRY = re.compile(
-    r"Compiling entry function '(?P<name>\S+)'.*?(?P<stack>\d+) bytes stack frame, (?P<stores>\d+) bytes spill stores, "
-    r"(?P<loads>\d+) bytes spill loads.*?Used (?P<registers>\d+) registers(?P<rest>[^\n]*)",
+    r"Compiling entry function '(?P<name>\S+)' for '(?P<arch>\w+)'.*?"
+    r"(?P<stack>\d+) bytes stack frame, (?P<stores>\d+) bytes spill stores, (?P<loads>\d+) bytes spill loads.*?"
+    r"Used (?P<registers>\d+) registers(?P<rest>[^\n]*)",
     re.DOTALL,
 )
 
@@ -150,7 +159,7 @@ def resource_usage(library: Path) -> list[Resources]:
         shared = re.search(r"(\d+) bytes smem", entry["rest"])
         spilled = int(entry["stores"]) + int(entry["loads"])
         numbers = (int(entry["registers"]), int(shared[1]) if shared else 0, spilled, int(entry["stack"]))
-        found.append(Resources(_demangled(entry["name"]), *numbers))
+        found.append(Resources(_demangled(entry["name"]), entry["arch"], *numbers))
     return found
 
 
@@ -160,9 +169,10 @@ def _demangled(name: str) -> str:
     return subprocess.run(["c++filt", name], capture_output=True, text=True).stdout.strip() or name
 
 
-def sass(library: Path) -> str | None:
-    """The machine code of a GPU build as text, by cuobjdump; None where there is no cuobjdump."""
+@functools.cache
+def sass(library: Path, arch: str) -> str | None:
+    """The machine code of a GPU build for an architecture as text, by cuobjdump; None where there is no cuobjdump."""
     tool = disassembler()
     if tool is None:
         return None
-    return run([tool, "-sass", library], f"{tool.name} on {Path(library).name}")
+    return run([tool, "-sass", "-arch", arch, library], f"{tool.name} on {Path(library).name}")

@@ -6,16 +6,15 @@ an exception whose first line is a sentence with the kernel's own line: Race, Ou
 OverBudget.
 """
 
-import ctypes
 from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .on_cpu.faults import Fault, KernelFault
+from .on_cpu.faults import KernelFault
 from .on_cpu.library import Library
-from .on_cpu.memory import guarded
+from .on_cpu.memory import guarded, pointer
 from .on_cpu.trace import Report, trace
 
 ORDERS = (("descending", 0), ("shuffled", 1))
@@ -67,19 +66,12 @@ def checked(
     budget: float,
 ) -> tuple[list[Tensor], Report]:
     """One traced run and two more in other orders: the outputs, and what is wrong as an exception."""
-
-    def run(poison: int, call):
-        held = {
-            n: guarded(np.full(a.nbytes, poison, np.uint8).view(a.dtype).reshape(a.shape) if n in outputs else a)
-            for n, a in arrays.items()
-        }
-        pointers = [ctypes.c_void_p(a.ctypes.data) for a in held.values()]
-        return held, call(held, lambda: function(*pointers, *numbers))
-
-    held, report = run(0x5A, lambda held, call: trace(lib, lambda _: call(), held))
+    held = poisoned(arrays, outputs, 0x5A)
+    report = trace(lib, lambda _: function(*map(pointer, held.values()), *numbers), held)
     refuse(report, place)
     for order, seed in ORDERS:
-        again, _ = run(0xA5, lambda _, call, o=order, s=seed: in_order(lib, o, s, call, place))
+        again = poisoned(arrays, outputs, 0xA5)
+        in_order(lib, order, seed, lambda again=again: function(*map(pointer, again.values()), *numbers), place)
         compare(held, again, outputs, order)
     if budget >= SMALL and report.total() > budget:
         worst = max((r for r in report.rows if r.space == "global"), key=lambda r: r.moved - r.ideal)
@@ -92,6 +84,14 @@ def checked(
     return [torch.from_numpy(np.array(held[n])) for n in outputs], report
 
 
+def poisoned(arrays: dict, outputs: tuple[str, ...], poison: int) -> dict:
+    """The arrays between forbidden pages, the outputs filled with a byte."""
+    return {
+        n: guarded(np.full(a.nbytes, poison, np.uint8).view(a.dtype).reshape(a.shape) if n in outputs else a)
+        for n, a in arrays.items()
+    }
+
+
 def in_order(lib: Library, order: str, seed: int, call: Callable, place: Callable[[int], str]) -> None:
     try:
         with lib.order(order, seed):
@@ -102,11 +102,9 @@ def in_order(lib: Library, order: str, seed: int, call: Callable, place: Callabl
 
 def refuse(report: Report, place: Callable[[int], str]) -> None:
     """Raises the first fault of a run, a divergent barrier before a bad access before a race."""
-
-    def rank(fault: Fault) -> int:
-        return [*FAULTS].index(fault.kind) if fault.kind in FAULTS else len(FAULTS)
-
-    for fault in sorted((f for f in report.faults if f.kind != "uninitialised"), key=rank):
+    rank = {kind: n for n, kind in enumerate(FAULTS)}
+    faults = [f for f in report.faults if f.kind != "uninitialised"]
+    for fault in sorted(faults, key=lambda f: rank.get(f.kind, len(rank))):
         raise FAULTS.get(fault.kind, WrongKernel)(fault.message, place(fault.line))
     for race in report.races:
         who = "of two blocks" if race.blocks_differ else f"{race.threads[0]} and {race.threads[1]}"

@@ -4,8 +4,14 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:         # not a POSIX system
+    fcntl = None
 
 
 def cache_folder() -> Path:
@@ -23,19 +29,32 @@ def key(*parts: str) -> str:
 def cached(name: str, make: Callable[[Path], None]) -> Path:
     """The file of that name in the cache; if it is not there, make(path) builds it beside its place.
 
-    It is renamed into place when it is whole: two builders at once do the work twice, and nobody reads half a file.
-    What else make leaves under the file's stem, with another suffix, goes along.
+    It is renamed into place when it is whole, so that nobody reads half a file, and who wants it while another process
+    or thread builds it waits for that. What else make leaves under the file's stem as .log goes along.
     """
     place = cache_folder() / name
-    if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix="building-") as folder:
+    if place.exists():
+        return place
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with _one_at_a_time(place), tempfile.TemporaryDirectory(dir=place.parent, prefix="building-") as folder:
+        if not place.exists():
             made = Path(folder) / name
             make(made)
             for extra in made.parent.glob(f"{made.stem}.log"):
                 os.replace(extra, place.with_name(extra.name))
             os.replace(made, place)
     return place
+
+
+@contextmanager
+def _one_at_a_time(place: Path) -> Iterator[None]:
+    """Holds a lock that the system lifts when its holder ends, however that is; without one, work is done twice."""
+    if fcntl is None:
+        yield
+        return
+    with open(place.with_name(f".{place.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def includes(path: Path, search: Iterable[Path], found: dict[str, Path] | None = None) -> dict[str, Path]:

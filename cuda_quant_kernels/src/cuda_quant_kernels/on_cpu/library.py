@@ -1,6 +1,7 @@
 """A library of kernels as Python sees it: ctypes, with every fault that the emulator noted turned into an exception."""
 
 import ctypes
+import functools
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,16 +26,13 @@ class Library:
         if name.startswith("__"):
             raise AttributeError(name)
         function = getattr(self.cdll, name)
-        if not self.on_cpu:
-            return function
+        return functools.partial(self._watched, function) if self.on_cpu else function
 
-        def call(*arguments: Any) -> Any:
-            value = function(*arguments)
-            if faults := self.faults():
-                raise KernelFault(faults)
-            return value
-
-        return call
+    def _watched(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        value = function(*arguments)
+        if faults := self.faults():
+            raise KernelFault(faults)
+        return value
 
     def faults(self) -> list[Fault]:
         """The faults noted since the last call of a kernel, which are then forgotten."""

@@ -64,8 +64,13 @@ def guarded(array: Any, alignment: int = ALIGNMENT) -> Guarded:
 
 
 def pointer(array: Any) -> ctypes.c_void_p:
-    """The address of a numpy array's or torch tensor's first element, for a launcher's argument."""
-    return ctypes.c_void_p(_address(array))
+    """The address of a numpy array's or torch tensor's first element, for a launcher's argument.
+
+    The array lives as long as its pointer, so that a temporary may be passed: lib.run(pointer(x // 16)).
+    """
+    address = ctypes.c_void_p(_address(array))
+    address.array = array
+    return address
 
 
 def _address(array: Any) -> int:

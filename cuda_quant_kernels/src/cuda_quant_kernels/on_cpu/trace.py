@@ -163,20 +163,17 @@ def _parse(lib: Library, text: str) -> tuple[list[Row], list[Race]]:
     races = [line[1:] for line in lines if line[0] == "R"]
     offsets = [a[0] for a in accesses] + [r[i] for r in races for i in (0, 2)]
     where = source_lines(lib.path, [int(o, 16) for o in offsets])
-
-    def place(offset: str) -> tuple[str, int]:
-        return where.get(int(offset, 16), ("", 0))
-
+    place = {o: where.get(int(o, 16), ("", 0)) for o in offsets}
     sums: dict[tuple, list[int]] = {}
     for offset, shared, kind, size, *numbers, name in accesses:
-        key = (*place(offset), "shared" if int(shared) else "global", _KINDS[int(kind)], name, int(size))
+        key = (*place[offset], "shared" if int(shared) else "global", _KINDS[int(kind)], name, int(size))
         *added, worst = map(int, numbers)
         old = sums.setdefault(key, [0, 0, 0, 0, 0])
         sums[key] = [*(a + b for a, b in zip(old[:4], added, strict=True)), max(old[4], worst)]
     rows = [Row(*key, *value) for key, value in sorted(sums.items()) if value[0]]
     found = {}
     for first, kind1, second, kind2, thread1, thread2, differ, offset, name in races:
-        sides = sorted([(place(first), _KINDS[int(kind1)]), (place(second), _KINDS[int(kind2)])])
+        sides = sorted([(place[first], _KINDS[int(kind1)]), (place[second], _KINDS[int(kind2)])])
         race = Race(name, sides[0][0][0], (sides[0][0][1], sides[1][0][1]), (sides[0][1], sides[1][1]),
                     (int(thread1), int(thread2)), bool(int(differ)), int(offset))  # fmt: skip
         found.setdefault((race.name, race.lines, race.kinds), race)
