@@ -1,6 +1,8 @@
 """The experiments, the roofline, the commands, and the committed results with the tables made of them."""
 
+import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cuda_quant_kernels import __main__ as command
-from cuda_quant_kernels import break_it, experiment, plots, profile, record, roofline, tables
+from cuda_quant_kernels import bench, bench_cases, break_it, experiment, plots, profile, record, roofline, tables
 
 FOLDER = Path(__file__).parents[1]
 
@@ -30,7 +32,7 @@ def test_the_datasheets_clock_and_peaks_agree():
 
 @pytest.fixture(scope="module")
 def quick():
-    return experiment.headline(0, True, Path("nowhere"), lambda line: None)
+    return experiment.headline(0, True, lambda line: None)
 
 
 def test_the_ladder_climbs(quick):
@@ -61,7 +63,7 @@ def test_each_fault_shows():
     along, down = break_it.wrong_way()
     assert along["right"] and down["right"] and down["sectors"] > 5 * along["sectors"]
     shares = [row["right"] for row in break_it.int8_sum()]
-    assert shares[0] == 1.0 and shares[-1] < 0.5
+    assert shares[0] == 1.0 and shares[-1] < 0.5 and shares == sorted(shares, reverse=True)
 
 
 def test_both_watchers_name_the_line_of_the_bounds():
@@ -75,6 +77,36 @@ def test_a_profile_is_a_table_by_source_line():
     assert "gemm_w8a8.cu:" in table and "32.00 sectors" in table
     with pytest.raises(ValueError, match="it must be one of add scalar"):
         profile.traced("w9a9")
+
+
+NCU = """#!/bin/sh
+missing=l1tex__data_pipe_lsu_wavefronts_mem_shared.sum
+case "$*" in *$missing*) echo "==ERROR== Failed to find metric $missing"; exit 1;; esac
+case "$*" in *"--print-units base"*) ;; *) exit 1;; esac
+cat << 'END'
+==PROF== Connected to process 7
+"ID","Process ID","Kernel Name","Device","CC","Metric Name","Metric Unit","Metric Value"
+"0","7","gemm_tiled(Gemm)","0","9.0","gpu__time_duration.sum","ns","12,345"
+"0","7","gemm_tiled(Gemm)","0","9.0","l1tex__t_sectors_pipe_lsu_mem_global_op_st.sum","","4,096"
+END
+"""
+
+
+def test_counters_of_nsight_compute_stand_beside_the_tracers(tmp_path, monkeypatch, capsys):
+    """Against a script that answers as ncu does: a counter that it does not know, thousands with commas."""
+    (tmp_path / "ncu").write_text(NCU)
+    (tmp_path / "ncu").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert profile.nsight("w8a8 tiled") == {"ns": 12345.0, "global store sectors": 4096.0}
+    assert command.main(["profile", "--kernel", "w8a8 tiled", "--ncu"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert ["4,096", "4,096", "global", "store", "sectors"] in [line.split() for line in said]
+    (tmp_path / "ncu").write_text("#!/bin/sh\necho '==ERROR== ERR_NVGPUCTRPERM'\n")
+    with pytest.raises(RuntimeError, match="ncu gave no counters: ==ERROR== ERR_NVGPUCTRPERM"):
+        profile.nsight("w8a8 tiled")
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(RuntimeError, match="not on PATH"):
+        profile.nsight("w8a8 tiled")
 
 
 def test_the_commands_write_beside_the_evidence(tmp_path, quick, monkeypatch, capsys):
@@ -92,6 +124,33 @@ def test_bench_without_a_gpu_says_so_and_writes_nothing(tmp_path, capsys, monkey
     assert "no CUDA device" in capsys.readouterr().out and not list(tmp_path.iterdir())
 
 
+def test_bench_runs_from_end_to_end_on_a_pretended_gpu(tmp_path):
+    """All but the device: every case is right, finds its peer and goal, and fills its place in tables and figures."""
+    script = Path(__file__).with_name("pretended_gpu.py")
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, script, tmp_path], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    section = record.read(tmp_path / "results.json")["bench"]
+    rows = {row["kernel"]: row for row in section["rows"]}
+    assert section["device"].startswith("a pretended GPU") and {"copy", "torch._int_mm"} <= set(rows)
+    with_triton = {"w8a8 triton"} if importlib.util.find_spec("triton") else set()
+    assert {k for k, row in rows.items() if row["goal"]} == set(bench.GOALS) - {"w8a8 triton"} | with_triton
+    assert {k for k, row in rows.items() if row["goal_faster"]} == set(bench.FASTER)
+    assert all(row["peer"] in rows for row in rows.values() if row["peer"])
+    assert all(row["repeats"] >= bench.FEWEST and row["low_us"] <= row["median_us"] for row in rows.values())
+    together = record.read(tables.RESULTS) | {"bench": section}
+    for table in (tables.headline, tables.ledger, tables.bench):
+        assert "no GPU run" not in table(together) and "No GPU" not in table(together)
+    drawn = {path.name for path in plots.draw(together, tmp_path)}
+    assert drawn == {"ladder.png", "roofline.png", "break_it.png", "bench.png"}
+
+
+def test_a_wrong_result_is_not_timed():
+    case = bench_cases.Case("nothing", lambda i: None, 1.0, "bytes", lambda result: False, 1)
+    with pytest.raises(RuntimeError, match="nothing is wrong before it is timed"):
+        bench.timed(case, 3)
+
+
 def test_results_that_cannot_be_read_are_not_overwritten(tmp_path):
     (tmp_path / "results.json").write_text("{half")
     with pytest.raises(ValueError, match="not readable JSON"):
@@ -100,9 +159,12 @@ def test_results_that_cannot_be_read_are_not_overwritten(tmp_path):
 
 
 def test_the_committed_results_claim_no_gpu_number_without_a_gpu_run():
-    results, gpu = record.read(tables.RESULTS), FOLDER / "results" / "gpu.json"
-    assert ("bench" in results) == gpu.is_file()
-    assert (results["headline"]["gpu"] is None) == (not gpu.is_file())
+    results, readme = record.read(tables.RESULTS), (FOLDER / "README.md").read_text()
+    if "bench" in results:
+        assert "NVIDIA" in results["bench"]["device"] and not results["bench"]["meta"]["quick"]
+    else:
+        assert "No GPU has run these kernels yet" in readme and "no GPU run yet" in readme
+        assert not (FOLDER / "results" / "bench.png").exists()
 
 
 def test_figures_are_small_and_current(tmp_path):

@@ -30,12 +30,12 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def profile(args: argparse.Namespace, console: Console) -> None:
-    from .profile import nsight, traced
+    from .profile import beside, nsight, traced
 
-    console.print(traced(args.kernel, args.seed).table(), highlight=False, markup=False, soft_wrap=True)
+    report = traced(args.kernel, args.seed)
+    console.print(report.table(), highlight=False, markup=False, soft_wrap=True)
     if args.ncu:
-        for meaning, value in nsight(args.kernel).items():
-            console.print(f"{value:16,.0f}  {meaning}", highlight=False)
+        console.print(beside(report, nsight(args.kernel)), highlight=False, markup=False)
 
 
 def run(args: argparse.Namespace, say) -> tuple[str, dict | None]:
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, say) -> tuple[str, dict | None]:
         return "break_it", break_it(args.seed, args.quick, say)
     from .experiment import headline
 
-    return "headline", headline(args.seed, args.quick, tables.RESULTS.parent, say)
+    return "headline", headline(args.seed, args.quick, say)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -66,15 +66,13 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         content["meta"] = record.meta([args.seed]) | {"quick": args.quick}
         results = record.write(args.out / "results.json", section, content)
-        if section == "bench":
-            record.write(args.out / "gpu.json", "rows", content["rows"])
     except (ValueError, RuntimeError, OSError, BuildError) as error:
         console.print(f"stopped: {error}", highlight=False, markup=False)
         return 1
     console.print(Markdown(getattr(tables, section)(results)))
     if section == "headline":
         console.print(Markdown(tables.ledger(results)))
-    for path in plots.draw({section: results[section]}, args.out):
+    for path in plots.draw(results, args.out):
         console.print(f"drew {path}", highlight=False)
     return 0
 

@@ -12,6 +12,20 @@ L2_MULTIPLE = 4           # the buffers of a case are together this many times t
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """What is timed: elements to add, rows and columns to quantize, the side of the product, N and K of the GEMV."""
+
+    add: int = 2**30
+    quantize: tuple[int, int] = (16384, 16384)
+    gemm: int = 8192
+    gemv: tuple[int, int] = (28672, 8192)
+
+
+FULL = Sizes()
+QUICK = Sizes(2**27, (2048, 16384), 1024, (3584, 8192))
+
+
+@dataclass(frozen=True)
 class Case:
     """One thing to time. `call(set number)`, the bytes or operations of a call, and how to see that it is right."""
 
@@ -21,6 +35,7 @@ class Case:
     unit: str  # "bytes" or "operations"
     right: Callable[[object], bool]
     sets: int
+    peer: str | None = None  # the case that does the same and is not ours
 
 
 def sets_for(bytes_each: float, device: torch.device) -> int:
@@ -49,8 +64,8 @@ def near(got: Tensor, want: Tensor, tolerance: float) -> bool:
     return bool(error.isfinite()) and error.item() < tolerance
 
 
-def add_cases(g: torch.Generator, scale: int) -> list[Case]:
-    n, args = 2**30 // scale, (0.5, 3, 0.25, -5, 0.125, 7)
+def add_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
+    n, args = sizes.add, (0.5, 3, 0.25, -5, 0.125, 7)
     sets = sets_for(3 * n, g.device)
     a, b = (
         [torch.randint(-127, 128, (n,), dtype=torch.int8, device="cuda", generator=g) for _ in range(sets)]
@@ -70,7 +85,15 @@ def add_cases(g: torch.Generator, scale: int) -> list[Case]:
     return [
         Case("copy", lambda i: out.copy_(a[i]), 2.0 * n, "bytes", lambda c: same(c, a[0]), sets),
         *(
-            Case(f"add {v}", lambda i, v=v: ops.add_int8(a[i], b[i], *args, version=v), 3.0 * n, "bytes", right, sets)
+            Case(
+                f"add {v}",
+                lambda i, v=v: ops.add_int8(a[i], b[i], *args, version=v),
+                3.0 * n,
+                "bytes",
+                right,
+                sets,
+                "add, torch.compile",
+            )
             for v in ("scalar", "16 bytes")
         ),
         Case("add, torch eager", lambda i: plain(a[i], b[i]), 3.0 * n, "bytes", right, sets),
@@ -78,8 +101,8 @@ def add_cases(g: torch.Generator, scale: int) -> list[Case]:
     ]
 
 
-def quantize_cases(g: torch.Generator, scale: int) -> list[Case]:
-    rows, cols = 16384 // scale, 16384
+def quantize_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
+    rows, cols = sizes.quantize
     n = rows * cols
     sets = sets_for(3 * n, g.device)
     x = [torch.randn(rows, cols, device="cuda", generator=g).bfloat16() for _ in range(sets)]
@@ -111,14 +134,17 @@ def quantize_cases(g: torch.Generator, scale: int) -> list[Case]:
             given,
             sets,
         ),
-        Case("quantize row", lambda i: ops.quantize(x[i], check=False), 3.0 * n, "bytes", right("row"), sets),
-        Case(
-            "quantize row, two reads",
-            lambda i: ops.quantize(x[i], version="two reads", check=False),
-            3.0 * n,
-            "bytes",
-            right("row"),
-            sets,
+        *(
+            Case(
+                name,
+                lambda i, v=v: ops.quantize(x[i], version=v, check=False),
+                3.0 * n,
+                "bytes",
+                right("row"),
+                sets,
+                "quantize row, torch.compile",
+            )
+            for name, v in (("quantize row", "one read"), ("quantize row, two reads", "two reads"))
         ),
         Case("quantize tensor", lambda i: ops.quantize(x[i], per="tensor", check=False), 5.0 * n, "bytes", whole, sets),
         Case(
@@ -142,8 +168,8 @@ def quantize_cases(g: torch.Generator, scale: int) -> list[Case]:
     ]
 
 
-def w8a8_cases(g: torch.Generator, scale: int) -> list[Case]:
-    side = 8192 // scale
+def w8a8_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
+    side = sizes.gemm
     sets, operations = 3, 2.0 * side**3
     a, w = (
         [torch.randint(-127, 128, (side, side), dtype=torch.int8, device="cuda", generator=g) for _ in range(sets)]
@@ -152,7 +178,8 @@ def w8a8_cases(g: torch.Generator, scale: int) -> list[Case]:
     sa, sw = torch.rand(side, device="cuda", generator=g), torch.rand(side, device="cuda", generator=g)
     want = reference.linear_w8a8(ends(a[0]).cpu(), w[0].cpu(), torch.cat((sa[:8], sa[-8:])).cpu(), sw.cpu()).cuda()
     exact = (ends(a[0]).cpu().double() @ w[0].cpu().double().T).int().cuda()
-    versions = ("tiled", "dp4a", "mma") + (("wgmma",) if torch.cuda.get_device_capability()[0] == 9 else ())
+    hopper = torch.cuda.get_device_capability()[0] == 9
+    versions = [v for v in ops.GEMM_VERSIONS if v != "wgmma" or hopper]
     cases = [
         Case(
             f"w8a8 {v}",
@@ -161,6 +188,7 @@ def w8a8_cases(g: torch.Generator, scale: int) -> list[Case]:
             "operations",
             lambda c: same(ends(c), want),
             sets,
+            "torch._int_mm",
         )
         for v in versions
     ]
@@ -199,6 +227,7 @@ def w8a8_cases(g: torch.Generator, scale: int) -> list[Case]:
                 "operations",
                 lambda c: same(ends(c), want),
                 sets,
+                "torch._int_mm",
             )
         )
     except ImportError:
@@ -206,8 +235,8 @@ def w8a8_cases(g: torch.Generator, scale: int) -> list[Case]:
     return cases
 
 
-def w4a16_cases(g: torch.Generator, scale: int) -> list[Case]:
-    n, k = 28672 // scale, 8192
+def w4a16_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
+    n, k = sizes.gemv
     packed, s = (t.cuda() for t in reference.quantize_int4(torch.randn(n, k, device="cuda", generator=g).cpu()))
     bytes_each = packed.nbytes + s.nbytes
     sets = sets_for(bytes_each, g.device)
@@ -225,6 +254,7 @@ def w4a16_cases(g: torch.Generator, scale: int) -> list[Case]:
                     "bytes",
                     lambda y, want=want: near(y[:, :256], want, 2e-3),
                     sets,
+                    f"torch fp16 linear, M = {m}",
                 )
             )
         exact = x.double() @ half.double().T

@@ -108,7 +108,7 @@ def bounds(seed: int = 0) -> dict:
 def int8_sum(seed: int = 0) -> list[dict]:
     """The share of right elements when sums are kept in int8, by the length of the sum."""
     rows = []
-    for k in (1, 2, 4, 8, 16, 64):
+    for k in (1, 2, 4, 8, 16, 64, 256):
         a, b, c = operands(64, 64, k, seed)
         a, b = a // 16, b // 16  # 4-bit values: one product always fits in int8
         load(SOURCE, "cpu", defines=("INT8_SUM",)).run_tiled(pointer(a), pointer(b), pointer(c), 64, 64, k)

@@ -128,7 +128,7 @@ def quantize(
         _require(
             not check or 0 < scale.item() < float("inf"), f"scale is {scale.tolist()}: it must be positive, finite"
         )
-        bad = torch.zeros(1, dtype=torch.int32, device=x.device)
+        bad = (torch.zeros if check else torch.empty)(1, dtype=torch.int32, device=x.device)
         launch("quantize_given", *types, wide, x, scale, q, bad, x.numel(), target=target)
         _require(not check or not bad.item(), "x holds NaN or infinity: no scale can represent it")
         return q, scale

@@ -28,19 +28,18 @@ def draw(results: dict, folder: Path) -> list[Path]:
         "ladder.png": ("headline", ladder),
         "roofline.png": ("headline", roofline),
         "break_it.png": ("break_it", break_it),
+        "bench.png": ("bench", bench),
     }
     return [
-        _save(name, function, results[section], folder)
-        for name, (section, function) in wanted.items()
-        if section in results
+        _save(name, function, results, folder) for name, (section, function) in wanted.items() if section in results
     ]
 
 
-def _save(name: str, function, section: dict, folder: Path) -> Path:
+def _save(name: str, function, results: dict, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f".{name}"
     with matplotlib.rc_context(STYLE):
-        figure = function(section)
+        figure = function(results)
         figure.savefig(beside, dpi=150, format="png")
     beside.replace(folder / name)
     return folder / name
@@ -50,8 +49,14 @@ def milliseconds(ms: float) -> str:
     return f"{ms:.0f} ms" if ms >= 20 else f"{ms:.1f} ms" if ms >= 2 else f"{ms:.2f} ms"
 
 
-def ladder(headline: dict):
-    """The three pipes' times, version by version."""
+def _measured(results: dict) -> dict[str, float]:
+    """Microseconds of each kernel on the GPU of the committed run, if there is one."""
+    return {row["kernel"]: row["median_us"] for row in results.get("bench", {}).get("rows", [])}
+
+
+def ladder(results: dict):
+    """The three pipes' times, version by version, and the measured ones where a GPU has run them."""
+    headline, measured = results["headline"], _measured(results)
     rows = headline["ladder"]
     figure = Figure(figsize=(9, 4.3), layout="constrained")
     ax = figure.subplots()
@@ -73,6 +78,11 @@ def ladder(headline: dict):
             fontsize=9,
         )
     ax.axvline(rows[-1]["pipes_ms"]["arithmetic"], color=GREY, lw=1, ls="--")
+    for y, row in enumerate(rows):
+        if us := measured.get(f"w8a8 {row['version']}"):
+            ax.plot(us / 1e3, y, "D", color=BLACK, ms=5, zorder=3)
+            said = f"measured {milliseconds(us / 1e3)}"
+            ax.annotate(said, (us / 1e3, y), (7, -3), textcoords="offset points", fontsize=8)
     at_peak = (rows[-1]["pipes_ms"]["arithmetic"], len(rows) - 0.53)
     ax.text(*at_peak, " tensor cores at their peak", color=GREY, fontsize=8, va="center")
     ax.set_yticks(range(len(rows)), [row["version"] for row in rows])
@@ -89,8 +99,9 @@ def ladder(headline: dict):
     return figure
 
 
-def roofline(headline: dict):
-    """Operations per byte asked for, and the rate that the pipes allow."""
+def roofline(results: dict):
+    """Operations per byte asked for, and the rate that the pipes allow; the rate reached where a GPU has run them."""
+    headline, measured = results["headline"], _measured(results)
     rows, side = headline["ladder"], headline["side"]
     figure = Figure(figsize=(8.2, 4.6), layout="constrained")
     ax = figure.subplots()
@@ -102,13 +113,12 @@ def roofline(headline: dict):
         ax.text(1000, roof / 1e12 * 1.12, f"{label}, {roof / 1e12:.0f} TOPS", color=colour, ha="right", fontsize=9)
     for row, r in zip(rows, rate, strict=True):
         ax.plot(row["intensity"], r, "o", color=BLACK, ms=6, zorder=3)
-        ax.annotate(
-            f"{row['version']}, {r:,.0f} TOPS",
-            (row["intensity"], r),
-            xytext=(6, -13),
-            textcoords="offset points",
-            fontsize=9,
-        )
+        said, below = f"{row['version']}, {r:,.0f} TOPS", (8, -3) if row["version"] == "wgmma" else (6, -13)
+        ax.annotate(said, (row["intensity"], r), below, textcoords="offset points", fontsize=9)
+        if us := measured.get(f"w8a8 {row['version']}"):
+            ax.plot(row["intensity"], 2 * side**3 / us / 1e6, "D", mfc="none", mec=BLACK, ms=6, zorder=3)
+    if measured:
+        ax.text(0.04, 1.2, "diamonds: measured", color=BLACK, fontsize=8)
     ax.text(0.04, 6.5, "128 B a cycle for\neach multiprocessor", color=GREY, fontsize=8)
     ax.set(
         xscale="log",
@@ -124,8 +134,39 @@ def roofline(headline: dict):
     return figure
 
 
+def bench(results: dict):
+    """Shares of the ceilings measured on the same GPU: ours beside the peers, with the goals."""
+    section = results["bench"]
+    figure = Figure(figsize=(9, 7.4), layout="constrained")
+    panels = figure.subplots(2, 1, height_ratios=[sum(r["unit"] == u for r in section["rows"]) for u in UNITS])
+    for ax, (unit, (what, scale)) in zip(panels, UNITS.items(), strict=True):
+        rows = [r for r in section["rows"] if r["unit"] == unit]
+        for y, row in enumerate(rows):
+            share = [100 * row["of_ceiling"] * row["median_us"] / row[end] for end in ("high_us", "low_us")]
+            ours = row["peer"] is not None or row["goal"] is not None
+            ax.barh(y, 100 * row["of_ceiling"], 0.7, color=BLUE if ours else GREY)
+            ax.plot(share, [y, y], color=BLACK, lw=1)
+            right = min(max(*share, 100 * (row["goal"] or 0)), 112) + 1
+            label = ax.text(right, y, f"{row['median_us']:,.1f} µs", va="center", fontsize=8)
+            label.set_in_layout(False)
+            if row["goal"]:
+                ax.plot([100 * row["goal"]] * 2, [y - 0.42, y + 0.42], color=VERMILION, lw=2)
+        ax.set_yticks(range(len(rows)), [r["kernel"] for r in rows], fontsize=8)
+        ax.invert_yaxis()
+        ax.axvline(100, color=GREY, lw=1, ls="--")
+        ax.set(xlim=(0, 128), xlabel=f"% of {section['ceilings'][unit] / 1e12:,.{scale}f} {what}")
+    met = sum(r["of_ceiling"] >= r["goal"] for r in section["rows"] if r["goal"])
+    of = sum(r["goal"] is not None for r in section["rows"])
+    panels[0].set_title(f"{met} of {of} goals (red) met; ours blue, peers grey", fontweight="bold")
+    return figure
+
+
+UNITS = {"bytes": ("TB/s, measured by a plain copy", 2), "operations": ("TOPS, measured by torch._int_mm", 0)}
+
+
 def break_it(results: dict):
     """What each fault does: wrong elements by thread order, and the share of right sums in int8."""
+    results = results["break_it"]
     figure = Figure(figsize=(9.4, 3.7), layout="constrained")
     left, right = figure.subplots(1, 2)
     kernels = results["barriers"]

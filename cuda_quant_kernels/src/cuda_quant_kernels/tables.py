@@ -20,14 +20,18 @@ def _meta(section: dict) -> str:
     return f"\n{meta['machine']}; Python {meta['python']}, {versions}; seed {seed}; commit {commit}; {meta['date']}.\n"
 
 
+def _measured(results: dict) -> dict[str, dict]:
+    """The rows of the GPU run by kernel; none where none is committed."""
+    return {row["kernel"]: row for row in results.get("bench", {}).get("rows", [])}
+
+
 def headline(results: dict | None = None) -> str:
     """The ladder: counted by the tracer, bounded by the roofline, measured where a GPU run is committed."""
-    section = (results or record.read(RESULTS))["headline"]
-    gpu = {row["kernel"]: row for row in section["gpu"]["rows"]} if section["gpu"] else {}
+    results = results or record.read(RESULTS)
+    section, gpu = results["headline"], _measured(results)
     rows = []
     for row in section["ladder"]:
         name = f"w8a8 {row['version']}"
-        measured = f"{gpu[name]['median_us'] / 1e3:.2f} ms" if name in gpu else "no GPU run yet"
         per_pass = row["products_per_shared_pass"]
         rows.append(
             [
@@ -37,7 +41,7 @@ def headline(results: dict | None = None) -> str:
                 f"{row['conflict']:.2f}" if row["conflict"] else "–",
                 f"{row['intensity']:.3g}",
                 f"{milliseconds(row['floor_ms'])} ({row['bound']})",
-                measured,
+                milliseconds(gpu[name]["median_us"] / 1e3) if name in gpu else "no GPU run yet",
             ]
         )
     head = [
@@ -58,8 +62,8 @@ def headline(results: dict | None = None) -> str:
 
 def ledger(results: dict | None = None) -> str:
     """Bytes for each element, by the shapes and by the tracer, and the time that they take at full size."""
-    section = (results or record.read(RESULTS))["headline"]
-    gpu = {row["kernel"]: row for row in section["gpu"]["rows"]} if section["gpu"] else {}
+    results = results or record.read(RESULTS)
+    gpu = _measured(results)
     rows = [
         [
             r["what"],
@@ -69,28 +73,37 @@ def ledger(results: dict | None = None) -> str:
             f"{r['goal']:.0%}",
             f"{gpu[r['kernel']]['of_ceiling']:.0%}" if r["kernel"] in gpu else "no GPU run yet",
         ]
-        for r in section["ledger"]
+        for r in results["headline"]["ledger"]
     ]
     head = ["kernel", "least, an element", "asked for, traced", "floor on an H200", "goal, of the ceiling", "reached"]
     return _table(head, rows)
 
 
 def bench(results: dict | None = None) -> str:
-    """The GPU's times, where there is a GPU."""
+    """Every kernel on a GPU beside its peers and the ceilings measured there; where there is no such run, that."""
     section = (results or record.read(RESULTS)).get("bench")
     if not section:
-        return "No GPU run is committed: `python -m cuda_quant_kernels bench` on a machine with one writes it.\n"
+        return (
+            "**No GPU has run these kernels yet.** On a machine with one, `pytest` runs them there, and "
+            "`python -m cuda_quant_kernels bench --out results` fills this table and the last columns of those above.\n"
+        )
     rows = [
         [
             r["kernel"],
             f"{r['median_us']:.1f} µs",
-            f"{r['low_us']:.1f} to {r['high_us']:.1f}",
+            f"{r['low_us']:.1f} to {r['high_us']:.1f} ({r['repeats']})",
             f"{r['of_ceiling']:.0%}",
             f"{r['goal']:.0%}" if r["goal"] else "",
+            f"{r['faster']:.2f}× {r['peer']}" if r["peer"] else "",
+            f"{r['goal_faster']:.1f}×" if r["goal_faster"] else "",
         ]
         for r in section["rows"]
     ]
-    return _table(["kernel", "median", "range, µs", "of the measured ceiling", "goal"], rows) + _meta(section)
+    head = ["kernel", "median", "range, µs (runs)", "of the ceiling", "goal", "as fast as", "goal"]
+    ceilings = section["ceilings"]
+    copied, multiplied = ceilings["bytes"] / 1e12, ceilings["operations"] / 1e12
+    found = f"Ceilings, measured in the same run: {copied:.2f} TB/s (copy), {multiplied:.0f} TOPS (torch._int_mm)."
+    return _table(head, rows) + f"\n{section['device']}. {found}{_meta(section)}"
 
 
 def break_it(results: dict | None = None) -> str:
