@@ -212,8 +212,8 @@ __global__ void __launch_bounds__(256) gemm_wgmma(Gemm g) {
         load(tile + AHEAD);                             // where the last but one was, while the tensor cores work
     };
     for (int i = 0; i < AHEAD; ++i) load(i);
-    multiply(0, true);                                     // apart: ptxas keeps products under way across the loop's
-    for (int i = 1; i < tiles; ++i) {                      // end only if nothing else has ever set the accumulators
+    multiply(0, true);                                     // apart: were it possible that no tile sets `sum`, ptxas
+    for (int i = 1; i < tiles; ++i) {                      // would put a wait behind every single product (C7514)
         multiply(i, false);
         wgmma_wait<1>();                                   // for tile i - 1
     }
