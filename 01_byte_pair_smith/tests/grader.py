@@ -85,7 +85,7 @@ def output(probe, impl, seed):
     try:
         return probe(impl, seed)
     except Exception as e:                                           # that it crashes may be the mistake
-        return Raised(type(e).__name__, first_line(e) + line_of(e))
+        return Raised(type(e).__name__, first_line(e) + line_of(e), getattr(e, "facts", ()))
 
 
 @functools.cache

@@ -57,6 +57,12 @@ def test_the_reference_has_no_mistake(task):
     assert grader.describe(grader.reference(), task, 7) == ""
 
 
+def test_whole_numbers_are_equal_or_not():
+    got, want = np.array([5, 17022976]), np.array([5, 17022977])
+    assert not grader.same(got, want) and grader.same(want, want)
+    assert "first differs at [1]: 17022976 where 17022977" in grader.difference(got, want)
+
+
 def test_there_are_at_least_twelve_mistakes_in_all():
     assert sum(len(list(mistakes.of(task))) for task in mistakes.TASKS) >= 12
 

@@ -16,12 +16,14 @@ from cuda_quant_kernels import checks, exercises
 TASKS = list(exercises.TASKS)
 INPLACE = set()
 
+LAST_BLOCK = "how many threads does the last block have, and how many elements are left for it? is there an element n?"
+REDUCTION = "after distances 16, 8, 4 and 2, has lane 0 met lane 1?"
+COALESCED = "at the same instant, which addresses do lanes 0 and 1 read?"
+ONE_PRODUCT = "how large can one product of two int8 be, and a sum of them?"
+STRIDES = "how far is it from A[0, 0] to A[1, 0] when A is M x K?"
 KNOBS = {
     "quantized_add": {
-        1: (
-            "WITHOUT the bounds check",
-            "how many threads does the last block have, and how many elements are left for it?",
-        ),
+        1: ("WITHOUT the bounds check", LAST_BLOCK),
         2: (
             "MULTIPLIED by the output's scale",
             "an output scale twice as large has half as many steps: which way must c go?",
@@ -29,9 +31,19 @@ KNOBS = {
         4: ("rounded TOWARD ZERO", "what does a conversion with (int) make of 2.7, and of -2.7?"),
         8: ("with the zero-point added BEFORE the scale", "the zero-point is a number of steps of c, not of the sum"),
         16: ("that WRAPS instead of saturating", "what is the int8 with the bits of 130?"),
+        32: ("that rounds a half UP", "what do 0.5, 1.5 and 2.5 become, if on average nothing is to be added?"),
+        64: ("that rounds a half AWAY from zero", "what do 0.5, 1.5 and 2.5 become, if magnitudes are not to grow?"),
+        128: ("that stops at -127", "with a zero-point the range is not symmetric: is -128 a code like any other?"),
+        256: ("WITHOUT the output's zero-point", "which code of c stands for 0.0?"),
+        512: ("that ADDS the zero-points of a and b", "which code of a stands for 0.0, and what must become of it?"),
+        1024: (
+            "that saturates BEFORE the output's zero-point is added",
+            "the range of int8 holds codes: is the value a code before the zero-point is in it?",
+        ),
+        2048: ("whose blocks all write the SAME elements", "threadIdx.x is 0 to 127 in every block"),
     },
     "row_absmax": {
-        1: ("whose warp reduction FORGETS the last step", "after distances 16, 8, 4 and 2, has lane 0 met lane 1?"),
+        1: ("whose warp reduction FORGETS the last step", REDUCTION),
         2: ("WITHOUT the absolute value", "which is the larger outlier, 3 or -5?"),
         4: ("of the FIRST WARP only", "a shuffle reaches 32 lanes: who has seen the maximum of the other three warps?"),
         8: ("WITHOUT the barrier before the partial results are read", "how does warp 0 know that warp 3 has written?"),
@@ -39,23 +51,29 @@ KNOBS = {
             "with a barrier that only SOME threads reach",
             "a barrier counts all threads of the block, and those that left?",
         ),
-        32: ("that reads UNCOALESCED", "at the same instant, which addresses do lanes 0 and 1 read?"),
+        32: ("that reads UNCOALESCED", COALESCED),
         64: (
             "WITHOUT the bounds check on columns",
             "1009 is not a multiple of 128: what lies behind a row's last element?",
         ),
+        128: ("of the first 128 COLUMNS only", "a block has 128 threads and a row 1009 elements: who reads the rest?"),
+        256: ("in which EVERY WARP reads the whole row", "how many threads share a row, and how many columns apart?"),
+        512: ("that ADDS the warps' maxima", "what is the largest of four numbers, each the largest of some?"),
     },
     "quantize_rows": {
         1: ("MULTIPLIED by the scale", "the scale is the size of a step: how many steps is x?"),
         2: ("rounded TOWARD ZERO", "a mean error of zero or of half a step: which way of rounding gives which?"),
         4: ("that produces -128", "a symmetric scheme has as many steps below zero as above: is 128 one of them?"),
         8: ("that gives a row of zeros the scale ZERO", "what will a consumer who divides by the scale get?"),
-        16: ("that reads UNCOALESCED", "at the same instant, which addresses do lanes 0 and 1 read?"),
+        16: ("that reads UNCOALESCED", COALESCED),
         32: ("WITHOUT the bounds check on columns", "what lies behind the last element of the last row?"),
+        64: ("with the INVERSE of the scale", "the consumer computes q * scale: what must the scale of q = 127 be?"),
+        128: ("that spreads the magnitudes over 255 steps", "a signed code has 127 steps on each side of zero"),
+        256: ("in which ALL threads write the scale", "128 threads, one number: who writes it?"),
     },
     "coalesced_gemm": {
-        1: ("with an INT8 ACCUMULATOR", "how large can one product of two int8 be, and a sum of them?"),
-        2: ("with the row strides of A and B SWAPPED", "how far is it from A[0, 0] to A[1, 0] when A is M x K?"),
+        1: ("with an INT8 ACCUMULATOR", ONE_PRODUCT),
+        2: ("with the row strides of A and B SWAPPED", STRIDES),
         4: (
             "that reads UNCOALESCED",
             "neighbouring threads: the same row and neighbouring columns, or the other way round?",
@@ -65,6 +83,12 @@ KNOBS = {
             "M x N is seldom a multiple of 256: what do the last block's spare threads do?",
         ),
         16: ("that takes B for its TRANSPOSE", "B is K x N by rows: how far apart are B[0, n] and B[1, n]?"),
+        32: ("with an INT16 ACCUMULATOR", "three products of 127 and 127 are 48387"),
+        64: ("that keeps each PRODUCT in int8", ONE_PRODUCT),
+        128: ("with rows of B that are M long", "B is K x N: how far is it from B[0, 0] to B[1, 0]?"),
+        256: ("that takes A for its TRANSPOSE", "A is M x K by rows: how far apart are A[m, 0] and A[m, 1]?"),
+        512: ("that divides the thread's number by M", "how many elements does a row of C have?"),
+        1024: ("with a FLOAT ACCUMULATOR", "a float has 24 bits of mantissa: from which sum on is 1 too little to add?"),
     },
     "tiled_gemm": {
         1: (
@@ -76,45 +100,53 @@ KNOBS = {
             "with threads that RETURN before the barrier",
             "threads outside C compute nothing, but who loads their part of a tile?",
         ),
-        8: ("with an INT8 ACCUMULATOR", "how large can one product of two int8 be, and a sum of them?"),
-        16: ("with the row strides of A and B SWAPPED", "how far is it from A[0, 0] to A[1, 0] when A is M x K?"),
+        8: ("with an INT8 ACCUMULATOR", ONE_PRODUCT),
+        16: ("with the row strides of A and B SWAPPED", STRIDES),
         32: ("WITHOUT the check on the last tile of K", "when K is 53, what is loaded as column 60 of A?"),
         64: (
             "that reads every operand from GLOBAL memory",
             "a tile is loaded once and read 16 times: where are your reads?",
         ),
         128: ("WITHOUT the bounds check on the store", "the grid is rounded up to whole tiles: who writes C[m, N]?"),
+        256: ("that multiplies rows by ROWS", "along which index of B's tile does k run?"),
+        512: ("of the LAST tile of K only", "where is the sum set to zero, and how often?"),
+        1024: ("that DROPS the last, incomplete tile of K", "how many steps of 16 does it take to cover 53?"),
     },
     "dp4a_dot": {
-        1: ("whose warp reduction FORGETS the last step", "after distances 16, 8, 4 and 2, has lane 0 met lane 1?"),
+        1: ("whose warp reduction FORGETS the last step", REDUCTION),
         2: ("with an INT8 ACCUMULATOR", "one dp4a can already reach 65536"),
         4: ("that counts BYTES where there are words", "a row of K bytes holds how many 32-bit words?"),
         8: ("of UNSIGNED bytes", "the bits of -1, read without a sign, are 255"),
-        16: ("that reads UNCOALESCED", "at the same instant, which addresses do lanes 0 and 1 read?"),
+        16: ("that reads UNCOALESCED", COALESCED),
         32: ("of lane 0 ALONE", "31 lanes hold sums that nobody has fetched"),
+        64: ("with an INT8 ACCUMULATOR in each lane", "one dp4a can already reach 65536"),
+        128: ("with an INT16 ACCUMULATOR in each lane", "one dp4a can already reach 65536"),
+        256: ("whose reduction REPLACES instead of adding", "a shuffle gives the neighbour's sum: and your own?"),
+        512: ("in which ALL lanes add up ALL words", "32 lanes, one row: which words are lane 5's?"),
+        1024: ("in which every lane READS everything", "32 lanes, one row: which words are lane 5's?"),
     },
     "unpack_int4": {
         1: ("with the HIGH nibble first", "which bits of the byte hold the even element?"),
         2: ("WITHOUT sign extension", "1111 in four-bit two's complement: fifteen, or minus one?"),
         4: ("that takes two's complement for OFFSET 8", "is the nibble 0000 zero, or minus eight?"),
-        8: (
-            "WITHOUT the bounds check",
-            "how many threads does the last block have, and how many bytes are left for it?",
-        ),
+        8: ("WITHOUT the bounds check", LAST_BLOCK.replace("element", "byte")),
         16: (
             "that writes a byte's second half where there is NONE",
             "when n is odd, how many values does the last byte hold?",
         ),
+        32: ("that takes 1000 for PLUS eight", "four bits of two's complement reach from -8 to 7: what is 1000?"),
+        64: ("WITHOUT sign extension of the low nibble", "which bit is a nibble's sign, and where is it in the byte?"),
+        128: ("that writes the low nibbles first and then the HIGH ones", "whose neighbour is a byte's high nibble?"),
     },
 }
 PAIRS = {
-    "quantized_add": [3, 5, 6, 9, 10, 12, 17, 18, 20, 24],
-    "row_absmax": [3, 5, 6, 33, 34, 36, 66],
-    "quantize_rows": [3, 5, 6, 10, 12, 17, 18, 20],
-    "coalesced_gemm": [3, 5, 6, 9, 12, 17],
-    "tiled_gemm": [24, 40, 72],
-    "dp4a_dot": [3, 9, 17, 18, 24, 40],
-    "unpack_int4": [3, 5, 9, 10, 12, 17, 18, 20],
+    "quantized_add": [3, 5, 6, 9, 10, 12, 17, 18, 20, 24, 33, 34, 40, 65, 66, 72, 132, 260, 516],
+    "row_absmax": [3, 5, 6, 33, 34, 36, 66, 129, 130, 132, 258],
+    "quantize_rows": [3, 5, 6, 10, 12, 17, 18, 20, 66, 130],
+    "coalesced_gemm": [3, 5, 6, 9, 12, 17, 34, 36, 66, 68, 129, 257],
+    "tiled_gemm": [24, 40, 72, 264, 520, 1032, 1040],
+    "dp4a_dot": [3, 9, 17, 18, 24, 40, 65, 129, 136, 264, 513, 520],
+    "unpack_int4": [3, 5, 9, 10, 12, 17, 18, 20, 33, 65, 130, 132],
 }
 
 
@@ -258,7 +290,15 @@ def rows_of_1009_with_outliers(impl, seed):
 
 
 def a_short_k(impl, seed):
-    return impl.coalesced_gemm(int8(seed, 16, 4), int8(seed + 9, 4, 16))
+    a, b = int8(seed, 16, 4), int8(seed + 9, 4, 16)
+    a[0], b[:, 0] = -128, -128  # one sum beyond int16
+    return impl.coalesced_gemm(a, b)
+
+
+def a_long_k(impl, seed):
+    a = torch.full((1, 1040), -128, dtype=torch.int8)
+    a[0, 0] = 1  # the only odd product, far below the sum's 25 bits
+    return impl.coalesced_gemm(a, a.T.contiguous())
 
 
 def a_square_of_16(impl, seed):
@@ -313,7 +353,7 @@ PROBES = {
     "quantized_add": [whole_blocks_of_elements, sums_beyond_the_range, a_length_that_is_prime],
     "row_absmax": [rows_of_128, rows_of_1009, one_row_of_1009],
     "quantize_rows": [rows_of_128_with_outliers, a_row_of_zeros, rows_of_1009_with_outliers],
-    "coalesced_gemm": [a_short_k, a_square_of_16, prime_sides],
+    "coalesced_gemm": [a_short_k, a_long_k, a_square_of_16, prime_sides],
     "tiled_gemm": [one_tile, one_tile_and_a_short_k, two_tiles_of_k, four_tiles_of_prime_sides],
     "dp4a_dot": [rows_of_32_words, rows_of_257_words],
     "unpack_int4": [whole_blocks_of_bytes, an_odd_number_of_values, a_block_that_is_not_full],

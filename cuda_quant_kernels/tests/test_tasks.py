@@ -93,6 +93,14 @@ def test_the_product_is_exact(impl, seed, m, n, k):
     equal(impl.coalesced_gemm(a, b), a.int() @ b.int(), f"{m} x {k} times {k} x {n}")
 
 
+@pytest.mark.task("coalesced_gemm")
+def test_a_sum_of_25_bits_is_exact(impl, seed):
+    a = torch.full((1, 1040), -128, dtype=torch.int8)
+    a[0, 0] = 1
+    want = torch.tensor([[1 + 1039 * 16384]], dtype=torch.int32)
+    equal(impl.coalesced_gemm(a, a.T.contiguous()), want, "1039 times (-128)^2, and 1")
+
+
 @pytest.mark.task("tiled_gemm")
 @pytest.mark.parametrize("m, n, k", [(16, 16, 16), (16, 16, 32), (37, 41, 53), (3, 5, 2)])
 def test_the_tiled_product_is_exact(impl, seed, m, n, k):

@@ -22,11 +22,15 @@ SMALL = 256  # runs of fewer sectors are not held to a budget: their ragged edge
 
 
 class WrongKernel(RuntimeError):
-    """Something that a kernel may not do. `place` is where: file, or notebook and cell, and line."""
+    """Something that a kernel may not do.
 
-    def __init__(self, sentence: str, place: str = ""):
+    `place` is where: file, or notebook and cell, and line. `facts` are what two kernels share that do the same thing
+    wrong, however they are written.
+    """
+
+    def __init__(self, sentence: str, place: str = "", facts: tuple = ()):
         super().__init__(f"{place}: {sentence}" if place else sentence)
-        self.place = place
+        self.place, self.facts = place, facts
 
 
 class DoesNotCompile(WrongKernel):
@@ -74,14 +78,22 @@ def checked(
         in_order(lib, order, seed, lambda again=again: function(*map(pointer, again.values()), *numbers), place)
         compare(held, again, outputs, order)
     if budget >= SMALL and report.total() > budget:
-        worst = max((r for r in report.rows if r.space == "global"), key=lambda r: r.moved - r.ideal)
-        raise OverBudget(
-            f"moves {report.total()} sectors of 32 bytes where {budget:.0f} are ample: {worst.kind}s of "
-            f"{worst.name} take {worst.per_request:.1f} sectors a request instead of "
-            f"{worst.ideal / worst.requests:.1f}",
-            place(worst.line),
-        )
+        over_budget(report, held, budget, place)
     return [torch.from_numpy(np.array(held[n])) for n in outputs], report
+
+
+def over_budget(report: Report, arrays: dict, budget: float, place: Callable[[int], str]) -> None:
+    """Raises OverBudget: by requests that waste their sectors, or by too many of them."""
+    moved = f"moves {report.total()} sectors of 32 bytes where {budget:.0f} are ample"
+    rows = [r for r in report.rows if r.space == "global"]
+    if 2 * sum(r.ideal for r in rows) < report.total():
+        worst = max(rows, key=lambda r: r.moved - r.ideal)
+        rates = f"{worst.per_request:.1f} sectors a request instead of {worst.ideal / worst.requests:.1f}"
+        raise OverBudget(f"{moved}: {worst.kind}s of {worst.name} take {rates}", place(worst.line), ("uncoalesced",))
+    times = {r: r.lanes * r.size / arrays[r.name].nbytes for r in rows}
+    worst = max(rows, key=lambda r: times[r])
+    facts = ("repeated", round(times[worst]))
+    raise OverBudget(f"{moved}: {worst.name} is {worst.kind}ed {times[worst]:.0f} times over", place(worst.line), facts)
 
 
 def poisoned(arrays: dict, outputs: tuple[str, ...], poison: int) -> dict:
@@ -105,16 +117,17 @@ def refuse(report: Report, place: Callable[[int], str]) -> None:
     rank = {kind: n for n, kind in enumerate(FAULTS)}
     faults = [f for f in report.faults if f.kind != "uninitialised"]
     for fault in sorted(faults, key=lambda f: rank.get(f.kind, len(rank))):
-        raise FAULTS.get(fault.kind, WrongKernel)(fault.message, place(fault.line))
+        raise FAULTS.get(fault.kind, WrongKernel)(fault.message, place(fault.line), (fault.block, fault.thread))
     for race in report.races:
         who = "of two blocks" if race.blocks_differ else f"{race.threads[0]} and {race.threads[1]}"
         raise Race(
             f"race on {race.name}: the {race.kinds[0]} here and the {race.kinds[1]} of line "
             f"{place(race.lines[1]).split()[-1]}, by threads {who}, have no barrier between them",
             place(race.lines[0]),
+            (*sorted(race.kinds), race.blocks_differ),
         )
     for fault in report.faults:
-        raise Race(fault.message, place(fault.line))
+        raise Race(fault.message, place(fault.line), ("uninitialised",))
 
 
 def compare(first: dict, second: dict, outputs: tuple[str, ...], order: str) -> None:
