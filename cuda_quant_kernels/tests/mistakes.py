@@ -88,7 +88,7 @@ KNOBS = {
         128: ("with rows of B that are M long", "B is K x N: how far is it from B[0, 0] to B[1, 0]?"),
         256: ("that takes A for its TRANSPOSE", "A is M x K by rows: how far apart are A[m, 0] and A[m, 1]?"),
         512: ("that divides the thread's number by M", "how many elements does a row of C have?"),
-        1024: ("with a FLOAT ACCUMULATOR", "a float has 24 bits of mantissa: from which sum on is 1 too little to add?"),
+        1024: ("with a FLOAT ACCUMULATOR", "a float has 24 bits of mantissa: to which sum is 1 too little to add?"),
     },
     "tiled_gemm": {
         1: (

@@ -1,5 +1,6 @@
 """What is timed on a GPU: every kernel and its peers, the bytes or operations of a call, how to see it is right."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -81,21 +82,14 @@ def add_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
     def plain(a, b):
         return (((a.float() - 3) * 4 + (b.float() + 5) * 2).round() + 7).clamp(-128, 127).to(torch.int8)
 
+    def ours(version):
+        return lambda i: ops.add_int8(a[i], b[i], *args, version=version)
+
     fused = torch.compile(plain)
     return [
         Case("copy", lambda i: out.copy_(a[i]), 2.0 * n, "bytes", lambda c: same(c, a[0]), sets),
-        *(
-            Case(
-                f"add {v}",
-                lambda i, v=v: ops.add_int8(a[i], b[i], *args, version=v),
-                3.0 * n,
-                "bytes",
-                right,
-                sets,
-                "add, torch.compile",
-            )
-            for v in ("scalar", "16 bytes")
-        ),
+        Case("add scalar", ours("scalar"), 3.0 * n, "bytes", right, sets, "add, torch.compile"),
+        Case("add 16 bytes", ours("16 bytes"), 3.0 * n, "bytes", right, sets, "add, torch.compile"),
         Case("add, torch eager", lambda i: plain(a[i], b[i]), 3.0 * n, "bytes", right, sets),
         Case("add, torch.compile", lambda i: fused(a[i], b[i]), 3.0 * n, "bytes", right, sets),
     ]
@@ -122,55 +116,34 @@ def quantize_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
         s = x.float().abs().amax(1, keepdim=True) / 127
         return (x.float() * (1 / s)).round().clamp(-127, 127).to(torch.int8), s
 
-    fused = torch.compile(eager)
+    def ours(**how):
+        return lambda i: ops.quantize(x[i], check=False, **how)
+
+    def case(name, call, bytes_each, right, peer=None):
+        return Case(name, call, bytes_each * n, "bytes", right, sets, peer)
+
+    fused, peer = torch.compile(eager), "quantize row, torch.compile"
     q, s = ops.quantize(x[0], per="group")
     back = reference.dequantize(ends(q).cpu(), ends(s).cpu(), torch.bfloat16).cuda()
     return [
-        Case(
-            "quantize given",
-            lambda i: ops.quantize(x[i], per="tensor", scale=unit, check=False),
-            3.0 * n,
-            "bytes",
-            given,
-            sets,
-        ),
-        *(
-            Case(
-                name,
-                lambda i, v=v: ops.quantize(x[i], version=v, check=False),
-                3.0 * n,
-                "bytes",
-                right("row"),
-                sets,
-                "quantize row, torch.compile",
-            )
-            for name, v in (("quantize row", "one read"), ("quantize row, two reads", "two reads"))
-        ),
-        Case("quantize tensor", lambda i: ops.quantize(x[i], per="tensor", check=False), 5.0 * n, "bytes", whole, sets),
-        Case(
-            "quantize group",
-            lambda i: ops.quantize(x[i], per="group", check=False),
-            3.03125 * n,
-            "bytes",
-            right("group"),
-            sets,
-        ),
-        Case(
+        case("quantize given", ours(per="tensor", scale=unit), 3.0, given),
+        case("quantize row", ours(version="one read"), 3.0, right("row"), peer),
+        case("quantize row, two reads", ours(version="two reads"), 3.0, right("row"), peer),
+        case("quantize tensor", ours(per="tensor"), 5.0, whole),
+        case("quantize group", ours(per="group"), 3 + 4 / 128, right("group")),
+        case(
             "dequantize group",
             lambda i: ops.dequantize(q, s, torch.bfloat16),
-            3.03125 * n,
-            "bytes",
+            3 + 4 / 128,
             lambda r: same(ends(r), back),
-            sets,
         ),
-        Case("quantize row, torch eager", lambda i: eager(x[i]), 3.0 * n, "bytes", right("row", one_unit), sets),
-        Case("quantize row, torch.compile", lambda i: fused(x[i]), 3.0 * n, "bytes", right("row", one_unit), sets),
+        case("quantize row, torch eager", lambda i: eager(x[i]), 3.0, right("row", one_unit)),
+        case("quantize row, torch.compile", lambda i: fused(x[i]), 3.0, right("row", one_unit)),
     ]
 
 
 def w8a8_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
-    side = sizes.gemm
-    sets, operations = 3, 2.0 * side**3
+    side, sets, capability = sizes.gemm, 3, torch.cuda.get_device_capability()
     a, w = (
         [torch.randint(-127, 128, (side, side), dtype=torch.int8, device="cuda", generator=g) for _ in range(sets)]
         for _ in range(2)
@@ -178,61 +151,32 @@ def w8a8_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
     sa, sw = torch.rand(side, device="cuda", generator=g), torch.rand(side, device="cuda", generator=g)
     want = reference.linear_w8a8(ends(a[0]).cpu(), w[0].cpu(), torch.cat((sa[:8], sa[-8:])).cpu(), sw.cpu()).cuda()
     exact = (ends(a[0]).cpu().double() @ w[0].cpu().double().T).int().cuda()
-    hopper = torch.cuda.get_device_capability()[0] == 9
-    versions = [v for v in ops.GEMM_VERSIONS if v != "wgmma" or hopper]
-    cases = [
-        Case(
-            f"w8a8 {v}",
-            lambda i, v=v: ops.linear_w8a8(a[i], w[i], sa, sw, version=v),
-            operations,
-            "operations",
-            lambda c: same(ends(c), want),
-            sets,
-            "torch._int_mm",
-        )
-        for v in versions
-    ]
-    cases.append(
-        Case(
-            "torch._int_mm",
-            lambda i: torch._int_mm(a[i], w[i].t()),
-            operations,
-            "operations",
-            lambda c: same(ends(c), exact),
-            sets,
-        )
-    )
-    if torch.cuda.get_device_capability() >= (8, 9):
+
+    def case(name, call, right, peer=None):
+        return Case(name, call, 2.0 * side**3, "operations", right, sets, peer)
+
+    def scaled(c):
+        return same(ends(c), want)
+
+    def ours(version):
+        return lambda i: ops.linear_w8a8(a[i], w[i], sa, sw, version=version)
+
+    versions = [v for v in ops.GEMM_VERSIONS if v != "wgmma" or capability[0] == 9]
+    cases = [case(f"w8a8 {v}", ours(v), scaled, "torch._int_mm") for v in versions]
+    cases += [case("torch._int_mm", lambda i: torch._int_mm(a[i], w[i].t()), lambda c: same(ends(c), exact))]
+    if capability >= (8, 9):
         af, wf = ([t.to(torch.float8_e4m3fn) for t in m] for m in (a, w))
-        one = torch.ones((), device="cuda")
-        loose = ends(a[0]).to(torch.float8_e4m3fn).float() @ wf[0].float().T
-        cases.append(
-            Case(
-                "torch._scaled_mm, E4M3",
-                lambda i: torch._scaled_mm(af[i], wf[i].t(), one, one, out_dtype=torch.bfloat16),
-                operations,
-                "operations",
-                lambda c: near(ends(c), loose, 1e-2),
-                sets,
-            )
-        )
+        one, loose = torch.ones((), device="cuda"), ends(af[0]).float() @ wf[0].float().T
+
+        def float8(i):
+            return torch._scaled_mm(af[i], wf[i].t(), one, one, out_dtype=torch.bfloat16)
+
+        cases += [case("torch._scaled_mm, E4M3", float8, lambda c: near(ends(c), loose, 1e-2))]
     try:
         from .triton_kernels import w8a8 as in_triton
-
-        cases.append(
-            Case(
-                "w8a8 triton",
-                lambda i: in_triton.linear_w8a8(a[i], w[i], sa, sw),
-                operations,
-                "operations",
-                lambda c: same(ends(c), want),
-                sets,
-                "torch._int_mm",
-            )
-        )
     except ImportError:
-        pass
-    return cases
+        return cases
+    return [*cases, case("w8a8 triton", lambda i: in_triton.linear_w8a8(a[i], w[i], sa, sw), scaled, "torch._int_mm")]
 
 
 def w4a16_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
@@ -241,31 +185,20 @@ def w4a16_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
     bytes_each = packed.nbytes + s.nbytes
     sets = sets_for(bytes_each, g.device)
     weights, half = [packed.clone() for _ in range(sets)], torch.randn(n, k, device="cuda", generator=g).half()
+
+    def ours(x, version):
+        return lambda i: ops.linear_w4a16(x, weights[i], s, version=version)
+
+    def close_to(want, tolerance):
+        return lambda y: near(y[:, : want.shape[1]], want, tolerance)
+
     cases = []
     for m in (1, 16):
-        x = torch.randn(m, k, device="cuda", generator=g).half()
-        want = reference.linear_w4a16(x.cpu(), packed[:256].cpu(), s[:256].cpu()).cuda()
+        x, peer = torch.randn(m, k, device="cuda", generator=g).half(), f"torch fp16 linear, M = {m}"
+        right = close_to(reference.linear_w4a16(x.cpu(), packed[:256].cpu(), s[:256].cpu()).cuda(), 2e-3)
         for v in ops.GEMV_VERSIONS[1:] if m == 1 else ops.GEMV_VERSIONS[2:]:
-            cases.append(
-                Case(
-                    f"w4a16 {v}, M = {m}",
-                    lambda i, x=x, v=v: ops.linear_w4a16(x, weights[i], s, version=v),
-                    bytes_each,
-                    "bytes",
-                    lambda y, want=want: near(y[:, :256], want, 2e-3),
-                    sets,
-                    f"torch fp16 linear, M = {m}",
-                )
-            )
-        exact = x.double() @ half.double().T
-        cases.append(
-            Case(
-                f"torch fp16 linear, M = {m}",
-                lambda i, x=x: torch.nn.functional.linear(x, half),
-                2.0 * n * k,
-                "bytes",
-                lambda y, exact=exact: near(y, exact, 5e-3),
-                1,
-            )
-        )
+            cases.append(Case(f"w4a16 {v}, M = {m}", ours(x, v), bytes_each, "bytes", right, sets, peer))
+        exact = close_to(x.double() @ half.double().T, 5e-3)
+        linear = functools.partial(lambda x, i: torch.nn.functional.linear(x, half), x)
+        cases.append(Case(peer, linear, 2.0 * n * k, "bytes", exact, 1))
     return cases
