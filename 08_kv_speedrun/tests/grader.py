@@ -166,6 +166,7 @@ def pytest_configure(config):
     if not config._live:
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests use small tensors: a second thread only waits
         try:
+            importlib.import_module("beartype")
             importlib.import_module("jaxtyping").install_import_hook(PACKAGE, "beartype.beartype")
         except ImportError:
             pass                                                     # a project without tensors has no such annotations

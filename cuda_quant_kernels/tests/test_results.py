@@ -5,8 +5,10 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import pretended_gpu
 import pytest
 
 from cuda_quant_kernels import __main__ as command
@@ -132,7 +134,8 @@ def test_bench_runs_from_end_to_end_on_a_pretended_gpu(tmp_path):
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     section = record.read(tmp_path / "results.json")["bench"]
     rows = {row["kernel"]: row for row in section["rows"]}
-    assert section["device"].startswith("a pretended GPU") and {"copy", "torch._int_mm"} <= set(rows)
+    assert section["device"].startswith("a pretended GPU") and set(bench.CEILINGS) <= set(rows)
+    assert section["not_timed"] == {}
     with_triton = {"w8a8 triton"} if importlib.util.find_spec("triton") else set()
     assert {k for k, row in rows.items() if row["goal"]} == set(bench.GOALS) - {"w8a8 triton"} | with_triton
     assert {k for k, row in rows.items() if row["goal_faster"]} == set(bench.FASTER)
@@ -149,6 +152,21 @@ def test_a_wrong_result_is_not_timed():
     case = bench_cases.Case("nothing", lambda i: None, 1.0, "bytes", lambda result: False, 1)
     with pytest.raises(RuntimeError, match="nothing is wrong before it is timed"):
         bench.timed(case, 3)
+
+
+def test_a_case_that_fails_does_not_stop_the_others():
+    def fail(i):
+        raise TypeError("no such kernel\nand more")
+
+    cases = [
+        bench_cases.Case(name, call, 1.0, "bytes", lambda result: True, 1)
+        for name, call in (("copy", lambda i: None), ("broken", fail), ("whole", lambda i: None))
+    ]
+    with pretended_gpu.pretend():
+        measured, refused = bench.measure(cases, lambda line: None)
+        assert set(measured) == {"copy", "whole"} and refused == {"broken": "no such kernel"}
+        with pytest.raises(TypeError, match="no such kernel"):
+            bench.measure([replace(cases[1], name="copy")], lambda line: None)
 
 
 def test_results_that_cannot_be_read_are_not_overwritten(tmp_path):

@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
         console.print(Markdown(tables.ledger(results)))
     for path in plots.draw(results, args.out):
         console.print(f"drew {path}", highlight=False)
-    return 0
+    return 1 if content.get("not_timed") else 0
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from statistics import median
 import torch
 
 from .bench_cases import FULL, QUICK, Case, Sizes, add_cases, quantize_cases, w4a16_cases, w8a8_cases
-from .on_cpu.toolchain import gpu_compiler, version
+from .on_cpu.toolchain import nvcc, version
 
 WARM_UP, REPEATS, FEWEST = 3, 30, 5
 SECONDS = 2.0            # for one case: the slowest kernels are repeated less often
@@ -34,6 +34,7 @@ GOALS = {
     "w8a8 triton": 0.85,
     "w8a8 wgmma": 0.85,
 }
+CEILINGS = ("copy", "torch._int_mm")
 FASTER = {"w4a16 tensor core, M = 1": 3.3}
 
 
@@ -80,20 +81,38 @@ def bench(seed: int, quick: bool, say: Callable[[str], None], sizes: Sizes | Non
         )
         return None
     g = torch.Generator("cuda").manual_seed(seed)
-    sizes, rows, ceilings = sizes or (QUICK if quick else FULL), [], {}
+    sizes, rows, ceilings, not_timed = sizes or (QUICK if quick else FULL), [], {}, {}
     for family in (add_cases, quantize_cases, w8a8_cases, w4a16_cases):
         cases = family(g, sizes)
-        measured = {}
+        measured, refused = measure(cases, say)
         for case in cases:
-            say(case.name)
-            measured[case.name] = timed(case, REPEATS)
-        for case in cases:
-            if case.name in ("copy", "torch._int_mm"):
+            if case.name in CEILINGS:
                 ceilings[case.unit] = case.work / median(measured[case.name])
-        rows += [_row(case, measured, ceilings) for case in cases]
+        rows += [_row(case, measured, ceilings) for case in cases if case.name in measured]
+        not_timed |= refused
         del cases
         torch.cuda.empty_cache()
-    return {"device": device(), "ceilings": ceilings, "rows": rows, "sizes": asdict(sizes)}
+    return {"device": device(), "ceilings": ceilings, "rows": rows, "not_timed": not_timed, "sizes": asdict(sizes)}
+
+
+def measure(cases: list[Case], say: Callable[[str], None]) -> tuple[dict[str, list[float]], dict[str, str]]:
+    """Seconds of the calls of each case; and of each that is wrong or fails, why. One does not stop the others, but for
+    the ceilings, in shares of which all else is told.
+
+    Raises:
+        RuntimeError: the copy or torch._int_mm is wrong, or fails.
+    """
+    measured, refused = {}, {}
+    for case in cases:
+        say(case.name)
+        try:
+            measured[case.name] = timed(case, REPEATS)
+        except Exception as error:      # a peer's compiler, a launch: whatever it is, it is reported
+            if case.name in CEILINGS:
+                raise
+            refused[case.name] = (str(error).strip() or type(error).__name__).splitlines()[0]
+            say(f"not timed: {refused[case.name]}")
+    return measured, refused
 
 
 def device() -> str:
@@ -102,10 +121,11 @@ def device() -> str:
     if tool := shutil.which("nvidia-smi"):
         query = [tool, "--query-gpu=driver_version", "--format=csv,noheader"]
         driver = subprocess.run(query, capture_output=True, text=True).stdout.split("\n")[0]
-    nvcc = re.search(r"release ([\d.]+)", version(gpu_compiler()))
+    compiler = nvcc()
+    release = re.search(r"release ([\d.]+)", version(compiler)) if compiler else None
     return (
         f"{torch.cuda.get_device_name()}, driver {driver or 'unknown'}, "
-        f"CUDA {torch.version.cuda} (torch) and {nvcc[1] if nvcc else 'unknown'} (nvcc)"
+        f"CUDA {torch.version.cuda} (torch) and {release[1] if release else 'unknown'} (nvcc)"
     )
 
 
@@ -123,6 +143,6 @@ def _row(case: Case, measured: dict[str, list[float]], ceilings: dict[str, float
         "of_ceiling": rate / ceilings[case.unit],
         "goal": GOALS.get(case.name),
         "peer": case.peer,
-        "faster": median(measured[case.peer]) / median(seconds) if case.peer else None,
+        "faster": median(measured[case.peer]) / median(seconds) if case.peer in measured else None,
         "goal_faster": FASTER.get(case.name),
     }

@@ -1,8 +1,10 @@
 """What is timed on a GPU: every kernel and its peers, the bytes or operations of a call, how to see it is right."""
 
 import functools
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -65,6 +67,14 @@ def near(got: Tensor, want: Tensor, tolerance: float) -> bool:
     return bool(error.isfinite()) and error.item() < tolerance
 
 
+def in_triton(name: str) -> ModuleType | None:
+    """The module of that Triton kernel, where Triton is installed."""
+    try:
+        return importlib.import_module(f".triton_kernels.{name}", __package__)
+    except ImportError:
+        return None
+
+
 def add_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
     n, args = sizes.add, (0.5, 3, 0.25, -5, 0.125, 7)
     sets = sets_for(3 * n, g.device)
@@ -125,7 +135,7 @@ def quantize_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
     fused, peer = torch.compile(eager), "quantize row, torch.compile"
     q, s = ops.quantize(x[0], per="group")
     back = reference.dequantize(ends(q).cpu(), ends(s).cpu(), torch.bfloat16).cuda()
-    return [
+    cases = [
         case("quantize given", ours(per="tensor", scale=unit), 3.0, given),
         case("quantize row", ours(version="one read"), 3.0, right("row"), peer),
         case("quantize row, two reads", ours(version="two reads"), 3.0, right("row"), peer),
@@ -140,6 +150,9 @@ def quantize_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
         case("quantize row, torch eager", lambda i: eager(x[i]), 3.0, right("row", one_unit)),
         case("quantize row, torch.compile", lambda i: fused(x[i]), 3.0, right("row", one_unit)),
     ]
+    if triton := in_triton("quantize_rows"):
+        cases.append(case("quantize row, triton", lambda i: triton.quantize_rows(x[i]), 3.0, right("row"), peer))
+    return cases
 
 
 def w8a8_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
@@ -172,11 +185,9 @@ def w8a8_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
             return torch._scaled_mm(af[i], wf[i].t(), one, one, out_dtype=torch.bfloat16)
 
         cases += [case("torch._scaled_mm, E4M3", float8, lambda c: near(ends(c), loose, 1e-2))]
-    try:
-        from .triton_kernels import w8a8 as in_triton
-    except ImportError:
-        return cases
-    return [*cases, case("w8a8 triton", lambda i: in_triton.linear_w8a8(a[i], w[i], sa, sw), scaled, "torch._int_mm")]
+    if triton := in_triton("w8a8"):
+        cases += [case("w8a8 triton", lambda i: triton.linear_w8a8(a[i], w[i], sa, sw), scaled, "torch._int_mm")]
+    return cases
 
 
 def w4a16_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
@@ -198,6 +209,9 @@ def w4a16_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
         right = close_to(reference.linear_w4a16(x.cpu(), packed[:256].cpu(), s[:256].cpu()).cuda(), 2e-3)
         for v in ops.GEMV_VERSIONS[1:] if m == 1 else ops.GEMV_VERSIONS[2:]:
             cases.append(Case(f"w4a16 {v}, M = {m}", ours(x, v), bytes_each, "bytes", right, sets, peer))
+        if triton := in_triton("w4a16"):
+            call = functools.partial(lambda x, i: triton.linear_w4a16(x, weights[i], s), x)
+            cases.append(Case(f"w4a16 triton, M = {m}", call, bytes_each, "bytes", right, sets, peer))
         exact = close_to(x.double() @ half.double().T, 5e-3)
         linear = functools.partial(lambda x, i: torch.nn.functional.linear(x, half), x)
         cases.append(Case(peer, linear, 2.0 * n * k, "bytes", exact, 1))

@@ -94,7 +94,7 @@ def bench(results: dict | None = None) -> str:
             f"{r['low_us']:.1f} to {r['high_us']:.1f} ({r['repeats']})",
             f"{r['of_ceiling']:.0%}",
             f"{r['goal']:.0%}" if r["goal"] else "",
-            f"{r['faster']:.2f}× {r['peer']}" if r["peer"] else "",
+            f"{r['faster']:.2f}× {r['peer']}" if r["faster"] else "",
             f"{r['goal_faster']:.1f}×" if r["goal_faster"] else "",
         ]
         for r in section["rows"]
@@ -103,7 +103,8 @@ def bench(results: dict | None = None) -> str:
     ceilings = section["ceilings"]
     copied, multiplied = ceilings["bytes"] / 1e12, ceilings["operations"] / 1e12
     found = f"Ceilings, measured in the same run: {copied:.2f} TB/s (copy), {multiplied:.0f} TOPS (torch._int_mm)."
-    return _table(head, rows) + f"\n{section['device']}. {found}{_meta(section)}"
+    refused = "".join(f"\nNot timed: {kernel}: {why}.\n" for kernel, why in section["not_timed"].items())
+    return _table(head, rows) + refused + f"\n{section['device']}. {found}{_meta(section)}"
 
 
 def break_it(results: dict | None = None) -> str:
