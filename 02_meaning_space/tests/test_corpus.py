@@ -47,6 +47,23 @@ def test_offline_text_is_large_enough_and_each_text_is_there_once():
     assert sum(len(tokenise(t)) for t in found) > 200_000
 
 
+def test_offline_text_is_found_again_and_made_anew_from_half_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources.pooch, "os_cache", lambda name: tmp_path / name)
+    monkeypatch.setattr(sources, "docstrings", lambda root: ["Of a library.", "Of a library."])
+    made = sources.offline.__wrapped__()
+    assert made[-1] == "Of a library." and len(made) == len(set(made))
+    monkeypatch.setattr(sources, "docstrings", lambda root: 1 / 0)
+    assert sources.offline.__wrapped__() == made, "the second time nothing is read"
+    (place,) = (tmp_path / "hardway").iterdir()
+    monkeypatch.setattr(sources, "docstrings", lambda root: ["Anew."])
+    for broken in (place.read_text()[:-20], "{}", "[1]", "[]"):
+        place.write_text(broken)
+        assert sources.offline.__wrapped__()[-1] == "Anew."
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setattr(sources.pooch, "os_cache", lambda name: tmp_path / "file" / name)
+    assert sources.offline.__wrapped__()[-1] == "Anew.", "where nothing can be kept, it still works"
+
+
 # ---------------------------------------------------------------- files from elsewhere
 
 FILE = Remote("little.txt", "http://127.0.0.1:9/little.txt", hashlib.sha256(b"four").hexdigest())

@@ -1,10 +1,14 @@
 """Where the texts come from: what ships with Python, and files with a pinned address and hash."""
 import ast
+import json
 import lzma
 import os
 import re
+import sys
 import sysconfig
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -81,10 +85,20 @@ def docstrings(root: Path) -> Iterator[str]:
                 tree = ast.parse(path.read_bytes())
             except SyntaxError:     # some installations ship files for other versions of the language
                 continue
-            for node in ast.walk(tree):
+            for node in statements(tree):
                 if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                     if text := ast.get_docstring(node):
                         yield prose(text)
+
+
+def statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """The module and all statements in it, outer ones first; expressions, most of a tree, are not looked at."""
+    blocks, waiting = {"body", "handlers", "orelse", "finalbody", "cases"}, deque([tree])
+    while waiting:
+        node = waiting.popleft()
+        for name in (field for field in node._fields if field in blocks):
+            waiting.extend(getattr(node, name))
+        yield node
 
 
 def prose(docstring: str) -> str:
@@ -96,10 +110,34 @@ def prose(docstring: str) -> str:
 def offline() -> tuple[str, ...]:
     """English that ships with Python: the language reference's topics and the standard library's docstrings.
 
-    About 300,000 words, each text once; they differ a little between versions of Python.
+    About 300,000 words, each text once; they differ a little between versions of Python. Reading 560 files takes
+    seconds, so what was found is kept in the user's cache, under a name that tells Python, place and this file apart.
     """
-    library = docstrings(Path(sysconfig.get_paths()["stdlib"]))
-    return tuple(dict.fromkeys([*topics.values(), *library]))
+    root = Path(sysconfig.get_paths()["stdlib"])
+    made_of = sha256(f"{sys.version} {root}".encode() + Path(__file__).read_bytes()).hexdigest()[:16]
+    place = Path(pooch.os_cache("hardway")) / f"offline-{made_of}.json"
+    if (found := kept(place)) is None:
+        found = tuple(dict.fromkeys([*topics.values(), *docstrings(root)]))
+        keep(place, found)
+    return found
+
+
+def kept(place: Path) -> tuple[str, ...] | None:
+    """The texts in a file written by `keep`, or None if there is no such file, or not a whole one."""
+    try:
+        texts = json.loads(place.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return tuple(texts) if isinstance(texts, list) and texts and all(isinstance(t, str) for t in texts) else None
+
+
+def keep(place: Path, texts: tuple[str, ...]) -> None:
+    """Writes the texts beside their place and renames; where nothing can be written, nothing is kept."""
+    beside = place.with_suffix(f".{os.getpid()}.tmp")
+    with suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(texts), encoding="utf-8")
+        os.replace(beside, place)
 
 
 def novels() -> tuple[str, ...]:
