@@ -65,7 +65,8 @@ def pretend() -> ExitStack:
         stack.enter_context(patch.object(torch.cuda, name, value))
     stack.enter_context(patch.object(torch, "Generator", Generator))
     stack.enter_context(patch.object(torch, "compile", lambda function: function))
-    stack.enter_context(patch.object(benchmark, "QUICK", SMALL))
+    for name, value in {"QUICK": SMALL, "WARM_UP": 1, "FEWEST": 2, "SECONDS": 0.0}.items():
+        stack.enter_context(patch.object(benchmark, name, value))
     stack.enter_context(OnTheCPU())
     return stack
 

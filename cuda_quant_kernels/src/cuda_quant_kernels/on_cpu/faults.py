@@ -38,15 +38,14 @@ class KernelFault(RuntimeError):
 
 def take_faults(lib: ctypes.CDLL, path: Path) -> list[Fault]:
     """The faults noted since the last call, which the library then forgets."""
-    capacity = 1 << 16
+    lib.qk_take_faults.restype = ctypes.c_size_t
+    capacity = 1 << 12
     while True:
         buffer = ctypes.create_string_buffer(capacity)
-        lib.qk_take_faults.restype = ctypes.c_size_t
         needed = lib.qk_take_faults(buffer, ctypes.c_size_t(capacity))
         if needed < capacity:
-            break
+            return faults_of(buffer.value.decode(errors="replace"), path) if needed else []
         capacity = needed + 1
-    return faults_of(buffer.value.decode(errors="replace"), path)
 
 
 def faults_of(text: str, path: Path) -> list[Fault]:

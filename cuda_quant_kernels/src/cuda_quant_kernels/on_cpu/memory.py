@@ -68,13 +68,9 @@ def pointer(array: Any) -> ctypes.c_void_p:
 
     The array lives as long as its pointer, so that a temporary may be passed: lib.run(pointer(x // 16)).
     """
-    address = ctypes.c_void_p(_address(array))
+    address = ctypes.c_void_p(array.data_ptr() if hasattr(array, "data_ptr") else array.ctypes.data)
     address.array = array
     return address
-
-
-def _address(array: Any) -> int:
-    return array.data_ptr() if hasattr(array, "data_ptr") else array.ctypes.data
 
 
 def extent(array: Any) -> tuple[int, int]:
@@ -82,4 +78,4 @@ def extent(array: Any) -> tuple[int, int]:
     contiguous = array.is_contiguous() if hasattr(array, "is_contiguous") else array.flags.c_contiguous
     if not contiguous:
         raise ValueError("the array is not contiguous: a kernel sees one block of memory; pass a contiguous copy")
-    return _address(array), int(array.nbytes)
+    return pointer(array).value or 0, int(array.nbytes)
