@@ -103,10 +103,18 @@ def test_counters_of_nsight_compute_stand_beside_the_tracers(tmp_path, monkeypat
     assert command.main(["profile", "--kernel", "w8a8 tiled", "--ncu"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert ["4,096", "4,096", "global", "store", "sectors"] in [line.split() for line in said]
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a pretended GPU")
+    assert command.main(["counters", "--out", str(tmp_path)]) == 0
+    table = tables.counters(record.read(tmp_path / "results.json"))
+    assert "| w8a8 tiled | – | 4,096 / 4,096 | – | – |" in table and "a pretended GPU, Nsight Compute" in table
     (tmp_path / "ncu").write_text("#!/bin/sh\necho '==ERROR== ERR_NVGPUCTRPERM'\n")
     with pytest.raises(RuntimeError, match="ncu gave no counters: ==ERROR== ERR_NVGPUCTRPERM"):
         profile.nsight("w8a8 tiled")
+    with pytest.raises(RuntimeError, match="ncu counted nothing"):
+        profile.counters(0, lambda line: None)
     monkeypatch.setenv("PATH", "/nowhere")
+    assert profile.counters(0, lambda line: None) is None
     with pytest.raises(RuntimeError, match="not on PATH"):
         profile.nsight("w8a8 tiled")
 
@@ -120,9 +128,10 @@ def test_the_commands_write_beside_the_evidence(tmp_path, quick, monkeypatch, ca
     assert "it must be one of" in capsys.readouterr().out
 
 
-def test_bench_without_a_gpu_says_so_and_writes_nothing(tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("what", ["bench", "counters"])
+def test_without_a_gpu_nothing_is_written_and_the_reason_is_said(what, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert command.main(["bench", "--out", str(tmp_path)]) == 0
+    assert command.main([what, "--out", str(tmp_path)]) == 0
     assert "no CUDA device" in capsys.readouterr().out and not list(tmp_path.iterdir())
 
 

@@ -2,6 +2,7 @@
 python -m cuda_quant_kernels break       what each fault does, half a minute, no GPU
 python -m cuda_quant_kernels profile     one kernel by source line (--kernel NAME; --ncu beside it on a GPU)
 python -m cuda_quant_kernels bench       the kernels on a GPU beside torch and a copy; says so where there is none
+python -m cuda_quant_kernels counters    Nsight Compute's counters of each kernel beside the tracer's, likewise
 """
 
 import argparse
@@ -15,12 +16,14 @@ from rich.markdown import Markdown
 from . import plots, record, tables
 from .build import BuildError
 
+COMMANDS = ("headline", "break", "profile", "bench", "counters")
+
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m cuda_quant_kernels", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", default="headline", choices=("headline", "break", "profile", "bench"))
+    parser.add_argument("what", nargs="?", default="headline", choices=COMMANDS)
     parser.add_argument("--quick", action="store_true", help="seconds instead of half a minute; the counts are smaller")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("results/mine"), help="folder for results.json and figures")
@@ -44,6 +47,10 @@ def run(args: argparse.Namespace, say) -> tuple[str, dict | None]:
         from .bench import bench
 
         return "bench", bench(args.seed, args.quick, say)
+    if args.what == "counters":
+        from .profile import counters
+
+        return "counters", counters(args.seed, say)
     if args.what == "break":
         from .break_it import break_it
 

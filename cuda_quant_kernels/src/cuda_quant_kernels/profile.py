@@ -2,6 +2,7 @@
 
     python -m cuda_quant_kernels profile            a kernel's table by source line, on this machine
     python -m cuda_quant_kernels profile --ncu      the same kernel's counters on the GPU, beside them
+    python -m cuda_quant_kernels counters           those of every kernel, kept in results.json
 
 The method is the same with either: take a baseline, find what sets its time, change that one thing, profile again.
 """
@@ -139,3 +140,29 @@ def _counters(out: str, errors: str) -> dict[str, float]:
         if (meaning := COUNTERS.get(row["Metric Name"])) is not None:
             found[meaning] = found.get(meaning, 0.0) + float(row["Metric Value"].replace(",", ""))
     return found
+
+
+def counters(seed: int, say: Callable[[str], None]) -> dict | None:
+    """What the tracer predicts and what Nsight Compute counts, kernel by kernel; None where there is no GPU or no ncu.
+
+    Raises:
+        RuntimeError: ncu counted nothing of any kernel.
+    """
+    if not torch.cuda.is_available() or not shutil.which("ncu"):
+        say("no CUDA device or no ncu (Nsight Compute) here: nothing is counted and nothing is written")
+        return None
+    rows = []
+    for name in subjects("cpu", seed):
+        say(name)
+        traced_here, counted = predicted(traced(name, seed)), {}
+        try:
+            counted = nsight(name)
+        except RuntimeError as error:
+            say(f"not counted: {error}")
+        rows += [
+            {"kernel": name, "counter": meaning, "traced": traced_here.get(meaning), "counted": value}
+            for meaning, value in counted.items()
+        ]
+    if not rows:
+        raise RuntimeError("ncu counted nothing of any kernel: are hardware counters open to this user?")
+    return {"device": torch.cuda.get_device_name(), "rows": rows}

@@ -107,6 +107,21 @@ def bench(results: dict | None = None) -> str:
     return _table(head, rows) + refused + f"\n{section['device']}. {found}{_meta(section)}"
 
 
+def counters(results: dict | None = None) -> str:
+    """What the tracer predicted of each kernel and what Nsight Compute counted, where there is such a run."""
+    section = (results or record.read(RESULTS)).get("counters")
+    if not section:
+        return ""
+    shown = ("global load sectors", "global store sectors")
+    shown += ("passes over shared memory", "passes lost to bank conflicts")
+    kernels = dict.fromkeys(row["kernel"] for row in section["rows"])
+    predicted = [row for row in section["rows"] if row["traced"] is not None]
+    cells = {(row["kernel"], row["counter"]): f"{row['traced']:,} / {row['counted']:,.0f}" for row in predicted}
+    rows = [[kernel, *(cells.get((kernel, counter), "–") for counter in shown)] for kernel in kernels]
+    head = ["traced / counted", *shown]
+    return _table(head, rows) + f"\n{section['device']}, Nsight Compute.{_meta(section)}"
+
+
 def break_it(results: dict | None = None) -> str:
     """What each fault did."""
     section = (results or record.read(RESULTS))["break_it"]
