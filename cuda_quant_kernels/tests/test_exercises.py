@@ -70,6 +70,13 @@ def test_a_learners_kernel_is_told_what_it_did(task, source, sentence):
     assert sentence in grader.diagnose(attempt, task, 3).sentence
 
 
+def test_a_step_outside_for_another_reason_is_not_called_a_missing_check():
+    source = GEMM % ("row = 1 + t / n, col = t % n", "row * k + kk", "kk * n + col")
+    attempt = grader.Names(mistakes.read_cuda("my_kernels.cu", source))
+    assert grader.diagnose(attempt, "coalesced_gemm", 3) is None
+    assert "OutOfBounds" in grader.describe(attempt, "coalesced_gemm", 3)
+
+
 @pytest.mark.parametrize(
     "task, source",
     [

@@ -1,5 +1,6 @@
 """wgmma: what it computes however a tile lies, what it costs, and what is said when it is used wrongly."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ TEXT = SOURCE.read_text()
 pytest_plugins = ["ahead"]
 AHEAD = [([SOURCE], target) for target in ("cpu", "trace", "asan")]
 ORDERS = ("ascending", "descending", "shuffled")
-WRONG = {name: n for n, name in enumerate(TEXT.split("enum Wrong {")[1].split("}")[0].replace(",", " ").split())}
+ENUM = re.sub("//.*", "", TEXT.split("enum Wrong {")[1].split("}")[0])
+WRONG = {name: n for n, name in enumerate(re.findall(r"\w+", ENUM))}
 
 
 def line_of(tag: str) -> int:
@@ -117,7 +119,10 @@ def test_accumulators_hold_garbage_before_the_wait(lib, name, tiles):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize(("name", "other"), [("NO_BARRIER", "stored"), ("OVERWRITTEN", "overwritten")])
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("NO_BARRIER", "stored"), ("OVERWRITTEN", "overwritten"), ("OVERWRITTEN_LATER", "overwritten")],
+)
 def test_a_tile_that_is_written_too_late_or_too_soon_is_a_race(tracer, order, name, other, tiles):
     with tracer.order(order, seed=4):
         report = traced(tracer, name, tiles)
@@ -135,6 +140,16 @@ def test_an_ordinary_write_needs_a_proxy_fence(tracer, tiles):
     assert {(f.kind, f.line) for f in report.faults} == {("proxy", line_of("product"))} and not report.races
     assert "reads x with no fence_async_proxy since it was written" in report.faults[0].message
     assert traced(tracer, "FENCED_BY_READER", tiles).clean, "behind the barrier it may be the reader's"
+    report = traced(tracer, "FENCE_TOO_SOON", tiles)
+    assert {(f.kind, f.line) for f in report.faults} == {("proxy", line_of("product"))}, "a copy is written as it lands"
+
+
+def test_a_fence_lets_accumulators_be_touched_between_products(lib, tracer, tiles):
+    assert run(lib, "run_wrong", WRONG["FENCED_AGAIN"], tiles) == 0
+    first_of_each_thread = np.zeros((64, 8), np.int32)
+    first_of_each_thread.reshape(4, 2, 8, 4, 2)[:, 0, :, :, 0] = 1
+    np.testing.assert_array_equal(tiles[2], tiles[3] + first_of_each_thread)
+    assert traced(tracer, "FENCED_AGAIN", tiles).clean
 
 
 def test_a_copy_that_has_not_landed_is_not_there(tracer, tiles):

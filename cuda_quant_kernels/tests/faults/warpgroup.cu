@@ -4,7 +4,8 @@
 
 enum Wrong {
     NOTHING, NO_FENCE, NO_PROXY_FENCE, NO_WAIT, SHORT_WAIT, NO_BARRIER, OVERWRITTEN, OTHER_WARP, ABSENT_WARP, OTHER_LANE,
-    MISALIGNED, BEYOND, TOUCHED, TOUCHED_LATER, OTHER_SWIZZLE, FENCED_BY_READER, NOT_COPIED
+    MISALIGNED, BEYOND, TOUCHED, TOUCHED_LATER, OTHER_SWIZZLE, NOT_COPIED, FENCE_TOO_SOON, OVERWRITTEN_LATER,
+    FENCED_BY_READER, FENCED_AGAIN          // these two are right
 };
 constexpr int K = 128, N = 8;
 
@@ -27,11 +28,12 @@ template <int SWIZZLE, Wrong WRONG> __global__ void product(const int8_t* a, con
         *to = ((const int4*)a)[i];                                                                         // [stored]
     }
     if (t < N * K / 16) {
-        if (WRONG == NOT_COPIED)
+        if (WRONG == NOT_COPIED || WRONG == FENCE_TOO_SOON)
             cp_async16(y + place<SWIZZLE, N>(t / 8, t % 8), b + t * 16), cp_async_commit();
         else *(int4*)(y + place<SWIZZLE, N>(t / 8, t % 8)) = ((const int4*)b)[t];
     }
     if (WRONG != NO_PROXY_FENCE && WRONG != FENCED_BY_READER) fence_async_proxy();
+    if (WRONG == FENCE_TOO_SOON) cp_async_wait_all();
     if (WRONG != NO_BARRIER) __syncthreads();
     if (WRONG == FENCED_BY_READER) fence_async_proxy();
     if (WRONG != NO_FENCE) wgmma_fence();
@@ -47,14 +49,16 @@ template <int SWIZZLE, Wrong WRONG> __global__ void product(const int8_t* a, con
         for (int k = 0; k < K; k += 32) {
             if (WRONG == TOUCHED && k == 32) sum[0] += 1;
             multiply(k);
-            if (WRONG == TOUCHED_LATER && k == 32) {
+            if ((WRONG == TOUCHED_LATER || WRONG == FENCED_AGAIN) && k == 32) {
                 wgmma_commit();
                 wgmma_wait<0>();
                 sum[0] += 1;
+                if (WRONG == FENCED_AGAIN) wgmma_fence();
             }
         }
     wgmma_commit();
-    if (WRONG == OVERWRITTEN) x[64 * K - 1 - t] = 0;                                                  // [overwritten]
+    if (WRONG == OVERWRITTEN_LATER) __syncthreads();
+    if (WRONG == OVERWRITTEN || WRONG == OVERWRITTEN_LATER) x[64 * K - 1 - t] = 0;                    // [overwritten]
     if (WRONG == SHORT_WAIT) wgmma_wait<1>();
     else if (WRONG != NO_WAIT) wgmma_wait<0>();
     for (int j = 0; j < 4; ++j) c[(t / 32 * 16 + t % 32 / 4 + j / 2 * 8) * N + t % 4 * 2 + j % 2] = sum[j];
@@ -86,7 +90,8 @@ extern "C" int run_wrong(int wrong, const int8_t* a, const int8_t* b, int* c) {
     switch (wrong) {
         CASE(NO_FENCE) CASE(NO_PROXY_FENCE) CASE(NO_WAIT) CASE(SHORT_WAIT) CASE(NO_BARRIER) CASE(OVERWRITTEN)
         CASE(OTHER_WARP) CASE(ABSENT_WARP) CASE(OTHER_LANE) CASE(MISALIGNED) CASE(BEYOND) CASE(TOUCHED)
-        CASE(TOUCHED_LATER) CASE(OTHER_SWIZZLE) CASE(FENCED_BY_READER) CASE(NOT_COPIED)
+        CASE(TOUCHED_LATER) CASE(OTHER_SWIZZLE) CASE(NOT_COPIED) CASE(FENCE_TOO_SOON) CASE(OVERWRITTEN_LATER)
+        CASE(FENCED_BY_READER) CASE(FENCED_AGAIN)
     }
     return (int)cudaGetLastError();
 }
