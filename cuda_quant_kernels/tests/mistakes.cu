@@ -173,7 +173,7 @@ template <int KNOBS> __global__ void wrong_tiles(const int8_t* a, const int8_t* 
 }
 extern "C" int wrong_tiled_gemm(int knobs, const int8_t* a, const int8_t* b, int* c, int m, int n, int k) {
 #define LAUNCH(K) wrong_tiles<K><<<dim3((n + 15) / 16, (m + 15) / 16), dim3(16, 16)>>>(a, b, c, m, n, k)
-#define KNOWN CASE(0) CASE(1) CASE(2) CASE(4) CASE(8) CASE(16) CASE(24) CASE(32) CASE(40) CASE(64) CASE(72) CASE(128) \
+#define KNOWN CASE(0) CASE(1) CASE(2) CASE(4) CASE(8) CASE(16) CASE(24) CASE(32) CASE(40) CASE(10) CASE(64) CASE(72) CASE(128) CASE(258) \
     CASE(256) CASE(264) CASE(512) CASE(520) CASE(1024) CASE(1032) CASE(1040)
     DISPATCH(knobs)
 #undef LAUNCH
