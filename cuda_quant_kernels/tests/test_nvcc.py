@@ -77,6 +77,13 @@ def test_the_products_of_a_tile_are_issued_together_and_waited_for_a_tile_later(
 
 
 @needs_nvcc
+def test_the_next_weights_are_asked_for_before_these_are_multiplied():
+    skinny = next(code for name, code in functions("gemv_w4a16.cu", "sm_90a").items() if "skinnyILi1" in name)
+    before_the_first_product = skinny.split("HMMA")[0]
+    assert len(re.findall(r"LDG\.E\.128", before_the_first_product)) >= 4, "two rows of this group, and of the next"
+
+
+@needs_nvcc
 def test_the_wide_versions_move_sixteen_bytes_an_access():
     wide = next(code for name, code in functions("vector_add.cu", "sm_90a").items() if "add_16_bytes" in name)
     assert len(re.findall(r"LDG\.E\.128", wide)) == 2 and len(re.findall(r"STG\.E\.128", wide)) == 1

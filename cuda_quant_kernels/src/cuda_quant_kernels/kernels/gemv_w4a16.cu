@@ -7,7 +7,8 @@
 //   version 1  a warp a row      16 bytes a lane, 512 neighbouring bytes a request; but each weight costs a shift, a mask,
 //                                an integer conversion (a quarter of the rate of an addition) and an fma
 //   version 2  tensor core       two weights become fp16 by one and-or and one subtraction, the products are the tensor
-//                                core's; 16 rows x up to 16 tokens a block, the groups of a row shared out among warps
+//                                core's; 16 rows x up to 16 tokens a block, the groups of a row shared out among warps,
+//                                the next group under way while one is worked on
 //
 // Version 2 is also the skinny GEMM: the tensor core's 8 columns are there anyway, so 8 tokens cost what 1 does.
 // K must be a multiple of 128; N and M (1 to 16) are free.
@@ -80,11 +81,20 @@ __global__ void __launch_bounds__(WARPS * 32) gemm_skinny(Gemv g) {
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32, row = lane / 4, t = lane % 4, n0 = blockIdx.x * ROWS;
     int r0 = min(n0 + row, g.n - 1), r1 = min(n0 + row + 8, g.n - 1), groups = g.k / GROUP;   // beyond N: read the last row
     float sum[TILES][4] = {};
+    auto columns = [&](int group) { return group * GROUP + t * 32; };   // this lane's 32; the order of k is ours to choose
+    struct Rows { uint4 w0, w1; __half s0, s1; } next{};
+    auto load = [&](int group) {
+        size_t word = columns(group) / 8;
+        next.w0 = *reinterpret_cast<const uint4*>(g.w + (size_t)r0 * (g.k / 8) + word);
+        next.w1 = *reinterpret_cast<const uint4*>(g.w + (size_t)r1 * (g.k / 8) + word);
+        next.s0 = g.s[(size_t)r0 * groups + group], next.s1 = g.s[(size_t)r1 * groups + group];
+    };
+    if (warp < groups) load(warp);
     for (int group = warp; group < groups; group += WARPS) {
-        int k = group * GROUP + t * 32;                    // this lane's 32 columns; the order of k is ours to choose
-        uint4 w0 = *reinterpret_cast<const uint4*>(g.w + (size_t)r0 * (g.k / 8) + k / 8);
-        uint4 w1 = *reinterpret_cast<const uint4*>(g.w + (size_t)r1 * (g.k / 8) + k / 8);
-        const uint32_t word0[4] = {w0.x, w0.y, w0.z, w0.w}, word1[4] = {w1.x, w1.y, w1.z, w1.w};
+        int k = columns(group);
+        Rows now = next;
+        if (group + WARPS < groups) load(group + WARPS);   // under way while this group is worked on
+        const uint32_t word0[4] = {now.w0.x, now.w0.y, now.w0.z, now.w0.w}, word1[4] = {now.w1.x, now.w1.y, now.w1.z, now.w1.w};
         float part[TILES][4] = {};
 #pragma unroll
         for (int j = 0; j < 4; ++j) {
@@ -102,7 +112,7 @@ __global__ void __launch_bounds__(WARPS * 32) gemm_skinny(Gemv g) {
                 mma_m16n8k16_f16(part[tile], a[1], b[1]);
             }
         }
-        float s0 = __half2float(g.s[(size_t)r0 * groups + group]), s1 = __half2float(g.s[(size_t)r1 * groups + group]);
+        float s0 = __half2float(now.s0), s1 = __half2float(now.s1);
 #pragma unroll
         for (int tile = 0; tile < TILES; ++tile)
 #pragma unroll
