@@ -124,7 +124,7 @@ def bench(result: dict):
     axes.set(xlabel="thousand words a second (bar: median; strokes: every run)", xlim=(0, 1.08 * max(
         limit / 1e3, *(max(r) / 1e3 for r in speed.values()))), ylim=(-1, len(speed) - 0.4))
     axes.set_title("Shared noise words turn vector work into matrix products" + (
-        ", and on one thread passes gensim" if _beats(speed) else ""))
+        ", and on one thread pass gensim" if _beats(speed) else ""))
     return figure
 
 
