@@ -96,11 +96,10 @@ def bench(seed: int, quick: bool, say: Callable[[str], None], sizes: Sizes | Non
 
 
 def measure(cases: list[Case], say: Callable[[str], None]) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Seconds of the calls of each case; and of each that is wrong or fails, why. One does not stop the others, but for
-    the ceilings, in shares of which all else is told.
+    """Seconds of the calls of each case; and of each that is wrong or fails, why.
 
-    Raises:
-        RuntimeError: the copy or torch._int_mm is wrong, or fails.
+    One case does not stop the others, but for the two ceilings, in shares of which the rest is told: their errors are
+    raised.
     """
     measured, refused = {}, {}
     for case in cases:

@@ -209,7 +209,7 @@ __global__ void __launch_bounds__(256) gemm_wgmma(Gemm g) {
         for (int k = 0; k < WG_K; k += 32)
             wgmma_m64n256k32_s8(sum, wgmma_descriptor(a + k), wgmma_descriptor(w + k), k > 0 || !first);
         wgmma_commit();
-        load(tile + AHEAD);                             // where the last but one was, while the tensor cores work
+        load(tile + AHEAD);                                // where the last but one was, while the tensor cores work
     };
     for (int i = 0; i < AHEAD; ++i) load(i);
     multiply(0, true);                                     // apart: were it possible that no tile sets `sum`, ptxas
