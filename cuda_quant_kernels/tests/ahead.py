@@ -5,6 +5,7 @@ order of the collected tests. Who needs a build before it is there waits for it,
 """
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ def pytest_collection_finish(session):
 
 def pytest_sessionfinish():
     for process in running:
-        process.kill()
+        process.send_signal(signal.SIGINT)      # it tidies up after itself, and a compiler that runs comes to its end
         process.wait()
     running.clear()
 
@@ -39,3 +40,5 @@ if __name__ == "__main__":
             build([Path(s) for s in sources], target, arch=arch[0] if arch else None)
         except BuildError:          # no compiler, or none for this: the tests will say so
             continue
+        except KeyboardInterrupt:   # the tests are over
+            break

@@ -141,6 +141,16 @@ def test_what_is_never_written_is_found():
     assert isinstance(error, checks.Unwritten) and "element 1 of c is never written" in str(error)
 
 
+def test_what_is_done_over_and_over_is_told_how_often():
+    source = """__global__ void dp4a_dot(const int* a, const int* b, int* dots, int words) {
+        int sum = 0;
+        for (int w = 0; w < words; ++w) sum = __dp4a(a[blockIdx.x * words + w], b[blockIdx.x * words + w], sum);
+        if (threadIdx.x == 0) for (int i = 0; i < 4000; ++i) dots[blockIdx.x] = sum;
+    }"""
+    error = fault(source, "dp4a_dot", *(torch.ones(7, 1028, dtype=torch.int8),) * 2)
+    assert isinstance(error, checks.OverBudget) and "dots is stored 4000 times over" in str(error), error
+
+
 def test_a_result_that_depends_on_the_order_of_threads_is_found():
     source = """__global__ void row_absmax(const float* x, float* absmax, int cols) {
         __shared__ int turn;

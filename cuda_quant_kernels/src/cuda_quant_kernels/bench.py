@@ -15,7 +15,7 @@ from statistics import median
 
 import torch
 
-from .bench_cases import FULL, QUICK, Case, Sizes, add_cases, quantize_cases, w4a16_cases, w8a8_cases
+from .bench_cases import FULL, QUICK, Case, add_cases, quantize_cases, w4a16_cases, w8a8_cases
 from .on_cpu.toolchain import nvcc, version
 
 WARM_UP, REPEATS, FEWEST = 3, 30, 5
@@ -72,7 +72,7 @@ def _warm_up(case: Case) -> tuple[float, float]:
     return queued / WARM_UP, (time.perf_counter() - start) / WARM_UP
 
 
-def bench(seed: int, quick: bool, say: Callable[[str], None], sizes: Sizes | None = None) -> dict | None:
+def bench(seed: int, quick: bool, say: Callable[[str], None]) -> dict | None:
     """Times of every kernel and its peers, in the share of the ceilings measured here; None where there is no GPU."""
     if not torch.cuda.is_available():
         say(
@@ -81,7 +81,7 @@ def bench(seed: int, quick: bool, say: Callable[[str], None], sizes: Sizes | Non
         )
         return None
     g = torch.Generator("cuda").manual_seed(seed)
-    sizes, rows, ceilings, not_timed = sizes or (QUICK if quick else FULL), [], {}, {}
+    sizes, rows, ceilings, not_timed = QUICK if quick else FULL, [], {}, {}
     for family in (add_cases, quantize_cases, w8a8_cases, w4a16_cases):
         cases = family(g, sizes)
         measured, refused = measure(cases, say)

@@ -93,7 +93,8 @@ def over_budget(report: Report, arrays: dict, budget: float, place: Callable[[in
     times = {r: r.lanes * r.size / arrays[r.name].nbytes for r in rows}
     worst = max(rows, key=lambda r: times[r])
     facts = ("repeated", round(times[worst]))
-    raise OverBudget(f"{moved}: {worst.name} is {worst.kind}ed {times[worst]:.0f} times over", place(worst.line), facts)
+    done = {"load": "loaded", "store": "stored", "atomic": "updated", "async store": "copied"}[worst.kind]
+    raise OverBudget(f"{moved}: {worst.name} is {done} {times[worst]:.0f} times over", place(worst.line), facts)
 
 
 def poisoned(arrays: dict, outputs: tuple[str, ...], poison: int) -> dict:

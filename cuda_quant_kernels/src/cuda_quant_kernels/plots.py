@@ -134,6 +134,9 @@ def roofline(results: dict):
     return figure
 
 
+UNITS = {"bytes": ("TB/s, measured by a plain copy", 2), "operations": ("TOPS, measured by torch._int_mm", 0)}
+
+
 def bench(results: dict):
     """Shares of the ceilings measured on the same GPU: ours beside the peers, with the goals."""
     section = results["bench"]
@@ -159,9 +162,6 @@ def bench(results: dict):
     of = sum(r["goal"] is not None for r in section["rows"])
     panels[0].set_title(f"{met} of {of} goals (red) met; ours blue, peers grey", fontweight="bold")
     return figure
-
-
-UNITS = {"bytes": ("TB/s, measured by a plain copy", 2), "operations": ("TOPS, measured by torch._int_mm", 0)}
 
 
 def break_it(results: dict):

@@ -4,7 +4,7 @@ Three pipes work side by side, and the slowest sets the floor:
 
     memory      every input read once and every output written once, over the bandwidth of device memory
     load/store  a multiprocessor takes one request a cycle and moves 128 bytes a cycle, 4 sectors of global memory or
-                one pass over the 32 banks of shared memory
+                one pass over the 32 banks of shared memory, those of a tensor core that reads there itself included
     arithmetic  operations over the peak of the unit that does them
 
 The model has no latency, no cache misses beyond the first and no wasted issue slot: a kernel is slower than its floor,
