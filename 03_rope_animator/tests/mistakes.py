@@ -56,10 +56,8 @@ def combine(task, noun, knobs, build, alone=(), most=2):
 FREQUENCIES = {
     "exponent": {
         "2i/d": "",
-        "with the exponent i/d instead of 2i/d":
-            "How slow is the last pair of a head of 128? It should be near 1/base.",
-        "whose exponents run to 1, so that the last is exactly 1/base":
-            "The ladder has d/2 rungs and stops one short of 1/base: what is 2i/d for the last i?",
+        "with the exponent i/d instead of 2i/d": "How slow is the last pair of a head of 128? It should be near 1/base.",
+        "whose exponents run to 1, so that the last is exactly 1/base": "The ladder has d/2 rungs and stops one short of 1/base: what is 2i/d for the last i?",
     },
     "direction": {
         "falling": "",
@@ -109,14 +107,12 @@ SINUSOIDAL = {
     "trig": {"sine first": "", "with sine and cosine SWAPPED": "At position 0, which columns should be zero?"},
     "columns": {
         "interleaved": "",
-        "with all sines first and all cosines after, not side by side":
-            "The two numbers of one frequency make one pair: which columns hold the first pair?",
+        "with all sines first and all cosines after, not side by side": "The two numbers of one frequency make one pair: which columns hold the first pair?",
     },
     "exponent": {
         "2i/d": "",
         "with the exponent i/d instead of 2i/d": "i counts pairs, not columns: what is the last frequency?",
-        "in which every column has a frequency of its own, so that no column pairs with another":
-            "A position k further on should be a rotation of each pair: can it be, if sine and cosine differ in speed?",
+        "in which every column has a frequency of its own, so that no column pairs with another": "A position k further on should be a rotation of each pair: can it be, if sine and cosine differ in speed?",
     },
     "start": {"0": "", "with positions counted from 1": "What are the sine and the cosine of the first token's angle?"},
 }
@@ -155,8 +151,7 @@ ROTATE = {
     "trig": {"cos, sin": "", "with sine and cosine SWAPPED": "What should an angle of 0 leave unchanged?"},
     "order": {
         "at once": "",
-        "whose second row uses the x that the first row has already changed":
-            "Is the length of the pair kept? Which x does the matrix multiply?",
+        "whose second row uses the x that the first row has already changed": "Is the length of the pair kept? Which x does the matrix multiply?",
     },
     "matrix": {
         "rotation": "",
@@ -200,17 +195,14 @@ def one_angle_for_many_pairs(impl, seed):
 ROPE = {
     "pairing": {
         "as named": "",
-        "that pairs neighbours (2i, 2i+1) whatever the layout":
-            "In the half layout, which coordinate turns with coordinate 0?",
-        "that pairs halves (i, i + d/2) whatever the layout":
-            "In the interleaved layout, which coordinate turns with coordinate 0?",
+        "that pairs neighbours (2i, 2i+1) whatever the layout": "In the half layout, which coordinate turns with coordinate 0?",
+        "that pairs halves (i, i + d/2) whatever the layout": "In the interleaved layout, which coordinate turns with coordinate 0?",
         "that takes pairs in one layout and writes them back in the other": "With all positions 0, is anything moved?",
     },
     "sign": {
         "forward": "",
         "that turns CLOCKWISE": "Where does a pair (1, 0) point after a quarter turn?",
-        "with the sign flipped in the keys alone":
-            "The score depends on the angle between q and k: is that the difference of the positions, or the sum?",
+        "with the sign flipped in the keys alone": "The score depends on the angle between q and k: is that the difference of the positions, or the sum?",
     },
     "exponent": {
         "2i/d": "",
@@ -219,17 +211,14 @@ ROPE = {
     "trig": {"cos, sin": "", "with sine and cosine SWAPPED": "What should a token at position 0 look like afterwards?"},
     "positions": {
         "given": "",
-        "that IGNORES the positions given and counts from 0":
-            "With 100 tokens in a cache, where does the next one stand?",
+        "that IGNORES the positions given and counts from 0": "With 100 tokens in a cache, where does the next one stand?",
         "that rounds positions down to whole numbers": "Where does a position that was squeezed to 2.5 go?",
-        "that gives every row of the batch the first row's positions":
-            "Two prompts padded on the left by different amounts: does their first word stand at the same position?",
+        "that gives every row of the batch the first row's positions": "Two prompts padded on the left by different amounts: does their first word stand at the same position?",
     },
     "precision": {
         "float64": "",
         "whose angles are float32": "How far apart are neighbouring float32 numbers at 100,000 radians?",
-        "whose angles have the dtype of q, so that half precision loses the phase":
-            "Which integers above 2,048 can float16 represent?",
+        "whose angles have the dtype of q, so that half precision loses the phase": "Which integers above 2,048 can float16 represent?",
     },
     "which": {
         "both": "",
@@ -238,8 +227,7 @@ ROPE = {
     },
     "heads": {
         "each": "",
-        "with one ladder of frequencies over all heads, as if turned before the split into heads":
-            "Does every head have fast pairs and slow ones, or does the first head keep all the fast ones?",
+        "with one ladder of frequencies over all heads, as if turned before the split into heads": "Does every head have fast pairs and slow ones, or does the first head keep all the fast ones?",
     },
 }
 ROPE_ALONE = [s for name in ("precision", "which", "heads") for s in ROPE[name]] + [
@@ -326,18 +314,15 @@ RELATIVE = {
     "far": {"tried": "", "that shifts by a few tokens only": "A table of 512 rows, clamped: when would you notice?"},
     "apart": {
         "tried": "",
-        "that never moves tokens APART, so that an encoding without positions passes":
-            "Which property does an encoding that does nothing at all fail?",
+        "that never moves tokens APART, so that an encoding without positions passes": "Which property does an encoding that does nothing at all fail?",
     },
     "tolerance": {
         "1e-9": "",
-        "with a tolerance so wide that angles in single precision pass":
-            "In float64, how much may a score change by rounding alone?",
+        "with a tolerance so wide that angles in single precision pass": "In float64, how much may a score change by rounding alone?",
     },
     "asks": {
         "scores": "",
-        "that compares the turned VECTORS, which do change with position":
-            "Which quantity is said to depend on the distance only: q, k, or their dot product?",
+        "that compares the turned VECTORS, which do change with position": "Which quantity is said to depend on the distance only: q, k, or their dot product?",
         "that asks for the length of the vectors to be kept": "Is YaRN's temperature, a factor on q and k, absolute?",
     },
 }
@@ -399,13 +384,11 @@ ATTENTION = {
     },
     "positions": {
         "given": "",
-        "that counts positions from 0 instead of using those given":
-            "Tokens 0, 10 and 20 of a text: are they neighbours?",
+        "that counts positions from 0 instead of using those given": "Tokens 0, 10 and 20 of a text: are they neighbours?",
     },
     "scale": {
         "1/sqrt(d)": "",
-        "WITHOUT the 1/sqrt(d) scale":
-            "What is the variance of a dot product of two d-dimensional unit-variance vectors?",
+        "WITHOUT the 1/sqrt(d) scale": "What is the variance of a dot product of two d-dimensional unit-variance vectors?",
     },
     "mask": {
         "causal": "",
@@ -454,8 +437,7 @@ SLOPES = {
     "ladder": {
         "-8/H": "",
         "that begin at 1, one step too early": "Eight heads: 1/2, 1/4, ..., 1/256. What is the first exponent?",
-        "that are halved from head to head whatever their number":
-            "With 16 heads, does the last slope still end at 2^-8?",
+        "that are halved from head to head whatever their number": "With 16 heads, does the last slope still end at 2^-8?",
     },
     "extra": {
         "every second": "",
@@ -463,8 +445,7 @@ SLOPES = {
             "The paper's code keeps the slopes of the power of two below, and adds some. Are your first ones still "
             "those?"
         ),
-        "whose additional heads take the FIRST slopes of the finer ladder, not every second one":
-            "Of the finer ladder, every second slope is there already: which ones are new?",
+        "whose additional heads take the FIRST slopes of the finer ladder, not every second one": "Of the finer ladder, every second slope is there already: which ones are new?",
     },
 }
 
@@ -510,18 +491,15 @@ SQUEEZE = {
         "that STRETCHES positions instead of squeezing them": "Is the last position inside the trained range?",
         "that CLAMPS positions at the end of training": "Do the last two tokens still stand at different positions?",
         "that starts again at 0 after the trained length": "Do tokens 0 and L stand at the same position?",
-        "that lets the end points meet, (L - 1) / (L' - 1)":
-            "What is the ratio in the paper: of lengths, or of last positions?",
+        "that lets the end points meet, (L - 1) / (L' - 1)": "What is the ratio in the paper: of lengths, or of last positions?",
     },
     "short": {
         "left alone": "",
-        "that rescales texts SHORTER than the trained length too":
-            "A text of the trained length needs no help: what does yours do to one of half that?",
+        "that rescales texts SHORTER than the trained length too": "A text of the trained length needs no help: what does yours do to one of half that?",
     },
     "whole": {
         "real": "",
-        "that rounds to whole positions, so that neighbours collide":
-            "Four tokens squeezed into one position: in which order were they?",
+        "that rounds to whole positions, so that neighbours collide": "Four tokens squeezed into one position: in which order were they?",
     },
 }
 

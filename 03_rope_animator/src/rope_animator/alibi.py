@@ -1,33 +1,37 @@
-"""Attention with linear biases (Press et al. 2022): no position in the vectors, a penalty on distance in the scores."""
+"""Attention with linear biases (Press et al. 2022): the vectors hold no position, the scores pay for distance."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 
-def alibi_slopes(heads: int) -> Float[Tensor, "H"]:
-    """How much a token of distance costs each head, in units of score.
+def alibi_slopes(num_heads: int) -> Float[Tensor, "H"]:
+    """What one token of distance costs in each head, in units of score.
 
-    For a power of two: 2^(-8/H), 2^(-16/H), ..., 2^-8 (Press et al. 2022, section 3). For any other number: the slopes
-    of the largest power of two below it, then every second slope of twice that power, as the paper's own code does.
+    For a power of two: 2^(-8/H), 2^(-16/H), ..., 2^-8 (Press et al. 2022, section 3). For any other number, as in the
+    authors' code: the slopes of the largest power of two below it, then every second slope of twice that power.
 
-    Raises ValueError if heads is below 1.
+    Raises:
+        ValueError: `num_heads` is below 1.
     """
-    if heads < 1:
-        raise ValueError(f"heads = {heads}: at least one head needs a slope")
-    power = 1 << (heads.bit_length() - 1)
-    slopes = 2.0 ** (-8 / power * torch.arange(1, power + 1, dtype=torch.float64))
-    between = 2.0 ** (-4 / power * (2 * torch.arange(heads - power, dtype=torch.float64) + 1))
-    return torch.cat((slopes, between)).float()
+    if num_heads < 1:
+        raise ValueError(f"num_heads={num_heads}: at least one head needs a slope; use 1 or more")
+    power = 1 << (num_heads.bit_length() - 1)  # the largest power of two that is not above num_heads
+    first = torch.arange(1, power + 1, dtype=torch.float64) * 8 / power
+    extra = (2 * torch.arange(num_heads - power, dtype=torch.float64) + 1) * 4 / power
+    return torch.cat((2.0**-first, 2.0**-extra)).float()
 
 
-def alibi_bias(heads: int, queries: int, keys: int) -> Float[Tensor, "H Q K"]:
-    """The bias -slope (i - j) to be added to the scores; the queries are the last `queries` of `keys` positions.
+def alibi_bias(num_heads: int, query_len: int, key_len: int) -> Float[Tensor, "H Q K"]:
+    """The bias to add to the scores: -slope (i - j). The queries are the last `query_len` of the `key_len` tokens.
 
-    Where a key lies ahead of its query the causal mask decides, so that the sign there is of no consequence.
-    Raises ValueError if there are more queries than keys.
+    Entries for keys after their query are positive. The causal mask must hide them.
+
+    Raises:
+        ValueError: there are fewer keys than queries, or no query, or no head.
     """
-    if queries > keys:
-        raise ValueError(f"queries = {queries}, keys = {keys}: every query attends at least to its own key")
-    distance = torch.arange(keys - queries, keys)[:, None] - torch.arange(keys)
-    return -alibi_slopes(heads)[:, None, None] * distance
+    if not 1 <= query_len <= key_len:
+        raise ValueError(f"query_len={query_len}, key_len={key_len}: every query needs its own key; use more keys")
+    queries = torch.arange(key_len - query_len, key_len)
+    distance = queries[:, None] - torch.arange(key_len)  # Q K
+    return -alibi_slopes(num_heads)[:, None, None] * distance

@@ -1,4 +1,4 @@
-"""Where the rotation stands in a model: after the projection and the split into heads, before the scores."""
+"""Where the rotation belongs in a model: after the projections and the split into heads, before the scores."""
 
 import math
 
@@ -16,11 +16,20 @@ def rotary_attention(
     positions: Real[Tensor, "..."],
     base: float = 10_000.0,
 ) -> Float[Tensor, "B H T D"]:
-    """Causal attention whose queries and keys are turned to their positions, half layout (Su et al. 2021, eq. 16).
+    """Causal attention with rotated queries and keys, half layout (Su et al. 2021, eq. 16).
 
-    Values keep their direction: they carry what is said, and the weights have already decided from where.
+    Token t attends to tokens 0 to t, in the order of the tensors, whatever their positions. Values are not rotated:
+    they carry the content, and nothing would undo their rotation.
+
+    Raises:
+        ValueError: q, k and v have different shapes, or `apply_rope` refuses its arguments.
     """
+    if not q.shape == k.shape == v.shape:
+        raise ValueError(
+            f"v.shape={tuple(v.shape)}: q, k and v must have one shape; q has {tuple(q.shape)}, k {tuple(k.shape)}"
+        )
     q, k = apply_rope(q, k, positions, base)
-    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
-    ahead = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device).triu(1)
-    return scores.masked_fill(ahead, -math.inf).softmax(-1) @ v
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])  # B H T T
+    future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device).triu(1)  # T T
+    weights = scores.masked_fill(future, -math.inf).softmax(-1)
+    return weights @ v

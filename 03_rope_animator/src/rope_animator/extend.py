@@ -1,7 +1,10 @@
-"""Stretching a rotary model beyond the length it was trained at, by changing its frequencies.
+"""Reading texts longer than those in training, by changing the frequencies of a rotary model.
 
-Letters: P pairs, s the factor by which the context grows. Every scheme returns `Scaled`: new frequencies and the
-factor that multiplies cos and sin. It reaches queries and keys alike, so that scores grow by its square.
+Dimensions:
+    P  pairs of coordinates
+    s  the factor by which the context grows (the argument `factor`)
+
+`interpolate` changes the positions. Every other scheme returns a `RopeScaling`.
 """
 
 import math
@@ -11,87 +14,134 @@ import torch
 from jaxtyping import Float64, Real
 from torch import Tensor
 
+from .rope import check_positions
 from .sinusoidal import frequencies, wavelengths
 
 
-class Scaled(NamedTuple):
-    """Frequencies in radians per token, and the temperature that multiplies both queries and keys."""
+class RopeScaling(NamedTuple):
+    """New frequencies in radians per token, and the factor that multiplies queries and keys.
+
+    `attention_factor` multiplies both, so that scores grow by its square. In the YaRN paper it is sqrt(1 / t), where
+    t is the temperature of the softmax.
+    """
 
     frequencies: Tensor
-    temperature: float = 1.0
+    attention_factor: float = 1.0
 
 
-def interpolate(positions: Real[Tensor, "*N"], trained: int, length: int) -> Float64[Tensor, "*N"]:
-    """Position interpolation (Chen et al. 2023, eq. 4): squeeze `length` positions into the `trained` ones.
+def interpolate(positions: Real[Tensor, "*N"], trained_len: int, seq_len: int) -> Float64[Tensor, "*N"]:
+    """Position interpolation (Chen et al. 2023, eq. 4): squeeze `seq_len` positions into the `trained_len` known ones.
 
-    p becomes p trained / length, so that no angle is larger than in training; neighbours stand closer than one apart,
-    which the model has not seen either, but between seen places rather than beyond them.
-    A text no longer than `trained` keeps its positions: squeezing it would spoil what needs no help.
+    Position p becomes p trained_len / seq_len, so that no angle is larger than in training. Neighbours are then
+    closer than in training. A text no longer than `trained_len` keeps its positions.
 
-    Raises ValueError if trained or length is below 1.
+    Raises:
+        TypeError: `positions` is not a tensor.
+        ValueError: `trained_len` or `seq_len` is below 1, or the dtype of the positions cannot hold them exactly.
     """
-    if trained < 1 or length < 1:
-        raise ValueError(f"trained = {trained}, length = {length}: both are numbers of tokens, at least 1")
-    return positions.double() * min(1.0, trained / length)
+    check_positions(positions)
+    check_trained_len(trained_len)
+    if seq_len < 1:
+        raise ValueError(f"seq_len={seq_len}: a text has at least one token; use its length in tokens")
+    return positions.double() * min(1.0, trained_len / seq_len)
 
 
-def linear(dim: int, base: float, factor: float) -> Scaled:
-    """Position interpolation again, as frequencies: (p / s) theta = p (theta / s)."""
-    return Scaled(frequencies(dim, base) / check_factor(factor))
+def linear(dim: int, base: float, factor: float) -> RopeScaling:
+    """Position interpolation, written as frequencies: (p / s) theta = p (theta / s)."""
+    check_factor(factor)
+    return RopeScaling(frequencies(dim, base) / factor)
 
 
-def ntk_aware(dim: int, base: float, factor: float) -> Scaled:
-    """A larger base (bloc97 2023): the slowest pair slows down by s, the fastest keeps its pace.
+def ntk_aware(dim: int, base: float, factor: float) -> RopeScaling:
+    """A larger base (bloc97 2023): the slowest pair is divided by s, the fastest stays.
 
-    The slowest frequency is base^(-(d - 2)/d); for it to shrink by s the base must grow by s^(d / (d - 2)).
+    The slowest frequency is base^(-(d - 2)/d). For it to shrink by s, the base must grow by s^(d / (d - 2)).
+
+    Raises:
+        ValueError: `dim` is below 4, or `factor` below 1.
     """
+    check_factor(factor)
     if dim < 4:
-        raise ValueError(
-            f"dim = {dim}: NTK-aware scaling spreads the factor over pairs and needs two of them, dim >= 4"
-        )
-    return Scaled(frequencies(dim, base * check_factor(factor) ** (dim / (dim - 2))))
+        raise ValueError(f"dim={dim}: NTK-aware scaling treats slow and fast pairs differently; use 4 or more")
+    return RopeScaling(frequencies(dim, base * factor ** (dim / (dim - 2))))
 
 
-def dynamic_ntk(dim: int, base: float, factor: float, trained: int, length: int) -> Scaled:
-    """NTK-aware with a factor that follows the text (emozilla 2023): nothing changes up to the trained length."""
-    growth = check_factor(factor) * max(length, trained) / trained - (factor - 1)
+def dynamic_ntk(dim: int, base: float, factor: float, trained_len: int, seq_len: int) -> RopeScaling:
+    """NTK-aware with a factor that follows the text (emozilla 2023). Up to the trained length nothing changes."""
+    check_factor(factor)
+    check_trained_len(trained_len)
+    growth = factor * max(seq_len, trained_len) / trained_len - (factor - 1)
     return ntk_aware(dim, base, growth)
 
 
-def yarn(dim: int, base: float, factor: float, trained: int, beta_fast: float = 32.0, beta_slow: float = 1.0) -> Scaled:
-    """YaRN (Peng et al. 2023, section 3): fast pairs stay, slow pairs are interpolated, a ramp lies between.
+def yarn(
+    dim: int, base: float, factor: float, trained_len: int, beta_fast: float = 32.0, beta_slow: float = 1.0
+) -> RopeScaling:
+    """YaRN (Peng et al. 2023, section 3): fast pairs stay, slow pairs are interpolated, a ramp connects them.
 
-    A pair that makes more than beta_fast turns over the trained length has seen every angle and stays; one that makes
-    fewer than beta_slow is divided by s. The ramp is linear in the index of the pair, its ends rounded outwards, as in
-    the authors' code. Temperature 0.1 ln s + 1, their fit to perplexities of Llama models.
+    A pair with more than `beta_fast` rotations over the trained length has shown every angle and stays. A pair with
+    fewer than `beta_slow` is divided by s. The ramp is linear in the index of the pair and its ends are rounded
+    outwards, as in the authors' code. The attention factor 0.1 ln s + 1 is their fit to Llama's perplexity.
+
+    Raises:
+        ValueError: `factor` or `trained_len` is below 1, `base` is not above 1, or `beta_fast` not above `beta_slow`.
     """
-    theta, pairs = frequencies(dim, base), torch.arange(dim // 2, dtype=torch.float64)
+    check_factor(factor)
+    check_trained_len(trained_len)
+    if not base > 1:
+        raise ValueError(f"base={base}: with a base of 1 or less no pair is slower than the first; use a base above 1")
+    if not beta_fast > beta_slow > 0:
+        raise ValueError(f"beta_fast={beta_fast}, beta_slow={beta_slow}: the ramp needs beta_fast > beta_slow > 0")
+    theta = frequencies(dim, base)
+    low = max(math.floor(pair_with_rotations(beta_fast, dim, base, trained_len)), 0)
+    high = min(math.ceil(pair_with_rotations(beta_slow, dim, base, trained_len)), dim - 1)
+    pairs = torch.arange(dim // 2, dtype=torch.float64)
+    width = high - low if high != low else 0.001  # as in the authors' code: a ramp of no width is a step
+    slow = ((pairs - low) / width).clamp(0, 1)
+    return RopeScaling(slow * theta / factor + (1 - slow) * theta, 0.1 * math.log(factor) + 1)
 
-    def pair_with(turns: float) -> float:
-        return dim * math.log(trained / (2 * math.pi * turns)) / (2 * math.log(base))
 
-    low = max(math.floor(pair_with(beta_fast)), 0)
-    high = min(math.ceil(pair_with(beta_slow)), dim - 1)
-    slow = ((pairs - low) / (high - low if high != low else 0.001)).clamp(0, 1)
-    stretched = theta / check_factor(factor) * slow + theta * (1 - slow)
-    return Scaled(stretched, 0.1 * math.log(factor) + 1.0)
+def pair_with_rotations(rotations: float, dim: int, base: float, trained_len: int) -> float:
+    """The pair, as a fractional index, that makes so many rotations over the trained length."""
+    return dim * math.log(trained_len / (2 * math.pi * rotations)) / (2 * math.log(base))
 
 
 def llama3(
-    dim: int, base: float, factor: float, trained: int, low_turns: float = 1.0, high_turns: float = 4.0
-) -> Scaled:
-    """Llama 3.1's scheme (Grattafiori et al. 2024; Meta's released code): YaRN's idea with a ramp in turns.
+    dim: int,
+    base: float,
+    factor: float,
+    trained_len: int,
+    low_freq_factor: float = 1.0,
+    high_freq_factor: float = 4.0,
+) -> RopeScaling:
+    """Llama 3.1's scheme (Grattafiori et al. 2024; Meta's released code): a ramp in rotations.
 
-    Pairs that make more than high_turns over the trained length stay, those with fewer than low_turns are divided by
-    s, and between the two the weight of the old frequency is linear in the number of turns.
+    Pairs with more than `high_freq_factor` rotations over the trained length stay. Those with fewer than
+    `low_freq_factor` are divided by s. Between the two, the weight of the old frequency is linear in the rotations.
+
+    Raises:
+        ValueError: `factor` or `trained_len` is below 1, or `high_freq_factor` is not above `low_freq_factor`.
     """
+    check_factor(factor)
+    check_trained_len(trained_len)
+    if not high_freq_factor > low_freq_factor:
+        raise ValueError(
+            f"low_freq_factor={low_freq_factor}, high_freq_factor={high_freq_factor}: the ramp goes from the low to "
+            "the high one; use a larger high_freq_factor"
+        )
     theta = frequencies(dim, base)
-    keep = ((trained / wavelengths(theta) - low_turns) / (high_turns - low_turns)).clamp(0, 1)
-    return Scaled(keep * theta + (1 - keep) * theta / check_factor(factor))
+    rotations = trained_len / wavelengths(theta)
+    fast = ((rotations - low_freq_factor) / (high_freq_factor - low_freq_factor)).clamp(0, 1)
+    return RopeScaling(fast * theta + (1 - fast) * theta / factor)
 
 
-def check_factor(factor: float) -> float:
-    """The factor itself, or ValueError if it would shrink the context."""
-    if not factor >= 1:
-        raise ValueError(f"factor = {factor}: a context grows by a factor of at least 1")
-    return factor
+def check_factor(factor: float) -> None:
+    """Raises ValueError unless the factor makes a context longer, or leaves it as it is."""
+    if not 1 <= factor < math.inf:
+        raise ValueError(f"factor={factor}: a context grows by a factor of at least 1; use seq_len / trained_len")
+
+
+def check_trained_len(trained_len: int) -> None:
+    """Raises ValueError unless a model can have been trained at this length."""
+    if trained_len < 1:
+        raise ValueError(f"trained_len={trained_len}: the trained length is at least 1; use the number of tokens")

@@ -1,7 +1,12 @@
-"""Positions as sines and cosines added to the embeddings (Vaswani et al. 2017, section 3.5).
+"""Positions as sines and cosines, added to the embeddings (Vaswani et al. 2017, section 3.5).
 
-Letters: T positions, D width of the embedding, P = D/2 pairs of coordinates.
+Dimensions:
+    T  positions
+    D  width of an embedding, or of a head
+    P  pairs of coordinates, P = D / 2
 """
+
+import math
 
 import torch
 from jaxtyping import Float, Float64
@@ -9,36 +14,42 @@ from torch import Tensor
 
 
 def frequencies(dim: int, base: float = 10_000.0) -> Float64[Tensor, "P"]:
-    """Angle that each pair of coordinates turns per position, theta_i = base^(-2i/dim), in radians per token.
+    """Radians per token of each pair of coordinates: theta_i = base^(-2i / dim).
 
-    The same geometric ladder serves the sinusoidal table (Vaswani et al. 2017, section 3.5) and the rotary
-    embedding (Su et al. 2021, section 3.2.2): from one radian per token down to nearly 1/base.
-    In float64, because the angle is position times frequency: an error of 1e-7 in a frequency is an error
-    of 0.01 radians a hundred thousand tokens later.
+    The sinusoidal table and the rotary embedding use the same frequencies (Vaswani et al. 2017, section 3.5;
+    Su et al. 2021, section 3.2.2). The first is 1 radian per token, the last is a little above 1 / base.
 
-    Raises ValueError if dim is odd or below 2, or base is not positive.
+    They are float64, because an angle is position times frequency. A relative error of 6e-8, which float32 has,
+    is an error of 0.006 radians at position 100,000.
+
+    Raises:
+        ValueError: `dim` is odd or below 2, or `base` is not a positive finite number.
     """
     if dim < 2 or dim % 2:
-        raise ValueError(f"dim = {dim}: coordinates turn in pairs, so dim must be even and at least 2")
-    if not base > 0:
-        raise ValueError(f"base = {base}: the base of the frequencies must be positive")
-    return base ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
+        raise ValueError(f"dim={dim}: coordinates are rotated in pairs, so dim must be even; use 2, 4, 6, ...")
+    if not 0 < base < math.inf:
+        raise ValueError(f"base={base}: the base must be positive and finite; the usual value is 10000.0")
+    exponent = torch.arange(0, dim, 2, dtype=torch.float64) / dim  # P
+    return base**-exponent
 
 
 def wavelengths(theta: Float64[Tensor, "P"]) -> Float64[Tensor, "P"]:
-    """Tokens in which each pair completes one turn, 2 pi / theta."""
+    """Tokens in which each pair completes one full rotation: 2 pi / theta."""
     return 2 * torch.pi / theta
 
 
-def sinusoidal_table(length: int, dim: int, base: float = 10_000.0) -> Float[Tensor, "T D"]:
-    """Rows to be added to the embeddings: sin(p theta_i) in column 2i, cos(p theta_i) in column 2i + 1.
+def sinusoidal_table(max_seq_len: int, dim: int, base: float = 10_000.0) -> Float[Tensor, "T D"]:
+    """The float32 table to add to the embeddings, one row for each position (Vaswani et al. 2017, section 3.5).
 
-    Vaswani et al. 2017, section 3.5. A pair (sin, cos) rather than a sine alone, because the pair at p + k is then
-    a rotation of the pair at p, by an angle that depends on k only. The rotary embedding keeps exactly that.
+    Row p holds sin(p theta_i) in column 2i and cos(p theta_i) in column 2i + 1. Both are there because the pair at
+    position p + k is then the pair at p, rotated by an angle that depends on k only. RoPE builds on this property.
 
-    Raises ValueError if length is below 1, or dim or base is not one that `frequencies` takes.
+    Raises:
+        ValueError: `max_seq_len` is below 1, or `frequencies` refuses `dim` or `base`.
     """
-    if length < 1:
-        raise ValueError(f"length = {length}: a table needs at least one position")
-    angle = torch.arange(length, dtype=torch.float64)[:, None] * frequencies(dim, base)  # T P
-    return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1).float()  # T P 2 -> T D
+    if max_seq_len < 1:
+        raise ValueError(f"max_seq_len={max_seq_len}: a table needs at least one position; use 1 or more")
+    positions = torch.arange(max_seq_len, dtype=torch.float64)
+    angle = positions[:, None] * frequencies(dim, base)  # T P
+    pairs = torch.stack((angle.sin(), angle.cos()), dim=-1)  # T P 2
+    return pairs.flatten(1).float()  # T D
