@@ -1,37 +1,72 @@
 """Every project in an environment of its own. `nox -l` is the menu; bare `nox` is `lint` and every `project-*`.
 
-Sessions are made from the folders that are there: `project-08`, `run-08`, `bench-08`, `study-08`, `alone-08`, and
-`project-capstone_gpt` for a folder without a number. What follows `--` goes to pytest, or to the experiment.
+Sessions are made from the folders that are there: `project-08`, `run-08`, and `project-capstone_gpt` for a folder
+without a number. What follows `--` goes to pytest, or to the experiment:
+
+    nox -s project-08 -- --attempt starter.ipynb    grade a workbook or a .py file, in your folder or the project's
+    nox -s project-08 -- --attempt F --task attend  one task of it; watch-08 takes the same words
+    nox -s run-08 -- --quick                        or: break, --help
+
+    nox -s project-08 -- --upgrade                  newest versions of the dependencies, as after thirty days
+    nox -t phase2                                   the projects of a phase; also: large
+    nox --no-venv -s project-08                     with what is installed already
+    NOX_PYTHONS=3.11,3.13 nox -s project-08         once for each of these Pythons
 """
+
 import hashlib
-import importlib.util
-import json
 import os
-import platform
 import re
 import shutil
 import sys
 import tempfile
+import time
+import tomllib
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 
 ROOT = Path(__file__).parent
-FOLDERS = sorted(p.parent for p in ROOT.glob("*/pyproject.toml"))
-WHERE_BROWSERS_ARE = ("chromium", "chromium-browser", "google-chrome", "chrome")
+TOOLS = ROOT / ".ci"
+FOLDERS = sorted(path.parent for path in ROOT.glob("*/pyproject.toml"))
+PYTHONS = [p for p in os.environ.get("NOX_PYTHONS", "").replace(",", " ").split() if p] or None
+RUFF = "ruff>=0.17,<0.18"  # another version may lay code out in another way
+MONTH = 30 * 86_400  # seconds
+LEAVE_BEHIND = ("*.egg-info", "__pycache__", ".*_cache", ".hypothesis", ".progress.json", "mine", ".ipynb_checkpoints")
 
 
-def short(folder):
+# -- the folders -------------------------------------------------------------------------------------------------------
+
+
+def nick(folder):
     """08_kv_speedrun -> 08, capstone_gpt -> capstone_gpt."""
     return folder.name[:2] if folder.name[:2].isdigit() else folder.name
 
 
 def package(folder):
-    return min(p.parent.name for p in folder.glob("src/*/__init__.py"))
+    return min(path.parent.name for path in folder.glob("src/*/__init__.py"))
+
+
+def phase(folder):
+    """The tag of a folder: I 01-03, II 04-06, III 07-10, IV 11-12, V 13-16, and the three large projects."""
+    if not folder.name[:2].isdigit():
+        return "large"
+    return f"phase{1 + sum(int(folder.name[:2]) > last for last in (3, 6, 10, 12))}"
+
+
+def peer_extras(folder):
+    """The extras `peers-NAME` of a folder, and what `[tool.hardway.peers.NAME]` says about each, e.g. its Python."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    settings = project.get("tool", {}).get("hardway", {}).get("peers", {})
+    extras = project["project"].get("optional-dependencies", {})
+    return {name[6:]: settings.get(name[6:], {}) for name in extras if name.startswith("peers-")}
+
+
+# -- environments ------------------------------------------------------------------------------------------------------
 
 
 def torch_env(session):
@@ -39,153 +74,248 @@ def torch_env(session):
     env = {}
     links = os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS", "")
     folders = [f for f in re.split(r"[,\s]+", links.strip()) if f]
-    wheels = [w for f in folders if Path(f).is_dir() for w in sorted(Path(f).glob("torch-*.whl"))]
     if folders:
         env |= {"UV_FIND_LINKS": ",".join(folders), "PIP_FIND_LINKS": " ".join(folders)}
-    if wheels and not (os.environ.get("UV_CONSTRAINT") or os.environ.get("PIP_CONSTRAINT")):
-        constraint = Path(session.create_tmp()).resolve() / "torch.txt"
-        constraint.write_text(f"torch=={wheels[-1].name.split('-')[1]}\n")
-        env |= {"UV_CONSTRAINT": str(constraint), "PIP_CONSTRAINT": str(constraint)}
-    elif not wheels and session.venv_backend == "uv":
-        env["UV_TORCH_BACKEND"] = os.environ.get("UV_TORCH_BACKEND", "cpu")
+    version = session.python if isinstance(session.python, str) else f"{sys.version_info[0]}.{sys.version_info[1]}"
+    tag = f"-cp{version.replace('.', '')}-"
+    wheels = [w for f in folders if Path(f).is_dir() for w in sorted(Path(f).glob("torch-*.whl")) if tag in w.name]
+    if not wheels:
+        if session.venv_backend == "uv":
+            env["UV_TORCH_BACKEND"] = os.environ.get("UV_TORCH_BACKEND", "cpu")
+        return env
+    own = Path(session.create_tmp()).resolve() / "torch.txt"
+    own.write_text(f"torch=={wheels[-1].name.split('-')[1]}\n")
+    for name in ("UV_CONSTRAINT", "PIP_CONSTRAINT"):
+        files = os.environ.get(name, "").split()
+        pinned = any(re.search(r"^torch *==", Path(f).read_text(), re.M) for f in files if Path(f).is_file())
+        env[name] = " ".join(files if pinned else [*files, str(own)])
     return env
 
 
-def prepare(session, folder, *extras):
-    """Install a folder with its extras, once for each state of its pyproject.toml."""
-    wanted = f"-e{folder}[{','.join(extras)}]" if extras else f"-e{folder}"
-    stamp = Path(session.virtualenv.location) / "installed"
-    state = hashlib.sha256((folder / "pyproject.toml").read_bytes() + wanted.encode()).hexdigest()
-    if not (stamp.exists() and stamp.read_text() == state):
-        session.install("-e", f"{folder}[{','.join(extras)}]" if extras else str(folder), env=torch_env(session))
-        stamp.write_text(state)
+def install(session, folder, *extras):
+    """Install a folder with its extras: once for each state of its pyproject.toml, and anew after a month."""
+    if session.venv_backend == "none":
+        session.log("no environment of its own: using what is installed")
+        session.env["PYTHONPATH"] = os.pathsep.join([str(folder / "src"), os.environ.get("PYTHONPATH", "")])
+        return
+    target = f"{folder}[{','.join(extras)}]" if extras else str(folder)
+    stamp = Path(session.virtualenv.location) / "installed.txt"
+    state = hashlib.sha256((folder / "pyproject.toml").read_bytes() + target.encode()).hexdigest()
+    known = stamp.exists() and stamp.read_text() == state
+    fresh = known and time.time() - stamp.stat().st_mtime < MONTH and "--upgrade" not in session.posargs
+    if fresh:
+        return
+    upgrade = ["--upgrade"] if known else []
+    try:
+        session.install(*upgrade, "-e", target, env=torch_env(session))
+    except CommandFailed:
+        if not known:
+            raise
+        session.warn("no newer dependencies could be installed: the ones of last time are used")
+        return
+    stamp.write_text(state)
 
 
-def attached(posargs):
-    """`--attempt FILE` as `--attempt=FILE`: pytest takes a path that stands alone for its root folder."""
-    out, rest = [], list(posargs)
+# -- what follows `--` -------------------------------------------------------------------------------------------------
+
+FILES = ("--attempt", "--data", "--progress")  # options whose value may be a path
+
+
+def arguments(session, folder):
+    """The words after `--`, with paths made absolute, and joined as pytest needs them: `--attempt=FILE`."""
+    words, rest = [], [word for word in session.posargs if word != "--upgrade"]
     while rest:
-        arg = rest.pop(0)
-        out.append(f"{arg}={rest.pop(0)}" if arg in ("--attempt", "--progress") and rest else arg)
-    return out
+        name, equals, value = rest.pop(0).partition("=")
+        if name not in FILES or not (equals or rest):
+            words.append(name + equals + value)
+            continue
+        value = value if equals else rest.pop(0)
+        places = [Path(session.invoked_from, value), folder / value, ROOT / value]
+        found = next((place.resolve() for place in places if place.is_file()), None)
+        if name == "--attempt" and not found:
+            session.error(f"--attempt {value}: no such file in {session.invoked_from} or in {folder}")
+        words.append(f"{name}={found or value}")
+    return words
 
 
-def add(function, name, doc):
-    function.__doc__ = doc
-    nox.session(function, name=name, default=name.startswith("project-"))
+def pytest(session, folder, *words, **more):
+    """pytest in the folder. A learner's verdicts are no failure of the session."""
+    given = arguments(session, folder)
+    codes = [0, 1] if any(word.startswith("--attempt") for word in (*given, *words)) else [0]
+    with session.chdir(folder):
+        session.run("python", "-m", "pytest", *words, *given, success_codes=codes, **more)
 
 
-def sessions_for(folder):
-    nick, title = short(folder), folder.name
+def command(session, folder, *words):
+    """`python -m package` in the folder."""
+    with session.chdir(folder):
+        session.run("python", "-m", package(folder), *words, *arguments(session, folder))
 
-    def project(session):
-        prepare(session, folder, "test")
-        with session.chdir(folder):
-            session.run("pytest", *attached(session.posargs))
 
-    def run(session):
-        prepare(session, folder)
-        with session.chdir(folder):
-            session.run("python", "-m", package(folder), *session.posargs)
+# -- sessions of every project, by verb --------------------------------------------------------------------------------
 
-    def bench(session):
-        prepare(session, folder, "peers")
-        with session.chdir(folder):
-            session.run("python", "-m", package(folder), "bench", *session.posargs)
 
-    def study(session):
-        prepare(session, folder, "test", "notebook")
-        with session.chdir(folder):
-            session.run("jupyter", "lab", "starter.ipynb", *session.posargs)
+def project(session, folder):
+    """test {}"""
+    install(session, folder, "test")
+    pytest(session, folder)
 
-    def alone(session):
-        with tempfile.TemporaryDirectory() as empty:
-            copy = Path(empty) / folder.name
-            shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(
-                "*.egg-info", "__pycache__", ".pytest_cache", ".progress.json", "mine", ".ipynb_checkpoints"))
+
+def watch(session, folder):
+    """grade the workbook of {} at each save"""
+    install(session, folder, "test")
+    given = arguments(session, folder)
+    attempt = next((Path(w.partition("=")[2]) for w in given if w.startswith("--attempt=")), folder / "starter.ipynb")
+    own = [] if any(word.startswith("--attempt=") for word in given) else [f"--attempt={attempt}"]
+    seen = None
+    try:
+        while True:
+            now = (attempt.stat().st_mtime_ns, attempt.stat().st_size) if attempt.exists() else seen
+            if now != seen:
+                seen = now
+                with session.chdir(folder):
+                    session.run("python", "-m", "pytest", *own, *given, success_codes=range(256), log=False)
+                print(f"watching {attempt.name}: save it to grade again, Ctrl+C ends", flush=True)
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        print()
+
+
+def run(session, folder):
+    """the headline experiment of {}"""
+    install(session, folder)
+    command(session, folder)
+
+
+def bench(session, folder):
+    """{} beside its peers"""
+    install(session, folder, "peers")
+    command(session, folder, "bench")
+
+
+def study(session, folder):
+    """JupyterLab on the workbook of {}"""
+    install(session, folder, "test", "notebook")
+    with session.chdir(folder):
+        session.run("jupyter", "lab", "starter.ipynb", *session.posargs)
+
+
+def alone(session, folder):
+    """copy {} to an empty place, install, test and run it there"""
+    with tempfile.TemporaryDirectory() as empty:
+        copy = Path(empty) / folder.name
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(*LEAVE_BEHIND))
+        if session.venv_backend != "none":
             session.install("-e", f"{copy}[test]", env=torch_env(session))
-            with session.chdir(copy):
-                session.run("pytest", "--attempt", "starter.ipynb", "--progress", str(Path(empty) / "progress.json"),
-                            success_codes=[1])        # every task NOT STARTED: nothing has been written yet
-                session.run("pytest", *session.posargs)
-                session.run("python", "-m", package(folder), "--quick")
+        own = ["--attempt=starter.ipynb", f"--progress={Path(empty) / 'progress.json'}"]
+        with session.chdir(copy):
+            session.run("python", "-m", "pytest", *own, success_codes=[0, 1])  # nothing is written: NOT STARTED
+            session.run("python", "-m", "pytest", *arguments(session, folder))
+            session.run("python", "-m", package(folder), "--quick")
 
-    add(project, f"project-{nick}", f"test {title} (after --: pytest's options, e.g. --attempt starter.ipynb)")
-    add(run, f"run-{nick}", f"the headline experiment of {title}")
-    add(bench, f"bench-{nick}", f"{title} beside its peers")
-    add(study, f"study-{nick}", f"JupyterLab on the workbook of {title}")
-    add(alone, f"alone-{nick}", f"copy {title} to an empty place, install, test and run it there")
 
+def mutate(session, folder):
+    """change {} in every small way; show what no test notices"""
+    install(session, folder, "test")
+    pytest(session, folder, "--mutants")
+
+
+def peers(session, folder, name, extras):
+    """the tests of {} marked {}, in an environment of their own"""
+    install(session, folder, *extras)
+    pytest(session, folder, "-m", name)
+
+
+def add(function, name, *about, action=None, **more):
+    """Make a session of a function; its docstring is the line in `nox -l`."""
+    action = action or (lambda session: function(session, about[0]))
+    action.__doc__ = function.__doc__.format(*(a.name if isinstance(a, Path) else a for a in about))
+    nox.session(action, name=name, **more)
+
+
+for _function in (project, watch, run, bench, study, alone, mutate):
+    for _folder in FOLDERS:
+        _more = {"default": False}
+        if _function is project:
+            _more = {"default": True, "tags": [phase(_folder)], "python": PYTHONS}
+        if _function is alone:
+            _more["reuse_venv"] = False
+        add(_function, f"{_function.__name__}-{nick(_folder)}", _folder, **_more)
 
 for _folder in FOLDERS:
-    sessions_for(_folder)
+    for _name, _settings in peer_extras(_folder).items():
+        add(
+            peers,
+            f"peers-{nick(_folder)}-{_name}",
+            _folder,
+            _name,
+            action=lambda session, f=_folder, n=_name, s=_settings: peers(
+                session, f, n, s.get("extras", [f"peers-{n}"])
+            ),
+            python=_settings.get("python"),
+            default=False,
+        )
 
 
-@nox.session(default=True)
-def lint(session):
-    """ruff, the shape of every folder, the identical grader, no import across projects, clean notebooks"""
-    session.install("ruff>=0.6")
-    session.run("ruff", "check", str(ROOT))
-    session.run("python", str(ROOT / ".ci" / "shape.py"))
+# -- the learner's -----------------------------------------------------------------------------------------------------
+
+
+def tool(session, script, *words):
+    session.run(sys.executable, str(TOOLS / script), *words, *session.posargs, external=True, log=False)
 
 
 @nox.session(default=False, venv_backend="none")
 def progress(session):
     """the learner's verdicts over all projects"""
-    for folder in FOLDERS:
-        tasks, verdicts = None, {}
-        try:
-            kept = json.loads((folder / ".progress.json").read_text())
-            tasks, verdicts = kept["tasks"], kept["verdicts"]
-        except (OSError, ValueError, KeyError):
-            pass
-        right = sum(verdicts.get(t, {}).get("verdict") == "RIGHT" for t in tasks or [])
-        bar = "".join("#" if verdicts.get(t, {}).get("verdict") == "RIGHT" else "." for t in tasks or [])
-        print(f"{folder.name:22} {f'{right} of {len(tasks)} RIGHT' if tasks else 'not begun':16} {bar}")
-        for task in tasks or []:
-            if (v := verdicts.get(task, {})).get("verdict") in ("WRONG", "NOT COUNTED"):
-                print(f"{'':24}{task:18} {v['verdict']:12} {v['said']}")
+    tool(session, "progress.py")
 
 
 @nox.session(default=False, venv_backend="none")
 def doctor(session):
-    """what this machine has, what is missing, and the command that mends it"""
-    def line(ok, what, mend=""):
-        print(f"{'ok     ' if ok else 'missing'}  {what}{'' if ok or not mend else f'  ->  {mend}'}")
+    """what this machine has, what is missing, and the command that fixes it"""
+    tool(session, "doctor.py")
 
-    line(
-        sys.version_info >= (3, 11),
-        f"Python {platform.python_version()} (3.11 or later)",
-        "install Python 3.11 to 3.13",
-    )
-    line(
-        shutil.which("uv") or importlib.util.find_spec("uv"),
-        "uv, which makes environments in seconds",
-        'pip install "nox[uv]"',
-    )
-    line(shutil.which("git"), "git", "install git")
-    line(
-        shutil.which("g++") or shutil.which("clang++"),
-        "a C++ compiler (cuda_quant_kernels)",
-        "apt install g++, or xcode-select --install",
-    )
-    line(
-        any(map(shutil.which, WHERE_BROWSERS_ARE)),
-        "a Chromium (one test of 03_rope_animator)",
-        "apt install chromium chromium-driver",
-    )
-    line(shutil.which("nvidia-smi"), "an NVIDIA GPU (only for GPU timings; nothing else needs one)")
-    line(
-        shutil.which("nvcc"),
-        "nvcc (only for GPU builds)",
-        'pip install "cuda-toolkit[nvcc,cudart,crt,nvvm,cccl]==13.0.*"',
-    )
-    data = os.environ.get("HARDWAY_DATA")
-    line(
-        data and Path(data).is_dir(),
-        f"HARDWAY_DATA = {data} (named corpora offline)",
-        "optional: a folder that holds downloaded corpora",
-    )
-    free = shutil.disk_usage(ROOT).free / 2**30
-    line(free > 5, f"{free:.0f} GiB free here (each environment takes about 1.5)", "free some space")
-    print(f"         {os.cpu_count()} cores; projects here: {', '.join(map(short, FOLDERS))}")
+
+@nox.session(default=False, venv_backend="none")
+def models(session):
+    """fetch the real model (98 MB) once for all projects"""
+    tool(session, "models.py")
+
+
+# -- the authors' ------------------------------------------------------------------------------------------------------
+
+
+@nox.session(default=False, venv_backend="none")
+def new(session):
+    """start a project folder from the template: nox -s new -- 09_sliding_window"""
+    tool(session, "template.py", "new")
+
+
+@nox.session(default=False, venv_backend="none")
+def sync(session):
+    """copy the template's machinery into every project"""
+    tool(session, "template.py", "sync")
+
+
+@nox.session(default=False)
+def fmt(session):
+    """lay the code out: ruff format, and imports in order"""
+    session.install(RUFF)
+    session.run("ruff", "check", "--select", "I", "--fix", "--quiet", str(ROOT))
+    session.run("ruff", "format", str(ROOT))
+
+
+@nox.session(default=True)
+def lint(session):
+    """ruff, and the shape of the repository: .ci/shape.py"""
+    if session.venv_backend != "none":
+        session.install(RUFF)
+    session.run("ruff", "check", "--quiet", str(ROOT), external=True)
+    session.run("ruff", "format", "--check", "--quiet", str(ROOT), external=True)
+    session.run("python", str(TOOLS / "shape.py"), external=True)
+
+
+@nox.session(default=False, venv_backend="none")
+def colab(session):
+    """write the Colab badges for this repository's own remote; without one, remove them"""
+    tool(session, "colab.py")
