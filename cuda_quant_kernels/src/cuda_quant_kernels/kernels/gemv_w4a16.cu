@@ -1,23 +1,21 @@
 // W4A16:  y[m,n] = sum_k x[m,k] * (q[n,k] - 8) * s[n, k/128]     fp16 in and out, 4-bit weights, fp32 sums.
 //
-// Eight weights fill a 32-bit word, the lowest bits first; a scale for each 128 of a row. A token reads every weight
-// once and uses it for two operations, so the bytes of the weights decide: 4.125 bits each instead of 16.
+// A 32-bit word holds eight weights, the lowest bits first; 128 weights of a row share a scale. A token reads every
+// weight once and uses it for two operations, so the bytes of the weights decide: 4.125 bits each instead of 16.
 //
-//   version 0  a thread a row    lanes read different rows: 32 sectors a request
-//   version 1  a warp a row      16 bytes a lane, 512 neighbouring bytes a request; but each weight costs a shift, a mask,
-//                                an integer conversion (a quarter of the rate of an addition) and an fma
-//   version 2  tensor core       two weights become fp16 by one and-or and one subtraction, the products are the tensor
-//                                core's; 16 rows x up to 16 tokens a block, the groups of a row shared out among warps,
-//                                the next group under way while one is worked on
+//   version 0  thread        a thread for each row: lanes read different rows, 32 sectors a request
+//   version 1  warp          a warp for each row: 16 bytes a lane, 512 neighbouring bytes a request. Each weight costs a
+//                            shift, a mask, an integer conversion (a quarter of an addition's rate) and an fma
+//   version 2  tensor_core   two weights become fp16 by one and-or and one subtraction; tensor cores multiply. A block
+//                            has 16 rows and up to 16 tokens; its warps share out the groups of a row
 //
-// Version 2 is also the skinny GEMM: the tensor core's 8 columns are there anyway, so 8 tokens cost what 1 does.
-// K must be a multiple of 128; N and M (1 to 16) are free.
+// Version 2 is also the skinny GEMM: a tensor core has 8 columns anyway, so 8 tokens cost what 1 does.
+// K must be a multiple of 128. N is free, M is 1 to 16.
 #include <cstdint>
 #include <cuda_fp16.h>
 #include "ptx.cuh"
 #include "warp.cuh"
 
-constexpr int GROUP = 128;
 struct Gemv { const uint32_t* w; const __half *s, *x; __half* y; int m, n, k; };
 
 __device__ __forceinline__ float weight(uint32_t word, int i) { return (float)((int)(word >> 4 * i & 15) - 8); }
@@ -31,7 +29,7 @@ __global__ void gemv_thread(Gemv g) {
         uint32_t word = g.w[(size_t)n * (g.k / 8) + k / 8];
         float part = 0;
         for (int i = 0; i < 8; ++i) part += __half2float(g.x[(size_t)m * g.k + k + i]) * weight(word, i);
-        sum += part * __half2float(g.s[(size_t)n * (g.k / GROUP) + k / GROUP]);
+        sum += part * __half2float(g.s[(size_t)n * (g.k / GROUP_SIZE) + k / GROUP_SIZE]);
     }
     g.y[(size_t)m * g.n + n] = __float2half(sum);
 }
@@ -39,7 +37,7 @@ __global__ void gemv_thread(Gemv g) {
 // ---- version 1 --------------------------------------------------------------------------------------------------
 __global__ void gemv_warp(Gemv g) {
     int n = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32, m = blockIdx.y, lane = threadIdx.x % 32;
-    if (n >= g.n) return;                                  // whole warps leave
+    if (n >= g.n) return;                                  // the whole warp returns
     float sum = 0;
     for (int k = lane * 32; k < g.k; k += 32 * 32) {       // 16 bytes are 32 weights: a quarter of a group
         uint4 words = *reinterpret_cast<const uint4*>(g.w + (size_t)n * (g.k / 8) + k / 8);
@@ -52,92 +50,126 @@ __global__ void gemv_warp(Gemv g) {
 #pragma unroll
             for (int i = 0; i < 8; ++i) part += __half2float(x[i]) * weight(word[j], i);
         }
-        sum += part * __half2float(g.s[(size_t)n * (g.k / GROUP) + k / GROUP]);
+        sum += part * __half2float(g.s[(size_t)n * (g.k / GROUP_SIZE) + k / GROUP_SIZE]);
     }
     sum = warp_sum(sum);
     if (lane == 0) g.y[(size_t)m * g.n + n] = __float2half(sum);
 }
 
 // ---- version 2 --------------------------------------------------------------------------------------------------
-// fp16 numbers from 1024 to 2047 are spaced by 1, so 0x6400 | q is 1024 + q: no conversion instruction is needed. One
-// word gives the pairs of nibbles (0,4), (1,5), (2,6), (3,7), because their distance is the 16 bits of a half.
+// One mma multiplies W (16 rows x 16 of k) by the tokens (16 of k x 8) into 16 x 8 sums. A register holds two fp16 of
+// one row. With r = lane / 4 and t = lane % 4, a lane holds:
+//
+//     W  row r      w[0] w[2]        tokens  token r  x[0] x[1]        sums  row r      c[0] c[1]   tokens 2t, 2t + 1
+//        row r + 8  w[1] w[3]                                                row r + 8  c[2] c[3]
+//
+// Which k a register stands for is ours to choose, as long as W and the tokens agree. Lane t takes the 32 columns
+// 32t to 32t + 31 of a group: 16 bytes of W from each of its two rows, in four words; a word feeds two mma.
+//
+// Numbers from 1024 to 2047 are spaced by 1 in fp16, so 0x6400 | q is 1024 + q without a conversion. One and-or gives
+// a pair of nibbles that are 16 bits apart: (0,4), (1,5), (2,6) or (3,7).
 __device__ __forceinline__ unsigned two_weights(uint32_t word, int i) {
-    unsigned magic = (word >> 4 * i & 0x000f000f) | 0x64006400;
-    __half2 v = __hsub2(reinterpret_cast<__half2&>(magic), __half2half2(__float2half(1032.0f)));   // 1024 + q - (1024 + 8)
+    unsigned biased = (word >> 4 * i & 0x000f000f) | 0x64006400;
+    __half2 v = __hsub2(reinterpret_cast<__half2&>(biased), __half2half2(__float2half(1032.0f)));   // 1024 + q - 1032
     return reinterpret_cast<unsigned&>(v);
 }
 
-// The activations in the same order: from 8 neighbours the pairs (0,4), (1,5), (2,6), (3,7).
+// Eight neighbours of a token in the same pairs: (0,4), (1,5), (2,6), (3,7).
 __device__ __forceinline__ void pair_up(const int4& x, unsigned (&pair)[4]) {
-    pair[0] = __byte_perm(x.x, x.z, 0x5410); pair[1] = __byte_perm(x.x, x.z, 0x7632);
-    pair[2] = __byte_perm(x.y, x.w, 0x5410); pair[3] = __byte_perm(x.y, x.w, 0x7632);
+    pair[0] = __byte_perm(x.x, x.z, 0x5410);
+    pair[1] = __byte_perm(x.x, x.z, 0x7632);
+    pair[2] = __byte_perm(x.y, x.w, 0x5410);
+    pair[3] = __byte_perm(x.y, x.w, 0x7632);
 }
 
 constexpr int WARPS = 8, ROWS = 16;
 
-template <int TILES>                                       // tokens in tiles of 8: the tensor core's columns
-__global__ void __launch_bounds__(WARPS * 32) gemm_skinny(Gemv g) {
-    __shared__ float partial[WARPS][TILES * 8][ROWS + 4];   // 20 floats a token: a warp's stores hit 32 banks
-    int lane = threadIdx.x % 32, warp = threadIdx.x / 32, row = lane / 4, t = lane % 4, n0 = blockIdx.x * ROWS;
-    int r0 = min(n0 + row, g.n - 1), r1 = min(n0 + row + 8, g.n - 1), groups = g.k / GROUP;   // beyond N: read the last row
-    float sum[TILES][4] = {};
-    auto columns = [&](int group) { return group * GROUP + t * 32; };   // this lane's 32; the order of k is ours to choose
-    struct Rows { uint4 w0, w1; __half s0, s1; } next{};
-    auto load = [&](int group) {
-        size_t word = columns(group) / 8;
-        next.w0 = *reinterpret_cast<const uint4*>(g.w + (size_t)r0 * (g.k / 8) + word);
-        next.w1 = *reinterpret_cast<const uint4*>(g.w + (size_t)r1 * (g.k / 8) + word);
-        next.s0 = g.s[(size_t)r0 * groups + group], next.s1 = g.s[(size_t)r1 * groups + group];
-    };
-    if (warp < groups) load(warp);
-    for (int group = warp; group < groups; group += WARPS) {
-        int k = columns(group);
-        Rows now = next;
-        if (group + WARPS < groups) load(group + WARPS);   // under way while this group is worked on
-        const uint32_t word0[4] = {now.w0.x, now.w0.y, now.w0.z, now.w0.w}, word1[4] = {now.w1.x, now.w1.y, now.w1.z, now.w1.w};
-        float part[TILES][4] = {};
+// A lane's part of a group: 32 weights of row r, 32 of row r + 8, and the two scales.
+struct Weights { uint4 w0, w1; __half s0, s1; };
+
+__device__ __forceinline__ Weights load_weights(const Gemv& g, int r0, int r1, int group, int t) {
+    Weights v;
+    size_t word = (group * GROUP_SIZE + t * 32) / 8, words = g.k / 8, groups = g.k / GROUP_SIZE;
+    v.w0 = *reinterpret_cast<const uint4*>(g.w + (size_t)r0 * words + word);
+    v.w1 = *reinterpret_cast<const uint4*>(g.w + (size_t)r1 * words + word);
+    v.s0 = g.s[(size_t)r0 * groups + group];
+    v.s1 = g.s[(size_t)r1 * groups + group];
+    return v;
+}
+
+// sum += scale * (weights of one group) * (tokens), for TILES tiles of 8 tokens.
+template <int TILES>
+__device__ __forceinline__ void multiply_group(float (&sum)[TILES][4], const Gemv& g, const Weights& v, int k, int r) {
+    const uint32_t word0[4] = {v.w0.x, v.w0.y, v.w0.z, v.w0.w}, word1[4] = {v.w1.x, v.w1.y, v.w1.z, v.w1.w};
+    float part[TILES][4] = {};
 #pragma unroll
-        for (int j = 0; j < 4; ++j) {
-            unsigned a[2][4] = {{two_weights(word0[j], 0), two_weights(word1[j], 0), two_weights(word0[j], 1), two_weights(word1[j], 1)},
-                                {two_weights(word0[j], 2), two_weights(word1[j], 2), two_weights(word0[j], 3), two_weights(word1[j], 3)}};
+    for (int j = 0; j < 4; ++j) {
+        unsigned w[2][4];
 #pragma unroll
-            for (int tile = 0; tile < TILES; ++tile) {
-                int token = tile * 8 + row;
-                int4 raw = make_int4(0, 0, 0, 0);
-                if (token < g.m) raw = *reinterpret_cast<const int4*>(g.x + (size_t)token * g.k + k + j * 8);
-                unsigned pair[4];
-                pair_up(raw, pair);
-                unsigned b[2][2] = {{pair[0], pair[1]}, {pair[2], pair[3]}};
-                mma_m16n8k16_f16(part[tile], a[0], b[0]);
-                mma_m16n8k16_f16(part[tile], a[1], b[1]);
-            }
+        for (int i = 0; i < 2; ++i) {
+            w[i][0] = two_weights(word0[j], 2 * i), w[i][1] = two_weights(word1[j], 2 * i);
+            w[i][2] = two_weights(word0[j], 2 * i + 1), w[i][3] = two_weights(word1[j], 2 * i + 1);
         }
-        float s0 = __half2float(now.s0), s1 = __half2float(now.s1);
 #pragma unroll
-        for (int tile = 0; tile < TILES; ++tile)
-#pragma unroll
-            for (int i = 0; i < 4; ++i) sum[tile][i] += (i < 2 ? s0 : s1) * part[tile][i];
+        for (int tile = 0; tile < TILES; ++tile) {
+            int token = tile * 8 + r;
+            int4 raw = make_int4(0, 0, 0, 0);
+            if (token < g.m) raw = *reinterpret_cast<const int4*>(g.x + (size_t)token * g.k + k + j * 8);
+            unsigned pair[4];
+            pair_up(raw, pair);
+            unsigned x[2][2] = {{pair[0], pair[1]}, {pair[2], pair[3]}};
+            mma_m16n8k16_f16(part[tile], w[0], x[0]);
+            mma_m16n8k16_f16(part[tile], w[1], x[1]);
+        }
     }
+    float s0 = __half2float(v.s0), s1 = __half2float(v.s1);
 #pragma unroll
     for (int tile = 0; tile < TILES; ++tile)
 #pragma unroll
-        for (int i = 0; i < 4; ++i) partial[warp][tile * 8 + t * 2 + i % 2][row + i / 2 * 8] = sum[tile][i];
+        for (int i = 0; i < 4; ++i) sum[tile][i] += (i < 2 ? s0 : s1) * part[tile][i];
+}
+
+// Adds the sums of the 8 warps through shared memory and stores them. Rows of 20 floats: a warp's stores use 32 banks.
+template <int TILES>
+__device__ __forceinline__ void reduce_and_store(const float (&sum)[TILES][4], const Gemv& g, int n0) {
+    __shared__ float partial[WARPS][TILES * 8][ROWS + 4];
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32, r = lane / 4, t = lane % 4;
+#pragma unroll
+    for (int tile = 0; tile < TILES; ++tile)
+#pragma unroll
+        for (int i = 0; i < 4; ++i) partial[warp][tile * 8 + t * 2 + i % 2][r + i / 2 * 8] = sum[tile][i];
     __syncthreads();
     for (int i = threadIdx.x; i < TILES * 8 * ROWS; i += WARPS * 32) {
-        int token = i / ROWS, r = i % ROWS;
-        if (token >= g.m || n0 + r >= g.n) continue;
+        int token = i / ROWS, row = i % ROWS;
+        if (token >= g.m || n0 + row >= g.n) continue;
         float total = 0;
-        for (int w = 0; w < WARPS; ++w) total += partial[w][token][r];
-        g.y[(size_t)token * g.n + n0 + r] = __float2half(total);
+        for (int w = 0; w < WARPS; ++w) total += partial[w][token][row];
+        g.y[(size_t)token * g.n + n0 + row] = __float2half(total);
     }
+}
+
+template <int TILES>                                       // tokens in tiles of 8, the columns of a tensor core
+__global__ void __launch_bounds__(WARPS * 32) gemm_skinny(Gemv g) {
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32, r = lane / 4, t = lane % 4, n0 = blockIdx.x * ROWS;
+    int r0 = min(n0 + r, g.n - 1), r1 = min(n0 + r + 8, g.n - 1), groups = g.k / GROUP_SIZE;   // rows beyond N: the last
+    float sum[TILES][4] = {};
+    Weights next{};
+    if (warp < groups) next = load_weights(g, r0, r1, warp, t);
+    for (int group = warp; group < groups; group += WARPS) {
+        Weights now = next;
+        if (group + WARPS < groups) next = load_weights(g, r0, r1, group + WARPS, t);   // on its way during the products
+        multiply_group<TILES>(sum, g, now, group * GROUP_SIZE + t * 32, r);
+    }
+    reduce_and_store<TILES>(sum, g, n0);
 }
 
 extern "C" int gemm_w4a16(int version, const uint32_t* w, const __half* s, const __half* x, __half* y, int m, int n,
                           int k, cudaStream_t stream) {
     Gemv g{w, s, x, y, m, n, k};
+    unsigned tiles = (n + ROWS - 1) / ROWS;
     if (version == 0) gemv_thread<<<dim3((n + 127) / 128, m), 128, 0, stream>>>(g);
     else if (version == 1) gemv_warp<<<dim3((n + 3) / 4, m), 128, 0, stream>>>(g);
-    else if (m <= 8) gemm_skinny<1><<<(n + ROWS - 1) / ROWS, WARPS * 32, 0, stream>>>(g);
-    else gemm_skinny<2><<<(n + ROWS - 1) / ROWS, WARPS * 32, 0, stream>>>(g);
+    else if (m <= 8) gemm_skinny<1><<<tiles, WARPS * 32, 0, stream>>>(g);
+    else gemm_skinny<2><<<tiles, WARPS * 32, 0, stream>>>(g);
     return (int)cudaGetLastError();
 }

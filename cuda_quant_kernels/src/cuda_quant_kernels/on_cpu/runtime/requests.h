@@ -1,8 +1,8 @@
 // Memory requests. The lanes of a warp run one after the other here; on a GPU they issue an instruction together. The
 // n-th time that each lane came to an instruction since the last barrier is taken to be one request of the warp.
 //     global: a request moves sectors of 32 bytes; ideal is the fewest that hold the bytes asked for
-//     shared: 32 banks of 4 bytes; a request takes as many passes as the busiest bank has different words. Lanes of up
-//             to 4 bytes go together, of 8 bytes in two halves, of 16 bytes in four quarters: each at least one pass.
+//     shared: 32 banks of 4 bytes; a request takes as many wavefronts as the busiest bank has different words. Lanes of up
+//             to 4 bytes go together, of 8 bytes in two halves, of 16 bytes in four quarters: each at least one wavefront.
 #pragma once
 #include "accesses.h"
 #include <algorithm>

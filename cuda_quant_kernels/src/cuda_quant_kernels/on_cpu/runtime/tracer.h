@@ -98,7 +98,7 @@ void trace_copy_lands(const Copy& c) {
     if (tracing) copy_touches_down(c);
 }
 // The 128 threads of a warpgroup share out a product's tiles, 16 bytes each at a time: 8 neighbours take the 8 rows that
-// the tensor core reads together. Requests and passes are counted at the issue. What happens to the tile until the wait
+// the tensor core reads together. Requests and wavefronts are counted at the issue. What happens to the tile until the wait
 // is no business of others: at the wait it is looked at again.
 static void trace_tile(uint64_t descriptor, unsigned rows, const Product& p, bool issued) {
     Tile t = tile(descriptor);

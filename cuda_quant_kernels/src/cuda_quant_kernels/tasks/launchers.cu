@@ -1,4 +1,5 @@
-// The launchers of the exercises, put behind the learner's source. A task that the source lacks is left out.
+// How each task's kernel is launched. This text is appended to the source of an attempt; HAS_NAME is defined for each
+// kernel that the attempt has.
 #ifdef HAS_quantized_add
 extern "C" int run_quantized_add(const int8_t* a, const int8_t* b, int8_t* c, int n, float sa, int za, float sb, int zb,
                                  float sc, int zc) {

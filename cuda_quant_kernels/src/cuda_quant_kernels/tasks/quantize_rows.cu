@@ -1,5 +1,5 @@
-// scale[r] = absmax[r] / 127 (1 where a row is all zero), q[r, c] = x[r, c] / scale[r] rounded to nearest even.
-// A block of 128 threads for each row.
+// scale[r] = absmax[r] / 127, or 1 where absmax[r] is 0. q[r, c] = x[r, c] / scale[r], rounded to nearest even.
+// One block of 128 threads for each row.
 __global__ void quantize_rows(const float* x, const float* absmax, int8_t* q, float* scale, int cols) {
     size_t row = (size_t)blockIdx.x * cols;
     float m = absmax[blockIdx.x], s = m > 0.0f ? m / 127.0f : 1.0f;

@@ -1,5 +1,5 @@
 // C[m, n] = sum over k of A[m, k] * B[k, n]: int8 operands, int32 sums, all three stored by rows.
-// One thread, or a few too many, for each element of C; blocks of 256 in one dimension.
+// Blocks of 256 threads in one dimension. The grid has at least m * n threads.
 __global__ void coalesced_gemm(const int8_t* a, const int8_t* b, int* c, int m, int n, int k) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= m * n) return;

@@ -1,5 +1,5 @@
-// C[m, n] = sum over k of A[m, k] * B[k, n] once more, through tiles in shared memory.
-// Blocks of TILE x TILE = 16 x 16 threads, one for each TILE x TILE piece of C.
+// C[m, n] = sum over k of A[m, k] * B[k, n], through tiles in shared memory.
+// Blocks of TILE x TILE = 16 x 16 threads, one block for each TILE x TILE piece of C.
 __global__ void tiled_gemm(const int8_t* a, const int8_t* b, int* c, int m, int n, int k) {
     __shared__ int8_t a_tile[TILE][TILE], b_tile[TILE][TILE];
     int x = threadIdx.x, y = threadIdx.y, row = blockIdx.y * TILE + y, col = blockIdx.x * TILE + x, sum = 0;

@@ -1,4 +1,5 @@
-// absmax[r] = max over c of |x[r, c]|. A block of 128 threads, four warps, for each row.
+// absmax[r] = max over c of |x[r, c]|. x is stored by rows.
+// One block of 128 threads, which is four warps, for each row.
 __global__ void row_absmax(const float* x, float* absmax, int cols) {
     __shared__ float partial[4];
     const float* row = x + (size_t)blockIdx.x * cols;

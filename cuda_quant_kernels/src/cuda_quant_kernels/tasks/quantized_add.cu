@@ -1,5 +1,5 @@
-// c = q(((a - za) * sa + (b - zb) * sb) / sc) + zc, rounded to nearest even, saturated to [-128, 127].
-// Launched with 128 threads a block and one thread, or a few too many, for each of the n elements.
+// c = round(((a - za) * sa + (b - zb) * sb) / sc) + zc, ties to even, saturated to [-128, 127].
+// Blocks of 128 threads. The grid has at least n threads: one for each element, and up to 127 more.
 __global__ void quantized_add(const int8_t* a, const int8_t* b, int8_t* c, int n, float sa, int za, float sb, int zb,
                               float sc, int zc) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;

@@ -1,4 +1,5 @@
-// dots[r] = sum over k of a[r, k] * b[r, k] for int8 rows, four values to a 32-bit word. A warp for each row.
+// dots[r] = sum over k of a[r, k] * b[r, k] for rows of int8. A word holds four of them; a row has `words` words.
+// One block of 32 threads, which is one warp, for each row.
 __global__ void dp4a_dot(const int* a, const int* b, int* dots, int words) {
     const int *a_row = a + (size_t)blockIdx.x * words, *b_row = b + (size_t)blockIdx.x * words;
     int sum = 0;

@@ -1,5 +1,5 @@
-// Two 4-bit two's complement values a byte, the low nibble first: out[2i] and out[2i + 1] from packed[i], -8 to 7.
-// One thread, or a few too many, for each byte; n values are wanted, and n may be odd.
+// out[2i] and out[2i + 1] are the low and the high four bits of packed[i], as two's complement numbers from -8 to 7.
+// n values, and n may be odd. Blocks of 128 threads. The grid has at least one thread for each byte.
 __global__ void unpack_int4(const uint8_t* packed, int8_t* out, int n) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (2 * i >= n) return;

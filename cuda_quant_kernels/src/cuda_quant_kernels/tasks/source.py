@@ -1,0 +1,114 @@
+"""From the text of a .cu file to functions of tensors: each call compiles, runs and checks one of its kernels."""
+
+import functools
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor
+
+from ..build import BuildError, load
+from ..on_cpu.cache import cached, key
+from ..on_cpu.library import Library
+from ..on_cpu.trace import Report
+from .calls import CALLS
+from .checks import DoesNotCompile, checked
+
+FOLDER = Path(__file__).parent
+TASKS = tuple(CALLS)
+STUB = "NOT_IMPLEMENTED"
+PRELUDE = f"#include <cstdint>\n#include <cuda_runtime.h>\n#define {STUB}\nconstexpr int TILE = 16;\n"
+SECONDS = 20.0  # a kernel that computes for longer is stopped
+
+
+def definition(source: str, name: str) -> str | None:
+    """The text of `__global__ void name(...) {...}` without comments, or None where the source has no such kernel."""
+    plain = re.sub(r"//[^\n]*|/\*.*?\*/", "", source, flags=re.S)
+    head = re.search(rf"__global__\s+(?:__launch_bounds__\([^)]*\)\s*)?void\s+{name}\s*\(", plain)
+    opening = plain.find("{", head.end()) if head else -1
+    if opening < 0:
+        return None
+    depth = 0
+    for at in range(opening, len(plain)):
+        depth += {"{": 1, "}": -1}.get(plain[at], 0)
+        if depth == 0:
+            return plain[head.start() : at + 1]
+    return plain[head.start() :]
+
+
+class CudaSource:
+    """CUDA C++ source with the kernels of one or more tasks.
+
+    `source.run("row_absmax", x)` gives the kernel's outputs, `source.trace("row_absmax", x)` the tracer's report. It is
+    compiled at the first call, and the build is kept in the cache.
+
+    Args:
+        text: the source. `<cstdint>`, `<cuda_runtime.h>` and TILE = 16 are there already.
+        name: what messages call it, such as "my_kernels.cu" or "starter.ipynb, code cell 3".
+    """
+
+    def __init__(self, text: str, name: str):
+        self.first_line = 1 + text.startswith("\n")  # line 1 of a notebook cell is its %%writefile
+        self.text, self.name = text.removeprefix("\n"), name
+        self.kernels = {task: kernel for task in TASKS if (kernel := definition(self.text, task))}
+
+    @classmethod
+    def read(cls, path: Path | str) -> "CudaSource":
+        """The source in a file."""
+        return cls(Path(path).read_text(encoding="utf-8"), Path(path).name)
+
+    def run(self, task: str, *arguments) -> Tensor | tuple[Tensor, ...]:
+        """The outputs of a task's kernel. Every check of checks.py is on.
+
+        Raises:
+            NotImplementedError: the kernel is still a stub.
+            ValueError: the source has no kernel of that name, or the task does not take these arguments.
+            WrongKernel: the kernel does not compile, or does what it may not do.
+        """
+        return self._checked(task, arguments)[0]
+
+    def trace(self, task: str, *arguments) -> Report:
+        """The tracer's report of one run, with lines of this source; arguments and errors as for `run`."""
+        report = self._checked(task, arguments)[1]
+        rows = [replace(r, file=self.name, line=r.line + self.first_line - 1) for r in report.rows]
+        return replace(report, rows=rows)
+
+    def _checked(self, task: str, arguments: tuple) -> tuple[Tensor | tuple[Tensor, ...], Report]:
+        if task not in self.kernels:
+            known = ", ".join(self.kernels) or "no task"
+            raise ValueError(f"task={task!r}: {self.name} has no such kernel; it defines {known}")
+        if STUB in self.kernels[task]:
+            raise NotImplementedError(f"{task} still holds {STUB}")
+        call = CALLS[task](*arguments)
+        outputs, report = checked(getattr(self.library, f"run_{task}"), self.library, self.place, call)
+        return outputs[0] if len(outputs) == 1 else tuple(outputs), report
+
+    @functools.cached_property
+    def library(self) -> Library:
+        """The trace build of the source and its launchers. Raises DoesNotCompile with the learner's line."""
+        defines = "".join(f"#define HAS_{task}\n" for task in self.kernels)
+        launchers = (FOLDER / "launchers.cu").read_text()
+        text = f'{PRELUDE}{defines}#line 1 "attempt.cu"\n{self.text}\n#line 1 "launchers.cu"\n{launchers}'
+        path = cached(f"attempt-{key(text)}.cu", lambda out: out.write_text(text) and None)
+        try:
+            lib = load(path, "trace")
+        except BuildError as error:
+            raise self._compiler_error(str(error)) from None
+        lib.limit(SECONDS)
+        return lib
+
+    def _compiler_error(self, log: str) -> DoesNotCompile:
+        if found := re.search(r"attempt\.cu:(\d+):\d+: error: (.*)", log):
+            return DoesNotCompile(f"does not compile: {found[2]}", self.place(int(found[1])))
+        found = re.search(r"error: (.*)", log)
+        return DoesNotCompile(f"does not compile: {found[1] if found else log.splitlines()[0]}", self.place(0))
+
+    def place(self, line: int) -> str:
+        """Name and line of the source, for messages; line 0 is unknown."""
+        return f"{self.name}, line {line + self.first_line - 1}" if line else self.name
+
+
+@functools.cache
+def reference_kernel(task: str) -> functools.partial:
+    """The project's own kernel for a task, as a function of tensors."""
+    return functools.partial(CudaSource.read(FOLDER / f"{task}.cu").run, task)
