@@ -4,7 +4,7 @@ import torch
 from grader import exactly
 from kv_speedrun import Config, GrowingCache, Int8Cache, StaticCache, cache_bytes
 
-SHAPE = Config(vocab_size=53, context=64, layers=3, heads=2, width=14)
+SHAPE = Config(vocab_size=53, context_length=64, layers=3, heads=2, width=14)
 
 
 def kv(seed, T, batch=3, config=SHAPE, dtype=torch.float32):
@@ -14,7 +14,7 @@ def kv(seed, T, batch=3, config=SHAPE, dtype=torch.float32):
 
 @pytest.mark.task("StaticCache")
 def test_returns_everything_written_so_far(impl, seed):
-    cache, grown = impl.StaticCache(SHAPE, 3, 11), GrowingCache(SHAPE.layers)
+    cache, grown = impl.StaticCache(SHAPE, 3, 11), GrowingCache(SHAPE)
     for n, T in enumerate((4, 2, 1, 3)):
         exactly(cache.position, grown.position, "position")
         for layer in range(SHAPE.layers):
@@ -87,7 +87,7 @@ def test_bad_input_is_refused_by_name(kind):
         kind(SHAPE, 0, 4)
     for n in (-1, 1):
         with pytest.raises(ValueError, match="holds 0 tokens"):
-            cache.truncate(n)
+            cache.crop(n)
 
 
 @pytest.mark.parametrize(
@@ -99,18 +99,18 @@ def test_truncate_forgets_the_tail_and_goes_on_from_there(make):
     for layer in range(3):
         cache.update(layer, *kv(layer, 5))
         plain.update(layer, *(x[:, :, :2] for x in kv(layer, 5)))
-    cache.truncate(2)
+    cache.crop(2)
     assert cache.position == plain.position == 2
     for a, b in zip(cache.update(1, *kv(9, 3)), plain.update(1, *kv(9, 3)), strict=True):
         torch.testing.assert_close(a, b)
-    cache.truncate(0)
+    cache.crop(0)
     assert cache.position == 0
 
 
 def test_bytes_are_what_is_allocated():
     cache = StaticCache(SHAPE, 3, 17, dtype=torch.float64)
     assert cache.nbytes == cache_bytes(SHAPE, 3, 17, 8) == cache.keys.numel() * 8 + cache.values.numel() * 8
-    grown = GrowingCache(SHAPE.layers)
+    grown = GrowingCache(SHAPE)
     for layer in range(SHAPE.layers):
         grown.update(layer, *kv(0, 17))
     assert grown.nbytes == cache_bytes(SHAPE, 3, 17, 4)

@@ -42,7 +42,7 @@ def test_gpt2_keeps_73728_bytes_a_token(impl):
 @pytest.mark.parametrize("position", [1, 6, 29])
 def test_decode_flops_equals_the_counter(impl, seed, position):
     for config in SHAPES:
-        model, cache = GPT(config), GrowingCache(config.layers)
+        model, cache = GPT(config), GrowingCache(config)
         tokens = torch.randint(config.vocab_size, (2, position + 1))
         model(tokens[:, :position], cache)
         exactly(
@@ -64,7 +64,7 @@ def test_decode_flops_of_one_row_is_the_default(impl):
 @pytest.mark.parametrize("tokens, position", [(9, 0), (4, 5), (1, 8)])
 def test_forward_flops_equals_the_counter(tokens, position, last_only):
     for config in SHAPES:
-        model, cache = GPT(config), GrowingCache(config.layers)
+        model, cache = GPT(config), GrowingCache(config)
         text = torch.randint(config.vocab_size, (3, tokens + position))
         if position:
             model(text[:, :position], cache)

@@ -4,7 +4,7 @@ import torch
 from grader import exactly
 from kv_speedrun import GPT, Config, GrowingCache, StaticCache, generate, generate_without_cache, matmul_tokens
 
-SHAPE = Config(vocab_size=53, context=32, layers=2, heads=2, width=14)
+SHAPE = Config(vocab_size=53, context_length=32, layers=2, heads=2, width=14)
 
 
 def model_and_tokens(seed, T, batch=2):
@@ -17,7 +17,7 @@ def model_and_tokens(seed, T, batch=2):
 
 def fed_to(model):
     fed = []
-    return fed, model.token.register_forward_hook(lambda module, args, out: fed.append(args[0].shape[1]))
+    return fed, model.wte.register_forward_hook(lambda module, args, out: fed.append(args[0].shape[1]))
 
 
 @pytest.mark.task("generate")
@@ -31,7 +31,7 @@ def test_gives_the_tokens_of_generation_without_a_cache(impl, seed):
 def test_every_token_goes_through_the_model_once(impl, seed):
     model, tokens = model_and_tokens(seed, 7)
     fed, hook = fed_to(model)
-    impl.generate(model, tokens, 6, GrowingCache(SHAPE.layers))
+    impl.generate(model, tokens, 6, GrowingCache(SHAPE))
     hook.remove()
     exactly(fed, [7, 1, 1, 1, 1, 1], "tokens fed to the model at each step")
 
@@ -39,7 +39,7 @@ def test_every_token_goes_through_the_model_once(impl, seed):
 @pytest.mark.task("generate")
 def test_a_second_prompt_does_not_see_the_first(impl, seed):
     model, tokens = model_and_tokens(seed, 7)
-    cache = GrowingCache(SHAPE.layers)
+    cache = GrowingCache(SHAPE)
     impl.generate(model, tokens[:, :4], 5, cache)
     exactly(impl.generate(model, tokens, 5, cache).tolist(), generate_without_cache(model, tokens, 5).tolist(),
             "tokens of the second prompt")
@@ -48,12 +48,12 @@ def test_a_second_prompt_does_not_see_the_first(impl, seed):
 @pytest.mark.task("generate")
 def test_no_new_tokens_is_the_prompt(impl, seed):
     model, tokens = model_and_tokens(seed, 5)
-    exactly(impl.generate(model, tokens, 0, GrowingCache(SHAPE.layers)).tolist(), tokens.tolist(), "tokens")
+    exactly(impl.generate(model, tokens, 0, GrowingCache(SHAPE)).tolist(), tokens.tolist(), "tokens")
 
 
 def test_the_work_is_what_the_formula_says():
     model, tokens = model_and_tokens(0, 5)
-    for function, args, which in ((generate_without_cache, (), 0), (generate, (GrowingCache(SHAPE.layers),), 1)):
+    for function, args, which in ((generate_without_cache, (), 0), (generate, (GrowingCache(SHAPE),), 1)):
         fed, hook = fed_to(model)
         function(model, tokens, 8, *args)
         hook.remove()

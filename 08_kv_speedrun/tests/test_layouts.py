@@ -2,11 +2,11 @@
 import pytest
 import torch
 from kv_speedrun import GPT, Config, StaticCache, generate
-from kv_speedrun.attention import attend_fast
-from kv_speedrun.choose import EXACT, fastest, lay_out_fastest
-from kv_speedrun.layouts import LAYOUTS, lay_out, weight_bytes, why_absent
+from kv_speedrun import attend_fast
+from kv_speedrun.weight_layouts import EXACT, fastest, lay_out_fastest
+from kv_speedrun.weight_layouts import LAYOUTS, lay_out, weight_bytes, why_absent
 
-SHAPE = Config(vocab_size=320, context=64, layers=2, heads=2, width=64)
+SHAPE = Config(vocab_size=320, context_length=64, layers=2, heads=2, width=64)
 ERROR = {"as trained": 1e-5, "transposed": 1e-5, "packed": 1e-5, "bf16": 2e-2, "int8 weights": 3e-2, "W8A8": 3e-2}
 
 
@@ -51,9 +51,9 @@ def test_packing_for_more_rows_changes_no_token(model):
 
 def test_bytes_of_the_layouts(model):
     matrices = sum(
-        p.numel() for n, p in model.named_parameters() if p.dim() == 2 and n not in ("token.weight", "place.weight")
+        p.numel() for n, p in model.named_parameters() if p.dim() == 2 and n not in ("wte.weight", "wpe.weight")
     )
-    matrices += model.head.weight.numel()
+    matrices += model.lm_head.weight.numel()
     assert weight_bytes(lay_out(model, "as trained")) == weight_bytes(lay_out(model, "transposed")) == 4 * matrices
     if not why_absent("bf16"):
         assert weight_bytes(lay_out(model, "bf16")) == 2 * matrices
@@ -62,9 +62,9 @@ def test_bytes_of_the_layouts(model):
 
 
 def test_laying_out_leaves_the_model_alone(model):
-    before = model.head.weight.clone()
+    before = model.lm_head.weight.clone()
     lay_out(model, "transposed")
-    assert torch.equal(model.head.weight, before) and model.head.weight is model.token.weight
+    assert torch.equal(model.lm_head.weight, before) and model.lm_head.weight is model.wte.weight
 
 
 def test_an_unknown_layout_is_refused(model):

@@ -7,7 +7,7 @@ from kv_speedrun import GPT, Config, GrowingCache, Int8Cache, StaticCache, atten
 from safetensors.torch import save_file
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-SHAPE = Config(vocab_size=61, context=96, layers=3, heads=2, width=22)
+SHAPE = Config(vocab_size=61, context_length=96, layers=3, heads=2, width=22)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_logits_equal_gpt2(theirs, tokens, dtype, atol):
     theirs = theirs.to(dtype)
     want = theirs(tokens).logits
     for attend in (None, attend_fast):
-        model = GPT.from_hf(theirs, *([attend] if attend else []))
+        model = from_hf(theirs, *([attend] if attend else []))
         torch.testing.assert_close(model(tokens), want, rtol=0, atol=atol)
         for cache in (GrowingCache(3), StaticCache(SHAPE, 3, 30, dtype=dtype)):
             got = torch.cat([model(part, cache) for part in tokens.split([11, 7, 1, 1, 3], dim=1)], dim=1)
@@ -43,12 +43,12 @@ def test_sixty_four_greedy_tokens_equal_generate(theirs, tokens):
     theirs.generation_config.eos_token_id = None                 # no token ends the text: all 64 are compared
     want = theirs.float().generate(tokens, attention_mask=torch.ones_like(tokens), max_new_tokens=64, do_sample=False,
                                    pad_token_id=0)
-    assert torch.equal(generate(GPT.from_hf(theirs), tokens, 64, StaticCache(SHAPE, 3, 96)), want)
+    assert torch.equal(generate(from_hf(theirs), tokens, 64, StaticCache(SHAPE, 3, 96)), want)
 
 
 @torch.no_grad()
 def test_an_int8_cache_stays_near_gpt2(theirs, tokens):
-    model = GPT.from_hf(theirs.float())
+    model = from_hf(theirs.float())
     got = torch.cat([model(part, Int8Cache(SHAPE, 3, 30)) for part in [tokens]], dim=1)
     want = theirs(tokens).logits
     assert (got - want).abs().max() < 0.05 * want.abs().max()
@@ -75,7 +75,7 @@ def test_shape_of_gpt2_small():
 
 def test_the_same_seed_is_the_same_model():
     a, b, c = GPT(SHAPE, seed=1), GPT(SHAPE, seed=1), GPT(SHAPE, seed=2)
-    assert torch.equal(a.token.weight, b.token.weight) and not torch.equal(a.token.weight, c.token.weight)
+    assert torch.equal(a.wte.weight, b.wte.weight) and not torch.equal(a.wte.weight, c.wte.weight)
 
 
 # ---------------------------------------------------------------- bad input
@@ -86,7 +86,7 @@ def test_inputs_that_are_refused(tokens):
         (tokens[:, :0], "begin-of-text"),
         (tokens.float(), r"pass tokens.long\(\)"),
         (tokens + 61, "0 to 60"),
-        (tokens.repeat(1, 5), "context=96; shorten"),
+        (tokens.repeat(1, 5), "context_length=96; shorten"),
         (tokens[0], "batch, time"),
     ):
         with pytest.raises((ValueError, TypeError), match=words if bad.dim() == 2 else ".*"):
@@ -109,8 +109,8 @@ def test_configurations_that_are_refused():
 def test_weights_come_back_from_a_file(tmp_path, tokens):
     model = GPT(SHAPE, seed=3).eval()
     model.save(tmp_path / "m.safetensors")
-    again = GPT.load(tmp_path / "m.safetensors")
-    assert torch.equal(again(tokens), model(tokens)) and again.head.weight is again.token.weight
+    again = load(tmp_path / "m.safetensors")
+    assert torch.equal(again(tokens), model(tokens)) and again.head.weight is again.wte.weight
     assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
 
 
@@ -134,7 +134,7 @@ def test_damaged_weight_files_are_refused(tmp_path, how):
     GPT(SHAPE).save(path)
     damage(path, how)
     with pytest.raises(ValueError, match="GPT.save"):
-        GPT.load(path)
+        load(path)
 
 
 @pytest.mark.parametrize("change, words", [
@@ -149,15 +149,15 @@ def test_weight_files_with_wrong_tensors_are_refused(tmp_path, change, words):
     change(state)
     weights.write(path, {k: getattr(SHAPE, k) for k in ("vocab_size", "context", "layers", "heads", "width")}, state)
     with pytest.raises(ValueError, match=words):
-        GPT.load(path)
+        load(path)
 
 
 def test_models_that_are_not_gpt2_are_refused():
     with pytest.raises(ValueError, match="GPT2LMHeadModel"):
-        GPT.from_hf(torch.nn.Linear(2, 2))
+        from_hf(torch.nn.Linear(2, 2))
 
 
 @pytest.mark.skipif(os.environ.get("HF_HUB_OFFLINE") != "1", reason="asserts what happens without a network")
 def test_an_unreachable_hub_is_a_clear_error():
     with pytest.raises(ValueError, match="https://huggingface.co/no-such-model"):
-        GPT.from_pretrained("no-such-model")
+        from_pretrained("no-such-model")

@@ -4,7 +4,7 @@ import torch
 from kv_speedrun import GPT, Config, StaticCache
 from kv_speedrun.prefix import PrefixStore, prefill_shared
 
-SHAPE = Config(vocab_size=53, context=64, layers=2, heads=2, width=14)
+SHAPE = Config(vocab_size=53, context_length=64, layers=2, heads=2, width=14)
 
 
 def model_and_prompts(seed):
@@ -17,7 +17,7 @@ def test_logits_are_those_of_a_full_prefill_and_hits_are_counted(seed):
     model, prompts = model_and_prompts(seed)
     store, cache = PrefixStore(block=8), StaticCache(SHAPE, 1, 64, dtype=torch.float64)
     fed = []
-    model.token.register_forward_hook(lambda m, args, out: fed.append(args[0].shape[1]))
+    model.wte.register_forward_hook(lambda m, args, out: fed.append(args[0].shape[1]))
     for prompt in prompts:
         got = prefill_shared(model, prompt, cache, store)
         torch.testing.assert_close(got, model(torch.tensor([prompt]))[:, -1], rtol=0, atol=1e-10)

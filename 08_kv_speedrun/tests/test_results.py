@@ -11,7 +11,7 @@ from kv_speedrun.__main__ import main
 
 FOLDER = Path(__file__).parents[1]
 RESULTS = json.loads((FOLDER / "results" / "results.json").read_text())
-TINY = Config(vocab_size=256, context=320, layers=2, heads=2, width=32)
+TINY = Config(vocab_size=256, context_length=320, layers=2, heads=2, width=32)
 
 
 def test_the_readme_shows_the_committed_results():

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kv_speedrun import GPT, Config, GrowingCache, Int8Cache, StaticCache, forward_with_cache
 
-SHAPE = Config(vocab_size=53, context=32, layers=3, heads=2, width=14)
-CACHES = {"growing": lambda rows: GrowingCache(SHAPE.layers),
-          "static": lambda rows: StaticCache(SHAPE, rows, SHAPE.context, dtype=torch.float64)}
+SHAPE = Config(vocab_size=53, context_length=32, layers=3, heads=2, width=14)
+CACHES = {"growing": lambda rows: GrowingCache(SHAPE),
+          "static": lambda rows: StaticCache(SHAPE, rows, SHAPE.context_length, dtype=torch.float64)}
 
 
 def model_and_tokens(seed, T, batch=2):
@@ -50,7 +50,7 @@ def test_a_later_token_changes_no_earlier_logits(impl, seed):
 )
 def test_the_model_itself_gives_the_same_logits_by_any_split(sizes, kind, seed):
     model, tokens = model_and_tokens(seed, sum(sizes))
-    if sum(sizes) > SHAPE.context:
+    if sum(sizes) > SHAPE.context_length:
         return
     for forward in (forward_with_cache, GPT.forward):
         got = in_steps(forward, model, tokens, sizes, CACHES[kind](2))

@@ -1,28 +1,48 @@
-"""Three places to keep keys and values: the plain form, the one to use, and one of a quarter of the size.
+"""Two caches for keys and values: the plain form, and the one to use.
 
-All three answer to the same five names, and a model needs no others:
+`KVCache` lists all that a model needs from a cache. A third cache, in one byte per number, is in
+`int8_cache`.
 
-    position                  tokens held so far; the next token stands at this position
-    update(layer, k, v)       add the new keys and values of one layer, return all of that layer's, old and new
-    reset()                   forget everything, keep the memory
-    truncate(n)               forget all but the first n tokens (a rejected draft, a shared prefix)
-    nbytes                    bytes of memory the cache holds
-
-Dimensions: L layers, B batch, H heads, T tokens, D width of a head.
+Dimensions: L layers, B batch, H heads, T new tokens, Tk all tokens held, D width of a head.
 """
+
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .quantize import dequantize, quantize
+from .config import Config
+
+
+@runtime_checkable
+class KVCache(Protocol):
+    """The five names that a model needs. The caches here have two more: `nbytes` and `crop`."""
+
+    layers: int  # layers of the model it was made for
+    max_seq_len: int | None  # tokens it has room for; None: no limit
+
+    @property
+    def position(self) -> int:
+        """Tokens that every layer holds. The next token has this position."""
+
+    def update(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Add the new keys and values of one layer; return all of that layer's, old and new."""
+
+    def reset(self) -> None:
+        """Forget everything."""
 
 
 class GrowingCache:
-    """The plain form: concatenate. Right, and every step copies all that came before: T²/2 tokens over T steps."""
+    """The plain form: concatenate. Each step copies all that came before, T²/2 tokens over T steps.
 
-    def __init__(self, layers: int):
-        self.layers = layers
+    A cache holds numbers without gradients. With gradients it would keep the graph of every step alive.
+    """
+
+    max_seq_len = None
+
+    def __init__(self, config: Config):
+        self.layers = config.layers
         self.reset()
 
     @property
@@ -37,7 +57,8 @@ class GrowingCache:
     def update(
         self, layer: int, k: Float[Tensor, "B H T D"], v: Float[Tensor, "B H T D"]
     ) -> tuple[Float[Tensor, "B H Tk D"], Float[Tensor, "B H Tk D"]]:
-        """Append along time and return the layer's keys and values."""
+        """Append along time; return the layer's keys and values."""
+        k, v = k.detach(), v.detach()
         if self.keys[layer] is not None:
             k = torch.cat([self.keys[layer], k], dim=2)
             v = torch.cat([self.values[layer], v], dim=2)
@@ -48,39 +69,47 @@ class GrowingCache:
         self.keys: list[Tensor | None] = [None] * self.layers
         self.values: list[Tensor | None] = [None] * self.layers
 
-    def truncate(self, n: int) -> None:
-        """Keep the first n tokens. Raises ValueError when fewer are held."""
-        _check_truncate(n, self.position)
-        if n == 0:
+    def crop(self, max_length: int) -> None:
+        """Keep the first `max_length` tokens.
+
+        Raises:
+            ValueError: fewer are held.
+        """
+        check_crop(max_length, self.position)
+        if max_length == 0:
             return self.reset()
-        self.keys = [k[:, :, :n] for k in self.keys]
-        self.values = [v[:, :, :n] for v in self.values]
+        self.keys = [k[:, :, :max_length] for k in self.keys]
+        self.values = [v[:, :, :max_length] for v in self.values]
 
 
 class StaticCache:
-    """Allocated once, written in place: each step writes one column and hands out views of what is filled.
+    """Allocated once and written in place. Each step writes its own tokens and returns views of all tokens.
 
-    Every layer keeps its own fill. Within one step layer 0 is a token ahead of layer 1; `position` moves only when
-    the last of them has written, so nothing reads a half-written step.
+    Every layer counts its own tokens in `seq_lens`. Within a step, layer 0 is ahead of layer 1. `position` moves when
+    the last layer has written, so nothing reads a half-written step. A cache holds numbers without gradients.
+
+    Raises:
+        ValueError: `batch_size` or `max_seq_len` is below 1.
     """
 
     def __init__(
         self,
-        config,
-        batch: int,
-        length: int,
+        config: Config,
+        batch_size: int,
+        max_seq_len: int,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ):
-        _check_size(batch, length)
-        shape = (config.layers, batch, config.heads, length, config.head_dim)
+        check_size(batch_size, max_seq_len)
+        shape = (config.layers, batch_size, config.heads, max_seq_len, config.head_dim)
+        self.layers, self.max_seq_len = config.layers, max_seq_len
         self.keys = torch.zeros(shape, dtype=dtype, device=device)
         self.values = torch.zeros(shape, dtype=dtype, device=device)
-        self.fill = [0] * config.layers
+        self.seq_lens = [0] * config.layers
 
     @property
     def position(self) -> int:
-        return min(self.fill)
+        return min(self.seq_lens)
 
     @property
     def nbytes(self) -> int:
@@ -89,97 +118,79 @@ class StaticCache:
     def update(
         self, layer: int, k: Float[Tensor, "B H T D"], v: Float[Tensor, "B H T D"]
     ) -> tuple[Float[Tensor, "B H Tk D"], Float[Tensor, "B H Tk D"]]:
-        """Write after what the layer holds and return views of all of it; nothing old is copied.
+        """Write the new tokens after those the layer holds; return views of all of them. Nothing old is copied.
 
-        Raises ValueError when the new tokens do not fit, or when k or v were made for another model, batch or dtype.
+        Raises:
+            ValueError: the new tokens do not fit, or k or v were made for another model, batch, dtype or device.
         """
-        _check_update(k, v, self.keys[layer], self.keys.dtype, self.fill[layer])
-        start, end = self.fill[layer], self.fill[layer] + k.shape[2]
-        self.keys[layer, :, :, start:end] = k
-        self.values[layer, :, :, start:end] = v
-        self.fill[layer] = end
+        check_update(layer, k, v, self.keys, self.seq_lens)
+        start = self.seq_lens[layer]
+        end = start + k.shape[2]
+        self.keys[layer, :, :, start:end] = k.detach()
+        self.values[layer, :, :, start:end] = v.detach()
+        self.seq_lens[layer] = end
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
 
     def reset(self) -> None:
-        self.fill = [0] * len(self.fill)
+        self.seq_lens = [0] * self.layers
 
-    def truncate(self, n: int) -> None:
-        """Keep the first n tokens: only the fill moves. Raises ValueError when fewer are held."""
-        _check_truncate(n, self.position)
-        self.fill = [n] * len(self.fill)
+    def crop(self, max_length: int) -> None:
+        """Keep the first `max_length` tokens. Only the counts change; later tokens are written over the rest.
 
-
-class Int8Cache:
-    """Codes of one byte, and one fp32 scale per token and head: (D + 4) bytes where fp32 takes 4 D.
-
-    A scale per token, because tokens differ: one loud token under a shared scale would leave the quiet ones a handful
-    of codes. A token is quantized once, when it is written; it is dequantized at every step, which is work that a
-    kernel reading int8 directly would not do. The memory is a quarter; the arithmetic is not.
-    """
-
-    def __init__(
-        self,
-        config,
-        batch: int,
-        length: int,
-        dtype: torch.dtype = torch.float32,
-        device: torch.device | str = "cpu",
-    ):
-        _check_size(batch, length)
-        shape = (2, config.layers, batch, config.heads, length)                 # 2: keys, values
-        self.codes = torch.zeros(*shape, config.head_dim, dtype=torch.int8, device=device)
-        self.scales = torch.ones(*shape, 1, dtype=torch.float32, device=device)
-        self.dtype = dtype
-        self.fill = [0] * config.layers
-
-    @property
-    def position(self) -> int:
-        return min(self.fill)
-
-    @property
-    def nbytes(self) -> int:
-        return self.codes.nbytes + self.scales.nbytes
-
-    def update(
-        self, layer: int, k: Float[Tensor, "B H T D"], v: Float[Tensor, "B H T D"]
-    ) -> tuple[Float[Tensor, "B H Tk D"], Float[Tensor, "B H Tk D"]]:
-        """Quantize and write the new tokens, return all of the layer's, dequantized. Raises as StaticCache does."""
-        _check_update(k, v, self.codes[0, layer], self.dtype, self.fill[layer])
-        start, end = self.fill[layer], self.fill[layer] + k.shape[2]
-        codes, scales = quantize(torch.stack([k, v]))
-        self.codes[:, layer, :, :, start:end] = codes
-        self.scales[:, layer, :, :, start:end] = scales
-        self.fill[layer] = end
-        keys, values = dequantize(self.codes[:, layer, :, :, :end], self.scales[:, layer, :, :, :end]).to(self.dtype)
-        return keys, values
-
-    def reset(self) -> None:
-        self.fill = [0] * len(self.fill)
-
-    def truncate(self, n: int) -> None:
-        """Keep the first n tokens. Raises ValueError when fewer are held."""
-        _check_truncate(n, self.position)
-        self.fill = [n] * len(self.fill)
+        Raises:
+            ValueError: fewer are held.
+        """
+        check_crop(max_length, self.position)
+        self.seq_lens = [max_length] * self.layers
 
 
-def _check_size(batch: int, length: int) -> None:
-    if batch < 1 or length < 1:
-        raise ValueError(f"batch={batch}, length={length}: a cache needs at least one row and room for one token")
+# -- what is refused ---------------------------------------------------------------------------------------------------
 
 
-def _check_truncate(n: int, position: int) -> None:
-    if not 0 <= n <= position:
-        raise ValueError(f"truncate(n={n}): the cache holds {position} tokens; n must be between 0 and {position}")
+def check_layers(cache: KVCache, layers: int) -> None:
+    """A cache with more layers than the model would never move its position: the last ones are never written."""
+    if cache.layers != layers:
+        raise ValueError(f"cache.layers={cache.layers}: the model has {layers}; make the cache from the model's config")
 
 
-def _check_update(k: Tensor, v: Tensor, held: Tensor, dtype: torch.dtype, fill: int) -> None:
-    batch, heads, length, width = held.shape
+def check_room(cache: KVCache, tokens: int) -> None:
+    """Refuse a cache that is too short before any work is done."""
+    if cache.max_seq_len is not None and tokens > cache.max_seq_len:
+        raise ValueError(
+            f"max_seq_len={cache.max_seq_len}: the cache is too short for {tokens} tokens; "
+            f"make one with max_seq_len >= {tokens}"
+        )
+
+
+def check_size(batch_size: int, max_seq_len: int) -> None:
+    if batch_size < 1 or max_seq_len < 1:
+        raise ValueError(f"batch_size={batch_size}, max_seq_len={max_seq_len}: both must be at least 1")
+
+
+def check_crop(max_length: int, position: int) -> None:
+    if not 0 <= max_length <= position:
+        raise ValueError(f"max_length={max_length}: the cache holds {position} tokens; pass 0 to {position}")
+
+
+def check_update(layer: int, k: Tensor, v: Tensor, held: Tensor, seq_lens: list[int]) -> None:
+    """`held` is L B H max_seq_len D."""
+    layers, batch, heads, max_seq_len, head_dim = held.shape
+    if not 0 <= layer < layers:
+        raise ValueError(f"layer={layer}: the cache has {layers} layers; pass 0 to {layers - 1}")
     for name, x in (("k", k), ("v", v)):
-        if (x.shape[0], x.shape[1], x.shape[3]) != (batch, heads, width):
-            raise ValueError(f"{name} has shape {tuple(x.shape)}, but this cache was made for batch {batch}, "
-                             f"{heads} heads of width {width}; make a cache for this batch and model")
-        if x.dtype != dtype:
-            raise ValueError(f"{name} is {x.dtype}, but this cache holds {dtype}; give the cache the model's dtype")
-    if fill + k.shape[2] > length:
-        raise ValueError(f"the cache has length {length} and holds {fill} tokens, so {k.shape[2]} more do not fit; "
-                         f"make one with length >= {fill + k.shape[2]}")
+        if (x.shape[0], x.shape[1], x.shape[3]) != (batch, heads, head_dim):
+            raise ValueError(
+                f"{name}.shape={tuple(x.shape)}: this cache holds batch {batch}, {heads} heads, head_dim {head_dim}; "
+                "make a cache for this batch and model"
+            )
+        if (x.dtype, x.device) != (held.dtype, held.device):
+            raise ValueError(
+                f"{name} is {x.dtype} on {x.device}: this cache holds {held.dtype} on {held.device}; "
+                "make the cache with the model's dtype and device"
+            )
+    end = seq_lens[layer] + k.shape[2]
+    if end > max_seq_len:
+        raise ValueError(
+            f"max_seq_len={max_seq_len}: the layer holds {seq_lens[layer]} tokens, so {k.shape[2]} more do not fit; "
+            f"make a cache with max_seq_len >= {end}"
+        )

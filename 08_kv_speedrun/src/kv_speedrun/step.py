@@ -1,7 +1,7 @@
-"""One step of a model with a cache, written out plainly: the chapter's one idea in eight lines.
+"""One step of a model with a cache: the idea of the chapter in ten lines.
 
-`GPT.forward` is this and padding. A step may be a whole prompt (prefill), a piece of one (chunked prefill) or a single
-token (decode): the rule is the same, and any way of cutting a sequence into steps gives the same logits.
+`GPT.forward` does the same, with padding. A step may be a whole prompt (prefill), a piece of one (chunked prefill) or
+a single token (decode). Any way of cutting a sequence into steps gives the same logits.
 
 Dimensions: B batch, T new tokens, V vocabulary.
 """
@@ -11,18 +11,24 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .attention import attend
+from .cache import KVCache, check_layers
+from .model import GPT
 
 
-def forward_with_cache(model, tokens: Int[Tensor, "B T"], cache) -> Float[Tensor, "B T V"]:
-    """Logits after each of `tokens`, which follow the cache.position tokens that the cache already holds.
+def forward_with_cache(model: GPT, tokens: Int[Tensor, "B T"], cache: KVCache) -> Float[Tensor, "B T V"]:
+    """Logits after each of `tokens`, which follow the `cache.position` tokens that the cache already holds.
 
-    Two things differ from a forward pass without a cache. Positions go on where the cache ends; and in each layer the
-    queries of the new tokens meet the keys and values of all tokens, which the cache returns once it has the new ones.
+    Two things differ from a forward pass without a cache. Positions go on where the cache ends. In each layer the new
+    queries meet the keys and values of all tokens, which the cache returns once it has the new ones.
+
+    Raises:
+        ValueError: the cache was made for another number of layers.
     """
-    position = torch.arange(cache.position, cache.position + tokens.shape[1], device=tokens.device)
-    x = model.token(tokens) + model.place(position)
+    check_layers(cache, len(model.blocks))
+    positions = torch.arange(cache.position, cache.position + tokens.shape[1], device=tokens.device)
+    x = model.wte(tokens) + model.wpe(positions)
     for layer, block in enumerate(model.blocks):
         q, k, v = block.project(x)
         k, v = cache.update(layer, k, v)
         x = block.finish(x, attend(q, k, v))
-    return model.head(model.norm(x))
+    return model.lm_head(model.ln_f(x))
