@@ -6,8 +6,8 @@
     trace     g++                    sectors, bank conflicts, races, accesses outside the arrays, by source line
     asan      g++                    the address sanitizer; loaded in a subprocess (on_cpu/sanitize.py)
 
-All four export the same functions. Builds are kept under CUDA_QUANT_CACHE, or in the user's cache folder, by the hash
-of all that went into them: sources, the headers they include, the emulator, flags and compiler version.
+All four export the same functions. Builds are kept under CUDA_QUANT_CACHE, or in the user's cache folder. Their names
+are the hash of all that they depend on: sources, headers, the emulator, flags and compiler version.
 """
 
 import functools
@@ -54,8 +54,8 @@ def build(
         sources: one or more .cu files. A file's own folder is searched for its includes, and the folder of ptx.cuh.
         target: "gpu", "cpu", "trace" or "asan".
         defines: macros for all sources, as "NAME" or "NAME=value".
-        arch: for the GPU: sm_80, sm_90, sm_90a, sm_100, ..., or several of them, of which a machine takes its own;
-            default: this machine's GPU, or sm_90a.
+        arch: for the GPU, one architecture (sm_80, sm_90a, sm_100, ...) or several; a machine takes its own. Default: this
+            machine's GPU, or sm_90a.
 
     Raises:
         ValueError: an argument is not one of the above, or a source does not exist.
@@ -88,22 +88,22 @@ def load(
     The asan build cannot be loaded into a running Python: see on_cpu/sanitize.py.
     """
     if target == "asan":
-        raise ValueError("target is 'asan': its library needs the sanitizer's runtime first; call on_cpu.sanitize")
+        raise ValueError("target='asan': its library needs a process with the sanitizer's runtime; call on_cpu.sanitize")
     return Library(build(sources, target, defines=defines, arch=arch))
 
 
 def _validate(paths: list[Path], target: str, archs: list[str]) -> None:
     if target not in TARGETS:
-        raise ValueError(f"target is {target!r}: it must be one of {', '.join(TARGETS)}")
+        raise ValueError(f"target={target!r}: unknown; choose {', '.join(TARGETS)}")
     if not paths:
-        raise ValueError("sources is empty: give at least one .cu file")
+        raise ValueError("sources=[]: empty; give at least one .cu file")
     for path in paths:
         if not path.is_file():
-            raise ValueError(f"sources names {path}, which is not a file")
+            raise ValueError(f"sources={path}: not a file; check the path")
     for arch in archs:
         if target != "gpu" or not re.fullmatch(r"sm_\d{2,3}[af]?", arch):
-            rule = "it must be such as sm_80, sm_90a or sm_100, and is for target='gpu' alone"
-            raise ValueError(f"arch is {arch!r}: {rule}")
+            rule = "must be such as sm_80, sm_90a or sm_100, and is for target='gpu' only; leave it out"
+            raise ValueError(f"arch={arch!r}: {rule}")
 
 
 def _gpu_object(compiler: Path, flags: list[str], path: Path) -> Path:
@@ -127,7 +127,7 @@ def _gpu_link(compiler: Path, objects: list[Path], out: Path) -> None:
 
 @dataclass(frozen=True)
 class Resources:
-    """What one kernel needs of a multiprocessor of an architecture, by ptxas."""
+    """What one kernel needs of a multiprocessor, by ptxas."""
 
     kernel: str
     arch: str
@@ -153,14 +153,14 @@ def resource_usage(library: Path) -> list[Resources]:
     """
     log = Path(library).with_suffix(".log")
     if not log.is_file():
-        raise ValueError(f"library is {library}: it must come from build(..., target='gpu')")
-    found = []
+        raise ValueError(f"library={library}: not a GPU build; make it with build(..., target='gpu')")
+    usage = []
     for entry in _ENTRY.finditer(log.read_text()):
         shared = re.search(r"(\d+) bytes smem", entry["rest"])
         spilled = int(entry["stores"]) + int(entry["loads"])
         numbers = (int(entry["registers"]), int(shared[1]) if shared else 0, spilled, int(entry["stack"]))
-        found.append(Resources(_demangled(entry["name"]), entry["arch"], *numbers))
-    return found
+        usage.append(Resources(_demangled(entry["name"]), entry["arch"], *numbers))
+    return usage
 
 
 def _demangled(name: str) -> str:

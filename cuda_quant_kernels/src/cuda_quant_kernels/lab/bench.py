@@ -1,10 +1,11 @@
 """The kernels on a GPU, beside torch and a plain copy: validated, timed with events, validated again.
 
-The ceilings are measured on the spot: a large copy for bandwidth, torch._int_mm for int8 products. Buffers rotate among
-enough sets to be several times the L2 cache, so that no run finds its inputs there. Nothing is timed on zeros. All
-calls of a case are queued while the GPU is kept busy, then run back to back: Python's own time is in none of them.
+The ceilings are measured in the same run: a large copy for bandwidth, torch._int_mm for the int8 GEMM. Buffers rotate
+among sets that are several times the L2 cache, so no run finds its inputs there. Nothing is timed on zeros. All calls of
+a case are queued while the GPU is busy, then run back to back, so Python's own time is in none of them.
 """
 
+import argparse
 import re
 import shutil
 import subprocess
@@ -15,103 +16,97 @@ from statistics import median
 
 import torch
 
+from ..on_cpu.toolchain import nvcc, version
 from .bench_cases import FULL, QUICK, Case, add_cases, quantize_cases, w4a16_cases, w8a8_cases
-from .on_cpu.toolchain import nvcc, version
+from .experiment import GOALS
 
-WARM_UP, REPEATS, FEWEST = 3, 30, 5
-SECONDS = 2.0            # for one case: the slowest kernels are repeated less often
-CYCLES = 2e9             # no GPU has more of them in a second
-# Of the measured ceiling; and times as fast as the peer, where the goal is that.
-GOALS = {
-    "add 16 bytes": 0.90,
-    "quantize given": 0.90,
-    "quantize row": 0.85,
-    "quantize tensor": 0.85,
-    "quantize group": 0.85,
-    "dequantize group": 0.85,
-    "w4a16 tensor core, M = 1": 0.80,
-    "w8a8 mma": 0.60,
-    "w8a8 triton": 0.85,
-    "w8a8 wgmma": 0.85,
-}
+Log = Callable[[str], None]
+
+WARM_UP, REPEATS, MIN_REPEATS = 3, 30, 5
+SECONDS = 2.0  # for one case: the slowest kernels are repeated less often
+CYCLES = 2e9  # a second has fewer on any GPU
 CEILINGS = ("copy", "torch._int_mm")
-FASTER = {"w4a16 tensor core, M = 1": 3.3}
+SPEEDUP_GOALS = {"w4a16 tensor_core, M = 1": 3.3}
 
 
 def timed(case: Case, repeats: int) -> list[float]:
-    """Seconds of each call, by events around it. Raises RuntimeError if the result is wrong before or after."""
+    """Seconds of each call, by events around it.
+
+    Raises:
+        RuntimeError: the result is wrong before or after.
+    """
     _validate(case, "before")
-    queued, all_in_all = _warm_up(case)
-    repeats = max(FEWEST, min(repeats, int(SECONDS / all_in_all)))
-    torch.cuda._sleep(int(CYCLES * 2 * repeats * queued))
-    marks = []
+    queue_seconds, call_seconds = _warm_up(case)
+    repeats = max(MIN_REPEATS, min(repeats, int(SECONDS / call_seconds)))
+    torch.cuda._sleep(int(CYCLES * 2 * repeats * queue_seconds))  # the GPU waits until all calls are queued
+    events = []
     for i in range(repeats):
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         start.record()
         case.call(i % case.sets)
         end.record()
-        marks.append((start, end))
+        events.append((start, end))
     torch.cuda.synchronize()
     _validate(case, "after")
-    return [start.elapsed_time(end) / 1e3 for start, end in marks]
+    return [start.elapsed_time(end) / 1e3 for start, end in events]
 
 
 def _validate(case: Case, when: str) -> None:
-    if not case.right(case.call(0)):
-        raise RuntimeError(f"{case.name} is wrong {when} it is timed: no time of it means anything")
+    if not case.is_right(case.call(0)):
+        raise RuntimeError(f"{case.name}: wrong {when} it is timed, so its time means nothing; run the tests")
 
 
 def _warm_up(case: Case) -> tuple[float, float]:
-    """Seconds that Python takes to queue a call, and that a call takes in all."""
+    """Seconds that Python takes to queue a call, and that a call takes in total."""
     torch.cuda.synchronize()
     start = time.perf_counter()
     for i in range(WARM_UP):
         case.call(i % case.sets)
-    queued = time.perf_counter() - start
+    queue_seconds = time.perf_counter() - start
     torch.cuda.synchronize()
-    return queued / WARM_UP, (time.perf_counter() - start) / WARM_UP
+    return queue_seconds / WARM_UP, (time.perf_counter() - start) / WARM_UP
 
 
-def bench(seed: int, quick: bool, say: Callable[[str], None]) -> dict | None:
-    """Times of every kernel and its peers, in the share of the ceilings measured here; None where there is no GPU."""
+def bench(options: argparse.Namespace, log: Log) -> dict:
+    """Times of every kernel and its peers, as shares of the ceilings of the same run.
+
+    Raises:
+        ValueError: there is no GPU.
+        RuntimeError: a ceiling cannot be measured.
+    """
     if not torch.cuda.is_available():
-        say(
-            "no CUDA device here: nothing is timed and nothing is written. The tracer's counts need none: "
-            "python -m cuda_quant_kernels"
-        )
-        return None
-    g = torch.Generator("cuda").manual_seed(seed)
-    sizes, rows, ceilings, not_timed = QUICK if quick else FULL, [], {}, {}
+        raise ValueError("bench: no CUDA device here; the tracer needs none: python -m cuda_quant_kernels")
+    g = torch.Generator("cuda").manual_seed(options.seed)
+    sizes, rows, ceilings, not_timed = QUICK if options.quick else FULL, [], {}, {}
     for family in (add_cases, quantize_cases, w8a8_cases, w4a16_cases):
         cases = family(g, sizes)
-        measured, refused = measure(cases, say)
+        measured, failed = measure(cases, log)
         for case in cases:
             if case.name in CEILINGS:
                 ceilings[case.unit] = case.work / median(measured[case.name])
         rows += [_row(case, measured, ceilings) for case in cases if case.name in measured]
-        not_timed |= refused
+        not_timed |= failed
         del cases
         torch.cuda.empty_cache()
     return {"device": device(), "ceilings": ceilings, "rows": rows, "not_timed": not_timed, "sizes": asdict(sizes)}
 
 
-def measure(cases: list[Case], say: Callable[[str], None]) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Seconds of the calls of each case; and of each that is wrong or fails, why.
+def measure(cases: list[Case], log: Log) -> tuple[dict[str, list[float]], dict[str, str]]:
+    """Seconds of the calls of each case; and for each that is wrong or fails, the reason.
 
-    One case does not stop the others, but for the two ceilings, in shares of which the rest is told: their errors are
-    raised.
+    One case does not stop the others. An error of a ceiling is raised, because the rest is given as shares of it.
     """
-    measured, refused = {}, {}
+    measured, failed = {}, {}
     for case in cases:
-        say(case.name)
+        log(case.name)
         try:
             measured[case.name] = timed(case, REPEATS)
-        except Exception as error:      # a peer's compiler, a launch: whatever it is, it is reported
+        except Exception as error:  # of a peer's compiler, of a launch: it is reported
             if case.name in CEILINGS:
                 raise
-            refused[case.name] = (str(error).strip() or type(error).__name__).splitlines()[0]
-            say(f"not timed: {refused[case.name]}")
-    return measured, refused
+            failed[case.name] = (str(error).strip() or type(error).__name__).splitlines()[0]
+            log(f"not timed: {failed[case.name]}")
+    return measured, failed
 
 
 def device() -> str:
@@ -142,6 +137,6 @@ def _row(case: Case, measured: dict[str, list[float]], ceilings: dict[str, float
         "of_ceiling": rate / ceilings[case.unit],
         "goal": GOALS.get(case.name),
         "peer": case.peer,
-        "faster": median(measured[case.peer]) / median(seconds) if case.peer in measured else None,
-        "goal_faster": FASTER.get(case.name),
+        "speedup": median(measured[case.peer]) / median(seconds) if case.peer in measured else None,
+        "goal_speedup": SPEEDUP_GOALS.get(case.name),
     }

@@ -1,7 +1,7 @@
-// A tiled product with one fault at a time, switched on by a macro: what the break-it experiments run.
+// A tiled GEMM with one fault at a time, chosen by a macro. The break-it experiments run it.
 //   NO_FIRST   no barrier between storing a tile and reading it       NO_BOUNDS  every thread writes C
 //   NO_SECOND  no barrier between reading a tile and overwriting it   INT8_SUM   sums kept in int8
-//   WRONG_WAY  threadIdx.x runs down the rows instead of along them
+//   WRONG_AXIS  threadIdx.x runs down the rows
 #include <cstdint>
 #include <cuda_runtime.h>
 constexpr int TILE = 16;
@@ -13,7 +13,7 @@ using Sum = int;
 
 __global__ void tiled(const int8_t* a, const int8_t* b, int* c, int m, int n, int k) {
     __shared__ int8_t a_tile[TILE][TILE], b_tile[TILE][TILE];
-#ifdef WRONG_WAY
+#ifdef WRONG_AXIS
     int x = threadIdx.y, y = threadIdx.x;
 #else
     int x = threadIdx.x, y = threadIdx.y;

@@ -1,159 +1,182 @@
-"""results.json as Markdown: the README's tables are made here, so they cannot drift from what was measured."""
+"""results.json as Markdown: the tables of README and REPORT are made here, so they cannot drift from the records."""
 
-from pathlib import Path
+from . import markdown, record
 
-from . import record
-from .plots import milliseconds
-
-RESULTS = Path(__file__).resolve().parents[2] / "results" / "results.json"
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
+COMMAND = "python -m cuda_quant_kernels"
+CEILING_NAMES = {"bytes": ("TB/s, measured by a plain copy", 2), "operations": ("TOPS, measured by torch._int_mm", 0)}
+NO_GPU = (
+    "**No GPU has run these kernels yet.** On a machine with one, `pytest` runs them there, and "
+    f"`{COMMAND} bench --out results` fills this table and the measured columns of the others."
+)
 
 
-def _meta(section: dict) -> str:
-    meta = section["meta"]
-    versions = ", ".join(f"{name} {version}" for name, version in meta["versions"].items())
-    seed, commit = meta["seeds"][0], meta["commit"]
-    return f"\n{meta['machine']}; Python {meta['python']}, {versions}; seed {seed}; commit {commit}; {meta['date']}.\n"
+def milliseconds(ms: float) -> str:
+    """Two or three digits, with the unit."""
+    return f"{ms:.0f} ms" if ms >= 20 else f"{ms:.1f} ms" if ms >= 2 else f"{ms:.2f} ms"
 
 
-def _measured(results: dict) -> dict[str, dict]:
-    """The rows of the GPU run by kernel; none where none is committed."""
-    return {row["kernel"]: row for row in results.get("bench", {}).get("rows", [])}
+def gpu_microseconds(results: dict) -> dict[str, float]:
+    """The median of each kernel on a GPU; none where no such run is recorded."""
+    return {row["kernel"]: row["median_us"] for row in results.get("bench", {}).get("rows", [])}
 
 
-def headline(results: dict | None = None) -> str:
+def _sections(section: dict | None, name: str) -> tuple[dict, dict]:
+    """The section, and the bench beside it: both as committed, or only the given one."""
+    if section is not None:
+        return section, {}
+    results = record.read(record.COMMITTED)
+    return markdown.section(name, results), results.get("bench", {})
+
+
+def headline(section: dict | None = None, bench: dict | None = None) -> str:
     """The ladder: counted by the tracer, bounded by the roofline, measured where a GPU run is committed."""
-    results = results or record.read(RESULTS)
-    section, gpu = results["headline"], _measured(results)
-    rows = []
-    for row in section["ladder"]:
-        name = f"w8a8 {row['version']}"
-        per_pass = row["products_per_shared_pass"]
-        rows.append(
-            [
-                row["version"],
-                f"{row['sectors_per_request']:.0f} ({row['ideal_per_request']:.0f})",
-                f"{per_pass:.0f}" if per_pass else "–",
-                f"{row['conflict']:.2f}" if row["conflict"] else "–",
-                f"{row['intensity']:.3g}",
-                f"{milliseconds(row['floor_ms'])} ({row['bound']})",
-                milliseconds(gpu[name]["median_us"] / 1e3) if name in gpu else "no GPU run yet",
-            ]
-        )
-    head = [
-        "version",
-        "sectors a request (ideal)",
-        "products a shared pass",
-        "bank conflicts (1 = none)",
-        "operations a byte",
-        f"floor on an {section['machine']}, {section['side']}³",
-        "measured",
-    ]
+    section, recorded = _sections(section, "headline")
+    gpu = gpu_microseconds({"bench": bench or recorded})
+    body = [_ladder_row(row, gpu.get(f"w8a8 {row['version']}")) for row in section["ladder"]]
     m, n, k = section["traced"]
+    bound = f"lower bound on an {section['machine']}, {section['side']}³"
+    head = ("version", "sectors a request (ideal)", "multiply-adds a wavefront", bound, "set by", "measured")
+    note = f"Counted on {m} × {n} × {k}, where every version is exact. Peaks: {section['source']}."
+    return "\n\n".join([markdown.table([head, *body]), note, markdown.meta_line(section)]) + "\n"
+
+
+def _ladder_row(row: dict, microseconds: float | None) -> tuple:
+    macs = row["macs_per_wavefront"]
     return (
-        _table(head, rows)
-        + f"\nCounted on {m} × {n} × {k}, where every version is exact. Ceilings: {section['source']}.{_meta(section)}"
+        row["version"],
+        f"{row['sectors_per_request']:.0f} ({row['ideal_per_request']:.0f})",
+        f"{macs:,.0f}" if macs else "–",
+        milliseconds(row["lower_bound_ms"]),
+        row["bound"],
+        milliseconds(microseconds / 1e3) if microseconds else "no GPU run yet",
     )
 
 
-def ledger(results: dict | None = None) -> str:
+def ladder_details(section: dict | None = None) -> str:
+    """What the ladder's table leaves out: intensity, bank conflicts, and the time of each pipe."""
+    section, _ = _sections(section, "headline")
+    head = ("version", "operations a requested byte", "bank conflicts (1 = none)")
+    head += ("load/store", "arithmetic", "device memory")
+    body = [
+        (
+            row["version"],
+            f"{row['intensity']:.3g}",
+            f"{row['bank_conflict']:.2f}" if row["bank_conflict"] else "–",
+            *(milliseconds(row["pipes_ms"][pipe]) for pipe in ("load/store", "arithmetic", "memory")),
+        )
+        for row in section["ladder"]
+    ]
+    return markdown.table([head, *body]) + "\n"
+
+
+def bytes_moved(section: dict | None = None, bench: dict | None = None) -> str:
     """Bytes for each element, by the shapes and by the tracer, and the time that they take at full size."""
-    results = results or record.read(RESULTS)
-    gpu = _measured(results)
-    rows = [
-        [
-            r["what"],
+    section, recorded = _sections(section, "headline")
+    reached = {r["kernel"]: f"{r['of_ceiling']:.0%}" for r in (bench or recorded).get("rows", [])}
+    head = ("kernel", "least, an element", "requested, traced", f"lower bound on an {section['machine']}")
+    head += ("goal, of a copy's bandwidth", "reached")
+    body = [
+        (
+            r["title"],
             f"{r['bytes']:.3g} B",
             f"{r['traced']:.3g} B",
-            f"{r['floor_us']:.0f} µs",
+            f"{r['lower_bound_us']:.0f} µs",
             f"{r['goal']:.0%}",
-            f"{gpu[r['kernel']]['of_ceiling']:.0%}" if r["kernel"] in gpu else "no GPU run yet",
-        ]
-        for r in results["headline"]["ledger"]
-    ]
-    head = ["kernel", "least, an element", "asked for, traced", "floor on an H200", "goal, of the ceiling", "reached"]
-    return _table(head, rows)
-
-
-def bench(results: dict | None = None) -> str:
-    """Every kernel on a GPU beside its peers and the ceilings measured there; where there is no such run, that."""
-    section = (results or record.read(RESULTS)).get("bench")
-    if not section:
-        return (
-            "**No GPU has run these kernels yet.** On a machine with one, `pytest` runs them there, and "
-            "`python -m cuda_quant_kernels bench --out results` fills this table and the last columns of those above.\n"
+            reached.get(r["kernel"], "no GPU run yet"),
         )
-    rows = [
-        [
-            r["kernel"],
-            f"{r['median_us']:.1f} µs",
-            f"{r['low_us']:.1f} to {r['high_us']:.1f} ({r['repeats']})",
-            f"{r['of_ceiling']:.0%}",
-            f"{r['goal']:.0%}" if r["goal"] else "",
-            f"{r['faster']:.2f}× {r['peer']}" if r["faster"] else "",
-            f"{r['goal_faster']:.1f}×" if r["goal_faster"] else "",
-        ]
-        for r in section["rows"]
+        for r in section["bytes_moved"]
     ]
-    head = ["kernel", "median", "range, µs (runs)", "of the ceiling", "goal", "as fast as", "goal"]
-    ceilings = section["ceilings"]
-    copied, multiplied = ceilings["bytes"] / 1e12, ceilings["operations"] / 1e12
-    found = f"Ceilings, measured in the same run: {copied:.2f} TB/s (copy), {multiplied:.0f} TOPS (torch._int_mm)."
-    refused = "".join(f"\nNot timed: {kernel}: {why}.\n" for kernel, why in section["not_timed"].items())
-    return _table(head, rows) + refused + f"\n{section['device']}. {found}{_meta(section)}"
+    return markdown.table([head, *body]) + "\n"
 
 
-def counters(results: dict | None = None) -> str:
-    """What the tracer predicted of each kernel and what Nsight Compute counted, where there is such a run."""
-    section = (results or record.read(RESULTS)).get("counters")
+def bench(section: dict | None = None) -> str:
+    """Every kernel on a GPU, its peers, and the ceilings measured there; a sentence where no such run is recorded."""
+    section = section or record.read(record.COMMITTED).get("bench")
+    if not section:
+        return NO_GPU + "\n"
+    head = ("kernel", "median", "range, µs (runs)", "of the ceiling", "goal", "speed", "goal")
+    table = markdown.table([head, *map(_bench_row, section["rows"])])
+    tb, tops = section["ceilings"]["bytes"] / 1e12, section["ceilings"]["operations"] / 1e12
+    ceilings = f"Ceilings, measured in the same run: {tb:.2f} TB/s (copy), {tops:.0f} TOPS (torch._int_mm)."
+    failed = [f"Not timed: {kernel}: {reason}." for kernel, reason in section["not_timed"].items()]
+    return "\n\n".join([table, *failed, f"{section['device']}. {ceilings}", markdown.meta_line(section)]) + "\n"
+
+
+def _bench_row(row: dict) -> tuple:
+    return (
+        row["kernel"],
+        f"{row['median_us']:.1f} µs",
+        f"{row['low_us']:.1f} to {row['high_us']:.1f} ({row['repeats']})",
+        f"{row['of_ceiling']:.0%}",
+        f"{row['goal']:.0%}" if row["goal"] else "",
+        f"{row['speedup']:.2f}× {row['peer']}" if row["speedup"] else "",
+        f"{row['goal_speedup']:.1f}×" if row["goal_speedup"] else "",
+    )
+
+
+def counters(section: dict | None = None) -> str:
+    """What the tracer predicts of each kernel and what Nsight Compute counted, where such a run is recorded."""
+    section = section or record.read(record.COMMITTED).get("counters")
     if not section:
         return ""
-    shown = ("global load sectors", "global store sectors")
-    shown += ("passes over shared memory", "passes lost to bank conflicts")
+    shown = ("global load sectors", "global store sectors", "shared wavefronts", "wavefronts lost to bank conflicts")
     kernels = dict.fromkeys(row["kernel"] for row in section["rows"])
-    predicted = [row for row in section["rows"] if row["traced"] is not None]
-    cells = {(row["kernel"], row["counter"]): f"{row['traced']:,} / {row['counted']:,.0f}" for row in predicted}
-    rows = [[kernel, *(cells.get((kernel, counter), "–") for counter in shown)] for kernel in kernels]
-    head = ["traced / counted", *shown]
-    return _table(head, rows) + f"\n{section['device']}, Nsight Compute.{_meta(section)}"
+    cells = {
+        (row["kernel"], row["counter"]): f"{row['traced']:,} / {row['counted']:,.0f}"
+        for row in section["rows"]
+        if row["traced"] is not None
+    }
+    body = [(kernel, *(cells.get((kernel, counter), "–") for counter in shown)) for kernel in kernels]
+    table = markdown.table([("traced / counted", *shown), *body])
+    return "\n\n".join([table, f"{section['device']}, Nsight Compute.", markdown.meta_line(section)]) + "\n"
 
 
-def break_it(results: dict | None = None) -> str:
+def break_it(section: dict | None = None) -> str:
     """What each fault did."""
-    section = (results or record.read(RESULTS))["break_it"]
-    rows = [
-        [
-            k["kernel"],
-            *(f"{n} of {k['of']}" for n in k["wrong"].values()),
-            f"`{k['tracer'][0]}`" if k["tracer"] else "clean",
-        ]
-        for k in section["barriers"]
+    section, _ = _sections(section, "break_it")
+    parts = [_barriers(section["barriers"]), _wrong_axis(section["wrong_axis"]), _int8_sum(section["int8_sum"])]
+    if found := section.get("bounds"):
+        parts.append(_bounds(found))
+    return "\n\n".join([*parts, markdown.meta_line(section)]) + "\n"
+
+
+def _barriers(rows: list[dict]) -> str:
+    orders = rows[0]["wrong"]
+    body = [
+        (
+            row["kernel"],
+            *(f"{count} of {row['of']}" for count in row["wrong"].values()),
+            f"`{row['tracer']}`" if row["tracer"] else "clean",
+        )
+        for row in rows
     ]
-    text = _table(["tiled product", *(f"wrong, {o}" for o in section["barriers"][0]["wrong"]), "the tracer"], rows)
-    rows = [
-        [
-            w["kernel"],
-            "right" if w["right"] else "wrong",
-            str(w["sectors"]),
-            *(f"{w['arrays'][n]['per_request']:.0f} ({w['arrays'][n]['efficiency']:.0%})" for n in "abc"),
-            f"{w['ways'] / w['ways_ideal']:.2f}",
-        ]
-        for w in section["wrong_way"]
+    return markdown.table([("tiled GEMM", *(f"wrong, {order}" for order in orders), "the tracer"), *body])
+
+
+def _wrong_axis(rows: list[dict]) -> str:
+    body = [
+        (
+            row["kernel"],
+            "right" if row["right"] else "wrong",
+            row["sectors"],
+            *(f"{array['per_request']:.0f} ({array['efficiency']:.0%})" for array in row["arrays"].values()),
+            f"{row['wavefronts'] / row['ideal_wavefronts']:.2f}",
+        )
+        for row in rows
     ]
-    text += "\n" + _table(
-        ["threads run", "values", "sectors", "A, a request (efficiency)", "B", "C", "bank conflicts"], rows
+    head = ("threads run", "values", "sectors", "A, a request (efficiency)", "B", "C", "bank conflicts (1 = none)")
+    return markdown.table([head, *body])
+
+
+def _int8_sum(rows: list[dict]) -> str:
+    shares = [f"{row['right']:.1%}" for row in rows]
+    return markdown.table([("K", *(row["k"] for row in rows)), ("right, int8 sums of 4-bit operands", *shares)])
+
+
+def _bounds(found: dict) -> str:
+    inside = ", ".join(f"{count} {order}" for order, count in found["wrong_inside"].items())
+    return (
+        f"Without the bounds check the tracer says `{found['tracer']}`, the sanitizer `{found['sanitizer']}`. Unguarded, "
+        f"{found['written_behind_the_end']} words behind the array are overwritten. Of {found['of']} results these are "
+        f"wrong: {inside}."
     )
-    text += "\n" + _table(
-        ["K", *(str(s["k"]) for s in section["int8_sum"])],
-        [["right, int8 sums of 4-bit operands", *(f"{s['right']:.0%}" for s in section["int8_sum"])]],
-    )
-    if b := section.get("bounds"):
-        inside = ", ".join(f"{n} {order}" for order, n in b["wrong_inside"].items())
-        text += f"\nWithout the bounds check the tracer says `{b['tracer']}`, the sanitizer `{b['sanitizer']}`. "
-        text += f"Unguarded, {b['written_behind_the_end']} words behind the array are overwritten, "
-        text += f"and of {b['of']} results are wrong: {inside}.\n"
-    return text + _meta(section)

@@ -27,10 +27,10 @@ def key(*parts: str) -> str:
 
 
 def cached(name: str, make: Callable[[Path], None]) -> Path:
-    """The file of that name in the cache; if it is not there, make(path) builds it beside its place.
+    """The file of that name in the cache. If it is not there, make(path) builds it in a temporary folder.
 
-    It is renamed into place when it is whole, so that nobody reads half a file, and who wants it while another process
-    or thread builds it waits for that. What else make leaves under the file's stem as .log goes along.
+    The file is renamed into place when it is whole, so nobody reads half a file. If another process or thread is
+    building it, wait for that one. A .log of the same stem goes along.
     """
     place = cache_folder() / name
     if place.exists():
@@ -48,7 +48,7 @@ def cached(name: str, make: Callable[[Path], None]) -> Path:
 
 @contextmanager
 def _one_at_a_time(place: Path) -> Iterator[None]:
-    """Holds a lock that the system lifts when its holder ends, however that is; without one, work is done twice."""
+    """Holds a lock, which the system lifts when its holder ends in any way. Without locks, work is done twice."""
     if fcntl is None:
         yield
         return

@@ -37,7 +37,7 @@ class KernelFault(RuntimeError):
 
 
 def take_faults(lib: ctypes.CDLL, path: Path) -> list[Fault]:
-    """The faults noted since the last call, which the library then forgets."""
+    """The faults since the last call; the library then forgets them."""
     lib.qk_take_faults.restype = ctypes.c_size_t
     capacity = 1 << 12
     while True:
@@ -81,7 +81,7 @@ def source_lines(path: Path, offsets: list[int]) -> dict[int, tuple[str, int]]:
 
 @functools.cache
 def _known_lines(path: Path) -> dict[int, tuple[str, int]]:
-    """What has been asked before of this library; its name is the hash of its content."""
+    """Answers of addr2line for this library; its name is the hash of its content."""
     return {}
 
 

@@ -13,8 +13,8 @@ from .faults import Fault, KernelFault, take_faults
 class Library:
     """The functions of a built library: `lib.name(...)` calls, as with ctypes.CDLL.
 
-    In the CPU builds a call raises KernelFault if the kernel did what it may not do, and returns the launcher's value
-    otherwise. On a GPU a call only returns the value, a cudaError_t: most errors come later there.
+    In the CPU builds a call raises KernelFault if the kernel did what it may not do. Otherwise it returns the launcher's
+    value. On a GPU a call only returns that value, a cudaError_t: most errors come later there.
     """
 
     def __init__(self, path: Path):
@@ -40,13 +40,18 @@ class Library:
 
     @contextmanager
     def order(self, kind: str, seed: int = 0):
-        """Runs the threads of what is called inside in another order.
+        """A context in which the threads of every launch run in another order.
 
-        kind: "ascending" (the default elsewhere), "descending", or "shuffled" anew at every barrier, from `seed`.
+        Args:
+            kind: "ascending" (the order without a context), "descending", or "shuffled" anew at every barrier.
+            seed: of the shuffles.
+
+        Raises:
+            ValueError: an unknown kind.
         """
         kinds = ("ascending", "descending", "shuffled")
         if kind not in kinds:
-            raise ValueError(f"kind is {kind!r}: it must be one of {', '.join(kinds)}")
+            raise ValueError(f"kind={kind!r}: unknown order; choose {', '.join(kinds)}")
         self.cdll.qk_set_order(kinds.index(kind), ctypes.c_uint(seed))
         try:
             yield self
@@ -54,5 +59,5 @@ class Library:
             self.cdll.qk_set_order(0, ctypes.c_uint(0))
 
     def limit(self, seconds: float | int) -> None:
-        """A launch that computes for longer is a fault; 0 lifts the limit."""
+        """Stops a launch that computes for longer, as a fault; 0 lifts the limit."""
         self.cdll.qk_set_seconds(ctypes.c_double(seconds))

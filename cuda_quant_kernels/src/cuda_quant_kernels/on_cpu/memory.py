@@ -32,9 +32,13 @@ class Guarded(np.ndarray):
     _surroundings: np.ndarray | None = None
 
     def check(self) -> None:
-        """Raises ValueError if a byte beside the array, up to the forbidden pages, has been written."""
+        """Looks at the bytes around the array, up to the forbidden pages.
+
+        Raises:
+            ValueError: one of them has been written, or this is only a view or a copy.
+        """
         if self._surroundings is None:
-            raise ValueError("this is a view or a copy of a guarded array: check the array itself")
+            raise ValueError("array=a view or a copy: only a guarded array itself can be checked; keep the original")
         before = self.ctypes.data - self._surroundings.ctypes.data
         for start, part in ((0, self._surroundings[:before]), (before, self._surroundings[before + self.nbytes :])):
             wrong = np.flatnonzero(part != _MARK)
@@ -44,15 +48,18 @@ class Guarded(np.ndarray):
 
 
 def guarded(array: Any, alignment: int = ALIGNMENT) -> Guarded:
-    """A copy of the array that begins at a multiple of `alignment` bytes and ends as near as that allows to a page
-    that may be neither read nor written: a step past the end is a fault at the kernel's line, in every CPU build, and
-    never damage to Python's own memory. Steps that stay before that page are found by `check()`.
+    """A copy of the array, placed before a page that may be neither read nor written.
 
-    With alignment=1 the array ends exactly at the page.
+    It begins at a multiple of `alignment` bytes and ends as near to the page as that allows; with alignment=1 exactly
+    there. A step into the page is a fault at the kernel's line, in every CPU build, and never damages Python's memory.
+    `check()` finds writes between the array's end and the page.
+
+    Raises:
+        ValueError: the alignment is not a power of two up to a page.
     """
     source = np.ascontiguousarray(array)
     if alignment < 1 or alignment & (alignment - 1) or alignment > _PAGE:
-        raise ValueError(f"alignment is {alignment}: it must be a power of two up to {_PAGE}")
+        raise ValueError(f"alignment={alignment}: must be a power of two up to {_PAGE}; choose one")
     inner = -(-max(source.nbytes, 1) // _PAGE) * _PAGE
     pages = np.frombuffer(_Pages(inner + 2 * _PAGE), np.uint8)[_PAGE : _PAGE + inner]
     pages[:] = _MARK
@@ -64,9 +71,9 @@ def guarded(array: Any, alignment: int = ALIGNMENT) -> Guarded:
 
 
 def pointer(array: Any) -> ctypes.c_void_p:
-    """The address of a numpy array's or torch tensor's first element, for a launcher's argument.
+    """The address of the first element of a numpy array or torch tensor, for a launcher's argument.
 
-    The array lives as long as its pointer, so that a temporary may be passed: lib.run(pointer(x // 16)).
+    The array lives as long as its pointer, so a temporary may be passed: lib.run(pointer(x // 16)).
     """
     address = ctypes.c_void_p(array.data_ptr() if hasattr(array, "data_ptr") else array.ctypes.data)
     address.array = array
@@ -74,8 +81,12 @@ def pointer(array: Any) -> ctypes.c_void_p:
 
 
 def extent(array: Any) -> tuple[int, int]:
-    """Address and size in bytes. Raises ValueError if the array is not contiguous."""
+    """Address and size in bytes.
+
+    Raises:
+        ValueError: the array is not contiguous.
+    """
     contiguous = array.is_contiguous() if hasattr(array, "is_contiguous") else array.flags.c_contiguous
     if not contiguous:
-        raise ValueError("the array is not contiguous: a kernel sees one block of memory; pass a contiguous copy")
+        raise ValueError("array=not contiguous: a kernel sees one block of memory; pass a contiguous copy")
     return pointer(array).value or 0, int(array.nbytes)

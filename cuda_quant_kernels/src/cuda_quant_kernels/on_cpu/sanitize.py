@@ -1,7 +1,7 @@
 """Runs kernels under the address sanitizer, in a process of its own, and returns what it found.
 
-The tracer knows the arrays that it is told of; the sanitizer knows every object of the process, local arrays included,
-and goes on after a fault. It must be the first library that a process loads, hence the subprocess.
+The tracer knows the arrays that it is given. The sanitizer knows every object of the process, local arrays included, and
+continues after a fault. It must be the first library that a process loads, hence the subprocess.
 """
 
 import ctypes
@@ -77,7 +77,7 @@ def _describe(call: Call, folder: Path, number: int) -> dict:
             arguments.append({"file": str(file)})
         else:
             kind = type(value).__name__
-            raise ValueError(f"argument {i} of {call.function} is a {kind}: see Call for what can be passed")
+            raise ValueError(f"{call.function}, argument {i}={kind}: no C type for it; see Call for what can be passed")
     return {"function": call.function, "arguments": arguments}
 
 

@@ -87,7 +87,7 @@ def cpu_compiler() -> Path:
 
 @functools.cache
 def version(compiler: Path) -> str:
-    """What the compiler says of itself, for the cache's key."""
+    """The output of --version, for the cache's key."""
     return subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout
 
 
@@ -103,7 +103,7 @@ def device_architecture() -> str | None:
 
 
 def run(command: list, what: str) -> str:
-    """Runs a compiler; its messages. Raises BuildError with the first errors, then all it said."""
+    """Runs a compiler and returns its messages. Raises BuildError with the first errors, then the whole log."""
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
     log = done.stdout + done.stderr
     if done.returncode:

@@ -15,7 +15,7 @@ from .faults import Fault, KernelFault, source_lines
 from .library import Library
 from .memory import extent
 
-_MOST_BYTES = 1 << 25    # of all buffers: each byte has 36 bytes of memory of who touched it last
+_MOST_BYTES = 1 << 25  # of all buffers: the tracer keeps 36 bytes for each of theirs
 _KINDS = ("load", "store", "atomic", "async store", "wgmma load")
 
 
@@ -23,8 +23,8 @@ _KINDS = ("load", "store", "atomic", "async store", "wgmma load")
 class Row:
     """All requests of one source line to one array, of one kind and width.
 
-    moved and ideal: 32-byte sectors in global memory, passes over the banks ("ways") in shared memory; ideal is the
-    least that would do for the same bytes. worst is the most that one request took.
+    moved, ideal and worst are sectors of 32 bytes in global memory and wavefronts in shared memory. A wavefront is one
+    access to all 32 banks. ideal is the least for the same bytes, worst the most that one request took.
     """
 
     file: str
@@ -50,7 +50,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Race:
-    """Two accesses to one byte, one of them a write, with nothing that puts one before the other."""
+    """Two accesses to one byte, one of them a write, that no barrier puts in order."""
 
     name: str
     file: str
@@ -78,14 +78,14 @@ class Report:
 
     @property
     def clean(self) -> bool:
-        """No race and no fault; says nothing of efficiency."""
+        """No race and no fault. It says nothing of efficiency."""
         return not self.races and not self.faults
 
     def at(self, line: int) -> list[Row]:
         return [row for row in self.rows if row.line == line]
 
     def total(self, space: str = "global", name: str | None = None) -> int:
-        """Sectors (or, in shared memory, passes) moved in all, or for one array."""
+        """Sectors (in shared memory: wavefronts) in all, or for one array."""
         return sum(r.moved for r in self.rows if r.space == space and name in (None, r.name))
 
     def efficiency(self, space: str = "global") -> float:
@@ -106,7 +106,7 @@ class Report:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    unit = "sectors" if row.space == "global" else "ways"
+    unit = "sectors" if row.space == "global" else "wavefronts"
     return (
         f"{Path(row.file).name}:{row.line}", row.space, row.name, row.kind, str(row.size), str(row.requests),
         f"{row.per_request:.2f} {unit}", f"{row.ideal / row.requests:.2f}", str(row.worst), f"{row.efficiency:.0%}",
@@ -127,10 +127,10 @@ def trace(lib: Library, call: Callable[[Library], Any], buffers: Mapping[str, An
         ValueError: the library is not a trace build, a buffer is not contiguous, or all together are too large.
     """
     if not hasattr(lib.cdll, "qk_trace_start"):
-        raise ValueError(f"lib is {lib.path.name}, not a trace build: load it with target='trace'")
+        raise ValueError(f"lib={lib.path.name}: not a trace build; load it with target='trace'")
     extents = {name: extent(array) for name, array in buffers.items()}
     if (total := sum(size for _, size in extents.values())) > _MOST_BYTES:
-        raise ValueError(f"buffers has {total} bytes: at most {_MOST_BYTES} can be traced; take a smaller problem")
+        raise ValueError(f"buffers={total} bytes: at most {_MOST_BYTES} can be traced; take a smaller problem")
     lib.faults()
     for name, (address, size) in extents.items():
         lib.cdll.qk_trace_buffer(ctypes.c_void_p(address), ctypes.c_size_t(size), name.encode())
