@@ -1,92 +1,85 @@
-"""From text to ids and back: merges applied in the order in which they were learnt.
+"""From text to ids and back: the plain form.
 
-Encoding replays the training on one word. The lower the id of a merged token, the earlier it was made, so the rule is:
-of all pairs present, merge the one with the lowest rank, and again, until no two neighbours make a token. Longest
-match from the left is another algorithm (WordPiece's) and gives other ids.
+Encoding repeats the training on one pre-token. The id of a merged token is its rank: a lower rank was learned earlier.
+So of all pairs present, merge the one with the lowest rank, and repeat until no two neighbours make a token. The
+longest match from the left is another algorithm (WordPiece's) and gives other ids.
 
-Below the plain form stand the two fast ones. There a word is a `str` whose characters are ids, and `pairs` maps
-two such characters to the id they make.
+`encode_fast.py` has two fast forms of the merging, and `tokenizer.py` the tokenizer for daily use.
 """
-import heapq
+
+import math
 from collections.abc import Iterable, Mapping
-from itertools import pairwise, repeat
+from itertools import pairwise
+from operator import index
 
-from .pretokenize import GPT2, pretokenize
-
-NO_MERGE = 0x110000         # above every id: an id has to fit a character
+from .pretokenize import GPT2, check_text, pretokenize
 
 
 def encode(text: str, ranks: Mapping[bytes, int], pattern: str = GPT2) -> list[int]:
-    """The ids of `text`: each piece's UTF-8 bytes, merged by rank. `ranks` maps a token's bytes to its id."""
+    """The ids of `text`. `ranks` maps the bytes of each token to its id.
+
+    A pre-token that is a token as a whole is that token. All others are merged by rank. For a trained vocabulary this
+    changes nothing; Llama 3's has tokens that merging does not reach (tiktoken does the same).
+
+    Raises:
+        TypeError: `text` is not a str.
+        ValueError: `text` holds a lone surrogate, or a byte without an id.
+    """
+    check_text(text)
     ids = []
-    for piece in pretokenize(text, pattern):
-        parts = [bytes([b]) for b in piece.encode()]
-        while len(parts) > 1:
-            made = [ranks.get(a + b, NO_MERGE) for a, b in pairwise(parts)]
-            if (lowest := min(made)) == NO_MERGE:
-                break
-            at = made.index(lowest)
-            parts[at:at + 2] = [parts[at] + parts[at + 1]]
-        ids += [ranks[part] for part in parts]
+    for pre_token in pretokenize(text, pattern):
+        data = pre_token.encode()
+        tokens = [data] if data in ranks else merge_by_rank([bytes([b]) for b in data], ranks)
+        for token in tokens:
+            if token not in ranks:
+                raise ValueError(f"text={pre_token!r}: its byte {token!r} has no id in ranks; replace the character")
+            ids.append(ranks[token])
     return ids
 
 
-def decode(ids: Iterable[int], tokens: Mapping[int, bytes], errors: str = "replace") -> str:
-    """The text of `ids`. `tokens` maps an id to its bytes.
+def merge_by_rank(tokens: list[bytes], ranks: Mapping[bytes, int], at_least: int = 1) -> list[bytes]:
+    """Merge neighbours, the lowest rank first, until nothing can be merged or `at_least` tokens are left."""
+    while len(tokens) > at_least:
+        pair_ranks = [ranks.get(a + b, math.inf) for a, b in pairwise(tokens)]
+        lowest = min(pair_ranks)
+        if lowest == math.inf:
+            break
+        i = pair_ranks.index(lowest)  # the leftmost of equals
+        tokens = [*tokens[:i], tokens[i] + tokens[i + 1], *tokens[i + 2 :]]
+    return tokens
 
-    The bytes are joined before they are read as UTF-8, because one character may be spread over several tokens.
-    `errors` is that of `bytes.decode`: "replace" shows U+FFFD where the bytes are not UTF-8 (a model can emit such
-    ids), "strict" raises.
+
+def decode(ids: Iterable[int], tokens: Mapping[int, bytes], errors: str = "replace") -> str:
+    """The text of `ids`. `tokens` maps each id to its bytes.
+
+    The bytes are joined before they are read as UTF-8, because a character may be spread over several tokens. `errors`
+    is that of `bytes.decode`. A model can emit ids whose bytes are not UTF-8: "replace" shows U+FFFD there, "strict"
+    raises.
 
     Raises:
-        ValueError: an id that is no token, or bytes that are not UTF-8 under "strict".
+        TypeError: `ids` is not a sequence of whole numbers.
+        ValueError: an id is no token, or the bytes are not UTF-8 and `errors` is "strict".
     """
     return join_tokens(ids, tokens).decode("utf-8", errors)
 
 
 def join_tokens(ids: Iterable[int], tokens: Mapping[int, bytes]) -> bytes:
-    """The bytes of `ids`, end to end."""
-    try:
-        return b"".join([tokens[i] for i in ids])
-    except KeyError as e:
-        raise ValueError(f"id {e.args[0]!r} is no token of this vocabulary of {len(tokens)}") from None
+    """The bytes of `ids`, joined. Raises as `decode` does."""
+    parts = []
+    for i in whole_numbers(ids):
+        if i not in tokens:
+            raise ValueError(f"id={i}: no token of this vocabulary of {len(tokens)}; is it the model's own tokenizer?")
+        parts.append(tokens[i])
+    return b"".join(parts)
 
 
-def merge_short_word(word: str, pairs: Mapping[str, int]) -> str:
-    """The word with all merges made. After each, only the two pairs beside it are looked up again."""
-    made = list(map(pairs.get, map(str.__add__, word, word[1:]), repeat(NO_MERGE)))
-    parts = list(word)
-    while made and (best := min(made)) != NO_MERGE:
-        at = made.index(best)
-        parts[at] = new = chr(best)
-        del parts[at + 1], made[at]
-        if at:
-            made[at - 1] = pairs.get(parts[at - 1] + new, NO_MERGE)
-        if at < len(made):
-            made[at] = pairs.get(new + parts[at + 1], NO_MERGE)
-    return "".join(parts)
+def whole_numbers(ids: Iterable[int]) -> list[int]:
+    """`ids` as a list of int. NumPy's and PyTorch's integers are taken too.
 
-
-def merge_long_word(word: str, pairs: Mapping[str, int]) -> str:
-    """The same in O(n log n): candidates in a heap, the word as a doubly linked list.
-
-    `merge_short_word` searches the whole word for each merge. Few words of English are longer than twenty bytes, but
-    a key in base64, a strand of DNA or a line of Thai is one word of thousands, and n searches of n are n squared.
+    Raises:
+        TypeError: `ids` is not a sequence of whole numbers.
     """
-    parts: list[str | None] = list(word)
-    before, after = list(range(-1, len(parts) - 1)), list(range(1, len(parts) + 1))
-    heap = [(new, i) for i, (a, b) in enumerate(pairwise(parts)) if (new := pairs.get(a + b)) is not None]
-    heapq.heapify(heap)
-    while heap:
-        new, i = heapq.heappop(heap)
-        a, j = parts[i], after[i]
-        if a is None or j == len(parts) or pairs.get(a + parts[j]) != new:
-            continue                                # one of the two has been merged since
-        parts[i], parts[j] = chr(new), None
-        after[i] = following = after[j]
-        if following < len(parts):
-            before[following] = i
-        for left, right in ((before[i], i), (i, following)):
-            if left >= 0 and right < len(parts) and (made := pairs.get(parts[left] + parts[right])) is not None:
-                heapq.heappush(heap, (made, left))
-    return "".join(part for part in parts if part is not None)
+    try:
+        return [index(i) for i in ids]
+    except TypeError:
+        raise TypeError(f"ids={ids!r:.60}: it must be a sequence of whole numbers; decode one row of a batch") from None

@@ -1,112 +1,129 @@
-"""The tokenizer one uses: a vocabulary, a cache of words, special tokens, offsets.
+"""The tokenizer for daily use: a vocabulary, a cache of pre-tokens, special tokens, offsets.
 
-Speed comes from Zipf's law, not from cleverness: a megabyte of English has a quarter of a million pieces but some
-15,000 different ones, so nearly every piece is one look-up in a dict that is filled as it is used. What remains is the
-regular expression that cuts the text, and that is the wall.
+Its speed comes from Zipf's law. A megabyte of English has a quarter of a million pre-tokens, but only some 15,000
+different ones. So nearly every pre-token is one look-up in a dict that fills itself. What remains is the regular
+expression that splits the text.
 """
+
 import sys
 from collections.abc import Collection, Iterable
 
-from .encode import join_tokens, merge_long_word, merge_short_word
-from .pretokenize import pretokenize_fast
+from .encode import join_tokens, whole_numbers
+from .encode_fast import merge_long, merge_short
+from .pretokenize import check_text
+from .pretokenize_fast import pretokenize_fast
 from .special import encode_with_special
-from .train import id_of_byte
 from .vocabulary import Vocabulary
 
-LONG = 256                  # bytes; from about here on the heap is the faster of the two ways to merge a word
-CACHED = 64                 # characters; longer pieces hardly ever come back
+LONG = 256  # bytes; from about here on, `merge_long` is the faster of the two
+CACHED = 64  # characters; longer pre-tokens hardly ever come back
 UTF32 = f"utf-32-{sys.byteorder[0]}e"
 
 
-class WordCache(dict):
-    """{piece: its ids as a string of characters}, each made when first asked for; emptied at `limit` pieces.
+class PreTokenCache(dict):
+    """{pre-token: its ids as a str of characters}. An entry is made when it is first asked for.
 
-    Strings rather than lists: they join in C, and the garbage collector need not walk them.
+    At `limit` entries the cache is emptied. Strings rather than lists: they are joined in C, and the garbage collector
+    does not visit them.
     """
 
     def __init__(self, vocabulary: Vocabulary, limit: int):
         super().__init__()
-        self.ranks, self.pairs = vocabulary.ranks, vocabulary.pairs
-        self.table = id_of_byte(vocabulary.alphabet)
+        self.ranks = vocabulary.ranks
+        self.pair_ids = vocabulary.pair_ids
+        self.missing = set(vocabulary.missing_bytes)
+        self.table = bytes(self.ranks.get(bytes([b]), 0) for b in range(256))
         self.limit = limit
 
-    def __missing__(self, piece: str) -> str:
-        data = piece.encode("utf-8", "surrogateescape")
-        if (whole := self.ranks.get(data)) is not None:         # a piece that is a token needs no merging
-            word = chr(whole)
-        else:
-            merge = merge_short_word if len(data) < LONG else merge_long_word
-            word = merge(data.translate(self.table).decode("latin-1"), self.pairs)
-        if len(piece) <= CACHED:
+    def __missing__(self, pre_token: str) -> str:
+        ids = self.merge(pre_token.encode("utf-8", "surrogateescape"))
+        if len(pre_token) <= CACHED:
             if len(self) >= self.limit:
                 self.clear()
-            self[piece] = word
-        return word
+            self[pre_token] = ids
+        return ids
 
-
-def ids_of(word: str) -> list[int]:
-    """The code points of a string, by way of UTF-32, which is faster than `ord` for each."""
-    return memoryview(word.encode(UTF32, "surrogatepass")).cast("I").tolist()
+    def merge(self, data: bytes) -> str:
+        """The ids of one pre-token."""
+        if data in self.ranks:
+            return chr(self.ranks[data])
+        if not self.missing.isdisjoint(data):
+            absent = bytes(b for b in data if b in self.missing)
+            raise ValueError(f"text={data!r}: this vocabulary has no token for the bytes {absent!r}; replace them")
+        word = data.translate(self.table).decode("latin-1")
+        return merge_short(word, self.pair_ids) if len(data) < LONG else merge_long(word, self.pair_ids)
 
 
 class Tokenizer:
-    """Encodes and decodes with one vocabulary. `cache_limit` bounds how many pieces are remembered."""
+    """Encodes and decodes with one vocabulary. `cache_limit` is the number of pre-tokens that are remembered."""
 
     def __init__(self, vocabulary: Vocabulary, cache_limit: int = 1 << 18):
         if cache_limit < 1:
-            raise ValueError(f"cache_limit={cache_limit} must be at least 1")
+            raise ValueError(f"cache_limit={cache_limit}: it must be at least 1; leave it out for the default")
         self.vocabulary = vocabulary
-        self.words = WordCache(vocabulary, cache_limit)
+        self.cache = PreTokenCache(vocabulary, cache_limit)
 
     def encode_ordinary(self, text: str) -> list[int]:
-        """The ids of `text`, in which special tokens are text like any other.
+        """The ids of `text`. A special token in it is ordinary text.
 
         Raises:
-            ValueError: the text holds half of a surrogate pair, which UTF-8 cannot write.
+            TypeError: `text` is not a str.
+            ValueError: `text` holds a lone surrogate, or a byte that the vocabulary lacks.
         """
-        try:
-            text.encode()
-        except UnicodeEncodeError as e:
-            raise ValueError(f"text holds a lone surrogate at character {e.start}, which UTF-8 cannot write: "
-                             f"replace it, or encode the bytes it came from with encode_bytes") from None
+        check_text(text)
         return self._ids(text)
 
-    def encode(self, text: str, allowed: Collection[str] = (), disallowed: Collection[str] | None = None) -> list[int]:
-        """The ids of `text`; see `encode_with_special` for the two sets."""
-        return encode_with_special(text, self.encode_ordinary, self.vocabulary.special, allowed, disallowed)
+    def encode(
+        self, text: str, allowed_special: Collection[str] = (), disallowed_special: Collection[str] = "all"
+    ) -> list[int]:
+        """The ids of `text`. The two sets are those of `encode_with_special`.
+
+        Raises:
+            TypeError, ValueError: as for `encode_ordinary` and `encode_with_special`.
+        """
+        check_text(text)
+        special_tokens = self.vocabulary.special_tokens
+        return encode_with_special(text, self.encode_ordinary, special_tokens, allowed_special, disallowed_special)
 
     def encode_bytes(self, data: bytes) -> list[int]:
-        """The ids of any bytes at all: those of their text where they are UTF-8, and something that decodes back
-        to them where they are not. (The stray bytes travel through the split as lone surrogates, PEP 383.)
+        """The ids of any bytes. `decode_bytes` gives the bytes back, also where they are not UTF-8.
+
+        Bytes that are not UTF-8 pass through the split as lone surrogates (PEP 383).
         """
         return self._ids(data.decode("utf-8", "surrogateescape"))
 
     def decode(self, ids: Iterable[int], errors: str = "replace") -> str:
-        """The text of `ids`; see `encode.decode`."""
+        """The text of `ids`, as the function `decode` gives it."""
         return self.decode_bytes(ids).decode("utf-8", errors)
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
-        """The bytes of `ids`, end to end."""
-        return join_tokens(ids, self.vocabulary.bytes_of)
+        """The bytes of `ids`, joined. Raises as the function `decode` does."""
+        return join_tokens(ids, self.vocabulary.token_bytes)
 
     def offsets(self, ids: Iterable[int]) -> list[tuple[int, int]]:
-        """For each token, the characters of the text it touches, as (start, end).
+        """For each token the characters of the text that it touches, as (start, end).
 
-        Tokens that share a character, because it was split, both name it.
+        Two tokens that share a character both contain it.
 
         Raises:
             ValueError: the bytes of the ids are not UTF-8, so there are no characters to count.
         """
-        pieces = [self.decode_bytes([i]) for i in ids]
-        b"".join(pieces).decode()
-        starts_before, spans = 0, []
-        for piece in pieces:
-            starts = sum(b & 0xC0 != 0x80 for b in piece)       # 10xxxxxx continues a character, all else starts one
-            continues = bool(piece) and piece[0] & 0xC0 == 0x80
-            spans.append((starts_before - continues, starts_before + starts))
-            starts_before += starts
+        tokens = [self.decode_bytes([i]) for i in whole_numbers(ids)]
+        b"".join(tokens).decode()
+        before = 0  # characters that start before the token
+        spans = []
+        for token in tokens:
+            starts = sum(b & 0xC0 != 0x80 for b in token)  # 10xxxxxx continues a character
+            continues = bool(token) and token[0] & 0xC0 == 0x80
+            spans.append((before - continues, before + starts))
+            before += starts
         return spans
 
     def _ids(self, text: str) -> list[int]:
-        pieces = pretokenize_fast(text, self.vocabulary.pattern)
-        return ids_of("".join(map(self.words.__getitem__, pieces)))
+        pre_tokens = pretokenize_fast(text, self.vocabulary.pattern)
+        return code_points("".join(map(self.cache.__getitem__, pre_tokens)))
+
+
+def code_points(ids: str) -> list[int]:
+    """The code points of a str. By way of UTF-32 it is faster than `ord` for each."""
+    return memoryview(ids.encode(UTF32, "surrogatepass")).cast("I").tolist()

@@ -1,31 +1,36 @@
-"""Side quest: the families of tokenizers beside BPE, on the same text.
+"""Side quest: the families of tokenizers beside BPE, on the same pre-tokens.
 
-Read in this order: `family.py` (what they share), `characters.py`, `raw_bytes.py`, `words.py`, `wordpiece.py`,
-`lattice.py` and `unigram.py` (with `corpus_lattice.py`, its fast form), `byte_pair.py`, `ngram.py` (a language model's
-loss in units that can be compared), `compare.py`. `python -m byte_pair_smith.families` runs the comparison.
+Read in this order:
+    family               what all families share
+    characters, raw_bytes, words, byte_pair
+    wordpiece            encoding by the longest match
+    wordpiece_train      learning the pieces, plain            wordpiece_train_fast   the same without recounting
+    lattice              all segmentations of one pre-token    lattice_fast           of all pre-tokens at once
+    unigram              Viterbi, sampling, likelihood         unigram_train          EM and pruning
+    ngram                a language model's loss, in units that can be compared
+
+`python -m byte_pair_smith families` runs the comparison (`lab/families.py`).
 """
 
-from . import compare
 from .byte_pair import BytePair
 from .characters import Characters
 from .family import Family, Token
-from .ngram import NGram, Speller, loss_of
+from .ngram import ByteFallbackModel, NGram, loss_of
 from .raw_bytes import RawBytes
 from .unigram import Unigram
 from .wordpiece import WordPiece
 from .words import Words
 
 __all__ = [
+    "ByteFallbackModel",
     "BytePair",
     "Characters",
     "Family",
     "NGram",
     "RawBytes",
-    "Speller",
     "Token",
     "Unigram",
     "WordPiece",
     "Words",
-    "compare",
     "loss_of",
 ]

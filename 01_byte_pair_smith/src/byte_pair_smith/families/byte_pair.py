@@ -1,15 +1,16 @@
-"""Byte-level BPE, the main line of this project, with the face that the families share.
+"""Byte-level BPE, the main line of this project, with the common interface.
 
-Training is `train_fast`, encoding the plain merge by rank. Nothing is ever unknown, since the 256 bytes are tokens.
+Training is `train_fast`, and encoding the plain merge by rank. Nothing is unknown, because the 256 bytes are tokens.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 from ..encode import encode
-from ..pretokenize import GPT2, WHOLE
-from ..train import train_fast
+from ..pretokenize import GPT2, NO_SPLIT, check_text
+from ..train_fast import train_fast
 from ..vocabulary import tokens_of
-from .family import Family, Token, check_text
+from .family import Family, Token
 
 
 @dataclass(frozen=True)
@@ -18,18 +19,24 @@ class BytePair(Family):
 
     vocab: tuple[bytes, ...]
     pattern: str = GPT2
-    unk_id: None = field(init=False, default=None)
-    _ranks: dict[bytes, int] = field(init=False, repr=False)
+    unk_id = None
 
-    def __post_init__(self):
-        object.__setattr__(self, "_ranks", {token: i for i, token in enumerate(self.vocab)})
+    @cached_property
+    def ranks(self) -> dict[bytes, int]:
+        """{token: id}."""
+        return {token: i for i, token in enumerate(self.vocab)}
 
     @classmethod
     def train(cls, text: str, vocab_size: int, pattern: str = GPT2) -> "BytePair":
-        """Learn the merges of a text. Raises ValueError for a `vocab_size` below 256 or an empty text."""
-        if not check_text(text):
-            raise ValueError("text is empty: a tokenizer needs something to learn from")
+        """Learn the merges of a text.
+
+        Raises:
+            ValueError: `vocab_size` is below 256, or `text` is empty.
+        """
+        check_text(text)
+        if not text:
+            raise ValueError("text='': the text is empty; give something to learn from")
         return cls(tuple(tokens_of(train_fast(text, vocab_size, pattern))), pattern)
 
-    def cut(self, word: str) -> list[Token]:
-        return [Token(i, self.vocab[i]) for i in encode(word, self._ranks, WHOLE)]
+    def tokenize_word(self, word: str) -> list[Token]:
+        return [Token(i, self.vocab[i]) for i in encode(word, self.ranks, NO_SPLIT)]

@@ -1,18 +1,20 @@
 """A small language model over tokens, and its loss in units that do not depend on the tokenizer.
 
-A model over tokens is trained on bits *per token*, and a tokenizer changes what a token is: with words in place of
-bytes each guess is harder and there are fewer of them. What can be compared is the whole: a model with a tokenizer is a
-code for the text, and
+A model is trained on bits *per token*, and a tokenizer changes what a token is. With words in place of bytes, each
+guess is harder and there are fewer of them. The whole can be compared: a model with a tokenizer is a code for the text,
+and
 
     bits per byte = (total bits of the text's tokens) / (bytes of the text)
 
-is how short that code is, whatever the tokens are. Two things still need care. A model that says <unk> has not said
-which word stood there: the code is only complete when the bytes behind each <unk> are paid for too (`Speller`). And a
-text has many token sequences while the model is asked for one, so that the figure is an upper bound on what the model
-knows about the text (Cao & Rimell 2021); for Unigram the gap can be computed.
+is the length of that code, whatever the tokens are. Two things still need care.
 
-The model is an interpolated n-gram with Witten-Bell smoothing (Witten & Bell 1991, method C), which has no parameter to
-tune in any tokenizer's favour:
+1. A model that predicts <unk> has not predicted which word it was. The code is complete only when the bytes behind each
+   <unk> are paid for too (`ByteFallbackModel`).
+2. A text has many token sequences, and the model is asked for one. So the figure is an upper bound on what the model
+   knows about the text (Cao & Rimell 2021). For Unigram the gap can be computed.
+
+The model is an interpolated n-gram with Witten-Bell smoothing (Witten & Bell 1991, method C). It has no parameter that
+could be tuned in some tokenizer's favour:
 
     p_k(w | h) = (c(h w) + T(h) p_(k-1)(w | h')) / (c(h) + T(h)),        p_0(w) = 1 / V,
 
@@ -35,13 +37,13 @@ class NGram:
 
     def __init__(self, order: int, vocab_size: int):
         if order < 1 or vocab_size < 1:
-            raise ValueError(f"order={order} and vocab_size={vocab_size} must both be at least 1")
+            raise ValueError(f"order={order}, vocab_size={vocab_size}: both must be at least 1")
         self.order, self.vocab_size = order, vocab_size
         self.counts: dict[tuple[int, ...], Counter[int]] = defaultdict(Counter)
         self.totals: Counter[tuple[int, ...]] = Counter()
 
     def fit(self, sequences: Iterable[Sequence[int]]) -> "NGram":
-        """Count the sequences, on top of what was counted before. Contexts do not reach across sequences."""
+        """Add the counts of these sequences. Contexts do not reach across sequences."""
         for ids in sequences:
             for i, token in enumerate(ids):
                 for k in range(min(i, self.order - 1) + 1):
@@ -51,21 +53,24 @@ class NGram:
         return self
 
     def probabilities(self, context: Sequence[int], token: int) -> list[float]:
-        """p(token | context) under each order from 1 to `order`. A context never seen leaves the order below as it is.
+        """p(token | context) under each order from 1 to `order`. A context never seen gives the lower order's value.
 
         Raises:
             ValueError: `token` is outside the vocabulary.
         """
         if not 0 <= token < self.vocab_size:
-            raise ValueError(f"token={token} is outside the vocabulary of {self.vocab_size}")
-        p, found = 1 / self.vocab_size, []
+            raise ValueError(
+                f"token={token}: it must lie between 0 and {self.vocab_size - 1}, the last of the vocabulary"
+            )
+        p = 1 / self.vocab_size
+        by_order = []
         for k in range(self.order):
             seen = tuple(context[len(context) - k :]) if k <= len(context) else None
             if seen in self.totals:
                 after = self.counts[seen]
                 p = (after[token] + len(after) * p) / (self.totals[seen] + len(after))
-            found.append(p)
-        return found
+            by_order.append(p)
+        return by_order
 
     def bits(self, ids: Sequence[int]) -> list[float]:
         """-log2 of the probability of the whole sequence, under each order from 1 to `order`."""
@@ -77,16 +82,17 @@ class NGram:
         return totals
 
 
-class Speller:
-    """A byte trigram learned from the distinct words of the training text: what it costs to spell an <unk>.
+class ByteFallbackModel:
+    """A byte trigram learned from the distinct words of the training text: the bits to write out an <unk>.
 
-    A word is its bytes and an end mark, so that the code of one unknown word says where it stops.
+    A word is its bytes and an end mark, so that the code of an unknown word says where it ends.
     """
 
     def __init__(self, words: Iterable[str]):
         self.model = NGram(3, 257).fit([[*word.encode(), END] for word in words])
 
     def bits(self, surface: bytes) -> float:
+        """The bits of one unknown word."""
         return self.model.bits([*surface, END])[-1]
 
 
@@ -94,10 +100,8 @@ class Speller:
 class Loss:
     """The loss of one tokenizer's n-gram model on one text, a value for each order from 1 up.
 
-    Attributes:
-        bits_per_token: what a training log would show.
-        bits_per_byte_unknowns_free: the same total over bytes; an <unk> costs its id alone.
-        bits_per_byte: with the spelling of every <unk> paid for. Only these can be compared.
+    `bits_per_token` is what a training log would show. `bits_per_byte_unknowns_free` divides the same total by the
+    bytes of the text. `bits_per_byte` adds the bytes behind every <unk>: only these values can be compared.
     """
 
     bits_per_token: tuple[float, ...]
@@ -105,26 +109,26 @@ class Loss:
     bits_per_byte: tuple[float, ...]
 
 
-def loss_of(family: Family, train_text: str, held_out: str, speller: Speller, order: int) -> Loss:
+def loss_of(family: Family, train_text: str, held_out: str, byte_fallback: ByteFallbackModel, order: int) -> Loss:
     """Fit an n-gram model to the tokens of one text and measure it on another.
 
     Raises:
         ValueError: `held_out` is empty.
     """
     if not held_out:
-        raise ValueError("held_out is empty: there is nothing to measure the loss on")
+        raise ValueError("held_out='': it is empty; give a text to measure the loss on")
     model = NGram(order, len(family)).fit([family.encode(train_text)])
     tokens = family.tokenize(held_out)
     bits = model.bits([token.id for token in tokens])
-    spelling = spelling_bits(tokens, family.unk_id, speller)
+    extra = fallback_bits(tokens, family.unk_id, byte_fallback)
     size = len(held_out.encode())
     return Loss(
         tuple(b / len(tokens) for b in bits),
         tuple(b / size for b in bits),
-        tuple((b + spelling) / size for b in bits),
+        tuple((b + extra) / size for b in bits),
     )
 
 
-def spelling_bits(tokens: Sequence[Token], unk_id: int | None, speller: Speller) -> float:
-    """The bits that spell all unknown tokens of a text."""
-    return math.fsum(speller.bits(token.surface) for token in tokens if token.id == unk_id)
+def fallback_bits(tokens: Sequence[Token], unk_id: int | None, byte_fallback: ByteFallbackModel) -> float:
+    """The bits of all unknown tokens of a text."""
+    return math.fsum(byte_fallback.bits(token.surface) for token in tokens if token.id == unk_id)

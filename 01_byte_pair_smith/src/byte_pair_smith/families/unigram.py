@@ -1,13 +1,12 @@
-"""Unigram: a probability for each piece, and the most probable spelling (Kudo 2018).
+"""Unigram: a probability for each piece, and the most probable segmentation (Kudo 2018).
 
-A text's pieces are drawn independently, piece x with probability p(x), so that a segmentation x_1 ... x_m has the
-probability prod p(x_i). Which segmentation it was is hidden. The likelihood of a word sums over all of them,
+The pieces of a text are drawn independently, piece x with probability p(x). So a segmentation x_1 ... x_m has the
+probability prod p(x_i). Which segmentation it was is hidden. The likelihood of a word sums over all of them:
 
-    Z(w) = sum over segmentations x of w of prod p(x_i),
+    Z(w) = sum over segmentations x of w of prod p(x_i).
 
-and training (`unigram_training.py`) maximises the sum of log Z over the words of a corpus, while it comes down from far
-too many pieces to as many as were asked for. Encoding is Viterbi on the lattice. Sampling from the lattice instead
-shows a model the same text in another spelling each time: subword regularisation.
+Training (`unigram_train.py`) maximizes the sum of log Z over the words of a corpus. Encoding is Viterbi on the lattice.
+Sampling from the lattice shows a model the same text in another segmentation each time: subword regularization.
 """
 
 import math
@@ -15,45 +14,57 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from ..pretokenize import GPT2, pretokenize
-from .family import UNK, Family, Token, check_text, check_vocab, count_words
+from ..pretokenize import GPT2, check_text, pretokenize
+from .family import UNK, Family, Token, check_vocab, count_pre_tokens
 from .lattice import UNKNOWN_PENALTY, Edge, edges_of, forward, sample, viterbi
-from .unigram_training import Round, learn_unigram
+from .unigram_train import Round, learn_unigram
 
 
 @dataclass(frozen=True)
 class Unigram(Family):
-    """A tokenizer over pieces with log probabilities. Id 0 is <unk>; `pieces[i]` has the id i + 1.
+    """A tokenizer over pieces with log probabilities. Id 0 is <unk>, and `pieces[i]` has the id i + 1.
 
-    A character without a piece costs the lowest log probability less 10 nats; neighbouring ones become one <unk>, as
-    in SentencePiece.
+    A character without a piece costs the lowest log probability less 10 nats. Neighbouring ones become one <unk>, as in
+    SentencePiece.
+
     Raises:
-        ValueError: the pieces are not distinct non-empty strings, or have not one finite log probability each.
+        ValueError: the pieces are not distinct strings, or do not have one finite log probability each.
     """
 
     pieces: tuple[str, ...]
     log_probs: tuple[float, ...]
     pattern: str = GPT2
     rounds: tuple[Round, ...] = field(default=(), repr=False)
-    vocab: tuple[bytes, ...] = field(init=False, repr=False)
-    unk_id: int = field(init=False, default=0)
-    _ids: dict[str, int] = field(init=False, repr=False)
-    _scores: dict[str, float] = field(init=False, repr=False)
-    _longest: int = field(init=False, repr=False)
-    _unknown: float = field(init=False, repr=False)
+    unk_id = 0
 
     def __post_init__(self):
         check_vocab(self.pieces)
         if len(self.log_probs) != len(self.pieces):
-            raise ValueError(f"log_probs has {len(self.log_probs)} entries, pieces {len(self.pieces)}: give one each")
-        if bad := [p for p in self.log_probs if not math.isfinite(p)]:
-            raise ValueError(f"log_probs holds {bad[0]}: leave pieces of probability zero out")
-        object.__setattr__(self, "vocab", (UNK.encode(), *(piece.encode() for piece in self.pieces)))
-        object.__setattr__(self, "_ids", {piece: i for i, piece in enumerate(self.pieces, start=1)})
-        object.__setattr__(self, "_scores", dict(zip(self.pieces, self.log_probs, strict=True)))
-        object.__setattr__(self, "_longest", max(map(len, self.pieces)))
-        object.__setattr__(self, "_unknown", min(self.log_probs) - UNKNOWN_PENALTY)
+            raise ValueError(f"log_probs: {len(self.log_probs)} entries for {len(self.pieces)} pieces; give one each")
+        for p in self.log_probs:
+            if not math.isfinite(p):
+                raise ValueError(f"log_probs: it holds {p}; leave out pieces of probability zero")
+
+    @cached_property
+    def vocab(self) -> tuple[bytes, ...]:
+        return (UNK.encode(), *(piece.encode() for piece in self.pieces))
+
+    @cached_property
+    def ids(self) -> dict[str, int]:
+        """{piece: id}."""
+        return {piece: i for i, piece in enumerate(self.pieces, start=1)}
+
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        """{piece: log probability}."""
+        return dict(zip(self.pieces, self.log_probs, strict=True))
+
+    @cached_property
+    def longest(self) -> int:
+        """Characters of the longest piece."""
+        return max(map(len, self.pieces))
 
     @classmethod
     def train(
@@ -68,24 +79,22 @@ class Unigram(Family):
     ) -> "Unigram":
         """Learn a vocabulary of at most `vocab_size` pieces, <unk> counted.
 
-        Args:
-            seed_size: pieces to begin with.
-            longest: characters of the longest piece.
-            shrink: the share of the pieces that each round of pruning keeps.
-            em_steps: EM steps in each round.
+        Training starts with `seed_size` pieces of at most `longest` characters. Each round has `em_steps` EM steps, and
+        pruning keeps the share `shrink` of the pieces.
+
         Raises:
             ValueError: an argument is out of range, `text` is empty, or `vocab_size` cannot hold <unk> and all
                 characters.
         """
         if not 0 < shrink < 1:
-            raise ValueError(f"shrink={shrink} must lie between 0 and 1: it is the share of pieces that a round keeps")
+            raise ValueError(f"shrink={shrink}: it must lie between 0 and 1, the share of pieces that a round keeps")
         if longest < 1 or em_steps < 1:
-            raise ValueError(f"longest={longest} and em_steps={em_steps} must both be at least 1")
-        words = count_words(text, pattern)
+            raise ValueError(f"longest={longest}, em_steps={em_steps}: both must be at least 1")
+        words = count_pre_tokens(text, pattern)
         characters = len(set("".join(words)))
         if vocab_size < characters + 1:
             raise ValueError(
-                f"vocab_size={vocab_size} cannot hold <unk> and the {characters} characters of this text: "
+                f"vocab_size={vocab_size}: there is no room for <unk> and the {characters} characters of this text; "
                 f"give at least {characters + 1}"
             )
         pieces, log_probs, rounds = learn_unigram(words, vocab_size - 1, seed_size, longest, shrink, em_steps)
@@ -94,37 +103,44 @@ class Unigram(Family):
 
     def edges(self, word: str) -> list[Edge]:
         """The lattice of one pre-token."""
-        return edges_of(word, self._scores, self._longest, self._unknown)
+        return edges_of(word, self.scores, self.longest, min(self.log_probs) - UNKNOWN_PENALTY)
 
     def best_path(self, word: str) -> list[Edge]:
         """The most probable segmentation of one pre-token, as edges of its lattice."""
         return viterbi(self.edges(word), len(word))
 
-    def cut(self, word: str) -> list[Token]:
-        return self._tokens(word, self.best_path(word))
+    def tokenize_word(self, word: str) -> list[Token]:
+        return self.tokens_of(word, self.best_path(word))
 
-    def _tokens(self, word: str, path: Sequence[Edge]) -> list[Token]:
+    def tokens_of(self, word: str, path: Sequence[Edge]) -> list[Token]:
+        """The tokens of a path. Neighbouring unknown characters become one <unk>."""
         tokens: list[Token] = []
         for edge in path:
             surface = word[edge.start : edge.end]
-            if not edge.known and tokens and tokens[-1].id == self.unk_id:
+            if edge.known:
+                tokens.append(Token(self.ids[surface], surface.encode()))
+            elif tokens and tokens[-1].id == self.unk_id:
                 tokens[-1] = Token(self.unk_id, tokens[-1].surface + surface.encode())
             else:
-                tokens.append(Token(self._ids[surface] if edge.known else self.unk_id, surface.encode()))
+                tokens.append(Token(self.unk_id, surface.encode()))
         return tokens
 
     def sample(self, text: str, theta: float, rng: random.Random) -> list[Token]:
-        """Cut a text at random, each pre-token's segmentation with probability proportional to p^theta.
+        """Tokenize at random: each pre-token's segmentation with probability proportional to p^theta.
 
         Raises:
-            ValueError: `theta` is negative or not finite, or `text` has no UTF-8 form.
+            ValueError: `theta` is negative or not finite, or `text` holds a lone surrogate.
         """
         if not (math.isfinite(theta) and theta >= 0):
-            raise ValueError(f"theta={theta} must be a finite number of at least 0: 0 is even, large is Viterbi")
-        words = pretokenize(check_text(text), self.pattern)
-        return [t for w in words for t in self._tokens(w, sample(self.edges(w), len(w), theta, rng))]
+            raise ValueError(f"theta={theta}: it must be finite and at least 0; 0 draws evenly, a large one is Viterbi")
+        check_text(text)
+        tokens = []
+        for word in pretokenize(text, self.pattern):
+            tokens += self.tokens_of(word, sample(self.edges(word), len(word), theta, rng))
+        return tokens
 
     def log_likelihood(self, text: str) -> float:
         """log p(text) in nats, summed over all segmentations of every pre-token."""
-        words = Counter(pretokenize(check_text(text), self.pattern))
+        check_text(text)
+        words = Counter(pretokenize(text, self.pattern))
         return sum(count * forward(self.edges(word), len(word))[-1] for word, count in words.items())

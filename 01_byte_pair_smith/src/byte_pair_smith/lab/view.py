@@ -1,25 +1,26 @@
-"""A page that shows the tokens of a text: coloured, with their bytes and what each was merged from.
+"""A page that shows the tokens of a text: coloured, with their bytes and the two tokens each was merged from.
 
-One HTML file without any address in it: it opens from the disk, in light and dark. The samples are drawn here; a small
-script in the page encodes what is typed into it, with the same merges, at any vocabulary size up to the one it holds.
+The page is one HTML file without any address in it. It opens from the disk, in light and dark. The samples are drawn
+here. A script in the page encodes what is typed into it, with the same merges, at any vocabulary size.
 """
+
 import html
 import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from .files import write
-from .pretokenize import GPT2
-from .tokenizer import Tokenizer
-from .vocabulary import Vocabulary
+from ..pretokenize import GPT2
+from ..tokenizer import Tokenizer
+from ..vocabulary import Vocabulary
+from .record import write_text
 
 VISIBLE = {" ": "·", "\n": "↵", "\t": "→", "\r": "␍"}
 TINTS = 5
 
 
 def visible(token: bytes) -> str:
-    """A token as it can be seen: white space by a sign, bytes that are no text of their own in hexadecimal."""
+    """A token as a reader sees it: white space as a sign, bytes that are not UTF-8 alone in hexadecimal."""
     try:
         text = token.decode()
     except UnicodeDecodeError:
@@ -29,10 +30,10 @@ def visible(token: bytes) -> str:
 
 def describe(vocabulary: Vocabulary, i: int) -> str:
     """One line about a token: its id, its bytes, the two tokens it was merged from."""
-    token = vocabulary.bytes_of[i]
+    token = vocabulary.token_bytes[i]
     line = f"id {i}  {visible(token)}  {token.hex(' ')}"
-    if 256 <= i < len(vocabulary.tokens):
-        a, b = vocabulary.merges[i - 256]
+    if i in vocabulary.parents:
+        a, b = vocabulary.parents[i]
         line += f"  = {a} {visible(vocabulary.tokens[a])} + {b} {visible(vocabulary.tokens[b])}"
     return line
 
@@ -41,7 +42,7 @@ def spans(tokenizer: Tokenizer, text: str) -> str:
     """The tokens of `text` as HTML spans, neighbours in different tints."""
     out = []
     for n, i in enumerate(tokenizer.encode_ordinary(text)):
-        token = tokenizer.vocabulary.bytes_of[i]
+        token = tokenizer.vocabulary.token_bytes[i]
         part = " part" if not is_text(token) else ""
         title = html.escape(describe(tokenizer.vocabulary, i))
         seen = html.escape(visible(token)) + "</span>" + "<br>" * token.count(b"\n")
@@ -63,8 +64,10 @@ def sample(name: str, text: str, tokenizers: Mapping[str, Tokenizer]) -> str:
     rows = []
     for label, tokenizer in tokenizers.items():
         count, size = len(tokenizer.encode_ordinary(text)), len(text.encode())
-        rows.append(f'<div class="row"><div class="label">{html.escape(label)}<br><b>{count}</b> tokens<br>'
-                    f'{size / count:.2f} bytes each</div><div class="tokens">{spans(tokenizer, text)}</div></div>')
+        rows.append(
+            f'<div class="row"><div class="label">{html.escape(label)}<br><b>{count}</b> tokens<br>'
+            f'{size / count:.2f} bytes each</div><div class="tokens">{spans(tokenizer, text)}</div></div>'
+        )
     return f"<section><h2>{html.escape(name)}</h2><blockquote>{html.escape(text)}</blockquote>{''.join(rows)}</section>"
 
 
@@ -75,24 +78,25 @@ def page(samples: Mapping[str, str], tokenizers: Mapping[str, Tokenizer], live: 
         ValueError: a live vocabulary whose split is not GPT-2's, the only one that the page's script knows.
     """
     if live.pattern != GPT2:
-        raise ValueError("live: the page's script splits as GPT-2 does, so its vocabulary must have been trained so")
-    data = json.dumps({"order": list(live.alphabet), "merges": [list(pair) for pair in live.merges],
-                       "samples": dict(samples)}, ensure_ascii=True).replace("</", "<\\/")
-    template = files("byte_pair_smith").joinpath("page.html").read_text(encoding="utf-8")
+        raise ValueError(f"live.pattern={live.pattern!r}: the page's script knows GPT2 only; train with pattern=GPT2")
+    data = json.dumps(
+        {"order": list(live.alphabet), "merges": [list(pair) for pair in live.merges], "samples": dict(samples)},
+        ensure_ascii=True,
+    ).replace("</", "<\\/")
+    template = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
     body = "\n".join(sample(name, text, tokenizers) for name, text in samples.items())
-    for mark, value in (("TITLE", html.escape(title)), ("SAMPLES", body), ("DATA", data)):
-        template = template.replace(f"<!--{mark}-->", value)
+    for place, value in (("TITLE", html.escape(title)), ("SAMPLES", body), ("DATA", data)):
+        template = template.replace(f"<!--{place}-->", value)
     return template
 
 
-def write_page(path: Path, samples: Mapping[str, str], tokenizers: Mapping[str, Tokenizer], live: Vocabulary,
-               title: str) -> Path:
-    """Write the page, beside and renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write(path, page(samples, tokenizers, live, title))
-    return path
+def write_page(
+    path: Path, samples: Mapping[str, str], tokenizers: Mapping[str, Tokenizer], live: Vocabulary, title: str
+) -> Path:
+    """Write the page, whole or not at all."""
+    return write_text(path, page(samples, tokenizers, live, title))
 
 
 def cells(tokenizer: Tokenizer, text: str) -> Sequence[tuple[str, int]]:
-    """(what is seen, id) of each token of `text`, for a figure."""
-    return [(visible(tokenizer.vocabulary.bytes_of[i]), i) for i in tokenizer.encode_ordinary(text)]
+    """(what a reader sees, id) of each token of `text`, for a figure."""
+    return [(visible(tokenizer.vocabulary.token_bytes[i]), i) for i in tokenizer.encode_ordinary(text)]

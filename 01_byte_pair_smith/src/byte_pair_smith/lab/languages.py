@@ -1,20 +1,23 @@
-"""What a text costs in tokens, language by language.
+"""How many tokens a text takes, language by language.
 
-Byte-level BPE can write every language, but not at the same price: Petrov et al. 2023 found the same text up to 15
-times longer in one language than in another. Three measures, because each misleads alone: tokens per character flatters
-alphabets and punishes Chinese, whose characters say more; tokens per word means nothing where words are not spaced;
-tokens for the same content, beside English, is what is paid and what fits into a context.
+Byte-level BPE can write every language, but not with equally many tokens. Petrov et al. 2023 call the ratio to English
+the *premium*, and found premiums of up to 15. Three measures are given, because each misleads alone. Tokens per
+character look low for alphabets and high for Chinese, whose characters say more. Tokens per word (the *fertility*) mean
+nothing where words are not separated by spaces. The premium compares the same content: that is what is paid for, and
+what fills a context.
 """
+
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import regex
 
-from .tokenizer import Tokenizer
+from ..tokenizer import Tokenizer
 
 
 class Language(NamedTuple):
-    """A language, its file in nltk's udhr2, whether it puts spaces between words, and one sentence."""
+    """A language: its name, its file in nltk's udhr2, whether spaces separate its words, and one sentence."""
+
     name: str
     code: str
     spaced: bool
@@ -35,8 +38,12 @@ LANGUAGES = [
     Language("Indonesian", "ind", True, "Semua orang membutuhkan air, roti, dan tempat yang aman untuk tidur."),
     Language("Vietnamese", "vie", True, "Mọi người đều cần nước, bánh mì và một nơi an toàn để ngủ."),
     Language("Russian", "rus", True, "Всем людям нужны вода, хлеб и безопасное место для сна."),
-    Language("Greek", "ell_monotonic", True,
-             "Όλοι οι άνθρωποι χρειάζονται νερό, ψωμί και ένα ασφαλές μέρος για να κοιμηθούν."),
+    Language(
+        "Greek",
+        "ell_monotonic",
+        True,
+        "Όλοι οι άνθρωποι χρειάζονται νερό, ψωμί και ένα ασφαλές μέρος για να κοιμηθούν.",
+    ),
     Language("Hebrew", "heb", True, "כל אדם צריך מים, לחם ומקום בטוח לישון בו."),
     Language("Arabic", "arb", True, "يحتاج جميع الناس إلى الماء والخبز ومكان آمن للنوم."),
     Language("Persian", "pes_1", True, "همه مردم به آب، نان و جایی امن برای خوابیدن نیاز دارند."),
@@ -56,8 +63,9 @@ KINDS = {
 }
 
 
-class Price(NamedTuple):
-    """What one text costs."""
+class TokenCount(NamedTuple):
+    """How long one text is, in four units. `words` is None where spaces do not separate words."""
+
     characters: int
     bytes: int
     words: int | None
@@ -70,37 +78,50 @@ class Price(NamedTuple):
 
     @property
     def per_byte(self) -> float:
-        """Tokens per byte: at most 1, the price of a text of which the vocabulary knows nothing."""
+        """Tokens per byte. It is at most 1, which is what a vocabulary of bytes alone needs."""
         return self.tokens / self.bytes
 
     @property
     def per_word(self) -> float | None:
-        """Tokens per word (the *fertility*), where words can be counted."""
+        """Tokens per word, the fertility."""
         return self.tokens / self.words if self.words else None
 
 
-def price(tokenizer: Tokenizer, text: str, spaced: bool = True) -> Price:
-    """What `text` costs under `tokenizer`. A word is a run of letters, marks and digits."""
-    words = len(regex.findall(r"[\p{L}\p{M}\p{N}]+", text)) if spaced else None
-    return Price(len(text), len(text.encode()), words, len(tokenizer.encode_ordinary(text)))
-
-
-def tax(tokenizers: Mapping[str, Tokenizer], texts: Mapping[str, str]) -> dict[str, dict[str, dict]]:
-    """{tokenizer: {language: its price, and its tokens beside those of English for the same content}}.
+def count_tokens(tokenizer: Tokenizer, text: str, spaced: bool = True) -> TokenCount:
+    """The length of `text` under `tokenizer`. A word is a run of letters, marks and digits.
 
     Raises:
-        ValueError: no English among the texts, which is the measure.
+        ValueError: `text` is empty.
+    """
+    if not text:
+        raise ValueError("text='': there is nothing to count; give a text")
+    words = len(regex.findall(r"[\p{L}\p{M}\p{N}]+", text)) if spaced else None
+    return TokenCount(len(text), len(text.encode()), words, len(tokenizer.encode_ordinary(text)))
+
+
+def premiums(tokenizers: Mapping[str, Tokenizer], texts: Mapping[str, str]) -> dict[str, dict[str, dict]]:
+    """{tokenizer: {language: its token count, and its premium over English}}.
+
+    Raises:
+        ValueError: there is no English among the texts.
     """
     if "English" not in texts:
-        raise ValueError(f"texts={sorted(texts)!r} must hold 'English': the tax is measured beside it")
+        raise ValueError(f"texts={sorted(texts)!r}: 'English' is missing, which premiums are relative to; add it")
     spaced = {language.name: language.spaced for language in LANGUAGES}
-    found: dict[str, dict[str, dict]] = {}
+    result: dict[str, dict[str, dict]] = {}
     for name, tokenizer in tokenizers.items():
-        prices = {language: price(tokenizer, text, spaced.get(language, True)) for language, text in texts.items()}
-        found[name] = {language: {
-            **p._asdict(), "per_character": p.per_character, "per_byte": p.per_byte, "per_word": p.per_word,
-            "tax": p.tokens / prices["English"].tokens} for language, p in prices.items()}
-    return found
+        counts = {
+            language: count_tokens(tokenizer, text, spaced.get(language, True)) for language, text in texts.items()
+        }
+        english = counts["English"].tokens
+        result[name] = {language: row(count, english) for language, count in counts.items()}
+    return result
+
+
+def row(count: TokenCount, english: int) -> dict:
+    """One language's numbers, as they are recorded."""
+    rates = {"per_character": count.per_character, "per_byte": count.per_byte, "per_word": count.per_word}
+    return {**count._asdict(), **rates, "premium": count.tokens / english}
 
 
 def sentences() -> dict[str, str]:
