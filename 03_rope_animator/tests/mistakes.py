@@ -1,11 +1,11 @@
 """The classic mistakes of positional encodings as running code, and the inputs on which they are recognised.
 
-Mistakes that combine are built from knobs: every knob has its right setting first, and whatever differs from it is
-one mistake. Two at once then have a sentence of their own, made of the two.
+Mistakes that combine are built from knobs. The first setting of a knob is right, and every other one is a mistake.
+Two wrong settings make a mistake of their own, with a sentence made of the two.
 """
 
 import math
-from itertools import product
+from itertools import combinations, product
 
 import candidates
 import torch
@@ -24,276 +24,354 @@ TASKS = [
 ]
 
 
-# pairs of which one hides the other
-HIDDEN = [
-    {"without any rotation", "that counts positions from 0 instead of using those given"},
-    {"that CLAMPS positions at the end of training", "that rescales texts SHORTER than the trained length too"},
-    {"that starts again at 0 after the trained length", "that rescales texts SHORTER than the trained length too"},
-]
-
-
-def combine(task, noun, knobs, build, alone=(), most=2):
-    """A Mistake for each setting of the knobs with one to `most` of them wrong; those in `alone` are not combined.
-
-    knobs: {name: {setting: hint}}, the right setting first, its hint empty.
-    """
-    hints = {setting: hint for settings in knobs.values() for setting, hint in settings.items()}
+def combine(task, noun, knobs, build, hints, most=2, without=()):
+    """A Mistake for each setting of the knobs with one to `most` of them wrong."""
     for setting in product(*knobs.values()):
-        wrong = [s for s, right in zip(setting, (next(iter(k)) for k in knobs.values()), strict=True) if s != right]
-        together = 2 <= len(wrong) <= most and not set(wrong) & set(alone) and set(wrong) not in HIDDEN
-        if len(wrong) == 1 or together:
-            yield Mistake(
-                task,
-                f"{noun} {' AND '.join(wrong)}",
-                " ".join(hints[w] for w in wrong),
-                len(wrong),
-                build(**dict(zip(knobs, setting, strict=True))),
-            )
+        wrong = [s for s, choices in zip(setting, knobs.values(), strict=True) if s != choices[0]]
+        if 1 <= len(wrong) <= most and not any(set(pair) <= set(wrong) for pair in without):
+            sentence, hint = f"{noun} {' AND '.join(wrong)}", " ".join(hints[w] for w in wrong)
+            yield Mistake(task, sentence, hint, len(wrong), build(**dict(zip(knobs, setting, strict=True))))
+
+
+def error_of(function):
+    """The name of the exception that a call raises, or None."""
+    try:
+        function()
+    except Exception as error:
+        builtin = (c.__name__ for c in type(error).__mro__ if c.__module__ == "builtins")
+        return next(builtin)
+    return None
+
+
+def tensor(**named):
+    """Tensors under words that a learner understands, and their dtypes."""
+    words = {name.replace("_", " "): value for name, value in named.items()}
+    return words | {f"dtype of {name}": str(value.dtype) for name, value in words.items()}
+
+
+def generator(seed):
+    return torch.Generator().manual_seed(seed)
 
 
 # ---------------------------------------------------------------- frequencies
 
+HALVED, DOUBLED = "with the exponent i/d instead of 2i/d", "with the exponent 4i/d instead of 2i/d"
+TO_ONE = "whose exponents run to 1, so that the last is exactly 1/base"
+FROM_ONE = "that start at i = 1, so that the pair of 1 radian a token is missing"
+RISING, REVERSED = "that RISE with i: the wavelengths instead of the frequencies", "in the reverse order, slowest first"
+TURNS, CYCLES = "in rotations per token, not radians", "multiplied by 2 pi"
+IN_FLOAT32, OTHER_BASE = "in float32", "that IGNORE the base given"
+
 FREQUENCIES = {
-    "exponent": {
-        "2i/d": "",
-        "with the exponent i/d instead of 2i/d": "How slow is the last pair of a head of 128? It should be near 1/base.",
-        "whose exponents run to 1, so that the last is exactly 1/base": "The ladder has d/2 rungs and stops one short of 1/base: what is 2i/d for the last i?",
-    },
-    "direction": {
-        "falling": "",
-        "that RISE with i: the wavelengths instead of the frequencies": "Which pair should be the fast one?",
-        "in the reverse order, slowest first": "Which pair should be the fast one?",
-    },
-    "unit": {"radians": "", "in turns per token, not radians": "cos and sin expect radians: how many are one turn?"},
-    "dtype": {
-        "float64": "",
-        "in float32": "What is left of a frequency's relative error of 6e-8 at position 100,000, in radians?",
-    },
+    "exponent": ["2i/d", HALVED, DOUBLED, TO_ONE, FROM_ONE],
+    "direction": ["falling", RISING, REVERSED],
+    "unit": ["radians", TURNS, CYCLES],
+    "dtype": ["float64", IN_FLOAT32],
+    "given": ["base", OTHER_BASE],
+}
+FREQUENCY_HINTS = {
+    HALVED: "How slow is the last pair of a head of 128? It should be near 1/base.",
+    DOUBLED: "How slow is the last pair of a head of 128? It should be near 1/base.",
+    TO_ONE: "There are d/2 frequencies, and the last is a little above 1/base: what is 2i/d for the last i?",
+    FROM_ONE: "What is base^0, and which pair has it?",
+    RISING: "Which pair should be the fast one?",
+    REVERSED: "Which pair should be the fast one?",
+    TURNS: "cos and sin expect radians: how many are one rotation?",
+    CYCLES: "The formula has no pi in it: which unit does it give?",
+    IN_FLOAT32: "What is left of a frequency's relative error of 6e-8 at position 100,000, in radians?",
+    OTHER_BASE: "Does frequencies(16, base=500.0) differ from frequencies(16)?",
 }
 
 
-def wrong_frequencies(exponent, direction, unit, dtype):
+def wrong_frequencies(exponent, direction, unit, dtype, given):
     def frequencies(dim, base=10_000.0):
         if dim < 2 or dim % 2:
-            raise ValueError(f"dim = {dim} must be even")
+            raise ValueError(f"dim={dim} must be even")
+        if not 0 < base < math.inf:
+            raise ValueError(f"base={base} must be positive and finite")
+        base = 10_000.0 if given == OTHER_BASE else base
         i = torch.arange(dim // 2, dtype=torch.float64)
-        power = {"2i/d": 2 * i / dim, "with the exponent i/d instead of 2i/d": i / dim}.get(
-            exponent, i / max(1, dim // 2 - 1)
-        )
-        theta = base ** (power if "RISE" in direction else -power)
-        theta = theta.flip(0) if "reverse" in direction else theta
-        theta = theta / (2 * math.pi) if unit != "radians" else theta
-        return theta.float() if dtype != "float64" else theta
+        powers = {"2i/d": 2 * i / dim, HALVED: i / dim, DOUBLED: 4 * i / dim, FROM_ONE: 2 * (i + 1) / dim}
+        power = powers.get(exponent, i / max(1, dim // 2 - 1))
+        theta = base ** (power if direction == RISING else -power)
+        theta = theta.flip(0) if direction == REVERSED else theta
+        theta = theta * {TURNS: 1 / (2 * math.pi), CYCLES: 2 * math.pi}.get(unit, 1)
+        return theta.float() if dtype == IN_FLOAT32 else theta
 
     return frequencies
 
 
 def a_head_of_16(impl, seed):
-    theta = impl.frequencies(16)
-    return theta, str(theta.dtype)
+    return tensor(the_frequencies=impl.frequencies(16))
 
 
 def another_width_and_base(impl, seed):
-    return impl.frequencies(6 + 2 * seed, 500.0)
+    return tensor(the_frequencies=impl.frequencies(6 + 2 * seed, 500.0))
 
 
-def a_single_pair(impl, seed):
-    return impl.frequencies(2)
+def a_single_pair_and_two_pairs(impl, seed):
+    return tensor(one_pair=impl.frequencies(2), two_pairs=impl.frequencies(4))
+
+
+def widths_and_bases_that_are_refused(impl, seed):
+    bad = {f"dim {dim}": (dim, 10_000.0) for dim in (0, 1, 7, -2)}
+    bad |= {f"base {base}": (8, base) for base in (0.0, -1.0, math.inf, math.nan)}
+    return {what: error_of(lambda dim=dim, base=base: impl.frequencies(dim, base)) for what, (dim, base) in bad.items()}
 
 
 # ---------------------------------------------------------------- sinusoidal_table
 
+SWAPPED, SEPARATE = "with sine and cosine SWAPPED", "with all sines first and all cosines after, not side by side"
+EACH_ITS_OWN = "in which every column has a frequency of its own, so that no column pairs with another"
+COUNTED_FROM_1, ROUNDED = "with positions counted from 1", "whose positions are rounded to bfloat16"
+IN_FLOAT64, TABLE_BASE = "in float64", "that IGNORES the base given"
+
 SINUSOIDAL = {
-    "trig": {"sine first": "", "with sine and cosine SWAPPED": "At position 0, which columns should be zero?"},
-    "columns": {
-        "interleaved": "",
-        "with all sines first and all cosines after, not side by side": "The two numbers of one frequency make one pair: which columns hold the first pair?",
-    },
-    "exponent": {
-        "2i/d": "",
-        "with the exponent i/d instead of 2i/d": "i counts pairs, not columns: what is the last frequency?",
-        "in which every column has a frequency of its own, so that no column pairs with another": "A position k further on should be a rotation of each pair: can it be, if sine and cosine differ in speed?",
-    },
-    "start": {"0": "", "with positions counted from 1": "What are the sine and the cosine of the first token's angle?"},
+    "trig": ["sine first", SWAPPED],
+    "columns": ["interleaved", SEPARATE],
+    "exponent": ["2i/d", HALVED, EACH_ITS_OWN],
+    "start": ["0", COUNTED_FROM_1, ROUNDED],
+    "dtype": ["float32", IN_FLOAT64],
+    "given": ["base", TABLE_BASE],
+}
+SINUSOIDAL_HINTS = {
+    SWAPPED: "At position 0, which columns should be zero?",
+    SEPARATE: "The two numbers of one frequency make one pair: which columns hold the first pair?",
+    HALVED: "i counts pairs, not columns: what is the last frequency?",
+    EACH_ITS_OWN: "A position k further on should be a rotation of each pair: can it be, if sine and cosine have "
+    "different frequencies?",
+    COUNTED_FROM_1: "What are the sine and the cosine of the first token's angle?",
+    ROUNDED: "Which integers above 256 can bfloat16 represent?",
+    IN_FLOAT64: "Which dtype do embeddings have? In which dtype does the task want the table?",
+    TABLE_BASE: "Does a table with base=500.0 differ from one with the default base?",
 }
 
 
-def wrong_table(trig, columns, exponent, start):
-    def sinusoidal_table(length, dim, base=10_000.0):
-        if length < 1:
-            raise ValueError(f"length = {length} must be at least 1")
+def wrong_table(trig, columns, exponent, start, dtype, given):
+    def sinusoidal_table(max_seq_len, dim, base=10_000.0):
+        if max_seq_len < 1:
+            raise ValueError(f"max_seq_len={max_seq_len} must be at least 1")
+        base = 10_000.0 if given == TABLE_BASE else base
         pair = torch.arange(dim // 2, dtype=torch.float64).repeat_interleave(2)
-        power = {"2i/d": 2 * pair, "with the exponent i/d instead of 2i/d": pair}.get(
-            exponent, torch.arange(dim, dtype=torch.float64)
-        ) / dim
-        angle = (torch.arange(length, dtype=torch.float64)[:, None] + (start != "0")) * base**-power
+        columns_ = torch.arange(dim, dtype=torch.float64)
+        power = {"2i/d": 2 * pair, HALVED: pair}.get(exponent, columns_) / dim
+        positions = torch.arange(max_seq_len, dtype=torch.float64) + (start == COUNTED_FROM_1)
+        positions = positions.bfloat16().double() if start == ROUNDED else positions
+        angle = positions[:, None] * base**-power
         even = torch.arange(dim) % 2 == 0
         table = torch.where(even == (trig == "sine first"), angle.sin(), angle.cos())
-        if columns != "interleaved":
+        if columns == SEPARATE:
             table = torch.cat((table[:, ::2], table[:, 1::2]), -1)
-        return table.float()
+        return table if dtype == IN_FLOAT64 else table.float()
 
     return sinusoidal_table
 
 
 def five_positions(impl, seed):
-    return impl.sinusoidal_table(5, 6)
+    return tensor(the_table=impl.sinusoidal_table(5, 6))
 
 
 def more_positions_and_columns(impl, seed):
-    return impl.sinusoidal_table(11 + seed, 10, 300.0)
+    return tensor(the_table=impl.sinusoidal_table(11 + seed % 50, 10, 300.0))
+
+
+def a_table_of_one_position(impl, seed):
+    return tensor(the_table=impl.sinusoidal_table(1, 4))
+
+
+def positions_beyond_256(impl, seed):
+    return tensor(the_last_rows=impl.sinusoidal_table(600, 8)[256:])
+
+
+def tables_without_a_position(impl, seed):
+    return {f"{n} positions": error_of(lambda n=n: impl.sinusoidal_table(n, 8)) for n in (0, -1)}
 
 
 # ---------------------------------------------------------------- rotate
 
+CLOCKWISE, OVERWRITTEN = "that rotates CLOCKWISE", "whose second row uses the x that the first row has already changed"
+NO_MINUS, REFLECTION = "with BOTH signs positive, which is no rotation", "with a reflection for a rotation"
+DEGREES, ANGLES_DTYPE = "with the angle read as degrees", "whose result has the dtype of the angle, not of the pairs"
+TRIG = "with sine and cosine SWAPPED"
+
 ROTATE = {
-    "sign": {"counter-clockwise": "", "that turns CLOCKWISE": "Where does (1, 0) point after a quarter turn?"},
-    "trig": {"cos, sin": "", "with sine and cosine SWAPPED": "What should an angle of 0 leave unchanged?"},
-    "order": {
-        "at once": "",
-        "whose second row uses the x that the first row has already changed": "Is the length of the pair kept? Which x does the matrix multiply?",
-    },
-    "matrix": {
-        "rotation": "",
-        "with BOTH signs positive, which is no rotation": "What is the determinant of the matrix?",
-        "with a reflection for a rotation": "Two small turns should add up: do two of yours?",
-    },
-    "unit": {"radians": "", "with the angle read as degrees": "How much is a quarter turn in the unit of torch.cos?"},
+    "sign": ["counter-clockwise", CLOCKWISE],
+    "trig": ["cos, sin", TRIG],
+    "order": ["at once", OVERWRITTEN],
+    "matrix": ["rotation", NO_MINUS, REFLECTION],
+    "unit": ["radians", DEGREES],
+    "dtype": ["of the pairs", ANGLES_DTYPE],
+}
+ROTATE_HINTS = {
+    CLOCKWISE: "Where does (1, 0) point after a quarter of a rotation?",
+    TRIG: "What should an angle of 0 leave unchanged?",
+    OVERWRITTEN: "Is the length of the pair kept? Which x does the matrix multiply?",
+    NO_MINUS: "What is the determinant of the matrix?",
+    REFLECTION: "Two small rotations should add up: do two of yours?",
+    DEGREES: "How much is a quarter of a rotation in the unit of torch.cos?",
+    ANGLES_DTYPE: "A float16 query times a float64 cosine: which dtype has the product?",
 }
 
 
-def wrong_rotate(sign, trig, order, matrix, unit):
+def wrong_rotate(sign, trig, order, matrix, unit, dtype):
     def rotate(pairs, angle):
         x, y = pairs.unbind(-1)
-        angle = torch.deg2rad(angle) if unit != "radians" else angle
-        cos, sin = angle.cos(), angle.sin() if sign == "counter-clockwise" else -angle.sin()
-        if trig != "cos, sin":
+        angle = torch.deg2rad(angle) if unit == DEGREES else angle
+        cos, sin = angle.cos(), -angle.sin() if sign == CLOCKWISE else angle.sin()
+        if dtype != ANGLES_DTYPE:
+            cos, sin = cos.to(pairs.dtype), sin.to(pairs.dtype)
+        if trig == TRIG:
             cos, sin = sin, cos
-        s = {"rotation": (-1, 1, 1), "with BOTH signs positive, which is no rotation": (1, 1, 1)}.get(
-            matrix, (1, 1, -1)
-        )
+        s = {"rotation": (-1, 1, 1), NO_MINUS: (1, 1, 1)}.get(matrix, (1, 1, -1))
         first = x * cos + s[0] * y * sin
-        return torch.stack((first, s[1] * (x if order == "at once" else first) * sin + s[2] * y * cos), -1)
+        return torch.stack((first, s[1] * (first if order == OVERWRITTEN else x) * sin + s[2] * y * cos), -1)
 
     return rotate
 
 
 def pairs_and_angles(impl, seed):
-    g = torch.Generator().manual_seed(seed)
-    return impl.rotate(
-        torch.randn(3, 5, 2, generator=g, dtype=torch.float64), torch.randn(3, 5, generator=g, dtype=torch.float64)
-    )
+    g = generator(seed)
+    pairs, angle = torch.randn(3, 5, 2, generator=g).double(), torch.randn(3, 5, generator=g).double()
+    return tensor(the_pairs=impl.rotate(pairs, angle))
 
 
 def one_angle_for_many_pairs(impl, seed):
-    g = torch.Generator().manual_seed(seed + 1)
-    return impl.rotate(torch.randn(4, 3, 2, generator=g), torch.tensor([0.0, 0.7, -2.0]))
+    pairs = torch.randn(4, 3, 2, generator=generator(seed + 1))
+    return tensor(the_pairs=impl.rotate(pairs, torch.tensor([0.0, 0.7, -2.0])))
+
+
+def many_angles_for_one_pair(impl, seed):
+    return tensor(the_pairs=impl.rotate(torch.tensor([0.5, -2.0]), torch.linspace(-7, 7, 11)))
+
+
+def float16_pairs_and_float64_angles(impl, seed):
+    pairs = torch.randn(5, 2, generator=generator(seed + 2)).half()
+    rotated = impl.rotate(pairs, torch.linspace(3000, 3001, 5, dtype=torch.float64))
+    return {"dtype of the pairs": str(rotated.dtype)}
 
 
 # ---------------------------------------------------------------- apply_rope
 
+NEIGHBOURS, HALVES = "that pairs neighbours (2i, 2i+1) whatever the layout", "that pairs halves whatever the layout"
+READ_WRITE = "that takes pairs in one layout and writes them back in the other"
+KEYS_BACKWARDS = "with the sign flipped in the keys alone"
+FROM_0, WHOLE = "that IGNORES the positions given and counts from 0", "that rounds positions down to whole numbers"
+FIRST_ROW = "that gives every row of the batch the first row's positions"
+FLOAT32_ANGLES = "whose angles are float32"
+Q_ANGLES = "whose angles have the dtype of q, so that half precision loses the phase"
+NOT_CAST = "that does not cast cosine and sine, so that float16 queries come back as float64"
+Q_ONLY, TWICE = "on the queries ONLY", "applied TWICE"
+ALL_HEADS = "with one set of frequencies over all heads, as if rotated before the split into heads"
+ROPE_BASE, ANY_LENGTH = "that IGNORES the base given", "that rotates keys of another number of tokens than the queries"
+
 ROPE = {
-    "pairing": {
-        "as named": "",
-        "that pairs neighbours (2i, 2i+1) whatever the layout": "In the half layout, which coordinate turns with coordinate 0?",
-        "that pairs halves (i, i + d/2) whatever the layout": "In the interleaved layout, which coordinate turns with coordinate 0?",
-        "that takes pairs in one layout and writes them back in the other": "With all positions 0, is anything moved?",
-    },
-    "sign": {
-        "forward": "",
-        "that turns CLOCKWISE": "Where does a pair (1, 0) point after a quarter turn?",
-        "with the sign flipped in the keys alone": "The score depends on the angle between q and k: is that the difference of the positions, or the sum?",
-    },
-    "exponent": {
-        "2i/d": "",
-        "with the exponent i/d instead of 2i/d": "How slow is the last pair? It should be near 1/base.",
-    },
-    "trig": {"cos, sin": "", "with sine and cosine SWAPPED": "What should a token at position 0 look like afterwards?"},
-    "positions": {
-        "given": "",
-        "that IGNORES the positions given and counts from 0": "With 100 tokens in a cache, where does the next one stand?",
-        "that rounds positions down to whole numbers": "Where does a position that was squeezed to 2.5 go?",
-        "that gives every row of the batch the first row's positions": "Two prompts padded on the left by different amounts: does their first word stand at the same position?",
-    },
-    "precision": {
-        "float64": "",
-        "whose angles are float32": "How far apart are neighbouring float32 numbers at 100,000 radians?",
-        "whose angles have the dtype of q, so that half precision loses the phase": "Which integers above 2,048 can float16 represent?",
-    },
-    "which": {
-        "both": "",
-        "on the queries ONLY": "Shift both tokens by one: does their score stay?",
-        "applied TWICE": "At position 1 the first pair turns by one radian: by how much does yours?",
-    },
-    "heads": {
-        "each": "",
-        "with one ladder of frequencies over all heads, as if turned before the split into heads": "Does every head have fast pairs and slow ones, or does the first head keep all the fast ones?",
-    },
+    "pairing": ["as named", NEIGHBOURS, HALVES, READ_WRITE],
+    "sign": ["forward", CLOCKWISE, KEYS_BACKWARDS],
+    "exponent": ["2i/d", HALVED],
+    "trig": ["cos, sin", TRIG],
+    "positions": ["given", FROM_0, WHOLE, FIRST_ROW],
+    "precision": ["float64", FLOAT32_ANGLES, Q_ANGLES, NOT_CAST],
+    "which": ["both", Q_ONLY, TWICE],
+    "heads": ["each", ALL_HEADS],
+    "given": ["base", ROPE_BASE],
+    "lengths": ["equal", ANY_LENGTH],
 }
-ROPE_ALONE = [s for name in ("precision", "which", "heads") for s in ROPE[name]] + [
-    *list(ROPE["pairing"])[3:],
-    *list(ROPE["sign"])[2:],
-    *list(ROPE["positions"])[2:],
-]
+ROPE_HINTS = {
+    NEIGHBOURS: "In the half layout, which coordinate rotates with coordinate 0?",
+    HALVES: "In the interleaved layout, which coordinate rotates with coordinate 0?",
+    READ_WRITE: "With all positions 0, is anything moved?",
+    CLOCKWISE: "Where does a pair (1, 0) point after a quarter of a rotation?",
+    KEYS_BACKWARDS: "Does the score depend on the difference of the two positions, or on their sum?",
+    HALVED: "How slow is the last pair? It should be near 1/base.",
+    TRIG: "What should a token at position 0 look like afterwards?",
+    FROM_0: "With 100 tokens in a cache, which position has the next one?",
+    WHOLE: "What becomes of a position that was squeezed to 2.5?",
+    FIRST_ROW: "Two prompts padded on the left by different amounts: do their first words have the same position?",
+    FLOAT32_ANGLES: "How far apart are neighbouring float32 numbers at 100,000 radians?",
+    Q_ANGLES: "Which integers above 2,048 can float16 represent?",
+    NOT_CAST: "Which dtype has the product of a float16 and a float64 tensor?",
+    Q_ONLY: "Shift both tokens by one: does their score stay?",
+    TWICE: "At position 1 the first pair rotates by one radian: by how much does yours?",
+    ALL_HEADS: "Has every head fast pairs and slow ones, or does the first head have all the fast ones?",
+    ROPE_BASE: "Does base=500.0 change your result?",
+    ANY_LENGTH: "One position for a query: which positions do ten keys have?",
+}
+ROPE_ALONE = [*ROPE["precision"][1:], *ROPE["which"][1:], ALL_HEADS, READ_WRITE, KEYS_BACKWARDS, WHOLE, FIRST_ROW]
+ROPE_ALONE += [ROPE_BASE, ANY_LENGTH]
 
 
-def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads):
-    def turn(x, at, base, layout, clockwise):
+def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads, given, lengths):
+    def rotated(x, at, base, layout, clockwise):
         shape = x.shape
-        if heads != "each":
+        if heads == ALL_HEADS:
             x = x.transpose(1, 2).flatten(2).unsqueeze(1)  # B 1 T HD
-        read = "interleaved" if "neighbours" in pairing else "half" if "pairs halves" in pairing else layout
-        write = LAYOUTS[1 - LAYOUTS.index(read)] if "writes them back" in pairing else read
+        read = {NEIGHBOURS: "interleaved", HALVES: "half"}.get(pairing, layout)
+        write = LAYOUTS[1 - LAYOUTS.index(read)] if pairing == READ_WRITE else read
         first, second = split_pairs(x, read).unbind(-1)
         i = torch.arange(x.shape[-1] // 2, dtype=torch.float64)
-        theta = base ** (-(2 if exponent == "2i/d" else 1) * i / x.shape[-1])
-        kind = {"float64": torch.float64, "whose angles are float32": torch.float32}.get(precision, x.dtype)
+        theta = base ** (-(1 if exponent == HALVED else 2) * i / x.shape[-1])
+        kind = {FLOAT32_ANGLES: torch.float32, Q_ANGLES: x.dtype}.get(precision, torch.float64)
         angle = (at.to(kind)[..., None] * theta.to(kind)).unsqueeze(-3)
-        cos, sin = angle.cos().to(x.dtype), (-angle if clockwise else angle).sin().to(x.dtype)
-        cos, sin = (sin, cos) if trig != "cos, sin" else (cos, sin)
+        cos, sin = angle.cos(), (-angle if clockwise else angle).sin()
+        if precision != NOT_CAST:
+            cos, sin = cos.to(x.dtype), sin.to(x.dtype)
+        cos, sin = (sin, cos) if trig == TRIG else (cos, sin)
         y = join_pairs(torch.stack((first * cos - second * sin, first * sin + second * cos), -1), write)
-        return y if heads == "each" else y.squeeze(1).unflatten(-1, (shape[1], shape[3])).transpose(1, 2)
+        return y.squeeze(1).unflatten(-1, (shape[1], shape[3])).transpose(1, 2) if heads == ALL_HEADS else y
 
-    def apply_rope(q, k, at, base=10_000.0, layout="half"):
-        if at.shape[-1] != q.shape[2]:
+    def apply_rope(q, k, at, base, layout):
+        B, T, device = q.shape[0], q.shape[2], q.device
+        fits = at.shape in ((T,), (B, T)) and at.dtype not in (torch.float16, torch.bfloat16)
+        if not fits or (k.shape[2] != T and lengths != ANY_LENGTH):
             raise ValueError("positions must fit the tokens")
-        at = torch.arange(q.shape[2]) if "IGNORES" in positions else at.long() if "rounds" in positions else at
-        at = at[:1] if "first row" in positions and at.ndim == 2 else at
-        for _ in range(2 if which == "applied TWICE" else 1):
-            q = turn(q, at, base, layout, sign == "that turns CLOCKWISE")
-            k = k if which == "on the queries ONLY" else turn(k, at, base, layout, sign != "forward")
+        base = 10_000.0 if given == ROPE_BASE else base
+        at = torch.arange(T, device=device) if positions == FROM_0 else at.long() if positions == WHOLE else at
+        at = at[:1] if positions == FIRST_ROW and at.ndim == 2 else at
+        for _ in range(2 if which == TWICE else 1):
+            q = rotated(q, at, base, layout, sign == CLOCKWISE)
+            k = k if which == Q_ONLY else rotated(k, at, base, layout, sign != "forward")
         return q, k
 
     return lambda q, k, positions, base=10_000.0, layout="half": apply_rope(q, k, positions, base, layout)
 
 
 def queries_and_keys(seed, heads=(3, 3), dtype=torch.float64):
-    g = torch.Generator().manual_seed(seed)
+    g = generator(seed)
     return [torch.randn(2, h, 5, 8, generator=g, dtype=torch.float64).to(dtype) for h in heads]
 
 
+def rotated_pair(impl, q, k, *arguments, **options):
+    q, k = impl.apply_rope(q, k, *arguments, **options)
+    return tensor(the_queries=q, the_keys=k)
+
+
 def half_layout(impl, seed):
-    return impl.apply_rope(*queries_and_keys(seed), torch.arange(5))
+    return rotated_pair(impl, *queries_and_keys(seed), torch.arange(5))
 
 
 def interleaved_layout(impl, seed):
-    return impl.apply_rope(*queries_and_keys(seed + 1), torch.arange(5), layout="interleaved")
+    return rotated_pair(impl, *queries_and_keys(seed + 1), torch.arange(5), layout="interleaved")
 
 
 def tokens_after_a_cache(impl, seed):
-    return impl.apply_rope(*queries_and_keys(seed + 2, heads=(4, 2)), torch.arange(5) + 9 + seed, 500.0)
+    return rotated_pair(impl, *queries_and_keys(seed + 2, heads=(4, 2)), torch.arange(5) + 9 + seed % 90, 500.0)
 
 
 def positions_of_each_row(impl, seed):
-    return impl.apply_rope(*queries_and_keys(seed + 3), torch.tensor([[0, 1, 2, 3, 4], [3, 4, 5, 6, 7]]))
+    return rotated_pair(impl, *queries_and_keys(seed + 3), torch.tensor([[0, 1, 2, 3, 4], [3, 4, 5, 6, 7]]))
 
 
 def positions_between_whole_numbers(impl, seed):
-    return impl.apply_rope(*queries_and_keys(seed + 4), torch.arange(5).double() / 2)
+    return rotated_pair(impl, *queries_and_keys(seed + 4), torch.arange(5).double() / 2)
+
+
+def one_token_of_one_pair(impl, seed):
+    q = torch.tensor([[[[1.0, 0.0]]]], dtype=torch.float64)
+    return rotated_pair(impl, q, 2 * q, torch.tensor([3]))
 
 
 def far_positions_in_float64(impl, seed):
-    return impl.apply_rope(*queries_and_keys(seed + 5), torch.arange(5) + 100_003)
+    return rotated_pair(impl, *queries_and_keys(seed + 5), torch.arange(5) + 100_003)
 
 
 def far_positions_in_float16(impl, seed):
@@ -301,71 +379,90 @@ def far_positions_in_float16(impl, seed):
     q, k = queries_and_keys(seed + 6)
     exact = impl.apply_rope(q, k, torch.arange(5) + 3001)
     coarse = impl.apply_rope(q.half(), k.half(), torch.arange(5) + 3001)
-    return [bool((a - b.double()).abs().max() < 0.05) for a, b in zip(exact, coarse, strict=True)]
+    near = [bool((a - b.double()).abs().max() < 0.05) for a, b in zip(exact, coarse, strict=True)]
+    return {"float16 is near float64": near, "dtypes of queries and keys": [str(x.dtype) for x in coarse]}
+
+
+def inputs_that_do_not_fit(impl, seed):
+    q, ten_keys = torch.zeros(2, 3, 5, 4), torch.zeros(2, 3, 10, 4)
+    calls = {
+        "four positions for five tokens": (q, q, torch.arange(4)),
+        "one position for five tokens": (q, q, torch.zeros(1)),
+        "three rows of positions for a batch of two": (q, q, torch.zeros(3, 5)),
+        "one query, ten keys and one position": (q[:, :, :1], ten_keys, torch.tensor([9])),
+        "five queries, one key and five positions": (q, q[:, :, :1], torch.arange(5)),
+        "positions in bfloat16": (q, q, torch.arange(5).bfloat16()),
+        "positions in float16": (q, q, torch.arange(5).half()),
+        "an unknown layout": (q, q, torch.arange(5), 10_000.0, "llama"),
+    }
+    return {what: error_of(lambda call=call: impl.apply_rope(*call)) for what, call in calls.items()}
 
 
 # ---------------------------------------------------------------- assert_relative
 
+NO_SHIFT, NO_FAR = "that never SHIFTS the positions", "that shifts by a few tokens only"
+NO_APART = "that never moves tokens APART, so that an encoding without positions passes"
+WIDE = "with a tolerance so wide that angles in single precision pass"
+LENGTHS = "that wants the length of the vectors to be kept"
+REJECTS, ACCEPTS = "that REJECTS every encoding, the relative ones too", "that ACCEPTS every encoding"
+
 RELATIVE = {
-    "shift": {
-        "tried": "",
-        "that never SHIFTS the positions": "Relative means that something may change and the score not: what?",
-    },
-    "far": {"tried": "", "that shifts by a few tokens only": "A table of 512 rows, clamped: when would you notice?"},
-    "apart": {
-        "tried": "",
-        "that never moves tokens APART, so that an encoding without positions passes": "Which property does an encoding that does nothing at all fail?",
-    },
-    "tolerance": {
-        "1e-9": "",
-        "with a tolerance so wide that angles in single precision pass": "In float64, how much may a score change by rounding alone?",
-    },
-    "asks": {
-        "scores": "",
-        "that compares the turned VECTORS, which do change with position": "Which quantity is said to depend on the distance only: q, k, or their dot product?",
-        "that asks for the length of the vectors to be kept": "Is YaRN's temperature, a factor on q and k, absolute?",
-    },
+    "shift": ["tried", NO_SHIFT],
+    "far": ["tried", NO_FAR],
+    "apart": ["tried", NO_APART],
+    "tolerance": ["1e-9", WIDE],
+    "wants": ["scores", LENGTHS],
 }
-RELATIVE_ALONE = [*RELATIVE["asks"], *RELATIVE["shift"]]
+RELATIVE_HINTS = {
+    NO_SHIFT: "Relative means that something may change and the score not: what?",
+    NO_FAR: "A table of 512 rows, clamped: when would you notice?",
+    NO_APART: "Which property does an encoding that does nothing at all lack?",
+    WIDE: "In float64, how much may a score change by rounding alone?",
+    LENGTHS: "YaRN multiplies q and k by a factor. Do scores then depend on anything but the distance?",
+    REJECTS: "Do you compare dot products, or vectors, which do change with position? In float64? How tight is the "
+    "tolerance?",
+    ACCEPTS: "Which of the wrong encodings does it reject?",
+}
 
 
-def wrong_check(shift, far, apart, tolerance, asks):
+def wrong_check(shift, far, apart, tolerance, wants):
     def assert_relative(rotary):
-        g = torch.Generator().manual_seed(0)
+        g = generator(0)
         q, k = (torch.randn(1, 2, 6, 16, generator=g, dtype=torch.float64) for _ in range(2))
         at = torch.tensor([0, 1, 2, 5, 11, 23])
 
-        def seen(positions):
+        def scores(positions):
             a, b = rotary(q, k, positions)
-            return torch.cat((a, b)) if "VECTORS" in asks else a @ b.transpose(-1, -2)
+            return a @ b.transpose(-1, -2)
 
-        shifts = [] if shift != "tried" else [1, 7] if far != "tried" else [1, 7, 4000]
-        for s in shifts:
-            changed = (seen(at + s) - seen(at)).abs().max()
-            assert changed < (1e-9 if tolerance == "1e-9" else 1e-3), "a shift changed a score"
-        if apart == "tried":
-            assert (seen(3 * at) - seen(at)).abs().max() > 1e-3, "positions are ignored"
-        if "length" in asks:
-            assert all(
-                (a.norm(dim=-1) - b.norm(dim=-1)).abs().max() < 1e-9
-                for a, b in zip(rotary(q, k, at), (q, k), strict=True)
-            ), "a length changed"
+        for s in [] if shift == NO_SHIFT else [1, 7] if far == NO_FAR else [1, 7, 4000]:
+            change = (scores(at + s) - scores(at)).abs().max()
+            assert change < (1e-3 if tolerance == WIDE else 1e-9), "a shift changed a score"
+        if apart != NO_APART:
+            assert (scores(3 * at) - scores(at)).abs().max() > 1e-3, "positions are ignored"
+        if wants == LENGTHS:
+            for a, b in zip(rotary(q, k, at), (q, k), strict=True):
+                assert (a.norm(dim=-1) - b.norm(dim=-1)).abs().max() < 1e-9, "a length changed"
 
     return assert_relative
 
 
+def rejects_everything(rotary):
+    raise AssertionError("no")
+
+
 def verdicts(impl, encodings):
-    found = []
+    found = {}
     for rotary in encodings:
         try:
             impl.assert_relative(rotary)
-            found.append(f"passes {rotary.__name__}")
+            found[candidates.name(rotary)] = "accepted"
         except AssertionError:
-            found.append(f"rejects {rotary.__name__}")
+            found[candidates.name(rotary)] = "rejected"
     return found
 
 
-def relative_encodings(impl, seed):
+def encodings_that_are_relative(impl, seed):
     return verdicts(impl, candidates.RELATIVE)
 
 
@@ -373,205 +470,348 @@ def encodings_that_are_not_relative(impl, seed):
     return verdicts(impl, candidates.NOT_RELATIVE)
 
 
+def what_it_returns(impl, seed):
+    return {"the returned value": impl.assert_relative(candidates.half_layout)}
+
+
 # ---------------------------------------------------------------- rotary_attention
 
+VALUES_TOO, OUTPUT = "that rotates the VALUES too", "that rotates the OUTPUT instead of queries and keys"
+NOTHING, COUNTED = "without any rotation", "that counts positions from 0 instead of using those given"
+UNSCALED, NO_MASK = "WITHOUT the 1/sqrt(d) scale", "WITHOUT the causal mask"
+ZERO_MASK = "that sets the scores of the future to 0 instead of minus infinity"
+SMALL_MASK = "that sets the scores of the future to -100 instead of minus infinity"
+SELF_MASK, POSITION_MASK = "whose mask hides the token itself", "whose mask compares positions, not the order of tokens"
+OVER_QUERIES, ATTENTION_BASE = "with the softmax over the queries", "that IGNORES the base given"
+
 ATTENTION = {
-    "turned": {
-        "q, k": "",
-        "that turns the VALUES too": "A weighted sum of values turned by different angles: who turns it back?",
-        "that turns the OUTPUT instead of queries and keys": "Do the weights know where the tokens stand?",
-        "without any rotation": "Do the weights know where the tokens stand?",
-    },
-    "positions": {
-        "given": "",
-        "that counts positions from 0 instead of using those given": "Tokens 0, 10 and 20 of a text: are they neighbours?",
-    },
-    "scale": {
-        "1/sqrt(d)": "",
-        "WITHOUT the 1/sqrt(d) scale": "What is the variance of a dot product of two d-dimensional unit-variance vectors?",
-    },
-    "mask": {
-        "causal": "",
-        "WITHOUT the causal mask": "Does the first output change when the last value does?",
-        "with the mask applied to positive scores as a factor": "What does softmax make of a score of 0?",
-    },
+    "rotated": ["q, k", VALUES_TOO, OUTPUT, NOTHING],
+    "positions": ["given", COUNTED],
+    "scale": ["1/sqrt(d)", UNSCALED],
+    "mask": ["causal", NO_MASK, ZERO_MASK, SMALL_MASK, SELF_MASK, POSITION_MASK],
+    "axis": ["keys", OVER_QUERIES],
+    "given": ["base", ATTENTION_BASE],
+}
+ATTENTION_HINTS = {
+    VALUES_TOO: "A weighted sum of values rotated by different angles: who rotates it back?",
+    OUTPUT: "Do the weights know the positions of the tokens?",
+    NOTHING: "Do the weights know the positions of the tokens?",
+    COUNTED: "Tokens 0, 10 and 20 of a text: are they neighbours?",
+    UNSCALED: "What is the variance of a dot product of two d-dimensional vectors of unit variance?",
+    NO_MASK: "Does the first output change when the last value does?",
+    ZERO_MASK: "What does softmax make of a score of 0?",
+    SMALL_MASK: "What does softmax make of a score of -100 when the others are -500?",
+    SELF_MASK: "What may the first token attend to?",
+    POSITION_MASK: "Two tokens with the same position: may the earlier one see the later one?",
+    OVER_QUERIES: "The weights of which tokens add up to 1: those of one query, or those of one key?",
+    ATTENTION_BASE: "Does base=300.0 change your result?",
 }
 
 
-def wrong_attention(turned, positions, scale, mask):
-    def attention(q, k, v, at, base=10_000.0):
-        at = torch.arange(q.shape[2]) if positions != "given" else at
-        if turned in ("q, k", "that turns the VALUES too"):
+def wrong_attention(rotated, positions, scale, mask, axis, given):
+    def attention(q, k, v, at, base):
+        if not q.shape == k.shape == v.shape:
+            raise ValueError("q, k and v must have one shape")
+        T = q.shape[2]
+        at = torch.arange(T) if positions == COUNTED else at
+        base = 10_000.0 if given == ATTENTION_BASE else base
+        if rotated in ("q, k", VALUES_TOO):
             q, k = (candidates.apply_rope(x, x, at, base)[0] for x in (q, k))
-        v = candidates.apply_rope(v, v, at, base)[0] if "VALUES" in turned else v
-        s = q @ k.transpose(-1, -2) * (q.shape[-1] ** -0.5 if "WITHOUT" not in scale else 1.0)
-        seen = torch.ones(s.shape[-2:], dtype=torch.bool).tril()
-        s = {"causal": s.masked_fill(~seen, -math.inf), "WITHOUT the causal mask": s}.get(mask, s * seen)
-        y = s.softmax(-1) @ v
-        return candidates.apply_rope(y, y, at, base)[0] if "OUTPUT" in turned else y
+        v = candidates.apply_rope(v, v, at, base)[0] if rotated == VALUES_TOO else v
+        s = q @ k.transpose(-1, -2) * (1.0 if scale == UNSCALED else q.shape[-1] ** -0.5)
+        future = torch.ones(T, T, dtype=torch.bool).triu(0 if mask == SELF_MASK else 1)
+        if mask == POSITION_MASK:
+            future = (at[..., None, :] > at[..., :, None]).unsqueeze(-3)
+        hidden = {ZERO_MASK: 0.0, SMALL_MASK: -100.0}.get(mask, -math.inf)
+        s = s if mask == NO_MASK else s.masked_fill(future, hidden)
+        y = s.softmax(-2 if axis == OVER_QUERIES else -1) @ v
+        return candidates.apply_rope(y, y, at, base)[0] if rotated == OUTPUT else y
 
     return lambda q, k, v, positions, base=10_000.0: attention(q, k, v, positions, base)
 
 
 def qkv(seed):
-    g = torch.Generator().manual_seed(seed)
+    g = generator(seed)
     return [torch.randn(2, 3, 5, 8, generator=g, dtype=torch.float64) for _ in range(3)]
 
 
 def five_tokens(impl, seed):
-    return impl.rotary_attention(*qkv(seed), torch.arange(5))
+    return tensor(the_output=impl.rotary_attention(*qkv(seed), torch.arange(5)))
+
+
+def one_token(impl, seed):
+    q, k, v = (x[:, :, :1] for x in qkv(seed + 1))
+    return tensor(the_output=impl.rotary_attention(q, k, v, torch.tensor([7])))
 
 
 def tokens_far_apart(impl, seed):
-    return impl.rotary_attention(*qkv(seed + 1), torch.tensor([0, 3, 4, 10, 11]), 300.0)
+    return tensor(the_output=impl.rotary_attention(*qkv(seed + 2), torch.tensor([0, 3, 4, 10, 11]), 300.0))
+
+
+def scores_far_below_zero(impl, seed):
+    q, _, v = qkv(seed + 3)
+    return tensor(the_output=impl.rotary_attention(30 * q, -30 * q, v, torch.arange(5)))
+
+
+def rows_with_positions_of_their_own(impl, seed):
+    at = torch.tensor([[0, 0, 0, 1, 2], [4, 3, 2, 1, 0]])  # padded on the left; backwards
+    return tensor(the_output=impl.rotary_attention(*qkv(seed + 4), at))
+
+
+def shapes_that_differ(impl, seed):
+    q, k, v = qkv(0)
+    calls = {
+        "fewer values than keys": (q, k, v[:, :, :4], torch.arange(5)),
+        "fewer keys than queries": (q, k[:, :, :4], v[:, :, :4], torch.arange(5)),
+    }
+    return {what: error_of(lambda call=call: impl.rotary_attention(*call)) for what, call in calls.items()}
 
 
 # ---------------------------------------------------------------- alibi_slopes
 
+GENTLEST, SORTED = "in the reverse order, gentlest first", "sorted by size, not in the order of the paper's code"
+NEGATIVE, EARLY = "that are NEGATIVE", "that begin at 1, one step too early"
+ALWAYS_HALVED = "that are halved from head to head whatever their number"
+ONE_SERIES = "of one geometric series even when the number of heads is no power of two"
+FIRST_SLOPES = "whose additional heads take the FIRST slopes of the finer series, not every second one"
+SLOPES_FLOAT64 = "in float64"
+
 SLOPES = {
-    "order": {"falling": "", "in the reverse order, gentlest first": "Which slope has the first head of eight?"},
-    "sign": {
-        "positive": "",
-        "that are NEGATIVE": "The bias is minus slope times distance: where does the minus belong?",
-    },
-    "ladder": {
-        "-8/H": "",
-        "that begin at 1, one step too early": "Eight heads: 1/2, 1/4, ..., 1/256. What is the first exponent?",
-        "that are halved from head to head whatever their number": "With 16 heads, does the last slope still end at 2^-8?",
-    },
-    "extra": {
-        "every second": "",
-        "of one geometric ladder even when the number of heads is no power of two": (
-            "The paper's code keeps the slopes of the power of two below, and adds some. Are your first ones still "
-            "those?"
-        ),
-        "whose additional heads take the FIRST slopes of the finer ladder, not every second one": "Of the finer ladder, every second slope is there already: which ones are new?",
-    },
+    "order": ["of the paper's code", GENTLEST, SORTED],
+    "sign": ["positive", NEGATIVE],
+    "series": ["-8/H", EARLY, ALWAYS_HALVED],
+    "extra": ["every second", ONE_SERIES, FIRST_SLOPES],
+    "dtype": ["float32", SLOPES_FLOAT64],
+}
+SLOPE_HINTS = {
+    GENTLEST: "Which slope has the first head of eight?",
+    SORTED: "With 12 heads, is the ninth slope still the first of the additional ones?",
+    NEGATIVE: "The bias is minus slope times distance: where does the minus belong?",
+    EARLY: "Eight heads: 1/2, 1/4, ..., 1/256. What is the first exponent?",
+    ALWAYS_HALVED: "With 16 heads, is the last slope still 2^-8?",
+    ONE_SERIES: "The paper's code keeps the slopes of the power of two below, and adds some. Are your first ones "
+    "still those?",
+    FIRST_SLOPES: "Every second slope of the finer series is there already: which ones are new?",
+    SLOPES_FLOAT64: "Which dtype do scores have? In which dtype does the task want the slopes?",
 }
 
 
-def wrong_slopes(order, sign, ladder, extra):
+def wrong_slopes(order, sign, series, extra, dtype):
     def geometric(n):
-        step = 1.0 if "halved" in ladder else 8 / n
-        return [2.0 ** (-step * (i + ("begin" not in ladder))) for i in range(n)]
+        step = 1.0 if series == ALWAYS_HALVED else 8 / n
+        return [2.0 ** (-step * (i + (series != EARLY))) for i in range(n)]
 
-    def alibi_slopes(heads):
-        if heads < 1:
-            raise ValueError(f"heads = {heads} must be at least 1")
-        power = 1 << (heads.bit_length() - 1)
+    def alibi_slopes(num_heads):
+        if num_heads < 1:
+            raise ValueError(f"num_heads={num_heads} must be at least 1")
+        power = 1 << (num_heads.bit_length() - 1)
         finer = geometric(2 * power)
-        slopes = (
-            geometric(heads)
-            if "one geometric" in extra
-            else geometric(power) + (finer[::2] if extra == "every second" else finer)[: heads - power]
-        )
-        slopes = torch.tensor(slopes if order == "falling" else slopes[::-1])
-        return slopes if sign == "positive" else -slopes
+        added = finer if extra == FIRST_SLOPES else finer[::2]
+        slopes = geometric(num_heads) if extra == ONE_SERIES else geometric(power) + added[: num_heads - power]
+        slopes = {GENTLEST: slopes[::-1], SORTED: sorted(slopes, reverse=True)}.get(order, slopes)
+        slopes = torch.tensor(slopes, dtype=torch.float64 if dtype == SLOPES_FLOAT64 else torch.float32)
+        return -slopes if sign == NEGATIVE else slopes
 
     return alibi_slopes
 
 
 def eight_heads(impl, seed):
-    return impl.alibi_slopes(8)
+    return tensor(the_slopes=impl.alibi_slopes(8))
 
 
 def other_powers_of_two(impl, seed):
-    return [impl.alibi_slopes(n) for n in (2, 16, 32)]
+    return tensor(one_head=impl.alibi_slopes(1), two_heads=impl.alibi_slopes(2), sixteen_heads=impl.alibi_slopes(16))
 
 
 def other_numbers_of_heads(impl, seed):
-    return [impl.alibi_slopes(n) for n in (3, 12, 21 + seed)]
+    return tensor(
+        three_heads=impl.alibi_slopes(3),
+        twelve_heads=impl.alibi_slopes(12),
+        many_heads=impl.alibi_slopes(17 + seed % 15),
+    )
+
+
+def no_heads(impl, seed):
+    return {f"{n} heads": error_of(lambda n=n: impl.alibi_slopes(n)) for n in (0, -3)}
 
 
 # ---------------------------------------------------------------- interpolate
 
+STRETCHED, CLAMPED = "that STRETCHES positions instead of squeezing them", "that CLAMPS positions at the trained length"
+WRAPPED = "that starts again at 0 after the trained length"
+END_POINTS = "that lets the end points meet, (L - 1) / (L' - 1)"
+SHORT_TOO = "that rescales texts SHORTER than the trained length too"
+FLOORED = "that rounds to whole positions, so that neighbours collide"
+SQUEEZED_FLOAT32 = "in float32"
+
 SQUEEZE = {
-    "way": {
-        "squeezed": "",
-        "that STRETCHES positions instead of squeezing them": "Is the last position inside the trained range?",
-        "that CLAMPS positions at the end of training": "Do the last two tokens still stand at different positions?",
-        "that starts again at 0 after the trained length": "Do tokens 0 and L stand at the same position?",
-        "that lets the end points meet, (L - 1) / (L' - 1)": "What is the ratio in the paper: of lengths, or of last positions?",
-    },
-    "short": {
-        "left alone": "",
-        "that rescales texts SHORTER than the trained length too": "A text of the trained length needs no help: what does yours do to one of half that?",
-    },
-    "whole": {
-        "real": "",
-        "that rounds to whole positions, so that neighbours collide": "Four tokens squeezed into one position: in which order were they?",
-    },
+    "way": ["squeezed", STRETCHED, CLAMPED, WRAPPED, END_POINTS],
+    "short": ["left alone", SHORT_TOO],
+    "whole": ["real", FLOORED],
+    "dtype": ["float64", SQUEEZED_FLOAT32],
+}
+SQUEEZE_HINTS = {
+    STRETCHED: "Is the last position inside the trained range?",
+    CLAMPED: "Do the last two tokens still have different positions?",
+    WRAPPED: "Do tokens 0 and L have the same position?",
+    END_POINTS: "What is the ratio in the paper: of lengths, or of last positions?",
+    SHORT_TOO: "A text of the trained length needs no help: what does yours do to one of half that?",
+    FLOORED: "Four tokens squeezed into one position: in which order were they?",
+    SQUEEZED_FLOAT32: "Positions become angles in float64: what does rounding them before cost?",
 }
 
 
-def wrong_interpolate(way, short, whole):
-    def interpolate(positions, trained, length):
-        if trained < 1 or length < 1:
-            raise ValueError(f"trained = {trained}, length = {length} must be at least 1")
+def wrong_interpolate(way, short, whole, dtype):
+    def interpolate(positions, trained_len, seq_len):
+        if trained_len < 1 or seq_len < 1:
+            raise ValueError(f"trained_len={trained_len}, seq_len={seq_len} must be at least 1")
         p = positions.double()
-        if length > trained or short != "left alone":
+        if seq_len > trained_len or short == SHORT_TOO:
             p = {
-                "squeezed": p * trained / length,
-                "that STRETCHES positions instead of squeezing them": p * length / trained,
-                "that CLAMPS positions at the end of training": p.clamp(max=trained - 1),
-                "that starts again at 0 after the trained length": p % trained,
-            }.get(way, p * (trained - 1) / max(1, length - 1))
-        return p.floor() if whole != "real" else p
+                "squeezed": p * trained_len / seq_len,
+                STRETCHED: p * seq_len / trained_len,
+                CLAMPED: p.clamp(max=trained_len - 1),
+                WRAPPED: p % trained_len,
+            }.get(way, p * (trained_len - 1) / max(1, seq_len - 1))
+        p = p.floor() if whole == FLOORED else p
+        return p.float() if dtype == SQUEEZED_FLOAT32 else p
 
     return interpolate
 
 
 def four_times_as_long(impl, seed):
-    return impl.interpolate(torch.arange(32 + 4 * seed), 8 + seed, 32 + 4 * seed)
+    n = seed % 50
+    return tensor(the_positions=impl.interpolate(torch.arange(32 + 4 * n), 8 + n, 32 + 4 * n))
 
 
 def as_long_as_in_training(impl, seed):
-    return impl.interpolate(torch.arange(8), 8, 8)
+    return tensor(the_positions=impl.interpolate(torch.arange(8), 8, 8))
 
 
 def shorter_than_in_training(impl, seed):
-    return impl.interpolate(torch.arange(5), 8, 5)
+    return tensor(the_positions=impl.interpolate(torch.arange(5), 8, 5))
 
 
 def positions_that_are_not_whole(impl, seed):
-    return impl.interpolate(torch.tensor([0.5, 3.25, 17.0]), 8, 20)
+    return tensor(the_positions=impl.interpolate(torch.tensor([0.5, 3.25, 17.0], dtype=torch.float64), 8, 20))
 
 
-# ---------------------------------------------------------------- the contract with the grader
+def trained_on_one_token(impl, seed):
+    return tensor(
+        a_text_of_three=impl.interpolate(torch.arange(3), 1, 3), a_text_of_one=impl.interpolate(torch.arange(1), 1, 1)
+    )
 
-KNOBS = {
-    "frequencies": ("frequencies", FREQUENCIES, wrong_frequencies, list(FREQUENCIES["dtype"])),
-    "sinusoidal_table": ("a table", SINUSOIDAL, wrong_table, []),
-    "rotate": ("a rotation", ROTATE, wrong_rotate, [*list(ROTATE["matrix"])[1:], *ROTATE["order"]]),
-    "apply_rope": ("a rotary embedding", ROPE, wrong_rope, ROPE_ALONE),
-    "assert_relative": ("a test", RELATIVE, wrong_check, RELATIVE_ALONE),
-    "rotary_attention": ("attention", ATTENTION, wrong_attention, []),
-    "alibi_slopes": ("slopes", SLOPES, wrong_slopes, []),
-    "interpolate": ("an interpolation", SQUEEZE, wrong_interpolate, []),
+
+def lengths_below_one(impl, seed):
+    calls = {f"trained on {a}, a text of {b}": (torch.arange(4), a, b) for a, b in ((0, 8), (8, 0), (-1, 8))}
+    return {what: error_of(lambda call=call: impl.interpolate(*call)) for what, call in calls.items()}
+
+
+# ---------------------------------------------------------------- what the grader needs
+
+KNOBS = {  # task: (noun, knobs, how to build it, hints, settings that are not combined)
+    "frequencies": (
+        "frequencies",
+        FREQUENCIES,
+        wrong_frequencies,
+        FREQUENCY_HINTS,
+        [IN_FLOAT32, FROM_ONE, DOUBLED, CYCLES, OTHER_BASE],
+    ),
+    "sinusoidal_table": (
+        "a table",
+        SINUSOIDAL,
+        wrong_table,
+        SINUSOIDAL_HINTS,
+        [ROUNDED, IN_FLOAT64, TABLE_BASE],
+    ),
+    "rotate": (
+        "a rotation",
+        ROTATE,
+        wrong_rotate,
+        ROTATE_HINTS,
+        [NO_MINUS, REFLECTION, OVERWRITTEN, ANGLES_DTYPE],
+    ),
+    "apply_rope": ("a rotary embedding", ROPE, wrong_rope, ROPE_HINTS, ROPE_ALONE),
+    "assert_relative": ("a test", RELATIVE, wrong_check, RELATIVE_HINTS, [LENGTHS, NO_SHIFT]),
+    "rotary_attention": (
+        "attention",
+        ATTENTION,
+        wrong_attention,
+        ATTENTION_HINTS,
+        [SMALL_MASK, SELF_MASK, POSITION_MASK, OVER_QUERIES, ATTENTION_BASE],
+    ),
+    "alibi_slopes": ("slopes", SLOPES, wrong_slopes, SLOPE_HINTS, [SORTED, SLOPES_FLOAT64]),
+    "interpolate": ("an interpolation", SQUEEZE, wrong_interpolate, SQUEEZE_HINTS, [SQUEEZED_FLOAT32]),
+}
+WITHOUT = {  # pairs in which one mistake hides the other
+    "rotary_attention": [(NOTHING, COUNTED)],
+    "interpolate": [(CLAMPED, SHORT_TOO), (WRAPPED, SHORT_TOO)],
 }
 PROBES = {
-    "frequencies": [a_head_of_16, another_width_and_base, a_single_pair],
-    "sinusoidal_table": [five_positions, more_positions_and_columns],
-    "rotate": [pairs_and_angles, one_angle_for_many_pairs],
+    "frequencies": [
+        a_head_of_16,
+        another_width_and_base,
+        a_single_pair_and_two_pairs,
+        widths_and_bases_that_are_refused,
+    ],
+    "sinusoidal_table": [
+        five_positions,
+        more_positions_and_columns,
+        a_table_of_one_position,
+        positions_beyond_256,
+        tables_without_a_position,
+    ],
+    "rotate": [
+        pairs_and_angles,
+        one_angle_for_many_pairs,
+        many_angles_for_one_pair,
+        float16_pairs_and_float64_angles,
+    ],
     "apply_rope": [
         half_layout,
         interleaved_layout,
         tokens_after_a_cache,
         positions_of_each_row,
         positions_between_whole_numbers,
+        one_token_of_one_pair,
         far_positions_in_float64,
         far_positions_in_float16,
+        inputs_that_do_not_fit,
     ],
-    "assert_relative": [relative_encodings, encodings_that_are_not_relative],
-    "rotary_attention": [five_tokens, tokens_far_apart],
-    "alibi_slopes": [eight_heads, other_powers_of_two, other_numbers_of_heads],
-    "interpolate": [four_times_as_long, as_long_as_in_training, shorter_than_in_training, positions_that_are_not_whole],
+    "assert_relative": [encodings_that_are_relative, encodings_that_are_not_relative, what_it_returns],
+    "rotary_attention": [
+        five_tokens,
+        one_token,
+        tokens_far_apart,
+        scores_far_below_zero,
+        rows_with_positions_of_their_own,
+        shapes_that_differ,
+    ],
+    "alibi_slopes": [eight_heads, other_powers_of_two, other_numbers_of_heads, no_heads],
+    "interpolate": [
+        four_times_as_long,
+        as_long_as_in_training,
+        shorter_than_in_training,
+        positions_that_are_not_whole,
+        trained_on_one_token,
+        lengths_below_one,
+    ],
 }
 INPLACE = set()
 
 
+def without(task):
+    """Pairs of wrong settings that are not combined."""
+    _, knobs, _, _, alone = KNOBS[task]
+    wrong = [setting for choices in knobs.values() for setting in choices[1:]]
+    return [*WITHOUT.get(task, []), *(pair for pair in combinations(wrong, 2) if set(pair) & set(alone))]
+
+
 def of(task):
-    noun, knobs, build, alone = KNOBS[task]
-    yield from combine(task, noun, knobs, build, alone, most=3 if task == "assert_relative" else 2)
+    """The classic mistakes of a task."""
+    noun, knobs, build, hints, _ = KNOBS[task]
+    most = 3 if task == "assert_relative" else 2
+    yield from combine(task, noun, knobs, build, hints, most, without(task))
     if task == "assert_relative":
-        yield Mistake(task, "a test that cannot fail", "Which wrong encodings does it reject?", 1, lambda rotary: None)
+        yield Mistake(task, f"a test {REJECTS}", RELATIVE_HINTS[REJECTS], 1, rejects_everything)
+        yield Mistake(task, f"a test {ACCEPTS}", RELATIVE_HINTS[ACCEPTS], 1, lambda rotary: None)

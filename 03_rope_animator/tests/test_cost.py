@@ -4,7 +4,7 @@ import pytest
 import torch
 from rope_animator import apply_rope
 from rope_animator.rope import LAYOUTS
-from rope_animator.rotary import Rotary
+from rope_animator.rope_fast import RotaryEmbedding
 from torch.utils._python_dispatch import TorchDispatchMode
 
 SHAPE = (2, 3, 32, 16)
@@ -37,7 +37,7 @@ def traffic(function, *inputs):
 @pytest.mark.parametrize("layout, passes", [("interleaved", 1), ("half", 2)])
 def test_the_fast_form_writes_each_coordinate_once_or_twice_and_allocates_nothing(layout, passes):
     """Interleaved: one multiplication. Half: the product by the cosine, then the sine's share on top of it."""
-    x, out, rotary = torch.randn(SHAPE), torch.empty(SHAPE), Rotary(32, 16, layout=layout)
+    x, out, rotary = torch.randn(SHAPE), torch.empty(SHAPE), RotaryEmbedding(16, 32, layout=layout)
     count = traffic(lambda: rotary(x, 0, out))
     assert count.written == passes * BYTES
     assert count.fresh == 0
@@ -47,7 +47,7 @@ def test_the_peer_writes_each_coordinate_more_often():
     """x cos, -x2, the concatenation, its product with the sine, and the sum: four and a half passes."""
     from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
-    x, rotary = torch.randn(SHAPE), Rotary(32, 16)
+    x, rotary = torch.randn(SHAPE), RotaryEmbedding(16, 32)
     cos, sin = (torch.cat((t, t), -1)[None] for t in (rotary.cos, rotary.sin))
     assert traffic(lambda: apply_rotary_pos_emb(x, x, cos, sin)).written >= 2 * 4.5 * BYTES
 

@@ -9,8 +9,8 @@ from rope_animator import alibi_slopes, apply_rope, frequencies, sinusoidal_tabl
 from rope_animator.alibi import alibi_bias
 from rope_animator.attention import rotary_attention
 from rope_animator.extend import dynamic_ntk, linear, llama3, ntk_aware, yarn
-from rope_animator.relative import T5Bias, t5_bucket
-from rope_animator.rope import angles, half_from_interleaved, turn
+from rope_animator.rope import angles, half_from_interleaved, rotate_heads
+from rope_animator.t5_bias import T5Bias, t5_bucket
 from torch.testing import assert_close
 
 LLAMA, GPTJ, BLOOM, T5 = (f"models.{m}.modeling_{m}" for m in ("llama", "gptj", "bloom", "t5"))
@@ -77,8 +77,8 @@ def test_the_permutation_takes_one_layout_to_the_other():
     close([x[..., order] for x in interleaved], half, rtol=0, atol=0)
     scores = [a @ b.transpose(-1, -2) for a, b in (interleaved, half)]
     assert_close(*scores, rtol=0, atol=1e-12)
-    mixed = [a @ b.transpose(-1, -2) for a, b in (interleaved, apply_rope(q, k, at))]
-    assert (mixed[0] - mixed[1]).abs().max() > 1, "layouts that are mixed must not go unnoticed"
+    scores = [a @ b.transpose(-1, -2) for a, b in (interleaved, apply_rope(q, k, at))]
+    assert (scores[0] - scores[1]).abs().max() > 1, "layouts that are mixed must not go unnoticed"
 
 
 def test_the_sinusoidal_table_is_gptjs_with_its_columns_side_by_side():
@@ -90,7 +90,7 @@ def rope_init(kind, dim, **parameters):
     config = hf(LLAMA).LlamaConfig(
         hidden_size=dim * 4,
         num_attention_heads=4,
-        max_position_embeddings=parameters.pop("trained"),
+        max_position_embeddings=parameters.pop("trained_len"),
         rope_parameters={"rope_type": kind, **parameters},
     )
     return config, hf("modeling_rope_utils").ROPE_INIT_FUNCTIONS[kind]
@@ -102,7 +102,7 @@ def rope_init(kind, dim, **parameters):
 def test_stretched_frequencies(dim, base, factor):
     """Theirs are float32: 1e-6 of each frequency."""
     both = {"rope_theta": base, "factor": factor}
-    for kind, ours, extra, trained in (
+    for kind, ours, extra, trained_len in (
         ("linear", linear(dim, base, factor), {}, 2048),
         ("yarn", yarn(dim, base, factor, 4096), {"original_max_position_embeddings": 4096}, int(4096 * factor)),
         (
@@ -112,15 +112,15 @@ def test_stretched_frequencies(dim, base, factor):
             8192,
         ),
     ):
-        config, init = rope_init(kind, dim, trained=trained, **both, **extra)
-        theirs, temperature = init(config, "cpu")
+        config, init = rope_init(kind, dim, trained_len=trained_len, **both, **extra)
+        theirs, attention_factor = init(config, "cpu")
         assert_close(ours.frequencies.float(), theirs, rtol=2e-6, atol=0, msg=lambda m, kind=kind: f"{kind}: {m}")
-        assert ours.temperature == pytest.approx(temperature, rel=1e-12)
+        assert ours.attention_factor == pytest.approx(attention_factor, rel=1e-12)
 
 
 @pytest.mark.parametrize("length", [100, 2048, 2049, 5000, 16384])
 def test_dynamic_ntk_follows_the_text(length):
-    config, init = rope_init("dynamic", 64, trained=2048, rope_theta=10_000.0, factor=4.0)
+    config, init = rope_init("dynamic", 64, trained_len=2048, rope_theta=10_000.0, factor=4.0)
     theirs, _ = init(config, "cpu", seq_len=length)
     assert_close(dynamic_ntk(64, 10_000.0, 4.0, 2048, length).frequencies.float(), theirs, rtol=2e-6, atol=0)
 
@@ -131,14 +131,17 @@ def test_ntk_slows_the_slowest_pair_by_the_factor_and_the_fastest_not_at_all():
     assert_close(before[-1] / after[-1], torch.tensor(8.0, dtype=torch.float64), rtol=1e-12, atol=0)
 
 
-def test_yarns_temperature_reaches_the_scores_twice():
+def test_yarns_attention_factor_multiplies_the_scores_twice():
     """In `transformers` it multiplies cos and sin, hence q and k alike: scores grow by (0.1 ln s + 1)^2."""
     q, k = (x.detach() for x in queries_and_keys(torch.float32))
-    config, _ = rope_init("yarn", D, trained=256, rope_theta=10_000.0, factor=4.0, original_max_position_embeddings=64)
+    config, _ = rope_init(
+        "yarn", D, trained_len=256, rope_theta=10_000.0, factor=4.0, original_max_position_embeddings=64
+    )
     cos, sin = hf(LLAMA).LlamaRotaryEmbedding(config)(q, torch.arange(T)[None])
     theirs = hf(LLAMA).apply_rotary_pos_emb(q, k, cos, sin)
-    scaled = yarn(D, 10_000.0, 4.0, 64)
-    ours = [scaled.temperature * turn(x, angles(torch.arange(T), scaled.frequencies), "half") for x in (q, k)]
+    scaling = yarn(D, 10_000.0, 4.0, 64)
+    angle = angles(torch.arange(T), scaling.frequencies)
+    ours = [scaling.attention_factor * rotate_heads(x, angle, "half") for x in (q, k)]
     close(ours, theirs, rtol=0, atol=2e-5)
 
 
@@ -168,7 +171,7 @@ def test_t5_buckets_for_all_distances(bidirectional, buckets, max_distance):
 def test_t5_bias_is_theirs_with_a_cache_too(decoder):
     config = hf(T5).T5Config(d_model=12, d_kv=4, num_heads=3, is_decoder=decoder, dropout_rate=0.0)
     theirs, ours = hf(T5).T5Attention(config, has_relative_attention_bias=True, layer_idx=0), T5Bias(3, not decoder)
-    ours.bias.data = theirs.relative_attention_bias.weight.data.clone()
+    ours.weight.data = theirs.relative_attention_bias.weight.data.clone()
     assert_close(ours(T, T), theirs.compute_bias(T, T)[0])
     assert_close(ours(2, T), theirs.compute_bias(T, T)[0][:, -2:])
 

@@ -3,11 +3,13 @@
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from rope_animator import frequencies
-from rope_animator.animate import page, page_score, vectors, write_gif, write_page
+from rope_animator.lab.animate import write_gif
+from rope_animator.lab.page import page, page_score, vectors, write_page
 
 RESULTS = Path(__file__).parents[1] / "results"
 CASES = [(600, 597, 64, 1e4), (0, 0, 4, 10.0), (4096, 4096 - 512, 128, 1e6), (7, -3, 18, 500.0), (1, 0, 2, 1e4)]
@@ -42,7 +44,7 @@ def test_the_pages_frequencies_are_ours(engine):
     assert [float(t) for t in theirs] == pytest.approx(frequencies(64).tolist(), rel=1e-12)
 
 
-def test_the_pages_score_keeps_still_when_both_move(engine):
+def test_the_pages_score_stays_when_both_move(engine):
     scores = [engine.eval(f"score({m}, {m - 9}, 64, 10000)") for m in (9, 100, 4096)]
     assert max(scores) - min(scores) < 1e-9
     assert abs(engine.eval("score(100, 90, 64, 10000)") - scores[0]) > 0.1
@@ -110,10 +112,10 @@ def browser(tmp_path_factory):
 
 
 def move(browser, slider, value):
-    """Set a slider and tell the page, as a hand would."""
+    """Set a slider and let the page know."""
     control = browser.find_element("id", slider)
-    tell = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
-    browser.execute_script(tell, control, value)
+    script = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
+    browser.execute_script(script, control, value)
 
 
 def read(browser, name):
@@ -133,16 +135,63 @@ def test_a_moved_slider_changes_the_dot_product_in_a_browser(browser):
     assert abs(read(browser, "difference")) < 1e-9
 
 
-@pytest.mark.parametrize("slider, value, dim, base", [("base", 2, 64, 1e2), ("dimension", 32, 32, 1e4)])
+def reset(browser):
+    for slider, value in (("distance", 3), ("position", 600), ("base", 4), ("dimension", 64)):
+        move(browser, slider, value)
+
+
+@pytest.mark.parametrize("slider, value, dim, base", [("base", 2, 64, 1e2), ("dimension", 8, 8, 1e4)])
 def test_every_other_slider_does_too(browser, slider, value, dim, base):
-    for name, default in (("position", 600), ("distance", 3), ("base", 4), ("dimension", 64)):
-        move(browser, name, default)
+    reset(browser)
     move(browser, slider, value)
     assert read(browser, "score") == pytest.approx(page_score(600, 597, dim, base), abs=1e-6)
-    assert len(browser.find_elements("css selector", "#dials svg")) == 4
+    pairs = [text.splitlines()[0] for text in browser.find_element("id", "dials").text.split("pair ")[1:]]
+    assert len(set(pairs)) == 4, "four different pairs, at the smallest dimension too"
 
 
-def test_the_page_has_a_dark_dress_and_says_nothing_to_the_console(browser):
+def test_the_key_never_comes_before_position_0(browser):
+    reset(browser)
+    move(browser, "position", 0)
+    move(browser, "distance", 512)
+    assert browser.find_element("id", "position-value").text == "512"
+    assert read(browser, "score") == pytest.approx(page_score(512, 0, 64, 1e4), abs=1e-6)
+
+
+def test_play_moves_the_position_and_pause_stops_it(browser):
+    from selenium.webdriver.common.keys import Keys
+
+    reset(browser)
+    button = browser.find_element("id", "play")
+    button.send_keys(Keys.ENTER)
+    assert button.text == "pause"
+    for _ in range(100):
+        if int(browser.find_element("id", "position-value").text) >= 603:
+            break
+        time.sleep(0.05)
+    button.send_keys(Keys.ENTER)
+    stopped = browser.find_element("id", "position-value").text
+    time.sleep(0.3)
+    assert int(stopped) >= 603 and browser.find_element("id", "position-value").text == stopped
+    assert button.text == "play"
+
+
+def test_on_a_phone_dials_and_sliders_are_on_the_first_screen_and_text_is_readable(browser):
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    browser.refresh()
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390, "the page scrolls sideways"
+    for name in ("dials", "position", "dimension", "score"):
+        bottom = browser.execute_script(f"return document.getElementById('{name}').getBoundingClientRect().bottom")
+        assert bottom < 844, f"{name} is below the first screen"
+    heights = browser.execute_script(
+        "return [...document.querySelectorAll('text')].map(t => t.getBoundingClientRect().height).filter(h => h > 0)"
+    )
+    assert heights and min(heights) >= 12, f"the smallest label has {min(heights)} pixels"
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.refresh()
+
+
+def test_the_page_has_a_dark_mode_and_no_errors(browser):
     def colour():
         return browser.execute_script("return getComputedStyle(document.body).backgroundColor")
 

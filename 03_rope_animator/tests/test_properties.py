@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rope_animator import apply_rope, frequencies, interpolate, sinusoidal_table
 from rope_animator.decay import aligned_score, decay_bound
 from rope_animator.extend import linear
-from rope_animator.model import SCHEMES, Config, TinyLM
+from rope_animator.lab.model import SCHEMES, Config, TinyLM
 from rope_animator.rope import (
     LAYOUTS,
     angles,
@@ -16,10 +16,10 @@ from rope_animator.rope import (
     join_pairs,
     rotate,
     rotate_complex,
+    rotate_heads,
     split_pairs,
-    turn,
 )
-from rope_animator.rotary import Rotary
+from rope_animator.rope_fast import RotaryEmbedding
 from torch.testing import assert_close
 
 
@@ -43,14 +43,9 @@ def test_scores_depend_on_the_distance_alone(m, n, shift, half, layout, seed, ba
     q, k = unit(seed, 1, 1, 1, 2 * half), unit(seed + 1, 1, 1, 1, 2 * half)
 
     def score(at_q, at_k):
-        return (
-            (
-                apply_rope(q, q, torch.tensor([at_q]), base, layout)[0]
-                * apply_rope(k, k, torch.tensor([at_k]), base, layout)[1]
-            )
-            .sum()
-            .item()
-        )
+        rotated_q, _ = apply_rope(q, q, torch.tensor([at_q]), base, layout)
+        _, rotated_k = apply_rope(k, k, torch.tensor([at_k]), base, layout)
+        return (rotated_q * rotated_k).sum().item()
 
     assert abs(score(m, n) - score(m + shift, n + shift)) < 1e-12
 
@@ -59,14 +54,14 @@ def test_scores_depend_on_the_distance_alone(m, n, shift, half, layout, seed, ba
 @given(at=st.floats(0, 1e6), half=st.integers(1, 40), layout=st.sampled_from(LAYOUTS), seed=st.integers(0, 10**6))
 def test_lengths_are_kept(at, half, layout, seed):
     q = unit(seed, 1, 2, 3, 2 * half)
-    turned, _ = apply_rope(q, q, torch.full((3,), at, dtype=torch.float64), layout=layout)
-    assert_close(turned.norm(dim=-1), q.norm(dim=-1), rtol=1e-12, atol=0)
+    rotated, _ = apply_rope(q, q, torch.full((3,), at, dtype=torch.float64), layout=layout)
+    assert_close(rotated.norm(dim=-1), q.norm(dim=-1), rtol=1e-12, atol=0)
 
 
 @settings(max_examples=50, deadline=None)
 @given(shift=st.integers(0, 500), p=st.integers(0, 500), half=st.integers(1, 20))
-def test_the_sinusoidal_table_turns_by_the_rotary_angles(shift, p, half):
-    """PE(p + k) from PE(p): (sin, cos) turn backwards by k theta. The two schemes share one rotation."""
+def test_the_sinusoidal_table_rotates_by_the_rotary_angles(shift, p, half):
+    """PE(p + k) from PE(p): (sin, cos) rotate backwards by k theta. The two schemes share one rotation."""
     table = sinusoidal_table(p + shift + 1, 2 * half).double()
     moved = rotate(table[p].unflatten(0, (-1, 2)), -shift * frequencies(2 * half)).flatten()
     assert_close(moved, table[p + shift], rtol=0, atol=1e-6)  # a float32 table
@@ -93,7 +88,7 @@ def test_the_real_form_is_the_complex_form():
 def test_the_fast_form_is_the_plain_form(layout, start):
     """Both round the same float64 cosines to float32; the products may differ in the last place."""
     x = unit(4, 2, 3, 13, 16).float()
-    rotary = Rotary(40, 16, 500.0, layout)
+    rotary = RotaryEmbedding(16, 40, 500.0, layout)
     want, _ = apply_rope(x, x, torch.arange(13) + start, 500.0, layout)
     assert_close(rotary(x, start), want, rtol=0, atol=2e-7)
     out = torch.full_like(x, torch.nan)
@@ -103,8 +98,8 @@ def test_the_fast_form_is_the_plain_form(layout, start):
 
 def test_the_interleaved_form_may_overwrite_its_input():
     x = unit(5, 1, 2, 5, 8).float()
-    want = Rotary(5, 8, layout="interleaved")(x)
-    assert_close(Rotary(5, 8, layout="interleaved")(x, out=x), want, rtol=0, atol=0)
+    want = RotaryEmbedding(8, 5, layout="interleaved")(x)
+    assert_close(RotaryEmbedding(8, 5, layout="interleaved")(x, out=x), want, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 2), (1, 3, 1, 4), (2, 1, 5, 2)])
@@ -112,7 +107,7 @@ def test_the_interleaved_form_may_overwrite_its_input():
 def test_the_smallest_shapes(shape, layout):
     x = torch.ones(shape)
     assert_close(
-        Rotary(8, shape[-1], layout=layout)(x, 2),
+        RotaryEmbedding(shape[-1], 8, layout=layout)(x, 2),
         apply_rope(x, x, torch.arange(shape[2]) + 2, layout=layout)[0],
         rtol=0,
         atol=2e-7,
@@ -122,7 +117,9 @@ def test_the_smallest_shapes(shape, layout):
 def test_squeezed_positions_are_slowed_frequencies():
     x, at = unit(6, 1, 1, 32, 8), torch.arange(32)
     by_position = apply_rope(x, x, interpolate(at, 8, 32))[0]
-    assert_close(by_position, turn(x, angles(at, linear(8, 10_000.0, 4.0).frequencies), "half"), rtol=0, atol=1e-14)
+    assert_close(
+        by_position, rotate_heads(x, angles(at, linear(8, 10_000.0, 4.0).frequencies), "half"), rtol=0, atol=1e-14
+    )
 
 
 def test_the_decay_bound_is_the_one_that_abel_summation_gives():
@@ -150,11 +147,11 @@ def test_the_decay_curve_is_the_papers():
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_models_are_causal_and_differ_in_positions_only(scheme):
     torch.manual_seed(0)
-    model = TinyLM(Config(11, scheme, length=12, dim=16, heads=2))
+    model = TinyLM(Config(11, scheme, trained_len=12, dim=16, num_heads=2))
     x = torch.randint(11, (2, 12))
     later = x.clone()
     later[:, 8:] = (x[:, 8:] + 1) % 11
     assert_close(model(x)[:, :8], model(later)[:, :8], rtol=0, atol=1e-5)
     extra = {"learned": 12 * 16, "t5": 32 * 2}.get(scheme, 0)
-    base = TinyLM(Config(11, "none", length=12, dim=16, heads=2))
+    base = TinyLM(Config(11, "none", trained_len=12, dim=16, num_heads=2))
     assert sum(map(torch.numel, model.parameters())) == sum(map(torch.numel, base.parameters())) + extra

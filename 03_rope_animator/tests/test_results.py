@@ -3,82 +3,94 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from rope_animator import experiment, plots, record, tables
 from rope_animator.__main__ import main
+from rope_animator.lab import bench, experiment, plots, record, tables
 
-FOLDER = Path(__file__).parents[1]
-SECTIONS = {"headline", "bench", "break_it"}
+FIGURES = {"extrapolation.png", "by_position.png", "decay.png", "spectrum.png", "bench.png", "break_it.png"}
 
 
-def test_every_result_says_where_it_comes_from():
-    found = record.read(FOLDER / "results")
-    assert set(found) == SECTIONS
-    for section in found.values():
+@pytest.fixture(scope="module")
+def results():
+    return record.read(record.COMMITTED)
+
+
+def test_every_result_says_where_it_comes_from(results):
+    assert set(results) == {"headline", "bench", "break_it"}
+    for section in results.values():
         meta = section["meta"]
         assert meta["machine"] and meta["versions"]["torch"] and meta["commit"] and meta["seeds"] and not meta["quick"]
-    assert len(found["headline"]["meta"]["seeds"]) >= 3
+    assert len(results["headline"]["meta"]["seeds"]) >= 3
 
 
-def test_the_recorded_claims_hold():
-    found = record.read(FOLDER / "results")
-    loss = {method: entry["mean"] for method, entry in found["headline"]["extrapolation"].items()}
+def test_the_recorded_losses_say_what_the_page_says(results):
+    loss = {method: entry["mean"] for method, entry in results["headline"]["extrapolation"].items()}
     assert loss["rope"]["1"] < loss["alibi"]["1"] < loss["none"]["1"]
     assert abs(loss["alibi"]["8"] - loss["alibi"]["1"]) < 0.02, "ALiBi does not notice the length"
     assert loss["rope"]["8"] > loss["none"]["8"], "RoPE is far behind at eight times its length"
     assert loss["rope + NTK-aware"]["4"] < loss["alibi"]["4"] < loss["rope"]["4"] < loss["rope + interpolation"]["4"]
-    bench = found["bench"]
-    for name in ("ours, half", "ours, interleaved"):
-        assert bench["fresh"]["Llama in transformers"]["median"] / bench["fresh"][name]["median"] >= 1.5
-    assert bench["reused"]["copy_"]["median"] / bench["reused"]["ours, interleaved"]["median"] >= 0.7
-    assert max(bench["difference"].values()) < 1e-6
-    broken = found["break_it"]
-    far = [broken[f"base {base}"]["losses"]["4"] for base in ("10", "10,000", "1,000,000")]
-    assert far == sorted(far), "the larger the base, the worse beyond the trained length"
-    layout = broken["base 10,000"]["layout"]
-    assert layout["read as interleaved"] > layout["rows permuted"] + 0.5
 
 
-def test_the_table_of_plain_results_is_drawn(tmp_path):
-    plan = experiment.Plan(length=16, steps=2, seeds=(0, 1), workers=1, characters=256)
-    found = experiment.headline(plan, say=lambda line: None)
-    assert set(found["extrapolation"]) >= {"none", "learned", "sinusoidal", "t5", "rope", "alibi", "rope + YaRN"}
-    assert set(found["extrapolation"]["learned"]["mean"]) == {"1"}
-    sections = record.write(tmp_path, "headline", found, plan.seeds)
-    assert "impossible" in tables.headline(sections["headline"])
-    drawn = plots.draw(sections, tmp_path)
+def test_the_recorded_times_meet_the_goals_that_the_page_calls_met(results):
+    section = results["bench"]
+    for contender in ("ours, half", "ours, interleaved"):
+        assert section["fresh"][bench.PEER]["median"] / section["fresh"][contender]["median"] >= 1.5
+    assert section["reused"]["copy_"]["median"] / section["reused"]["ours, interleaved"]["median"] >= 0.7
+    assert max(section["max_difference"].values()) < 1e-6
+
+
+def test_a_small_headline_is_measured_tabled_and_drawn(tmp_path):
+    plan = experiment.Plan(trained_len=16, steps=2, seeds=(0, 1), workers=1, characters=256)
+    content = experiment.measure_all(plan, lambda line: None)
+    assert set(content["extrapolation"]) >= {"none", "learned", "sinusoidal", "t5", "rope", "alibi", "rope + YaRN"}
+    assert set(content["extrapolation"]["learned"]["mean"]) == {"1"}
+    results = record.write(tmp_path, "headline", content, seeds=plan.seeds)
+    assert "impossible" in tables.headline(results["headline"])
+    drawn = plots.draw(results, tmp_path)
     assert {p.name for p in drawn} == {"extrapolation.png", "by_position.png", "decay.png", "spectrum.png"}
 
 
 def test_committed_figures_are_there_and_small():
-    for path in FOLDER.glob("results/*.png"):
+    figures = list(record.COMMITTED.glob("*.png"))
+    assert {path.name for path in figures} == FIGURES
+    for path in figures:
         assert path.stat().st_size < 200_000, path.name
-    assert len(list(FOLDER.glob("results/*.png"))) == 6
 
 
-def test_the_readmes_tables_are_the_recorded_ones():
-    run = subprocess.run([sys.executable, "-m", "cogapp", "--check", "README.md"], cwd=FOLDER,
+@pytest.mark.parametrize("page", ["README.md", "results/REPORT.md"])
+def test_the_tables_of_the_pages_are_the_recorded_ones(page):
+    run = subprocess.run([sys.executable, "-m", "cogapp", "--check", page], cwd=record.FOLDER,
                          env={**os.environ, "PYTHONPATH": "src"}, capture_output=True, text=True)  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
 
 
 @pytest.mark.parametrize("command, section", [("bench", "bench"), ("break", "break_it"), ("headline", "headline")])
 def test_the_command_line(command, section, tmp_path, capsys):
-    main([command, "--quick", "--steps", "1", "--out", str(tmp_path)])
-    assert "a quick run: the numbers mean nothing" in capsys.readouterr().out
+    assert main([command, "--quick", "--out", str(tmp_path)]) == 0
+    assert "the numbers mean nothing" in capsys.readouterr().out
     assert record.read(tmp_path)[section]["meta"]["quick"]
     assert list(tmp_path.glob("*.png")) and not list(tmp_path.glob("*.tmp*"))
 
 
-def test_the_command_line_says_what_is_wrong(capsys):
-    with pytest.raises(SystemExit):
-        main(["--data", "novel"])
-    assert "invalid choice: 'novel'" in capsys.readouterr().err
+def test_animate_writes_the_page_and_the_picture(tmp_path):
+    assert main(["animate", "--quick", "--out", str(tmp_path)]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"rope.html", "rope.gif"}
 
 
-def test_a_missing_peer_is_named_with_its_command(tmp_path, monkeypatch):
+def test_a_quick_run_is_never_evidence(capsys):
+    before = (record.COMMITTED / "results.json").read_bytes()
+    assert main(["headline", "--quick", "--out", str(record.COMMITTED)]) == 1
+    assert "--quick" in capsys.readouterr().out
+    assert (record.COMMITTED / "results.json").read_bytes() == before
+
+
+def test_an_unknown_text_is_one_sentence(tmp_path, capsys):
+    assert main(["--data", "novel", "--quick", "--out", str(tmp_path)]) == 1
+    assert "data='novel'" in capsys.readouterr().out and not list(tmp_path.iterdir())
+
+
+def test_a_missing_peer_is_named_with_its_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "transformers.models.llama.modeling_llama", None)
-    with pytest.raises(SystemExit, match=r"pip install -e '\.\[peers\]'"):
-        main(["bench", "--quick", "--out", str(tmp_path)])
+    assert main(["bench", "--quick", "--out", str(tmp_path)]) == 1
+    assert "pip install -e '.[peers]'" in capsys.readouterr().out

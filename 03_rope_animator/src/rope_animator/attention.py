@@ -1,4 +1,11 @@
-"""Where the rotation belongs in a model: after the projections and the split into heads, before the scores."""
+"""Where the rotation belongs in a model: after the projections and the split into heads, before the scores.
+
+Dimensions:
+    B  sequences of a batch
+    H  heads
+    T  tokens; an underscore: the function checks that it is T
+    D  width of a head
+"""
 
 import math
 
@@ -11,8 +18,8 @@ from .rope import apply_rope
 
 def rotary_attention(
     q: Float[Tensor, "B H T D"],
-    k: Float[Tensor, "B H T D"],
-    v: Float[Tensor, "B H T D"],
+    k: Float[Tensor, "B H _ D"],
+    v: Float[Tensor, "B H _ D"],
     positions: Real[Tensor, "..."],
     base: float = 10_000.0,
 ) -> Float[Tensor, "B H T D"]:

@@ -4,7 +4,7 @@ Dimensions:
     B  sequences of a batch
     H  query heads
     G  key heads
-    T  tokens (S: tokens of the keys, which must equal T)
+    T  tokens; an underscore: the function checks that it is T
     D  width of a head
     P  pairs of coordinates, P = D / 2
 
@@ -113,7 +113,7 @@ def rotate_heads(
 
 
 def apply_rope_complex(
-    q: Float[Tensor, "B H T D"], k: Float[Tensor, "B G S D"], positions: Real[Tensor, "..."], base: float = 10_000.0
+    q: Float[Tensor, "B H T D"], k: Float[Tensor, "B G _ D"], positions: Real[Tensor, "..."], base: float = 10_000.0
 ) -> tuple[Float[Tensor, "B H T D"], Float[Tensor, "B G T D"]]:
     """The definition, in the interleaved layout: a pair is a complex number, multiplied by e^(i position theta)."""
     check_rope_inputs(q, k, positions)
@@ -125,7 +125,7 @@ def apply_rope_complex(
 
 def apply_rope(
     q: Float[Tensor, "B H T D"],
-    k: Float[Tensor, "B G S D"],
+    k: Float[Tensor, "B G _ D"],
     positions: Real[Tensor, "..."],
     base: float = 10_000.0,
     layout: str = "half",

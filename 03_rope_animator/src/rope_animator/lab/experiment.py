@@ -1,4 +1,4 @@
-"""The headline experiment: models that differ in their position scheme only read texts longer than those in training."""
+"""The headline experiment: models that differ only in their position scheme read texts longer than in training."""
 
 import argparse
 import statistics

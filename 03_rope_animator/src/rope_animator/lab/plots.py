@@ -115,7 +115,7 @@ def decay(section: dict, folder: Path) -> Path:
 
 def spectrum(section: dict, folder: Path) -> Path:
     """Wavelength of every pair, before and after each scheme."""
-    claim = "Interpolation slows every pair; the other schemes spare the fast ones, which have shown every angle"
+    claim = "Interpolation slows every pair; the other schemes spare the fast ones"
     made, entry = figure(claim, (8.2, 4.6)), section["spectrum"]
     axes = made.add_subplot()
     colors = (VERMILION, ORANGE, BLUE, SKY, GREEN)
