@@ -1,4 +1,5 @@
 """What every array that a task returns must be before its values are looked at."""
+
 import numpy as np
 
 

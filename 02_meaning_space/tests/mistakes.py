@@ -3,6 +3,7 @@
 Mistakes that combine are built from knobs: every knob has its right setting first, and whatever differs from it is
 one mistake. Two at once then have a sentence of their own, made of the two.
 """
+
 from itertools import product
 
 import numpy as np
@@ -18,8 +19,13 @@ def combine(task, noun, knobs, hints, build, without=()):
     for setting in product(*knobs.values()):
         wrong = [s for s, choices in zip(setting, knobs.values(), strict=True) if s != choices[0]]
         if 1 <= len(wrong) <= 2 and not any(set(pair) <= set(wrong) for pair in without):
-            yield Mistake(task, f"{noun} {' AND '.join(wrong)}", " ".join(hints[w] for w in wrong), len(wrong),
-                          build(**dict(zip(knobs, setting, strict=True))))
+            yield Mistake(
+                task,
+                f"{noun} {' AND '.join(wrong)}",
+                " ".join(hints[w] for w in wrong),
+                len(wrong),
+                build(**dict(zip(knobs, setting, strict=True))),
+            )
 
 
 # ---------------------------------------------------------------- pairs
@@ -29,8 +35,14 @@ ITSELF, SHORT = "that include the word ITSELF", "whose windows stop ONE WORD SHO
 SWAPPED = "with the context in the first column and the centre in the second"
 WRAPS = "whose windows WRAP AROUND from the first word to the last"
 WIDEST, THEIRS = "that give every word the WIDEST window", "that use the CONTEXT's width for the centre's"
-PAIRS = {"side": ["both", LEFT, RIGHT], "itself": ["left out", ITSELF], "end": ["included", SHORT],
-         "order": ["centre first", SWAPPED], "edge": ["stops", WRAPS], "width": ["its own", WIDEST, THEIRS]}
+PAIRS = {
+    "side": ["both", LEFT, RIGHT],
+    "itself": ["left out", ITSELF],
+    "end": ["included", SHORT],
+    "order": ["centre first", SWAPPED],
+    "edge": ["stops", WRAPS],
+    "width": ["its own", WIDEST, THEIRS],
+}
 PAIRS_HINTS = {
     LEFT: "Which contexts does the first word of the sentence have?",
     RIGHT: "Which contexts does the last word of the sentence have?",
@@ -53,6 +65,7 @@ def wrong_pairs(side, itself, end, order, edge, width):
                 if low <= j <= high and (j != i or itself == ITSELF):
                     found.append((ids[i], ids[j]) if order == "centre first" else (ids[j], ids[i]))
         return np.array(found, dtype=np.int64).reshape(-1, 2)
+
     return pairs
 
 
@@ -79,8 +92,13 @@ NO_ROOT, IN_C = "WITHOUT the square root", "by the formula of word2vec.c, not th
 DISCARD = "that is the probability of DISCARDING the word"
 COUNTS, TYPES = "with COUNTS where shares of the text are meant", "with counts divided by the number of DIFFERENT words"
 UPSIDE, UNCAPPED = "with the fraction UPSIDE DOWN", "that rises ABOVE ONE for rare words"
-KEEP = {"root": ["root", NO_ROOT, IN_C], "what": ["keep", DISCARD], "share": ["share", COUNTS, TYPES],
-        "fraction": ["t over f", UPSIDE], "cap": ["at one", UNCAPPED]}
+KEEP = {
+    "root": ["root", NO_ROOT, IN_C],
+    "what": ["keep", DISCARD],
+    "share": ["share", COUNTS, TYPES],
+    "fraction": ["t over f", UPSIDE],
+    "cap": ["at one", UNCAPPED],
+}
 KEEP_HINTS = {
     NO_ROOT: "A word four times as frequent as another: how much more frequent shall it be afterwards?",
     IN_C: "The program of the paper's authors computes (1 + sqrt(f / t)) t / f. What does equation 5 of the paper say?",
@@ -99,6 +117,7 @@ def wrong_keep(root, what, share, fraction, cap):
         p = {"root": np.sqrt(r), NO_ROOT: r, IN_C: np.sqrt(r) + r}[root]
         p = np.minimum(1.0, p) if cap == "at one" else p
         return p if what == "keep" else 1 - p
+
     return keep_probability
 
 
@@ -119,8 +138,12 @@ def a_word_exactly_at_the_threshold(impl, seed):
 UNIGRAM, FLAT = "that draws from the unigram distribution WITHOUT the 3/4 power", "that draws every word EQUALLY often"
 WITH_TARGET, NEXT = "whose negatives may be the TARGET itself", "that puts the NEXT word in the target's place"
 LOW, UNDIVIDED = "that returns the word BEFORE the one drawn", "whose probabilities do NOT add up to one"
-SAMPLER = {"power": ["3/4", UNIGRAM, FLAT], "target": ["taken out", WITH_TARGET, NEXT], "place": ["its own", LOW],
-           "sum": ["one", UNDIVIDED]}
+SAMPLER = {
+    "power": ["3/4", UNIGRAM, FLAT],
+    "target": ["taken out", WITH_TARGET, NEXT],
+    "place": ["its own", LOW],
+    "sum": ["one", UNDIVIDED],
+}
 SAMPLER_HINTS = {
     UNIGRAM: "How often is 'the' drawn, and how often did the authors find that it should be?",
     FLAT: "Is a word that occurs a thousand times as often no more likely to be noise?",
@@ -152,6 +175,7 @@ def wrong_sampler(power, target, place, sum):
                 word = np.minimum(np.searchsorted(self.upper, uniforms, side="right"), last)
                 word = np.where((word == t) & (target == NEXT), (word + 1) % (last + 1), word)
             return word if place == "its own" else word - 1
+
     return NegativeSampler
 
 
@@ -185,9 +209,15 @@ AVERAGED = "with the negatives AVERAGED, not summed"
 EXCHANGED = "with the gradients of centre and context EXCHANGED"
 UPHILL = "with gradients that point the wrong way (y - sigmoid)"
 OVERFLOWS = "as log(1 / (1 + exp(-x))), which OVERFLOWS for large scores"
-LOSS = {"labels": ["right", LABELS, ALL_ONES], "sigmoid": ["once", TWICE], "centre": ["all", ONLY_CONTEXT, ONLY_NOISE],
-        "sum": ["sum", AVERAGED], "places": ["right", EXCHANGED], "sign": ["down", UPHILL],
-        "log": ["stable", OVERFLOWS]}
+LOSS = {
+    "labels": ["right", LABELS, ALL_ONES],
+    "sigmoid": ["once", TWICE],
+    "centre": ["all", ONLY_CONTEXT, ONLY_NOISE],
+    "sum": ["sum", AVERAGED],
+    "places": ["right", EXCHANGED],
+    "sign": ["down", UPHILL],
+    "log": ["stable", OVERFLOWS],
+}
 LOSS_HINTS = {
     LABELS: "Which score shall grow: that of the word that was there, or that of the noise?",
     ALL_ONES: "If every score is to grow, what vectors give the least loss? (All of them the same.)",
@@ -227,6 +257,7 @@ def wrong_loss(labels, centre="all", sum="sum", places="right", sign="down", log
         if places == EXCHANGED:
             d_centre, d_context = d_context, d_centre
         return loss + weight * noise.sum(1), d_centre, d_context, h[:, :, None] * centre_[:, None]
+
     return lambda centre, context, negatives: loss_and_gradients(centre, context, negatives)
 
 
@@ -259,8 +290,15 @@ LAST = "that keeps only the LAST gradient of a word that occurs twice"
 BEFORE = "that moves the centres BEFORE the contexts' gradients are taken"
 UP, MEAN = "that climbs UP the loss", "with gradients divided by the SIZE of the batch"
 SUMMED, COPIES = "that returns the SUM of the losses", "that changes COPIES and leaves the matrices as they were"
-STEP = {"write": ["all", CENTRES, NOT_NOISE, COPIES], "matrices": ["right", MIXED], "repeated": ["added", LAST],
-        "order": ["together", BEFORE], "sign": ["down", UP], "size": ["sum", MEAN], "loss": ["mean", SUMMED]}
+STEP = {
+    "write": ["all", CENTRES, NOT_NOISE, COPIES],
+    "matrices": ["right", MIXED],
+    "repeated": ["added", LAST],
+    "order": ["together", BEFORE],
+    "sign": ["down", UP],
+    "size": ["sum", MEAN],
+    "loss": ["mean", SUMMED],
+}
 STEP_HINTS = {
     CENTRES: "The loss has two sets of parameters. What happens to the output vectors, which begin at zero?",
     NOT_NOISE: "The noise words' output vectors are parameters too. What pushes them away?",
@@ -286,6 +324,7 @@ def wrong_step(write, matrices, repeated, order, sign, size, loss):
                 matrix[index] -= factor * gradient
             else:
                 np.add.at(matrix, index, -factor * gradient)
+
         value, d_centre, d_context, d_noise = loss_and_gradients(centres[i], contexts[o], contexts[negatives])
         add(centres, i, d_centre)
         if order == BEFORE:
@@ -295,6 +334,7 @@ def wrong_step(write, matrices, repeated, order, sign, size, loss):
         if write not in (CENTRES, NOT_NOISE):
             add(contexts, negatives, d_noise)
         return float(value.mean() if loss == "mean" else value.sum())
+
     return sgd_step
 
 
@@ -321,8 +361,12 @@ RAW, HALF = "WITHOUT bringing the vectors to length one", "that normalises the c
 QUERY_LEFT, ONLY_C = "with the three query words left among the CANDIDATES", "that leaves out c but not a and b"
 EXCHANGED_AB, NO_C = "with a and b EXCHANGED", "that forgets to add c"
 WORST = "that returns the WORST words first"
-ANALOGY = {"length": ["one", RAW, HALF], "asked": ["left out", QUERY_LEFT, ONLY_C],
-           "sum": ["b-a+c", EXCHANGED_AB, NO_C], "order": ["best first", WORST]}
+ANALOGY = {
+    "length": ["one", RAW, HALF],
+    "asked": ["left out", QUERY_LEFT, ONLY_C],
+    "sum": ["b-a+c", EXCHANGED_AB, NO_C],
+    "order": ["best first", WORST],
+}
 ANALOGY_HINTS = {
     RAW: "Frequent words have longer vectors. What does a dot product reward besides the direction?",
     HALF: "A long vector among the three outweighs the others in the sum. Shall it?",
@@ -342,6 +386,7 @@ def wrong_analogy(length, asked, sum, order):
         score = (x if length == RAW else unit) @ y
         score[{"left out": [a, b, c], QUERY_LEFT: [], ONLY_C: [c]}[asked]] = -np.inf
         return np.argsort(-score if order == "best first" else score, kind="stable")[:n]
+
     return analogy
 
 
@@ -371,8 +416,13 @@ BY_N, SINGULAR = "with the variance divided by N", "with SINGULAR VALUES where v
 CONFUSED = "with ROWS and COLUMNS confused"
 TRANSPOSED = "that takes the ROWS of the eigenvector matrix, which holds the components in its columns"
 STANDARD = "of STANDARDISED dimensions"
-PCA = {"centre": ["columns", UNCENTRED, ROWS_CENTRED, SHIFTED], "order": ["falling", ASCENDING],
-       "variance": ["N - 1", BY_N, SINGULAR], "axes": ["right", CONFUSED, TRANSPOSED], "scale": ["as it is", STANDARD]}
+PCA = {
+    "centre": ["columns", UNCENTRED, ROWS_CENTRED, SHIFTED],
+    "order": ["falling", ASCENDING],
+    "variance": ["N - 1", BY_N, SINGULAR],
+    "axes": ["right", CONFUSED, TRANSPOSED],
+    "scale": ["as it is", STANDARD],
+}
 PCA_HINTS = {
     UNCENTRED: "Move all points by the same vector: shall the components change?",
     ROWS_CENTRED: "The mean of the points is a point. How many numbers has it?",
@@ -397,6 +447,7 @@ def wrong_pca(centre, order, variance, axes, scale):
         components = (components.T if axes == TRANSPOSED else components)[:k]
         value = {"N - 1": s**2 / (len(x) - 1), BY_N: s**2 / len(x), SINGULAR: s}[variance][:k]
         return (x if centre == SHIFTED else z) @ components.T, components, value
+
     return pca
 
 
@@ -439,16 +490,36 @@ def of(task):
     """Every known mistake of a task, one or two at a time; pairs of which one hides the other are left out."""
     known = {
         "pairs": ("pairs", PAIRS, PAIRS_HINTS, wrong_pairs, [(LEFT, SHORT), (RIGHT, WRAPS)]),
-        "keep_probability": ("a probability", KEEP, KEEP_HINTS, wrong_keep,
-                             [(COUNTS, UNCAPPED), (COUNTS, UPSIDE), (TYPES, UPSIDE), (TYPES, UNCAPPED)]),
-        "NegativeSampler": ("a sampler", SAMPLER, SAMPLER_HINTS, wrong_sampler,
-                            [(UNDIVIDED, LOW), (UNDIVIDED, WITH_TARGET), (UNDIVIDED, NEXT), (UNDIVIDED, FLAT)]),
+        "keep_probability": (
+            "a probability",
+            KEEP,
+            KEEP_HINTS,
+            wrong_keep,
+            [(COUNTS, UNCAPPED), (COUNTS, UPSIDE), (TYPES, UPSIDE), (TYPES, UNCAPPED)],
+        ),
+        "NegativeSampler": (
+            "a sampler",
+            SAMPLER,
+            SAMPLER_HINTS,
+            wrong_sampler,
+            [(UNDIVIDED, LOW), (UNDIVIDED, WITH_TARGET), (UNDIVIDED, NEXT), (UNDIVIDED, FLAT)],
+        ),
         "loss_and_gradients": ("a loss", LOSS, LOSS_HINTS, wrong_loss, [(TWICE, OVERFLOWS)]),
-        "sgd_step": ("a step", STEP, STEP_HINTS, wrong_step,
-                     [(COPIES, w) for w in (BEFORE, LAST, UP, MEAN)] + [(CENTRES, BEFORE)]),
+        "sgd_step": (
+            "a step",
+            STEP,
+            STEP_HINTS,
+            wrong_step,
+            [(COPIES, w) for w in (BEFORE, LAST, UP, MEAN)] + [(CENTRES, BEFORE)],
+        ),
         "analogy": ("an answer", ANALOGY, ANALOGY_HINTS, wrong_analogy, [(ONLY_C, NO_C)]),
-        "pca": ("components", PCA, PCA_HINTS, wrong_pca,
-                [(CONFUSED, SHIFTED), (CONFUSED, TRANSPOSED), (UNCENTRED, SHIFTED)]),
+        "pca": (
+            "components",
+            PCA,
+            PCA_HINTS,
+            wrong_pca,
+            [(CONFUSED, SHIFTED), (CONFUSED, TRANSPOSED), (UNCENTRED, SHIFTED)],
+        ),
     }[task]
     noun, knobs, hints, build, without = known
     yield from combine(task, noun, knobs, hints, build, without)

@@ -1,4 +1,5 @@
 """The command line and the experiments, shortened."""
+
 import json
 import os
 import subprocess
@@ -16,22 +17,42 @@ FOLDER = Path(__file__).parents[1]
 def small_texts(seed=0, n=1500):
     """Sentences of random words, among them enough pairs of forms for a few questions."""
     rng = np.random.default_rng(seed)
-    words = ["call", "calls", "add", "adds", "method", "methods", "object", "objects", "called", "added",
-             *(f"{a}{b}" for a in "bdfgklmn" for b in ("ing", "ed", "o", "as", "el", "ur", "ix", "yn"))]
+    words = [
+        "call",
+        "calls",
+        "add",
+        "adds",
+        "method",
+        "methods",
+        "object",
+        "objects",
+        "called",
+        "added",
+        *(f"{a}{b}" for a in "bdfgklmn" for b in ("ing", "ed", "o", "as", "el", "ur", "ix", "yn")),
+    ]
     return tuple(" ".join(rng.choice(words, 9)) for _ in range(n))
 
 
 def run(*args, **env):
-    return subprocess.run([sys.executable, "-m", "meaning_space", *args], cwd=FOLDER, capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": str(FOLDER / "src"), "OMP_NUM_THREADS": "1", **env})
+    return subprocess.run(
+        [sys.executable, "-m", "meaning_space", *args],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(FOLDER / "src"), "OMP_NUM_THREADS": "1", **env},
+    )
 
 
 @pytest.mark.timeout(300)
 def test_the_quick_headline_writes_results_figures_and_map(tmp_path):
     done = run("--quick", "--seed", "3", "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr[-2000:]
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"results.json", "headline.png", "exact.png",
-                                                              "headline_map.html"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "results.json",
+        "headline.png",
+        "exact.png",
+        "headline_map.html",
+    }
     headline = json.loads((tmp_path / "out" / "results.json").read_text())["headline"]
     assert headline["meta"]["seeds"] == [3] and headline["exact"]["rows"][-1]["correlation"] > 0.999
     assert "| word |" in done.stdout
@@ -72,6 +93,7 @@ def test_bench_times_nothing_when_the_forms_disagree(monkeypatch):
 def test_a_missing_peer_is_named_with_its_command(monkeypatch):
     from meaning_space import peer
     from meaning_space.train import Config
+
     monkeypatch.setitem(sys.modules, "gensim", None)
     monkeypatch.setitem(sys.modules, "gensim.models", None)
     corpus = Corpus.from_texts(small_texts(n=50), min_count=1)

@@ -25,12 +25,15 @@ def test_corpus_round_trip_without_rare_words_and_empty_sentences():
     assert sorted(corpus.shuffled(0).ids.tolist()) == sorted(corpus.ids.tolist())
 
 
-@pytest.mark.parametrize("what, said", [
-    (lambda: Vocabulary.of([["a", "b"]], min_count=5), "min_count=5"),
-    (lambda: Corpus.from_texts(["a a b b"], min_count=2).vocabulary.ids(["a", "Paris"]), "Paris"),
-    (lambda: Corpus.of([["x"]], Vocabulary.of([["a", "b"]], 1)), "at least two"),
-    (lambda: texts("klingon"), "offline, novels"),
-])
+@pytest.mark.parametrize(
+    "what, said",
+    [
+        (lambda: Vocabulary.of([["a", "b"]], min_count=5), "min_count=5"),
+        (lambda: Corpus.from_texts(["a a b b"], min_count=2).vocabulary.ids(["a", "Paris"]), "Paris"),
+        (lambda: Corpus.of([["x"]], Vocabulary.of([["a", "b"]], 1)), "at least two"),
+        (lambda: texts("klingon"), "offline, novels"),
+    ],
+)
 def test_bad_input_is_refused(what, said):
     with pytest.raises(ValueError, match=said):
         what()

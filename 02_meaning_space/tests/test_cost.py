@@ -1,4 +1,5 @@
 """Cost, counted and not timed: rows fetched and FLOPs of the three forms of a step."""
+
 import numpy as np
 import torch
 from meaning_space.blocks import block_step, blocks
@@ -56,7 +57,7 @@ def test_the_per_pair_form_fetches_k_plus_two_rows_a_pair():
     assert rows.gathered == rows.scattered == len(args[2]) * (K + 2)
     with Rows() as fewer:
         block_step(*block_args)
-    assert rows.gathered > 10 * fewer.gathered         # 6 pairs a word, 7 rows a pair; 202 rows in all
+    assert rows.gathered > 10 * fewer.gathered  # 6 pairs a word, 7 rows a pair; 202 rows in all
 
 
 def test_a_blocks_products_are_the_three_that_it_needs():
@@ -64,4 +65,4 @@ def test_a_blocks_products_are_the_three_that_it_needs():
     with FlopCounterMode(display=False) as counter:
         block_step(*args)
     contexts = T + 2 * WIDTH
-    assert counter.get_total_flops() == 3 * 2 * T * D * (contexts + N)      # scores, and the gradients of either side
+    assert counter.get_total_flops() == 3 * 2 * T * D * (contexts + N)  # scores, and the gradients of either side

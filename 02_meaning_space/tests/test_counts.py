@@ -65,12 +65,13 @@ def test_randomised_svd_finds_the_largest_singular_values():
 def test_word_vectors_multiply_to_the_matrix_at_full_rank():
     matrix = ppmi(cooccurrence(text(), 2))
     dense = matrix.toarray()
-    psd = csr_matrix(dense @ dense.T)          # symmetric and positive: left and right singular vectors are the same
+    psd = csr_matrix(dense @ dense.T)  # symmetric and positive: left and right singular vectors are the same
     v = word_vectors(psd, 12, seed=0)
     close(v @ v.T, psd.toarray(), "U S^1/2 times itself", 1e-6, 1e-8)
 
 
 # ---------------------------------------------------------------- Levy and Goldberg
+
 
 def test_the_optimum_is_pmi_minus_log_k():
     """No scores have a smaller expected loss: its gradient is zero there, in float64, to rounding."""
@@ -84,8 +85,10 @@ def test_skipgram_reaches_it_at_full_dimension_and_not_below():
     """On the real text: correlation above 0.999 at full dimension; it falls as dimensions are taken away."""
     words, counts = exact_counts()
     want = optimum(counts, 5)
-    found = {d: correlation(np.matmul(*(m if i == 0 else m.T for i, m in enumerate(fit(counts, d, 5, 0, steps)))), want)
-             for d, steps in ((len(words), 400), (16, 100), (4, 100))}
+    found = {
+        d: correlation(np.matmul(*(m if i == 0 else m.T for i, m in enumerate(fit(counts, d, 5, 0, steps)))), want)
+        for d, steps in ((len(words), 400), (16, 100), (4, 100))
+    }
     assert found[len(words)] > 0.999
     assert found[4] < found[16] < 0.95 < found[len(words)]
 
@@ -97,11 +100,13 @@ def test_sampled_skipgram_goes_the_same_way():
     optimum up by -log(1 - #(w, c) / #(w)): little in a large vocabulary, much in this one of twelve words.
     """
     from meaning_space.train import Config, train
+
     corpus = text(n=20_000)
     counts = cooccurrence(corpus, 2, dynamic=False).toarray()
     want = optimum(counts, 5) - np.log(1 - counts / counts.sum(axis=1, keepdims=True))
-    run = train(corpus, Config(dimensions=12, window=2, dynamic=False, power=1.0, threshold=None, epochs=8,
-                               rate=0.02, block=32))
+    run = train(
+        corpus, Config(dimensions=12, window=2, dynamic=False, power=1.0, threshold=None, epochs=8, rate=0.02, block=32)
+    )
     # Eight epochs do not arrive, above all for rare pairs; without the shift the frequent pairs would be 0.35 off.
     often = counts >= np.median(counts)
     close((run.centres @ run.contexts.T)[often], want[often], "scores after training", atol=0.2)

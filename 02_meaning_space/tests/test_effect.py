@@ -1,4 +1,5 @@
 """The effects: trained vectors know what a wrong implementation's would not, and agree with gensim's."""
+
 import importlib
 from dataclasses import replace
 
@@ -22,8 +23,14 @@ from meaning_space.space import Space, nearest, overlap
 from meaning_space.train import Config, train
 from scipy.stats import rankdata, spearmanr
 
-ROLES = {"king": ("queen", "throne"), "prince": ("princess", "castle"), "waiter": ("waitress", "table"),
-         "actor": ("actress", "stage"), "uncle": ("aunt", "cousin"), "sir": ("madam", "title")}
+ROLES = {
+    "king": ("queen", "throne"),
+    "prince": ("princess", "castle"),
+    "waiter": ("waitress", "table"),
+    "actor": ("actress", "stage"),
+    "uncle": ("aunt", "cousin"),
+    "sir": ("madam", "title"),
+}
 
 
 def roles_text(seed, sentences=12_000):
@@ -89,19 +96,22 @@ def test_the_loss_falls(roles):
 
 
 def test_cbow_learns_too(roles):
-    space = Space(roles.vocabulary, train(roles, Config(dimensions=24, window=4, epochs=6, rate=0.1, threshold=None,
-                                                        model="cbow")).centres)
+    space = Space(
+        roles.vocabulary,
+        train(roles, Config(dimensions=24, window=4, epochs=6, rate=0.1, threshold=None, model="cbow")).centres,
+    )
     pairs = [(man, woman) for man, (woman, _) in ROLES.items()]
     assert sum(space.analogy(a, b, c) == [d] for a, b in pairs for c, d in pairs if a != c) >= 20
 
 
-@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")      # gensim's imports
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")  # gensim's imports
 def test_neighbours_are_as_like_gensims_as_gensims_are_to_themselves():
     """The ten nearest words shared with gensim, against those that two of its own seeds share.
 
     Without subsampling, for which gensim takes the formula of word2vec.c and this project the paper's.
     """
     from meaning_space.sources import texts
+
     corpus = Corpus.from_texts(texts("offline")[:1200], min_count=20)
     sentences = corpus.sentences()
     config = Config(dimensions=40, epochs=5, threshold=None)
@@ -118,9 +128,21 @@ def test_gensim_is_there_for_the_tests():
 
 # ---------------------------------------------------------------- bad input
 
-@pytest.mark.parametrize("field, value", [("dimensions", 0), ("window", 0), ("negatives", -1), ("epochs", 0),
-                                          ("block", 0), ("noise", 0), ("threads", 0), ("final_rate", 1.0),
-                                          ("model", "glove")])
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("dimensions", 0),
+        ("window", 0),
+        ("negatives", -1),
+        ("epochs", 0),
+        ("block", 0),
+        ("noise", 0),
+        ("threads", 0),
+        ("final_rate", 1.0),
+        ("model", "glove"),
+    ],
+)
 def test_config_names_the_field_it_refuses(field, value):
     with pytest.raises(ValueError, match=field):
         Config(**{field: value})
@@ -132,11 +154,12 @@ def test_a_rate_that_is_too_large_is_an_error_and_not_a_result(roles):
 
 
 def test_threads_are_put_back_and_their_errors_reach_the_caller(roles, monkeypatch):
-    module = importlib.import_module("meaning_space.train")     # the package's name `train` is the function
+    module = importlib.import_module("meaning_space.train")  # the package's name `train` is the function
     before = torch.get_num_threads()
 
     def broken(*args):
         raise RuntimeError("from the worker")
+
     monkeypatch.setitem(module.STEPS, "skip-gram", (broken, module.block_loss))
     with pytest.raises(RuntimeError, match="from the worker"):
         train(roles, Config(epochs=1, threads=2))
@@ -145,9 +168,10 @@ def test_threads_are_put_back_and_their_errors_reach_the_caller(roles, monkeypat
 
 # ---------------------------------------------------------------- marks
 
+
 def test_spearman_is_scipys():
     rng = np.random.default_rng(0)
-    x, y = rng.integers(0, 6, 50).astype(float), rng.standard_normal(50)       # many ties
+    x, y = rng.integers(0, 6, 50).astype(float), rng.standard_normal(50)  # many ties
     assert np.array_equal(ranks(x), rankdata(x))
     assert abs(spearman(x, y) - spearmanr(x, y)[0]) < 1e-12
     with pytest.raises(ValueError, match="three"):
@@ -167,7 +191,7 @@ def test_files_of_questions_and_judgements_are_read_and_damaged_ones_refused(tmp
     path.write_text("a\tb\t7.5\nx\tb\t1\nC d 2\na e 0.5\n")
     pairs, scores = judged_pairs(path, vocabulary)
     assert pairs.tolist() == [[0, 1], [2, 3], [0, 4]] and scores.tolist() == [7.5, 2, 0.5]
-    vectors = np.array([[1., 0], [1, 0.1], [0, 1], [1, 1], [-1, 0]])
+    vectors = np.array([[1.0, 0], [1, 0.1], [0, 1], [1, 1], [-1, 0]])
     assert abs(agreement(vectors, pairs, scores) - 100) < 1e-9
     path.write_text("a b\n")
     with pytest.raises(ValueError, match="line 1"):
@@ -175,9 +199,10 @@ def test_files_of_questions_and_judgements_are_read_and_damaged_ones_refused(tmp
 
 
 def test_accuracy_counts_exact_answers_by_section():
-    v = np.array([[1., 0], [1, 3], [-1, 0], [-1, 3], [0, -2]])
-    marks = accuracy(v, {"right": np.array([[0, 1, 2, 3]]), "wrong": np.array([[0, 1, 2, 4]]),
-                         "none": np.zeros((0, 4), int)})
+    v = np.array([[1.0, 0], [1, 3], [-1, 0], [-1, 3], [0, -2]])
+    marks = accuracy(
+        v, {"right": np.array([[0, 1, 2, 3]]), "wrong": np.array([[0, 1, 2, 4]]), "none": np.zeros((0, 4), int)}
+    )
     assert marks == {"right": (1, 1), "wrong": (0, 1), "none": (0, 0)}
     assert percent(marks) == 50 and percent(marks, "right") == 100
     with pytest.raises(ValueError, match="none"):

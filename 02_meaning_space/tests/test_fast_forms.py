@@ -1,4 +1,5 @@
 """The fast forms are the plain one: pair by pair, in blocks, CBOW and the full softmax."""
+
 import numpy as np
 import pytest
 import torch
@@ -19,8 +20,11 @@ def text_of(seed, length=37, width=3):
     """A text of two sentences over a small vocabulary, so that words repeat and noise collides."""
     rng = np.random.default_rng(seed)
     words = tuple(f"w{i}" for i in range(V))
-    corpus = Corpus(Vocabulary(words, np.arange(V, 0, -1), {w: i for i, w in enumerate(words)}),
-                    rng.integers(0, V, length), np.array([0, 14]))
+    corpus = Corpus(
+        Vocabulary(words, np.arange(V, 0, -1), {w: i for i, w in enumerate(words)}),
+        rng.integers(0, V, length),
+        np.array([0, 14]),
+    )
     return stream(corpus, width, None, rng)
 
 
@@ -89,8 +93,11 @@ def test_blocks_cut_the_whole_text_and_workers_share_it_out(monkeypatch):
     assert every == [0, 1, 2, 3] and sorted(sum(shared, [])) == every
     found = torch.cat([b.centre for _, b in blocks(text, noise, 10, 5)])
     assert found[:37].tolist() == text.ids.tolist() and not found[37:].any()
-    got = [[int(b.centre[i]), int(b.others[j])] for _, b in blocks(text, noise, 10, 5)
-           for i, j in b.real.nonzero().tolist()]
+    got = [
+        [int(b.centre[i]), int(b.others[j])]
+        for _, b in blocks(text, noise, 10, 5)
+        for i, j in b.real.nonzero().tolist()
+    ]
     assert got == [p for batch in pair_batches(text, 10) for p in batch.tolist()]
 
 
@@ -104,6 +111,7 @@ def test_without_negatives_only_the_pairs_are_left():
 
 
 # ---------------------------------------------------------------- CBOW
+
 
 def test_cbow_gradients_are_autograds():
     rng = np.random.default_rng(0)
@@ -136,6 +144,7 @@ def test_a_cbow_blocks_loss_is_that_of_its_words():
 
 
 # ---------------------------------------------------------------- the full softmax
+
 
 def test_softmax_is_cross_entropy_with_its_gradients():
     rng = np.random.default_rng(0)

@@ -19,7 +19,7 @@ def up_to_sign(got, want):
 
 @pytest.mark.task("pca")
 def test_pca_by_hand(impl):
-    x = np.array([[1., 1], [3, 1], [5, 1], [3, 2], [3, 0]])
+    x = np.array([[1.0, 1], [3, 1], [5, 1], [3, 2], [3, 0]])
     coordinates, components, variance = impl.pca(x, 2)
     close(array(variance, (2,), "f", "the variance"), [2.0, 0.5], "spread along x is 8 / 4, along y 2 / 4")
     close(np.abs(array(components, (2, 2), "f", "the components")), np.eye(2), "the components are the two axes")

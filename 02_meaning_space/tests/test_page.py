@@ -1,4 +1,5 @@
 """The interactive map: one file, nothing from elsewhere, and it works in a browser where there is one."""
+
 import json
 import re
 import shutil
@@ -13,8 +14,15 @@ def page(path, words=("alpha", "beta", "</script><b>gamma", "delta")):
     rng = np.random.default_rng(0)
     n = len(words)
     near = [[words[(i + 1) % n], words[(i + 2) % n]] for i in range(n)]
-    return write_page(path, "Words & <maps>", list(words), {"t-SNE": rng.standard_normal((n, 2)) * 40,
-                      "PCA": rng.standard_normal((n, 2))}, np.arange(n) % 3, near, [9, 8, 7, 6][:n])
+    return write_page(
+        path,
+        "Words & <maps>",
+        list(words),
+        {"t-SNE": rng.standard_normal((n, 2)) * 40, "PCA": rng.standard_normal((n, 2))},
+        np.arange(n) % 3,
+        near,
+        [9, 8, 7, 6][:n],
+    )
 
 
 def test_the_page_holds_everything_and_fetches_nothing(tmp_path):
@@ -45,10 +53,24 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 @pytest.mark.timeout(120)
 def test_a_browser_shows_the_word_that_is_asked_for(tmp_path):
     path = page(tmp_path / "map.html")
-    run = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-                          "--disable-component-update", "--disable-sync", "--no-first-run", "--dump-dom",
-                          f"--user-data-dir={tmp_path / 'profile'}", f"file://{path}#beta"],
-                         capture_output=True, text=True, timeout=100)
+    run = subprocess.run(
+        [
+            BROWSER,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--no-first-run",
+            "--dump-dom",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            f"file://{path}#beta",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
     assert 'data-word="beta"' in run.stdout, run.stderr[-500:]
     card = re.search(r'<div id="card".*?</main>', run.stdout, re.DOTALL).group(0)
     assert "8 times in the text" in card and "</b>gamma" not in card and "delta" in card

@@ -1,4 +1,5 @@
 """Naive Bayes, trees and support vector machines beside scikit-learn, and their invariances."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -37,9 +38,12 @@ def noisy(seed, n=131, d=4, classes=3):
 
 # ---------------------------------------------------------------- naive Bayes
 
+
 @pytest.mark.parametrize("name", DATA)
-@pytest.mark.parametrize("ours, theirs", [(GaussianNB(), naive_bayes.GaussianNB()),
-                                          (MultinomialNB(0.7), naive_bayes.MultinomialNB(alpha=0.7))])
+@pytest.mark.parametrize(
+    "ours, theirs",
+    [(GaussianNB(), naive_bayes.GaussianNB()), (MultinomialNB(0.7), naive_bayes.MultinomialNB(alpha=0.7))],
+)
 def test_naive_bayes_matches_scikit_learn(name, ours, theirs):
     X, y = DATA[name](return_X_y=True)
     ours.fit(X, y), theirs.fit(X, y)
@@ -80,6 +84,7 @@ def test_multinomial_bayes_by_hand():
 
 # ---------------------------------------------------------------- trees
 
+
 def shape_of(node):
     if node.left is None:
         return None
@@ -90,8 +95,12 @@ def shape_of_theirs(fitted, i=0):
     t = fitted.tree_
     if t.children_left[i] < 0:
         return None
-    return (int(t.feature[i]), float(t.threshold[i]), shape_of_theirs(fitted, t.children_left[i]),
-            shape_of_theirs(fitted, t.children_right[i]))
+    return (
+        int(t.feature[i]),
+        float(t.threshold[i]),
+        shape_of_theirs(fitted, t.children_left[i]),
+        shape_of_theirs(fitted, t.children_right[i]),
+    )
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -113,8 +122,13 @@ def test_full_trees_score_as_scikit_learns_do(name, criterion):
     X, y = DATA[name](return_X_y=True)
     folds = StratifiedKFold(5, 0)
     ours = cross_val_score(DecisionTreeClassifier(criterion), X, y, folds).mean()
-    theirs = np.mean([tree.DecisionTreeClassifier(criterion=criterion, random_state=s).fit(X[a], y[a]).score(X[b], y[b])
-                      for s in range(3) for a, b in folds.split(y)])
+    theirs = np.mean(
+        [
+            tree.DecisionTreeClassifier(criterion=criterion, random_state=s).fit(X[a], y[a]).score(X[b], y[b])
+            for s in range(3)
+            for a, b in folds.split(y)
+        ]
+    )
     assert abs(ours - theirs) < 0.03, "ties broken by chance move scikit-learn's own accuracy by about 0.02"
     assert (DecisionTreeClassifier(criterion).fit(X, y).predict(X) == y).all()
 
@@ -144,7 +158,8 @@ def depth_and_leaves(node):
 def test_limits_hold_and_leaves_partition_the_samples(seed, max_depth, min_samples_leaf):
     X, y = noisy(seed)
     depth, leaves = depth_and_leaves(
-        DecisionTreeClassifier(max_depth=max_depth, min_samples_leaf=min_samples_leaf).fit(X, y).root_)
+        DecisionTreeClassifier(max_depth=max_depth, min_samples_leaf=min_samples_leaf).fit(X, y).root_
+    )
     assert depth <= max_depth and min(leaves) >= min_samples_leaf and sum(leaves) == len(X)
 
 
@@ -177,6 +192,7 @@ def test_impurity_by_hand():
 
 # ---------------------------------------------------------------- support vector machines
 
+
 @pytest.mark.parametrize("name", DATA)
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_svm_matches_scikit_learn(name, kernel):
@@ -196,8 +212,11 @@ def test_dual_objective_matches_scikit_learn(kernel):
     ours = SVC(kernel=kernel, tol=1e-7).fit(X, y)
     theirs = svm.SVC(kernel=kernel, tol=1e-7).fit(X, y)
     a, S = theirs.dual_coef_.ravel(), X[theirs.support_]
-    K = {"linear": S @ S.T, "poly": (ours.gamma_ * S @ S.T) ** 3,
-         "rbf": np.exp(-ours.gamma_ * ((S[:, None] - S) ** 2).sum(axis=2))}[kernel]
+    K = {
+        "linear": S @ S.T,
+        "poly": (ours.gamma_ * S @ S.T) ** 3,
+        "rbf": np.exp(-ours.gamma_ * ((S[:, None] - S) ** 2).sum(axis=2)),
+    }[kernel]
     assert ours.dual_objective_ == pytest.approx(0.5 * a @ K @ a - np.abs(a).sum(), rel=1e-8)
 
 
@@ -245,8 +264,9 @@ def test_order_and_swapped_labels():
     order = np.random.default_rng(0).permutation(len(y))
     base, other = SVC(tol=1e-8).fit(X, y), SVC(tol=1e-8).fit(X[order], y[order])
     np.testing.assert_allclose(other.decision_function(X), base.decision_function(X), rtol=0, atol=1e-5)
-    np.testing.assert_allclose(SVC(tol=1e-8).fit(X, 1 - y).decision_function(X), -base.decision_function(X),
-                               rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        SVC(tol=1e-8).fit(X, 1 - y).decision_function(X), -base.decision_function(X), rtol=0, atol=1e-5
+    )
 
 
 def test_smo_says_when_it_was_stopped():
@@ -266,20 +286,23 @@ def test_smo_survives_identical_samples():
 X2, Y2 = np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1])
 
 
-@pytest.mark.parametrize("make, match", [
-    (lambda: GaussianNB(-1.0), "var_smoothing is -1.0"),
-    (lambda: GaussianNB().fit(np.ones((4, 1)), Y2), "constant"),
-    (lambda: MultinomialNB(0.0), "alpha is 0.0"),
-    (lambda: MultinomialNB().fit(X2 - 1, Y2), "counts are not negative"),
-    (lambda: MultinomialNB().fit(X2, Y2).predict(X2 - 1), "counts are not negative"),
-    (lambda: DecisionTreeClassifier("error"), "criterion is 'error'"),
-    (lambda: DecisionTreeClassifier(max_depth=0), "max_depth is 0"),
-    (lambda: DecisionTreeClassifier(min_samples_split=1), "min_samples_split is 1"),
-    (lambda: SVC(kernel="sigmoid"), "kernel is 'sigmoid'"),
-    (lambda: SVC(C=-1.0), "C is -1.0"),
-    (lambda: SVC(gamma=0.0), "gamma is 0.0"),
-    (lambda: SVC(degree=0), "degree is 0"),
-])
+@pytest.mark.parametrize(
+    "make, match",
+    [
+        (lambda: GaussianNB(-1.0), "var_smoothing is -1.0"),
+        (lambda: GaussianNB().fit(np.ones((4, 1)), Y2), "constant"),
+        (lambda: MultinomialNB(0.0), "alpha is 0.0"),
+        (lambda: MultinomialNB().fit(X2 - 1, Y2), "counts are not negative"),
+        (lambda: MultinomialNB().fit(X2, Y2).predict(X2 - 1), "counts are not negative"),
+        (lambda: DecisionTreeClassifier("error"), "criterion is 'error'"),
+        (lambda: DecisionTreeClassifier(max_depth=0), "max_depth is 0"),
+        (lambda: DecisionTreeClassifier(min_samples_split=1), "min_samples_split is 1"),
+        (lambda: SVC(kernel="sigmoid"), "kernel is 'sigmoid'"),
+        (lambda: SVC(C=-1.0), "C is -1.0"),
+        (lambda: SVC(gamma=0.0), "gamma is 0.0"),
+        (lambda: SVC(degree=0), "degree is 0"),
+    ],
+)
 def test_wrong_settings_are_refused(make, match):
     with pytest.raises(ValueError, match=match):
         make()

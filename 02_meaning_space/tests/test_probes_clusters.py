@@ -1,4 +1,5 @@
 """k-means and Gaussian mixtures beside scikit-learn from the same start, and what every step must do."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,6 +26,7 @@ def scattered(seed, n=61, d=2, clumps=4):
 
 
 # ---------------------------------------------------------------- k-means
+
 
 @pytest.mark.parametrize("name", DATA)
 @pytest.mark.parametrize("k", [2, 3, 7])
@@ -106,6 +108,7 @@ def test_kmeans_says_when_it_was_stopped():
 
 # ---------------------------------------------------------------- Gaussian mixture
 
+
 @pytest.mark.parametrize("name", DATA)
 @pytest.mark.parametrize("k", [2, 3])
 def test_mixture_from_the_same_start_matches_scikit_learn(name, k):
@@ -114,7 +117,10 @@ def test_mixture_from_the_same_start_matches_scikit_learn(name, k):
     groups = [X[labels == c] for c in range(k)]
     ours = GaussianMixture(k, tol=1e-8, max_iter=500, init_labels=labels).fit(X)
     theirs = mixture.GaussianMixture(
-        k, tol=1e-8, max_iter=500, weights_init=np.bincount(labels) / len(X),
+        k,
+        tol=1e-8,
+        max_iter=500,
+        weights_init=np.bincount(labels) / len(X),
         means_init=np.array([g.mean(axis=0) for g in groups]),
         precisions_init=np.array([np.linalg.inv(np.cov(g.T, bias=True) + 1e-6 * np.eye(X.shape[1])) for g in groups]),
     ).fit(X)
@@ -156,6 +162,7 @@ def test_one_component_is_the_mean_and_the_covariance():
 
 def test_log_normal_matches_scipy_far_out():
     from scipy.stats import multivariate_normal
+
     A = np.random.default_rng(0).normal(size=(3, 3))
     S, X = A @ A.T + np.eye(3), np.random.default_rng(1).normal(size=(7, 3)) * 100
     np.testing.assert_allclose(log_normal(X, np.ones(3), S), multivariate_normal(np.ones(3), S).logpdf(X), rtol=1e-12)
@@ -168,23 +175,27 @@ def test_mixture_says_when_it_was_stopped():
 
 # ---------------------------------------------------------------- bad input
 
-@pytest.mark.parametrize("make, match", [
-    (lambda: KMeans(0), "n_clusters is 0"),
-    (lambda: KMeans(3, "far"), "init is 'far'"),
-    (lambda: KMeans(3, n_init=0), "n_init is 0"),
-    (lambda: KMeans(70).fit(scattered(0)), "only 61 samples"),
-    (lambda: KMeans(3, np.zeros((2, 2))).fit(scattered(0)), "3 centres of 2 features"),
-    (lambda: KMeans(2).fit(np.array([[np.nan], [1.0]])), "is nan"),
-    (lambda: KMeans(2).predict(np.zeros((1, 1))), "not fitted yet"),
-    (lambda: GaussianMixture(0), "n_components is 0"),
-    (lambda: GaussianMixture(2, reg_covar=-1.0), "reg_covar is -1.0"),
-    (lambda: GaussianMixture(2).fit(np.zeros((1, 2))), "at least 2"),
-    (lambda: GaussianMixture(2, init_labels=np.zeros(61, dtype=int)).fit(scattered(0)), "use them all"),
-    (lambda: GaussianMixture(2, init_labels=np.array([0, 1])).fit(scattered(0)), "init_labels must give"),
-    (lambda: GaussianMixture(2).predict(np.zeros((1, 2))), "not fitted yet"),
-    (lambda: GaussianMixture(1, reg_covar=0.0).fit(np.ones((5, 2))), "singular"),
-    (lambda: GaussianMixture(1, reg_covar=0.0).fit(scattered(0)[:, [0, 1, 0]]), "singular"),
-])
+
+@pytest.mark.parametrize(
+    "make, match",
+    [
+        (lambda: KMeans(0), "n_clusters is 0"),
+        (lambda: KMeans(3, "far"), "init is 'far'"),
+        (lambda: KMeans(3, n_init=0), "n_init is 0"),
+        (lambda: KMeans(70).fit(scattered(0)), "only 61 samples"),
+        (lambda: KMeans(3, np.zeros((2, 2))).fit(scattered(0)), "3 centres of 2 features"),
+        (lambda: KMeans(2).fit(np.array([[np.nan], [1.0]])), "is nan"),
+        (lambda: KMeans(2).predict(np.zeros((1, 1))), "not fitted yet"),
+        (lambda: GaussianMixture(0), "n_components is 0"),
+        (lambda: GaussianMixture(2, reg_covar=-1.0), "reg_covar is -1.0"),
+        (lambda: GaussianMixture(2).fit(np.zeros((1, 2))), "at least 2"),
+        (lambda: GaussianMixture(2, init_labels=np.zeros(61, dtype=int)).fit(scattered(0)), "use them all"),
+        (lambda: GaussianMixture(2, init_labels=np.array([0, 1])).fit(scattered(0)), "init_labels must give"),
+        (lambda: GaussianMixture(2).predict(np.zeros((1, 2))), "not fitted yet"),
+        (lambda: GaussianMixture(1, reg_covar=0.0).fit(np.ones((5, 2))), "singular"),
+        (lambda: GaussianMixture(1, reg_covar=0.0).fit(scattered(0)[:, [0, 1, 0]]), "singular"),
+    ],
+)
 def test_bad_input_is_refused(make, match):
     with pytest.raises(ValueError, match=match):
         make()

@@ -1,4 +1,5 @@
 """Linear and logistic regression beside scikit-learn, and what must hold of them whatever the data."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -28,6 +29,7 @@ def overlapping(seed, n=83, d=3, classes=3):
 
 
 # ---------------------------------------------------------------- linear
+
 
 @pytest.mark.parametrize("name", DATA)
 @pytest.mark.parametrize("solver", ["qr", "normal"])
@@ -88,6 +90,7 @@ def test_dependent_columns_are_refused(solver):
 
 # ---------------------------------------------------------------- logistic
 
+
 @pytest.mark.parametrize("name", DATA)
 @pytest.mark.parametrize("C", [0.1, 1.0])
 def test_l2_matches_scikit_learn(name, C):
@@ -106,8 +109,9 @@ def test_l2_matches_scikit_learn(name, C):
 def test_l1_and_elastic_net_match_scikit_learn(name, penalty, l1_ratio):
     X, y = standardised(name)
     ours = LogisticRegression(penalty, C=0.5, l1_ratio=l1_ratio).fit(X, y)
-    theirs = linear_model.LogisticRegression(C=0.5, l1_ratio=l1_ratio, solver="saga", tol=1e-9, max_iter=50_000,
-                                             random_state=0).fit(X, y)
+    theirs = linear_model.LogisticRegression(
+        C=0.5, l1_ratio=l1_ratio, solver="saga", tol=1e-9, max_iter=50_000, random_state=0
+    ).fit(X, y)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=0, atol=2e-4)  # saga's own distance from the optimum
     assert ((ours.coef_ == 0) == (np.abs(theirs.coef_) < 1e-6)).all(), "the same weights are zero"
 
@@ -115,8 +119,9 @@ def test_l1_and_elastic_net_match_scikit_learn(name, penalty, l1_ratio):
 def test_l1_on_breast_cancer_matches_liblinear():
     X, y = standardised("breast cancer")
     ours = LogisticRegression("l1", C=0.1).fit(X, y)
-    theirs = linear_model.LogisticRegression(C=0.1, l1_ratio=1, solver="liblinear", intercept_scaling=1e4, tol=1e-12,
-                                             max_iter=100_000, random_state=0).fit(X, y)
+    theirs = linear_model.LogisticRegression(
+        C=0.1, l1_ratio=1, solver="liblinear", intercept_scaling=1e4, tol=1e-12, max_iter=100_000, random_state=0
+    ).fit(X, y)
     # liblinear penalises the intercept, if only by 1/1e4 of it.
     np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=0, atol=1e-3)
     assert 0 < np.count_nonzero(ours.coef_) < 15
@@ -148,7 +153,7 @@ def test_penalised_weights_satisfy_the_optimality_conditions(seed, classes, pena
         return
     model = LogisticRegression(penalty, C=C, l1_ratio=0.6).fit(X, y)
     P = model.predict_proba(X)
-    pull = (X.T @ (np.eye(classes)[y] - P))[:, -len(model.coef_):].T * C
+    pull = (X.T @ (np.eye(classes)[y] - P))[:, -len(model.coef_) :].T * C
     l1, l2 = (1.0, 0.0) if penalty == "l1" else (0.6, 0.4)
     zero, w = model.coef_ == 0, model.coef_
     assert np.abs(pull[zero]).max(initial=0) <= l1 + 1e-4
@@ -207,30 +212,37 @@ def test_fista_solves_a_problem_with_a_known_answer():
 
 # ---------------------------------------------------------------- bad input
 
-@pytest.mark.parametrize("make, match", [
-    (lambda: LinearRegression("cholesky"), "solver is 'cholesky'"),
-    (lambda: LinearRegression(tol=0.0), "tol is 0.0"),
-    (lambda: LogisticRegression("l3"), "penalty is 'l3'"),
-    (lambda: LogisticRegression(C=0.0), "C is 0.0"),
-    (lambda: LogisticRegression(C=float("nan")), "C is nan"),
-    (lambda: LogisticRegression("elasticnet", l1_ratio=1.5), "l1_ratio is 1.5"),
-    (lambda: LogisticRegression(max_iter=0), "max_iter is 0"),
-])
+
+@pytest.mark.parametrize(
+    "make, match",
+    [
+        (lambda: LinearRegression("cholesky"), "solver is 'cholesky'"),
+        (lambda: LinearRegression(tol=0.0), "tol is 0.0"),
+        (lambda: LogisticRegression("l3"), "penalty is 'l3'"),
+        (lambda: LogisticRegression(C=0.0), "C is 0.0"),
+        (lambda: LogisticRegression(C=float("nan")), "C is nan"),
+        (lambda: LogisticRegression("elasticnet", l1_ratio=1.5), "l1_ratio is 1.5"),
+        (lambda: LogisticRegression(max_iter=0), "max_iter is 0"),
+    ],
+)
 def test_wrong_settings_are_refused(make, match):
     with pytest.raises(ValueError, match=match):
         make()
 
 
 @pytest.mark.parametrize("estimator", [LinearRegression(), LogisticRegression()])
-@pytest.mark.parametrize("X, y, match", [
-    (np.array([[1.0, np.nan], [0.0, 1.0]]), np.array([0, 1]), r"X\[0, 1\] is nan"),
-    (np.array([[np.inf], [0.0]]), np.array([0, 1]), r"X\[0, 0\] is inf"),
-    (np.zeros(4), np.array([0, 1, 0, 1]), "table"),
-    (np.zeros((0, 2)), np.array([]), "empty"),
-    (np.zeros((3, 2)), np.array([0, 1]), "each of the 3 rows"),
-    (np.array([["a"], ["b"]]), np.array([0, 1]), "must hold numbers"),
-    (np.zeros((2, 1)), np.array([0.0, np.nan]), "y"),
-])
+@pytest.mark.parametrize(
+    "X, y, match",
+    [
+        (np.array([[1.0, np.nan], [0.0, 1.0]]), np.array([0, 1]), r"X\[0, 1\] is nan"),
+        (np.array([[np.inf], [0.0]]), np.array([0, 1]), r"X\[0, 0\] is inf"),
+        (np.zeros(4), np.array([0, 1, 0, 1]), "table"),
+        (np.zeros((0, 2)), np.array([]), "empty"),
+        (np.zeros((3, 2)), np.array([0, 1]), "each of the 3 rows"),
+        (np.array([["a"], ["b"]]), np.array([0, 1]), "must hold numbers"),
+        (np.zeros((2, 1)), np.array([0.0, np.nan]), "y"),
+    ],
+)
 def test_bad_data_are_refused(estimator, X, y, match):
     with pytest.raises(ValueError, match=match):
         estimator.fit(X, y)

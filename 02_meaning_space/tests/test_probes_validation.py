@@ -1,4 +1,5 @@
 """Folds, scores, search, scaling, probing words; the whole comparison and the pitfalls, run once."""
+
 import json
 import sys
 
@@ -42,6 +43,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 # ---------------------------------------------------------------- folds
 
+
 @some
 @given(st.integers(2, 9), st.integers(9, 80), seeds)
 def test_folds_partition_the_samples(n_splits, n, seed):
@@ -83,6 +85,7 @@ def test_a_word_is_never_on_both_sides(groups, fraction, seed):
 
 # ---------------------------------------------------------------- scores
 
+
 @some
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=40), seeds)
 def test_adjusted_rand_matches_scikit_learn_whatever_the_names(pairs, seed):
@@ -104,6 +107,7 @@ def test_r_squared_matches_scikit_learn(values, seed):
 
 
 # ---------------------------------------------------------------- scaling, search
+
 
 def test_scaler_learns_from_the_training_part_alone():
     X, y = load_wine(return_X_y=True)
@@ -148,6 +152,7 @@ def test_settings_reach_an_estimator_inside_another():
 
 # ---------------------------------------------------------------- words
 
+
 def clumped_words(seed, spread=0.6):
     rng = np.random.default_rng(seed)
     labels = np.repeat(["kin", "time", "speech"], 30)
@@ -166,8 +171,13 @@ def test_probes_read_a_property_that_is_there():
 
 def test_probes_find_nothing_where_there_is_nothing():
     _, names, labels = clumped_words(0)
-    result = probe_words(np.random.default_rng(1).normal(size=(90, 200)), names, labels,
-                         {"logistic regression": LogisticRegression(C=1.0, tol=1e-6)}, seeds=(0, 1))
+    result = probe_words(
+        np.random.default_rng(1).normal(size=(90, 200)),
+        names,
+        labels,
+        {"logistic regression": LogisticRegression(C=1.0, tol=1e-6)},
+        seeds=(0, 1),
+    )
     row = result["probes"]["logistic regression"]
     assert np.mean(row["train"]) > 0.95 and np.mean(row["control"]) > 0.95, "it can memorise any labels"
     assert np.mean(row["test"]) < 0.5, "and knows nothing about words it has not seen"
@@ -188,6 +198,7 @@ def test_word_classes_have_no_word_twice(classes):
 
 
 # ---------------------------------------------------------------- the experiment
+
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
@@ -224,6 +235,7 @@ def test_what_is_written_can_be_read_and_drawn(quick):
 
 def test_other_sections_of_the_results_are_kept(tmp_path):
     from meaning_space.probes.record import record
+
     (tmp_path / "results.json").write_text('{"headline": {"words": 7}}')
     record({"compare": {"rows": []}}, tmp_path, 0)
     content = json.loads((tmp_path / "results.json").read_text())
@@ -253,28 +265,31 @@ def test_pitfalls_bite(quick):
 X2, Y2 = np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1])
 
 
-@pytest.mark.parametrize("make, match", [
-    (lambda: KFold(1), "n_splits is 1"),
-    (lambda: list(KFold(5).split(np.zeros(4))), "only 4 samples"),
-    (lambda: list(StratifiedKFold(3).split(Y2)), "class .* has 2 samples"),
-    (lambda: split_by_group(["a", "b"], 1.0, 0), "test_fraction is 1.0"),
-    (lambda: split_by_group(["a", "a"], 0.5, 0), "cannot be cut"),
-    (lambda: accuracy(Y2, Y2[:2]), "equally long"),
-    (lambda: r_squared(np.ones(3), np.ones(3)), "constant"),
-    (lambda: cross_val_score(SVC(), X2, Y2[:3], KFold(2)), "each of the 4 rows"),
-    (lambda: GridSearch(SVC(), {}), "at least one setting"),
-    (lambda: GridSearch(SVC(), {"C": []}), "at least one value"),
-    (lambda: GridSearch(SVC(), {"c": [1.0]}, KFold(2)).fit(X2, Y2), "has no setting 'c'"),
-    (lambda: StandardScaler().transform(X2), "not fitted yet"),
-    (lambda: Scaled(SVC()).predict(X2), "not fitted yet"),
-    (lambda: labelled(["a"], {"x": "a b", "y": "b"}), "stands in two classes"),
-    (lambda: labelled(["a", "z"], {"x": "a b", "y": "c"}), "at least two"),
-    (lambda: probe_words(X2, ["a", "b"], Y2.astype(str).tolist()), "words has 2 entries"),
-    (lambda: probe_words(X2 * 0, list("abcd"), list("xxyy")), "zero: it has no direction"),
-    (lambda: probe_words(X2 + 1, list("abcd"), list("xxyy"), seeds=()), "seeds is empty"),
-    (lambda: probe_words(X2 + 1, list("aabc"), list("xyxy"), test_fraction=0.4), "'a' has two labels"),
-    (lambda: probe_words(X2 + 1, list("abcd"), list("xxxx")), "one class only"),
-])
+@pytest.mark.parametrize(
+    "make, match",
+    [
+        (lambda: KFold(1), "n_splits is 1"),
+        (lambda: list(KFold(5).split(np.zeros(4))), "only 4 samples"),
+        (lambda: list(StratifiedKFold(3).split(Y2)), "class .* has 2 samples"),
+        (lambda: split_by_group(["a", "b"], 1.0, 0), "test_fraction is 1.0"),
+        (lambda: split_by_group(["a", "a"], 0.5, 0), "cannot be cut"),
+        (lambda: accuracy(Y2, Y2[:2]), "equally long"),
+        (lambda: r_squared(np.ones(3), np.ones(3)), "constant"),
+        (lambda: cross_val_score(SVC(), X2, Y2[:3], KFold(2)), "each of the 4 rows"),
+        (lambda: GridSearch(SVC(), {}), "at least one setting"),
+        (lambda: GridSearch(SVC(), {"C": []}), "at least one value"),
+        (lambda: GridSearch(SVC(), {"c": [1.0]}, KFold(2)).fit(X2, Y2), "has no setting 'c'"),
+        (lambda: StandardScaler().transform(X2), "not fitted yet"),
+        (lambda: Scaled(SVC()).predict(X2), "not fitted yet"),
+        (lambda: labelled(["a"], {"x": "a b", "y": "b"}), "stands in two classes"),
+        (lambda: labelled(["a", "z"], {"x": "a b", "y": "c"}), "at least two"),
+        (lambda: probe_words(X2, ["a", "b"], Y2.astype(str).tolist()), "words has 2 entries"),
+        (lambda: probe_words(X2 * 0, list("abcd"), list("xxyy")), "zero: it has no direction"),
+        (lambda: probe_words(X2 + 1, list("abcd"), list("xxyy"), seeds=()), "seeds is empty"),
+        (lambda: probe_words(X2 + 1, list("aabc"), list("xyxy"), test_fraction=0.4), "'a' has two labels"),
+        (lambda: probe_words(X2 + 1, list("abcd"), list("xxxx")), "one class only"),
+    ],
+)
 def test_bad_input_is_refused(make, match):
     with pytest.raises(ValueError, match=match):
         make()

@@ -1,4 +1,5 @@
 """The evidence: the README says what results.json says, figures come from it alone, files are never half written."""
+
 import json
 import re
 import subprocess
@@ -14,8 +15,12 @@ SECTIONS = ["headline", "bench", "break_it", "novels"]
 
 
 def test_the_readme_is_generated_from_the_results():
-    run = subprocess.run([sys.executable, "-m", "cogapp", "--check", "-I", "src", "README.md"], cwd=FOLDER,
-                         capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-m", "cogapp", "--check", "-I", "src", "README.md"],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+    )
     assert run.returncode == 0, run.stdout + run.stderr
 
 
@@ -42,6 +47,7 @@ def test_the_recorded_exact_result_is_as_exact_as_claimed():
 
 def test_the_recorded_speed_reaches_the_goals():
     from statistics import median
+
     speed = {name: median(runs) for name, runs in RESULTS["bench"]["speed"].items()}
     assert speed["blocks, 1 thread"] >= 0.7 * speed["gensim, 1 thread"]
     assert speed["blocks, 1 thread"] >= 3 * speed["pair by pair, PyTorch"]
@@ -56,7 +62,7 @@ def test_a_section_is_replaced_and_the_others_stay(tmp_path):
     assert json.loads((tmp_path / "results.json").read_text()) == results
 
 
-@pytest.mark.parametrize("text", ["{\"a\": ", "[1, 2]"])
+@pytest.mark.parametrize("text", ['{"a": ', "[1, 2]"])
 def test_damaged_results_are_refused(text, tmp_path):
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(ValueError, match="results.json"):

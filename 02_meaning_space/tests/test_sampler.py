@@ -18,8 +18,9 @@ def test_probability_is_the_count_to_the_three_quarters(impl):
 def test_draw_by_hand(impl):
     sampler = impl.NegativeSampler(np.array([81, 16, 1]))
     got = sampler.draw(np.array([0, 1, 2]), np.array([[0.0, 0.8, 0.9], [0.0, 0.95, 0.97], [0.0, 0.76, 0.79]]))
-    assert array(got, (3, 3), "i").tolist() == [[1, 1, 2], [0, 0, 2], [0, 0, 1]], \
+    assert array(got, (3, 3), "i").tolist() == [[1, 1, 2], [0, 0, 2], [0, 0, 1]], (
         "without word 0 the line is 8 + 1 long, without word 1 27 + 1, without word 2 27 + 8"
+    )
 
 
 @pytest.mark.task("NegativeSampler")

@@ -20,6 +20,7 @@ def by_autograd(centre, context, negatives):
 
 # ---------------------------------------------------------------- loss_and_gradients
 
+
 @pytest.mark.task("loss_and_gradients")
 def test_loss_by_hand(impl):
     one, zero = np.array([[1.0, 0.0]]), np.array([[0.0, 3.0]])
@@ -59,6 +60,7 @@ def test_loss_is_a_sum_over_any_number_of_negatives(impl, seed):
 
 
 # ---------------------------------------------------------------- sgd_step
+
 
 def matrices(seed, V=9, D=7):
     return np.random.default_rng(seed).standard_normal((2, V, D))

@@ -12,6 +12,7 @@ def vocabulary(words):
 def keyed(vectors):
     """gensim's KeyedVectors with the same rows; its words are their numbers."""
     from gensim.models import KeyedVectors
+
     kv = KeyedVectors(vectors.shape[1])
     kv.add_vectors([str(i) for i in range(len(vectors))], vectors)
     return kv
@@ -26,7 +27,7 @@ def words(seed, V=53, D=11):
 @pytest.mark.task("analogy")
 def test_analogy_by_hand(impl):
     #               man     king    woman   queen     a word of no importance
-    v = np.array([[1., 0], [1, 3], [-1, 0], [-1, 3], [0, -2]])
+    v = np.array([[1.0, 0], [1, 3], [-1, 0], [-1, 3], [0, -2]])
     got = array(impl.analogy(v, 0, 1, 2), (1,), "i")
     assert got.tolist() == [3], "man is to king as woman is to queen, word 3"
 
@@ -46,8 +47,9 @@ def test_analogy_is_gensims(impl, seed):
 def test_analogy_looks_at_directions_only(impl, seed):
     v = words(seed)
     stretched = v * np.random.default_rng(seed + 1).uniform(0.01, 100, (53, 1))
-    assert impl.analogy(v, 1, 2, 3, 20).tolist() == impl.analogy(stretched, 1, 2, 3, 20).tolist(), \
+    assert impl.analogy(v, 1, 2, 3, 20).tolist() == impl.analogy(stretched, 1, 2, 3, 20).tolist(), (
         "longer vectors change the answer: cosines do not depend on length"
+    )
 
 
 @pytest.mark.task("analogy")
@@ -59,6 +61,7 @@ def test_analogy_refuses(impl, args, said):
 
 # ---------------------------------------------------------------- what is not a task
 
+
 def test_many_questions_at_once_give_the_single_answers():
     v = words(1)
     questions = np.random.default_rng(0).integers(0, 53, (40, 4))
@@ -66,7 +69,7 @@ def test_many_questions_at_once_give_the_single_answers():
     assert answers(v, questions, multiply=True).tolist() == [int(analogy_mul(v, *q[:3].tolist())[0]) for q in questions]
 
 
-@pytest.mark.filterwarnings("ignore:Call to deprecated `init_sims`:DeprecationWarning")    # gensim calls its own
+@pytest.mark.filterwarnings("ignore:Call to deprecated `init_sims`:DeprecationWarning")  # gensim calls its own
 def test_3cosmul_is_gensims():
     v = words(2)
     kv = keyed(v.astype(np.float32))
@@ -85,7 +88,7 @@ def test_nearest_words_are_gensims_and_never_the_word_itself():
 
 
 def test_a_space_answers_by_name():
-    v = np.array([[1., 0], [1, 3], [-1, 0], [-1, 3], [0, -2]])
+    v = np.array([[1.0, 0], [1, 3], [-1, 0], [-1, 3], [0, -2]])
     space = Space(vocabulary(["man", "king", "woman", "queen", "rock"]), v)
     assert space.analogy("man", "king", "woman") == ["queen"]
     assert space.neighbours("king", 1) == ["queen"]

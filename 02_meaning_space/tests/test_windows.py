@@ -21,8 +21,9 @@ def test_pairs_are_those_of_the_definition(impl, seed):
     rng = np.random.default_rng(seed)
     ids, widths = rng.integers(0, 5, 13), rng.integers(1, 6, 13)
     want = [(ids[i], ids[j]) for i in range(13) for j in range(13) if 0 < abs(i - j) <= widths[i]]
-    assert array(impl.pairs(ids, widths), (len(want), 2), "i").tolist() == np.array(want).tolist(), \
+    assert array(impl.pairs(ids, widths), (len(want), 2), "i").tolist() == np.array(want).tolist(), (
         "the pairs are not those with 0 < |i - j| <= widths[i], by i and then by j"
+    )
 
 
 @pytest.mark.task("pairs")
@@ -38,6 +39,7 @@ def test_pairs_refuse_bad_widths(impl, widths, said):
 
 
 # ---------------------------------------------------------------- keep_probability
+
 
 @pytest.mark.task("keep_probability")
 def test_keep_probability_by_hand(impl):
@@ -69,6 +71,7 @@ def test_keep_probability_refuses(impl, counts, threshold, said):
 
 # ---------------------------------------------------------------- the fast stream
 
+
 def corpus_of(lengths, rng, size=7):
     words = tuple("abcdefghij"[:size])
     counts = np.full(size, 5)
@@ -84,7 +87,7 @@ def test_stream_gives_the_plain_pairs_of_each_sentence(lengths, width, seed):
     want = []
     for start, length in zip(corpus.starts, lengths, strict=True):
         part = slice(start, start + length)
-        drawn = np.maximum(text.left[part], text.right[part])       # a width cut at one end shows at the other
+        drawn = np.maximum(text.left[part], text.right[part])  # a width cut at one end shows at the other
         widths = np.maximum(drawn, 1)
         want += pairs(corpus.ids[part], widths).tolist()
     got = [p for batch in pair_batches(text, 3) for p in batch.tolist()]
@@ -96,7 +99,7 @@ def test_windows_are_uniform_in_width_and_stop_at_sentences():
     text = stream(corpus, 4, None, np.random.default_rng(1))
     middle = text.left[10:-20]
     share = np.bincount(middle, minlength=5)[1:] / len(middle)
-    assert np.abs(share - 0.25).max() < 0.02           # 20,000 draws: four standard errors are 0.012
+    assert np.abs(share - 0.25).max() < 0.02  # 20,000 draws: four standard errors are 0.012
     assert text.left[20_000] == 0 and text.right[19_999] == 0
     full = stream(corpus, 4, None, np.random.default_rng(1), dynamic=False)
     assert (full.left[10:-20] == 4).all()

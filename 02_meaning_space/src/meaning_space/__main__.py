@@ -1,51 +1,34 @@
-"""`python -m meaning_space`: the headline experiment; with `bench` beside gensim, with `break` what goes wrong."""
-import argparse
+"""Trains word vectors, and shows what they know and what they lose when one thing is changed."""
+
+import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
-from . import record
-from .bench import bench
-from .break_it import break_it
-from .experiment import headline
-from .novels import novels
-from .page import write_page
-from .plots import draw
-from .tables import show
+from .lab import tables
+from .lab.bench import bench
+from .lab.break_it import break_it
+from .lab.cli import Command, main
+from .lab.experiment import headline
+from .lab.novels import novels
+from .lab.own_text import train_on_text
+from .lab.plots import draw
+from .lab.probe_compare import probes
+
+COMMANDS = (
+    Command("headline", "Python's documentation: neighbors, analogies, a map, the exact optimum", headline,
+            tables.headline, 2),
+    Command("bench", "speed and quality next to gensim", bench, tables.bench, 4),
+    Command("break", "what the vectors lose when one thing is changed", break_it, tables.break_it, 0.3),
+    Command("novels", "27 English novels next to gensim; --seeds N", novels, tables.novels, 2),
+    Command("train", "your own text: --data book.txt --save vectors.kv", train_on_text, tables.own_text, 0.5),
+    Command("probes", "the classical algorithms next to scikit-learn", probes, tables.probes, 1),
+)  # fmt: skip
 
 
-def arguments() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m meaning_space", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["headline", "bench", "break"], default="headline")
-    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes; the numbers mean little")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seeds", type=int, default=1, help="with --data novels: how many runs of either side")
-    parser.add_argument("--data", choices=["offline", "novels"], default="offline")
-    parser.add_argument("--out", type=Path, default=Path("results/mine"), help="folder for results, figures and map")
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Runs what was asked for, prints its table, and writes results.json, figures and the map."""
-    args = arguments()
-    seeds, page = [args.seed], None
-    if args.what == "bench":
-        section, values = "bench", bench(args.seed, args.quick, args.data)
-    elif args.what == "break":
-        section, values = "break_it", break_it(args.seed, args.quick)
-    elif args.data == "novels":
-        seeds = list(range(args.seed, args.seed + args.seeds))
-        section, (values, page) = "novels", novels(seeds, args.quick)
-    else:
-        section, (values, page) = "headline", headline(args.seed, args.quick)
-        seeds = [args.seed] if args.quick else [args.seed, args.seed + 1, args.seed + 2]
-    results = record.write(section, values, args.out, seeds)
-    print("\n" + show(section, results))
-    written = draw({section: results[section]}, args.out)
-    if page:
-        title = {"headline": "The words of Python's documentation", "novels": "The words of 27 English novels"}[section]
-        written.append(write_page(args.out / f"{section}_map.html", title, **page))
-    print("\nwritten: " + ", ".join(str(path) for path in [args.out / "results.json", *written]))
+def arguments(parser: ArgumentParser) -> None:
+    """This project's own options."""
+    parser.add_argument("--save", type=Path, help="with train: write the vectors in word2vec's text format")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(__package__, __doc__, COMMANDS, draw, arguments=arguments))

@@ -1,101 +1,65 @@
-"""The fast form: a block of running text shares its noise words, and the step becomes three matrix products.
+"""Cutting a text into the blocks of `skipgram_fast.py`, many at a time.
 
-In the per-pair form each pair fetches K noise vectors of its own. Here T neighbouring words share N noise words, each
-standing for K / N of a draw, so that the expected gradient is the same. All scores of a block are one table,
-
-    centres (T, D) times others (C + N, D) transposed,   others = the C words of the text around, then N noise words
-
-and two tables of the same shape say what each score counts for:
-
-    real     1 where the other word stands in the centre's window: a diagonal band, of which row i begins at column i
-    drawn    for a noise word K / N for each pair of the centre whose context is another word, 0 in the other columns
-
-Scores outside the band are computed in vain, which is still cheaper than fetching rows one by one: every vector is
-fetched once for a block instead of once for each pair. Sharing noise: Ji et al. 2016, "Parallelizing Word2Vec in Shared
-and Distributed Memory".
-
-T words in a block, w largest width, C = T + 2w, W = 2w + 1, N shared noise words, O = C + N, M blocks, D dimensions,
-V words in the vocabulary.
+Dimensions: M blocks, T words in a block, w window, C = T + 2w context words, N shared negatives.
 """
+
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from .windows import Stream
+from .skipgram_fast import Block
+from .windows_fast import WindowedText
 
-AT_ONCE = 128       # blocks whose tables are made together; about five megabytes each time
-
-
-@dataclass(frozen=True)
-class Block:
-    """T words of running text, the words they are scored against, and what each score counts for."""
-    centre: Int[Tensor, "T"]
-    others: Int[Tensor, "O"]
-    real: Float[Tensor, "T O"]
-    drawn: Float[Tensor, "T O"]
-    noise: int                      # N: the last N of `others` are noise words,
-    negatives: int                  # which stand for K draws at each pair
+CHUNK = 128  # blocks whose weights are made together: about five megabytes
 
 
-def blocks(text: Stream, noise: Int[Tensor, "M N"], size: int, negatives: int,
-           first: int = 0, stride: int = 1) -> Iterator[tuple[int, Block]]:
-    """Cuts the text into blocks of `size` words: every `stride`-th from `first` on, with its number.
+def blocks(
+    text: WindowedText, negatives: Int[Tensor, "M N"], size: int, k: int, first: int = 0, step: int = 1
+) -> Iterator[tuple[int, Block]]:
+    """(number, block) of every `step`-th block of `size` words, from block `first` on. Each pair has `k` negatives.
 
-    The text is filled up with word 0 at either end; what is filled up counts for nothing.
+    Word 0 fills up the text at both ends. It has weight zero there.
 
-    Raises ValueError if there is not one row of noise for each block.
+    Raises:
+        ValueError: `negatives` does not have one row for each block.
     """
-    spare, around = -len(text) % size, size + 2 * text.width
-    if len(noise) * size != len(text) + spare:
-        raise ValueError(f"noise has {len(noise)} rows; a text of {len(text)} words has {(len(text) + spare) // size} "
-                         f"blocks of {size}")
+    missing = -len(text) % size
+    n_blocks = (len(text) + missing) // size
+    if len(negatives) != n_blocks:
+        raise ValueError(f"negatives={len(negatives)} rows: must have one row for each of the {n_blocks} blocks")
     ids = torch.from_numpy(text.ids)
-    centres = F.pad(ids, (0, spare)).view(-1, size)                                            # M T
-    contexts = F.pad(ids, (text.width, text.width + spare)).unfold(0, around, size)            # M C
-    mask = F.pad(torch.from_numpy(text.mask(0, len(text))), (0, 0, 0, spare)).view(-1, size, 2 * text.width + 1)
-    numbers = torch.arange(first, len(centres), stride)
-    for chunk in numbers.split(AT_ONCE):
-        real = band(mask[chunk], around)
-        drawn = draws(real, contexts[chunk], noise[chunk], negatives)
-        others = torch.cat([contexts[chunk], noise[chunk]], dim=1)
-        real = F.pad(real, (0, noise.shape[1]))
-        drawn = F.pad(drawn, (around, 0))
-        for i, number in enumerate(chunk.tolist()):
-            yield number, Block(centres[number], others[i], real[i], drawn[i], noise.shape[1], negatives)
+    left = F.pad(torch.from_numpy(text.left), (0, missing)).view(-1, size)  # M T
+    right = F.pad(torch.from_numpy(text.right), (0, missing)).view(-1, size)  # M T
+    center_ids = F.pad(ids, (0, missing)).view(-1, size)  # M T
+    padded = F.pad(ids, (text.window, text.window + missing))
+    context_ids = padded.unfold(0, size + 2 * text.window, size)  # M C
+    for numbers in torch.arange(first, n_blocks, step).split(CHUNK):
+        positive = positive_weights(left[numbers], right[numbers], text.window)
+        negative = negative_weights(positive, context_ids[numbers], negatives[numbers], k)
+        weights = torch.cat([positive, negative], dim=2)  # M T O
+        output_ids = torch.cat([context_ids[numbers], negatives[numbers]], dim=1)  # M O
+        for i, number in enumerate(numbers.tolist()):
+            yield number, Block(center_ids[number], output_ids[i], weights[i], context_ids.shape[1], k)
 
 
-def band(mask: Bool[Tensor, "M T W"], columns: int) -> Float[Tensor, "M T C"]:
-    """Writes row i of each mask from column i on: place j of a window is column i + j of the words around the block."""
-    M, T, W = mask.shape
-    dense = torch.zeros(M, T, columns)
-    dense.as_strided((M, T, W), (T * columns, columns + 1, 1)).copy_(mask)
-    return dense
+def positive_weights(left: Int[Tensor, "M T"], right: Int[Tensor, "M T"], window: int) -> Float[Tensor, "M T C"]:
+    """1 where a context word is in the center's window, else 0: a diagonal band.
 
-
-def draws(real: Float[Tensor, "M T C"], contexts: Int[Tensor, "M C"], noise: Int[Tensor, "M N"],
-          negatives: int) -> Float[Tensor, "M T N"]:
-    """How many draws each noise word stands for at each centre: K / N for each pair whose context is not that word."""
-    same = (contexts[:, :, None] == noise[:, None, :]).to(real.dtype)
-    return (real.sum(2, keepdim=True) - real @ same) * (negatives / noise.shape[1])
-
-
-def block_loss(centres: Float[Tensor, "V D"], contexts: Float[Tensor, "V D"], block: Block) -> Float[Tensor, ""]:
-    """The loss of all pairs of the block, in nats: what `block_step` steps down, written for autograd to check it."""
-    scores = centres[block.centre] @ contexts[block.others].T
-    return -(F.logsigmoid(scores) * block.real).sum() - (F.logsigmoid(-scores) * block.drawn).sum()
-
-
-@torch.no_grad()
-def block_step(centres: Float[Tensor, "V D"], contexts: Float[Tensor, "V D"], block: Block, rate: float) -> None:
-    """One step down the block's summed loss, in place; all gradients are taken at the old vectors.
-
-    A score's gradient is sigmoid(score) - 1 for a real pair and sigmoid(score) for a drawn one, each times its count.
+    Row i is the center at position i of the block, column j the context at position j - `window`.
     """
-    v, u = centres[block.centre], contexts[block.others]                                        # T D, O D
-    d_scores = torch.sigmoid_(v @ u.T).mul_(block.real + block.drawn).sub_(block.real)          # T O
-    contexts.index_add_(0, block.others, d_scores.T @ v, alpha=-rate)
-    centres.index_add_(0, block.centre, d_scores @ u, alpha=-rate)
+    T = left.shape[1]
+    offset = torch.arange(T + 2 * window) - window - torch.arange(T)[:, None]  # T C
+    inside = (offset >= -left[:, :, None]) & (offset <= right[:, :, None])  # M T C
+    return (inside & (offset != 0)).float()
+
+
+def negative_weights(
+    positive: Float[Tensor, "M T C"], context_ids: Int[Tensor, "M C"], negatives: Int[Tensor, "M N"], k: int
+) -> Float[Tensor, "M T N"]:
+    """k / N for each pair of the center, without the pairs whose context is the negative itself."""
+    same = (context_ids[:, :, None] == negatives[:, None, :]).to(positive.dtype)  # M C N
+    pairs = positive.sum(2, keepdim=True)  # M T 1
+    return (pairs - positive @ same) * (k / negatives.shape[1])

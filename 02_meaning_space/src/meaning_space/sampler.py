@@ -1,51 +1,62 @@
-"""Noise words: drawn in proportion to their count to the power 3/4, never the word they are noise for.
+"""Negatives: words drawn in proportion to count^0.75, never the word they are negatives for.
 
-V words in the vocabulary, B targets, K noise words for each.
+Dimensions: V words in the vocabulary, B targets, K negatives for each target, M blocks of text, N shared negatives.
 """
+
 import numpy as np
 from jaxtyping import Float, Int
 
 
 class NegativeSampler:
-    """Draws noise words from P(w) proportional to count(w)^power (Mikolov et al. 2013b, section 2.2).
+    """Draws words from P(w) proportional to count(w)^power (Mikolov et al. 2013b, section 2.2).
 
-    The power 3/4 was found by trial; it gives rare words more of the noise than their share of the text.
+    The authors found the power 3/4 by trial. It draws rare words more often than their share of the text.
     """
 
     def __init__(self, counts: Int[np.ndarray, "V"], power: float = 0.75):
-        """`probability` holds P(w), `upper` its running sum.
+        """`probability` holds P(w), `cumulative` its running sum.
 
-        Raises ValueError if there are fewer than two words or a count is below one.
+        Raises:
+            ValueError: there are fewer than two words, a count is below one, or `power` is not finite.
         """
-        if len(counts) < 2 or counts.min() < 1:
-            raise ValueError(f"counts={counts}: at least two words, each seen at least once, are needed")
+        if len(counts) < 2:
+            raise ValueError(f"counts={counts}: must hold at least two words; a target needs another word")
+        if not counts.min() >= 1:
+            raise ValueError(f"counts={counts.min()}: must be at least 1; leave out words that do not occur")
+        if not np.isfinite(power):
+            raise ValueError(f"power={power}: must be finite; the paper takes 0.75")
         weight = counts.astype(np.float64) ** power
         self.probability: Float[np.ndarray, "V"] = weight / weight.sum()
-        self.upper: Float[np.ndarray, "V"] = np.cumsum(self.probability)
+        self.cumulative: Float[np.ndarray, "V"] = np.cumsum(self.probability)
 
-    def draw(self, targets: Int[np.ndarray, "B"], uniforms: Float[np.ndarray, "B K"]) -> Int[np.ndarray, "B K"]:
-        """One noise word for each uniform number in [0, 1), from P with the row's target taken out.
+    def sample(self, targets: Int[np.ndarray, "B"], uniforms: Float[np.ndarray, "B K"]) -> Int[np.ndarray, "B K"]:
+        """One negative for each uniform number in [0, 1), from P with the row's target taken out.
 
-        Inverts the running sum: word w owns the numbers from upper[w - 1] to upper[w]. Taking the target out leaves
-        a line of length 1 - P(target), on which the words above the target have moved down by P(target). This is
-        the distribution of drawing again until the draw is not the target, without drawing again.
+        Lay the words side by side on a line from 0 to 1, word w from cumulative[w - 1] to cumulative[w]. Without the
+        target's interval the line is 1 - P(target) long, and the words after the gap have moved down by P(target).
+        Drawing again until the word is not the target has the same distribution, but needs more numbers.
 
-        Raises ValueError for a target outside the vocabulary or a uniform number outside [0, 1).
+        Raises:
+            ValueError: a target is no word, or a uniform number is outside [0, 1).
         """
-        size = len(self.probability)
-        if len(targets) and not 0 <= targets.min() <= targets.max() < size:
-            raise ValueError(f"targets reach from {targets.min()} to {targets.max()}: ids run from 0 to {size - 1}")
+        last = len(self.probability) - 1
+        if len(targets) and not 0 <= targets.min() <= targets.max() <= last:
+            raise ValueError(f"targets={targets.min()}..{targets.max()}: must be ids of words, 0 to {last}")
         if uniforms.size and not 0 <= uniforms.min() <= uniforms.max() < 1:
-            raise ValueError(f"uniforms reach from {uniforms.min()} to {uniforms.max()}: draw them from [0, 1)")
-        target = targets[:, None]
-        share = self.probability[target]
-        point = uniforms * (1 - share)
-        below = (point < self.upper[target] - share) | (target == size - 1)
-        word = np.searchsorted(self.upper, np.where(below, point, point + share), side="right")
-        # Rounding may put a point at the edge of the target's own interval: it belongs to the neighbour.
-        return np.where(below, np.minimum(word, target - 1), np.clip(word, target + 1, size - 1))
+            raise ValueError(f"uniforms={uniforms.min()}..{uniforms.max()}: must be in [0, 1); use rng.random")
+        target = targets[:, None]  # B 1
+        gap = self.probability[target]  # B 1
+        gap_start = self.cumulative[target] - gap  # B 1
+        point = uniforms * (1 - gap)  # B K
+        before_gap = (point < gap_start) | (target == last)
+        point = np.where(before_gap, point, point + gap)
+        word = np.searchsorted(self.cumulative, point, side="right")
+        # A point near an edge may be rounded over it: keep the word on its side of the target, inside the vocabulary.
+        lowest = np.where(before_gap, 0, target + 1)
+        highest = np.where(before_gap, target - 1, last)
+        return np.clip(word, lowest, highest)
 
-    def shared(self, rng: np.random.Generator, blocks: int, size: int) -> Int[np.ndarray, "blocks size"]:
-        """Noise for whole blocks of text, with no target taken out: `blocks.py` leaves out the pairs that collide."""
-        return np.minimum(np.searchsorted(self.upper, rng.random((blocks, size)), side="right"),
-                          len(self.upper) - 1)
+    def sample_shared(self, rng: np.random.Generator, blocks: int, size: int) -> Int[np.ndarray, "M N"]:
+        """Negatives that all words of a block share. `skipgram_fast.py` gives a pair's own context no weight."""
+        word = np.searchsorted(self.cumulative, rng.random((blocks, size)), side="right")
+        return np.minimum(word, len(self.cumulative) - 1)

@@ -1,13 +1,14 @@
-"""Skip-gram with negative sampling by hand: the loss, its gradient, one step. NumPy, one pair after the other.
+"""Skip-gram with negative sampling by hand: the loss, its gradient, one step. The plain form, in NumPy.
 
-Names follow Mikolov et al. 2013b, section 2.2:
+Names and the symbols of Mikolov et al. 2013b, section 2.2:
 
-    centre      v_wI   the vector of the word in the middle            a row of `centres`   (their input vectors)
-    context     v'_wO  the vector of the word found beside it          a row of `contexts`  (their output vectors)
-    negatives   v'_wi  the vectors of K noise words                    rows of `contexts`
+    center      v_wI   the vector of the word in the middle     a row of `centers`, the input vectors
+    context     v'_wO  the vector of a word near it             a row of `contexts`, the output vectors
+    negatives   v'_wi  the vectors of K sampled words           rows of `contexts`
 
-B pairs, D dimensions, K negatives for each pair, V words.
+Dimensions: B pairs, D embedding dimensions, K negatives for each pair, V words in the vocabulary.
 """
+
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -18,37 +19,53 @@ def log_sigmoid(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
 
 
 def loss_and_gradients(
-        centre: Float[np.ndarray, "B D"], context: Float[np.ndarray, "B D"], negatives: Float[np.ndarray, "B K D"],
+    center: Float[np.ndarray, "B D"], context: Float[np.ndarray, "... D"], negatives: Float[np.ndarray, "... K D"]
 ) -> tuple[Float[np.ndarray, "B"], Float[np.ndarray, "B D"], Float[np.ndarray, "B D"], Float[np.ndarray, "B K D"]]:
-    """The loss of each pair (Mikolov et al. 2013b, eq. 4, negated; nats) and its gradients, in the arguments' order.
+    """The loss of each pair in nats and its gradients, in the order of the arguments.
 
-        loss = -log sigmoid(context . centre) - sum_i log sigmoid(-negative_i . centre)
+        loss = -log sigmoid(context . center) - sum_i log sigmoid(-negative_i . center)
 
-    As d/dx log sigmoid(x) = 1 - sigmoid(x), each score's gradient is sigmoid(score) minus its label, 1 or 0.
+    This is Mikolov et al. 2013b, eq. 4, negated. As d/dx log sigmoid(x) = 1 - sigmoid(x), the gradient of each score
+    is sigmoid(score) minus its label: 1 for the context, 0 for a negative.
+
+    Raises:
+        ValueError: `context` or `negatives` does not fit the shape of `center`.
     """
-    score = np.einsum("bd,bd->b", centre, context)
-    noise = np.einsum("bd,bkd->bk", centre, negatives)
-    loss = -log_sigmoid(score) - log_sigmoid(-noise).sum(axis=1)
-    d_score = np.exp(log_sigmoid(score)) - 1
-    d_noise = np.exp(log_sigmoid(noise))
-    d_centre = d_score[:, None] * context + np.einsum("bk,bkd->bd", d_noise, negatives)
-    return loss, d_centre, d_score[:, None] * centre, d_noise[:, :, None] * centre[:, None, :]
+    B, D = center.shape
+    if context.shape != (B, D) or negatives.shape[::2] != (B, D):
+        raise ValueError(
+            f"context={context.shape}, negatives={negatives.shape}: must be (B, D) and (B, K, D) for a center of "
+            f"shape {(B, D)}; give one context and K negatives for each pair"
+        )
+    positive_score = np.einsum("bd,bd->b", center, context)
+    negative_scores = np.einsum("bd,bkd->bk", center, negatives)
+    loss = -log_sigmoid(positive_score) - log_sigmoid(-negative_scores).sum(axis=1)
+    d_positive = np.exp(log_sigmoid(positive_score)) - 1  # B
+    d_negatives = np.exp(log_sigmoid(negative_scores))  # B K
+    d_center = d_positive[:, None] * context + np.einsum("bk,bkd->bd", d_negatives, negatives)
+    return loss, d_center, d_positive[:, None] * center, d_negatives[:, :, None] * center[:, None, :]
 
 
-def sgd_step(centres: Float[np.ndarray, "V D"], contexts: Float[np.ndarray, "V D"], pairs: Int[np.ndarray, "B 2"],
-             negatives: Int[np.ndarray, "M K"], rate: float) -> float:
-    """Takes one step down the summed loss of `pairs`, in place, and returns the mean loss before it (nats a pair).
+def sgd_step(
+    centers: Float[np.ndarray, "V D"],
+    contexts: Float[np.ndarray, "V D"],
+    pairs: Int[np.ndarray, "B 2"],
+    negatives: Int[np.ndarray, "..."],
+    lr: float,
+) -> float:
+    """Takes one step down the summed loss of `pairs`, in place. Returns the mean loss before it, in nats a pair.
 
-    All gradients are taken at the old vectors. A word that occurs several times in the batch receives the sum of its
+    All gradients are taken at the old vectors. A word that occurs several times in the batch gets the sum of its
     gradients: `np.add.at` adds for every index, where `a[i] -= ...` would keep only the last.
 
-    Raises ValueError if there is not one row of negatives for each pair (M = B).
+    Raises:
+        ValueError: `negatives` does not have one row for each pair. Nothing has been changed then.
     """
     if len(pairs) != len(negatives):
-        raise ValueError(f"{len(pairs)} pairs, but negatives for {len(negatives)}")
-    centre, context = pairs.T
-    loss, d_centre, d_context, d_negatives = loss_and_gradients(centres[centre], contexts[context], contexts[negatives])
-    np.add.at(centres, centre, -rate * d_centre)
-    np.add.at(contexts, context, -rate * d_context)
-    np.add.at(contexts, negatives, -rate * d_negatives)
+        raise ValueError(f"negatives={len(negatives)} rows: must have one row for each of the {len(pairs)} pairs")
+    center, context = pairs.T
+    loss, d_center, d_context, d_negatives = loss_and_gradients(centers[center], contexts[context], contexts[negatives])
+    np.add.at(centers, center, -lr * d_center)
+    np.add.at(contexts, context, -lr * d_context)
+    np.add.at(contexts, negatives, -lr * d_negatives)
     return float(loss.mean())

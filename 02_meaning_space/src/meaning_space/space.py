@@ -1,9 +1,12 @@
-"""Asking questions of word vectors: neighbours, analogies, directions.
+"""Questions to word vectors: neighbors, analogies, directions.
 
-V words, D dimensions. Every measure here is of angles: vectors are divided by their length first.
+Dimensions: V words, D embedding dimensions, Q queries, P pairs of words, n answers. Every measure here is an angle:
+vectors are divided by their length first.
 """
-from collections.abc import Sequence
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,105 +14,108 @@ from jaxtyping import Float, Int
 from .corpus import Vocabulary
 
 
-def unit(vectors: Float[np.ndarray, "*B D"]) -> Float[np.ndarray, "*B D"]:
-    """The vectors at length one. Raises ValueError if one of them is zero: it has no direction."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    if not length.all():
-        raise ValueError(f"vectors hold {int((length == 0).sum())} of length 0: a word that was never trained on?")
+def normalize(vectors: Float[np.ndarray, "*B D"]) -> Float[np.ndarray, "*B D"]:
+    """The vectors at length one.
+
+    Raises:
+        ValueError: a vector is zero, NaN or infinite: it has no direction.
+    """
+    length = np.linalg.norm(vectors.astype(np.promote_types(vectors.dtype, np.float32)), axis=-1, keepdims=True)
+    if not (np.isfinite(length) & (length > 0)).all():
+        bad = length[~(np.isfinite(length) & (length > 0))]
+        raise ValueError(f"vectors={len(bad)} of length {bad[0]}: must be finite and not zero; leave these words out")
     return vectors / length
 
 
-def analogy(vectors: Float[np.ndarray, "V D"], a: int, b: int, c: int, n: int = 1) -> Int[np.ndarray, "n"]:
-    """The n words that best complete "a is to b as c is to ...", best first: 3CosAdd.
+def analogy(vectors: Float[np.ndarray, "V D"], a: int, b: int, c: int, topn: int = 1) -> Int[np.ndarray, "n"]:
+    """The `topn` words that best complete "a is to b as c is to ...", best first.
 
-    The words with the greatest cosine to b - a + c, all at length one (Mikolov, Yih & Zweig 2013). The three words
-    of the question are not answers: c, or b, is nearly always the nearest word to that point.
+    3CosAdd: the words with the greatest cosine to b - a + c, all at length one (Mikolov, Yih & Zweig 2013). The three
+    words of the question are left out: b or c is nearly always nearest to that point.
 
-    Raises ValueError if there are fewer than n words besides the three, or one of the three is not a word.
+    Raises:
+        ValueError: `a`, `b` or `c` is no word, or fewer than `topn` words are left.
     """
-    asked = sorted({a, b, c})
-    if not 0 <= asked[0] <= asked[-1] < len(vectors):
-        raise ValueError(f"a={a}, b={b}, c={c} must be ids of words, 0 to {len(vectors) - 1}")
-    if not 1 <= n <= len(vectors) - len(asked):
-        raise ValueError(f"n={n} must be between 1 and the {len(vectors) - len(asked)} words that are not asked about")
-    x = unit(vectors)
-    score = x @ (x[b] - x[a] + x[c])
-    score[asked] = -np.inf
-    return np.argsort(-score, kind="stable")[:n]
+    question = sorted({a, b, c})
+    left = len(vectors) - len(question)
+    if not 0 <= question[0] <= question[-1] < len(vectors):
+        raise ValueError(f"a={a}, b={b}, c={c}: must be ids of words, 0 to {len(vectors) - 1}")
+    if not 1 <= topn <= left:
+        raise ValueError(f"topn={topn}: must be between 1 and {left}, the number of words that are not in the question")
+    x = normalize(vectors)
+    scores = cos_add(x, a, b, c)
+    scores[question] = -np.inf
+    return np.argsort(-scores, kind="stable")[:topn]
 
 
-def analogy_mul(vectors: Float[np.ndarray, "V D"], a: int, b: int, c: int, n: int = 1,
-                epsilon: float = 1e-3) -> Int[np.ndarray, "n"]:
-    """The same by 3CosMul: cos(d, b) cos(d, c) / (cos(d, a) + epsilon), cosines moved to 0..1.
+def cos_add(x: Float[np.ndarray, "V D"], a, b, c) -> Float[np.ndarray, "*Q V"]:
+    """3CosAdd of every word, for ids or arrays of ids. `x` has length one. The length of b - a + c changes no order."""
+    return (x[b] - x[a] + x[c]) @ x.T
 
-    A product lets no single large term decide, as a sum does (Levy & Goldberg 2014a, section 6).
+
+def cos_mul(x: Float[np.ndarray, "V D"], a, b, c, epsilon: float = 1e-3) -> Float[np.ndarray, "*Q V"]:
+    """3CosMul (Levy & Goldberg 2014a, eq. 4): cos(d, b) cos(d, c) / cos(d, a), with cosines moved to 0..1."""
+    to_a, to_b, to_c = ((x[word] @ x.T + 1) / 2 for word in (a, b, c))
+    return to_b * to_c / (to_a + epsilon)
+
+
+def most_similar(
+    vectors: Float[np.ndarray, "V D"], queries: Int[np.ndarray, "Q"], topn: int, restrict_vocab: int | None = None
+) -> Int[np.ndarray, "Q n"]:
+    """The `topn` words nearest to each query by cosine, nearest first, without the query itself.
+
+    `restrict_vocab` looks among that many words only, the most frequent ones.
+
+    Raises:
+        ValueError: a query is no word, or fewer than `topn` words are left.
     """
-    x = unit(vectors)
-    to_a, to_b, to_c = ((x @ x[[a, b, c]].T + 1) / 2).T
-    score = to_b * to_c / (to_a + epsilon)
-    score[[a, b, c]] = -np.inf
-    return np.argsort(-score, kind="stable")[:n]
-
-
-def answers(vectors: Float[np.ndarray, "V D"], questions: Int[np.ndarray, "Q 4"], multiply: bool = False,
-            chunk: int = 256) -> Int[np.ndarray, "Q"]:
-    """The best answer to each question (a, b, c, anything), by 3CosAdd or 3CosMul, many questions at a time."""
-    x = unit(vectors)
-    found = []
-    for start in range(0, len(questions), chunk):
-        a, b, c = questions[start:start + chunk, :3].T
-        if multiply:
-            to_a, to_b, to_c = ((x[i] @ x.T + 1) / 2 for i in (a, b, c))
-            score = to_b * to_c / (to_a + 1e-3)
-        else:
-            score = (x[b] - x[a] + x[c]) @ x.T
-        for asked in (a, b, c):
-            score[np.arange(len(a)), asked] = -np.inf
-        found.append(score.argmax(axis=1))
-    return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
-
-
-def nearest(vectors: Float[np.ndarray, "V D"], queries: Int[np.ndarray, "Q"], n: int,
-            among: int | None = None) -> Int[np.ndarray, "Q n"]:
-    """The n words nearest to each query by cosine, nearest first, without itself; `among` the most frequent words."""
-    x = unit(vectors)
-    score = x[queries] @ x[:among].T
-    inside = queries < score.shape[1]
-    score[np.flatnonzero(inside), queries[inside]] = -np.inf
-    return np.argsort(-score, axis=1, kind="stable")[:, :n]
-
-
-def overlap(one: Int[np.ndarray, "Q n"], other: Int[np.ndarray, "Q n"]) -> float:
-    """The mean share of neighbours that two lists of nearest words have in common."""
-    return float(np.mean([len(np.intersect1d(a, b)) / one.shape[1] for a, b in zip(one, other, strict=True)]))
+    if len(queries) and not 0 <= queries.min() <= queries.max() < len(vectors):
+        raise ValueError(f"queries={queries.min()}..{queries.max()}: must be ids of words, 0 to {len(vectors) - 1}")
+    x = normalize(vectors)
+    candidates = x[:restrict_vocab]
+    if not 1 <= topn < len(candidates):
+        raise ValueError(f"topn={topn}: must be between 1 and {len(candidates) - 1}, the number of other words")
+    scores = x[queries] @ candidates.T
+    rows = np.flatnonzero(queries < len(candidates))
+    scores[rows, queries[rows]] = -np.inf
+    return np.argsort(-scores, axis=1, kind="stable")[:, :topn]
 
 
 def direction(vectors: Float[np.ndarray, "V D"], pairs: Int[np.ndarray, "P 2"]) -> Float[np.ndarray, "D"]:
-    """The unit vector that leads from the first to the second words of the pairs, on average.
+    """The unit vector from the first to the second words of the pairs, on average.
 
-    Bolukbasi et al. 2016 take the first principal component of the differences; with pairs that are all put the same
-    way round, their mean is the same idea with a sign.
+    Bolukbasi et al. 2016 take the first principal component of the differences. With all pairs in the same order,
+    their mean is the same idea with a sign.
     """
-    x = unit(vectors)
-    return unit((x[pairs[:, 1]] - x[pairs[:, 0]]).mean(axis=0))
+    x = normalize(vectors)
+    return normalize((x[pairs[:, 1]] - x[pairs[:, 0]]).mean(axis=0))
 
 
 @dataclass(frozen=True)
-class Space:
-    """Words with their vectors, to be asked by name."""
+class KeyedVectors:
+    """Words with their vectors. Methods are named after gensim's class of this name."""
+
     vocabulary: Vocabulary
     vectors: Float[np.ndarray, "V D"]
 
-    def neighbours(self, word: str, n: int = 10, among: int | None = None) -> list[str]:
-        """The n nearest words. Raises ValueError if `word` is unknown."""
-        row = nearest(self.vectors, self.vocabulary.ids([word]), n, among)[0]
-        return [self.vocabulary.words[i] for i in row]
+    def most_similar(self, word: str, topn: int = 10, restrict_vocab: int | None = None) -> list[str]:
+        """The nearest words. Raises ValueError if `word` is unknown."""
+        ids = most_similar(self.vectors, self.vocabulary.ids([word]), topn, restrict_vocab)[0]
+        return [self.vocabulary.words[i] for i in ids]
 
-    def analogy(self, a: str, b: str, c: str, n: int = 1) -> list[str]:
-        """`a` is to `b` as `c` is to these words. Raises ValueError if one of the three is unknown."""
-        return [self.vocabulary.words[i] for i in analogy(self.vectors, *self.vocabulary.ids([a, b, c]).tolist(), n)]
+    def analogy(self, a: str, b: str, c: str, topn: int = 1) -> list[str]:
+        """The words that complete "a is to b as c is to ...". Raises ValueError if one of the three is unknown."""
+        ids = analogy(self.vectors, *self.vocabulary.ids([a, b, c]).tolist(), topn)
+        return [self.vocabulary.words[i] for i in ids]
 
-    def along(self, pairs: Sequence[tuple[str, str]], words: Sequence[str]) -> list[float]:
-        """The cosine of each of `words` with the direction that leads from the pairs' first words to their second."""
+    def project(self, words: Sequence[str], pairs: Iterable[tuple[str, str]]) -> list[float]:
+        """The cosine of each word with the direction of the pairs. Raises ValueError if a word is unknown."""
         ids = np.stack([self.vocabulary.ids(pair) for pair in pairs])
-        return (unit(self.vectors[self.vocabulary.ids(words)]) @ direction(self.vectors, ids)).tolist()
+        return (normalize(self.vectors[self.vocabulary.ids(words)]) @ direction(self.vectors, ids)).tolist()
+
+    def save_word2vec_format(self, path: Path | str) -> None:
+        """Writes word2vec's text format, which gensim reads: "V D", then a line for each word, most frequent first."""
+        lines = [f"{len(self.vectors)} {self.vectors.shape[1]}"]
+        for word, vector in zip(self.vocabulary.words, self.vectors, strict=True):
+            lines.append(f"{word} {' '.join(f'{x:.9g}' for x in vector)}")  # nine digits keep every float32
+        Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,7 +1,7 @@
 r"""Linear regression: the closed form twice, and gradient descent.
 
 Minimise the mean squared error (1/2n) ||Xw + b - y||^2. Setting the derivative in b to zero gives
-b = mean(y) - mean(X) w, so it is enough to centre X and y and find w. Setting the derivative in w to zero gives
+b = mean(y) - mean(X) w, so it is enough to center X and y and find w. Setting the derivative in w to zero gives
 the *normal equations*  X'X w = X'y.
 
 - `normal` solves them as they stand. X'X has the square of X's condition number, so half of the digits may go.
@@ -14,13 +14,14 @@ the *normal equations*  X'X w = X'y.
 Source: Golub and Van Loan, Matrix Computations, sections 5.2 and 5.3; Nesterov, Introductory Lectures on Convex
 Optimization, section 1.2.3.
 """
+
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from .inputs import ConvergenceWarning, as_features, as_targets, at_least, is_fitted, one_of
+from .validation import ConvergenceWarning, as_features, as_targets, check_at_least, check_choice, check_is_fitted
 
 SOLVERS = ("qr", "normal", "gradient")
 
@@ -29,8 +30,11 @@ SOLVERS = ("qr", "normal", "gradient")
 class LinearRegression:
     """Least squares with an intercept. After `fit`: `coef_`, `intercept_`, `n_iter_`, `converged_`.
 
-    `tol` bounds the largest entry of the gradient, for `gradient` only. Raises ValueError for an unknown solver,
-    NaN, mismatched shapes, and linearly dependent columns (closed forms: infinitely many w are equally good).
+    `tol` bounds the largest entry of the gradient, for `gradient` only.
+
+    Raises:
+        ValueError: a setting is out of its range; NaN or mismatched shapes in `fit`; linearly dependent columns with a
+            closed form: infinitely many w are equally good.
     """
 
     solver: str = "qr"
@@ -38,9 +42,9 @@ class LinearRegression:
     tol: float = 1e-10
 
     def __post_init__(self) -> None:
-        one_of("solver", self.solver, SOLVERS)
-        at_least("max_iter", self.max_iter, 1)
-        at_least("tol", self.tol, 0, strict=True)
+        check_choice("solver", self.solver, SOLVERS)
+        check_at_least("max_iter", self.max_iter, 1)
+        check_at_least("tol", self.tol, 0, strict=True)
 
     def fit(self, X: Shaped[np.ndarray, "..."], y: Shaped[np.ndarray, "..."]) -> "LinearRegression":
         X = as_features(X)
@@ -49,45 +53,52 @@ class LinearRegression:
         X, y = X - x_mean, y - y_mean
         self.n_iter_, self.converged_ = 0, True
         if self.solver == "gradient":
-            self.coef_, self.n_iter_, self.converged_ = descend(X, y, self.max_iter, self.tol)
+            self.coef_, self.n_iter_, self.converged_ = gradient_descent(X, y, self.max_iter, self.tol)
             if not self.converged_:
-                warnings.warn(f"gradient descent stopped after max_iter={self.max_iter} steps with a gradient above "
-                              f"tol={self.tol}: scale the features, or use solver='qr'", ConvergenceWarning, 2)
+                warnings.warn(
+                    f"max_iter={self.max_iter}: gradient descent stopped with a gradient above tol={self.tol}; "
+                    f"scale the features, or use solver='qr'",
+                    ConvergenceWarning,
+                    stacklevel=2,
+                )
         else:
-            self.coef_ = by_qr(X, y) if self.solver == "qr" else by_normal_equations(X, y)
+            self.coef_ = solve_qr(X, y) if self.solver == "qr" else solve_normal(X, y)
         self.intercept_ = float(y_mean - x_mean @ self.coef_)
         return self
 
     def predict(self, X: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "n"]:
-        is_fitted(self, "coef_")
+        check_is_fitted(self, "coef_")
         return as_features(X, len(self.coef_)) @ self.coef_ + self.intercept_
 
 
-def independent(sizes: Float[np.ndarray, "d"], n: int) -> None:
-    """Raise unless the smallest of these pivots or singular values stands clear of rounding."""
+def check_independent(sizes: Float[np.ndarray, "d"], n: int) -> None:
+    """Raises ValueError unless the smallest of these pivots or singular values is far above rounding."""
     if n < len(sizes) or sizes.min() <= sizes.max() * n * np.finfo(float).eps:
-        raise ValueError("the columns of X, with the constant column, are linearly dependent: "
-                         "remove the redundant features, or use solver='gradient'")
+        raise ValueError(
+            f"X={n} rows, {len(sizes)} columns: must not be linearly dependent, the constant column included; "
+            f"remove the redundant features, or use solver='gradient'"
+        )
 
 
-def by_qr(X: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n"]) -> Float[np.ndarray, "d"]:
-    """Solve R w = Q'y by back substitution."""
+def solve_qr(X: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n"]) -> Float[np.ndarray, "d"]:
+    """Solves R w = Q'y by back substitution."""
     Q, R = np.linalg.qr(X)
-    independent(np.abs(np.diag(R)), len(X))
+    check_independent(np.abs(np.diag(R)), len(X))
     w, right = np.zeros(X.shape[1]), Q.T @ y
     for i in reversed(range(len(w))):
-        w[i] = (right[i] - R[i, i + 1:] @ w[i + 1:]) / R[i, i]
+        w[i] = (right[i] - R[i, i + 1 :] @ w[i + 1 :]) / R[i, i]
     return w
 
 
-def by_normal_equations(X: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n"]) -> Float[np.ndarray, "d"]:
-    """Solve X'X w = X'y."""
-    independent(np.linalg.svd(X, compute_uv=False), len(X))
+def solve_normal(X: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n"]) -> Float[np.ndarray, "d"]:
+    """Solves X'X w = X'y."""
+    check_independent(np.linalg.svd(X, compute_uv=False), len(X))
     return np.linalg.solve(X.T @ X, X.T @ y)
 
 
-def descend(X: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n"], max_iter: int,
-            tol: float) -> tuple[Float[np.ndarray, "d"], int, bool]:
+def gradient_descent(
+    X: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n"], max_iter: int, tol: float
+) -> tuple[Float[np.ndarray, "d"], int, bool]:
     """Gradient descent from zero; the weights, the steps taken, and whether the gradient fell below `tol`."""
     A, b = X.T @ X / len(X), X.T @ y / len(X)
     w, curvature = np.zeros(X.shape[1]), np.linalg.eigvalsh(A)[-1]

@@ -15,24 +15,25 @@ To f is added r(W)/(nC), the intercept left free:
 `C` is scikit-learn's: larger means less penalty. The smooth ones (none, l2) are solved by Newton's method, here. The
 corner of |w| at zero, which is what makes L1 weights exactly zero, has no derivative: see `proximal.py`.
 
-Source: Bishop, Pattern Recognition and Machine Learning, section 4.3.4; Hastie, Tibshirani and Friedman, The
+Source: Bishop, Pattern Recognition and BinarySVC Learning, section 4.3.4; Hastie, Tibshirani and Friedman, The
 Elements of Statistical Learning, section 4.4.
 """
+
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from .inputs import ConvergenceWarning, as_features, as_labels, at_least, is_fitted, one_of
 from .proximal import fista
+from .validation import ConvergenceWarning, as_features, as_labels, check_at_least, check_choice, check_is_fitted
 
 PENALTIES = ("none", "l1", "l2", "elasticnet")
 Scores = Float[np.ndarray, "n k"]
 Theta = Float[np.ndarray, "d1 k"]  # the weights with the intercept as the last row
 
 
-def log_normaliser(S: Scores) -> Float[np.ndarray, "n 1"]:
+def log_normalizer(S: Scores) -> Float[np.ndarray, "n 1"]:
     """log sum_k exp S_ik, the largest score taken out first so that nothing overflows."""
     if S.shape[1] == 1:
         return np.logaddexp(0.0, S)
@@ -43,7 +44,7 @@ def log_normaliser(S: Scores) -> Float[np.ndarray, "n 1"]:
 def loss_and_gradient(theta: Theta, X: Float[np.ndarray, "n d1"], Y: Scores, l2: float) -> tuple[float, Theta]:
     """f plus (l2/2) ||W||^2, and its gradient. X carries a last column of ones."""
     S = X @ theta
-    lse = log_normaliser(S)
+    lse = log_normalizer(S)
     shrunk = l2 * theta
     shrunk[-1] = 0.0
     value = (lse.sum() - (S * Y).sum()) / len(X) + (shrunk * theta).sum() / 2
@@ -56,7 +57,7 @@ def hessian(theta: Theta, X: Float[np.ndarray, "n d1"], l2: float) -> Float[np.n
     Adding one vector to every class's weights changes no probability, so H is singular along those directions. The
     gradient has no component there; the ones added couple the classes and pin the step to zero along them.
     """
-    P = np.exp(X @ theta - log_normaliser(X @ theta))
+    P = np.exp(X @ theta - log_normalizer(X @ theta))
     d, k = theta.shape
     H = np.empty((k, d, k, d))
     for a in range(k):
@@ -66,12 +67,11 @@ def hessian(theta: Theta, X: Float[np.ndarray, "n d1"], l2: float) -> Float[np.n
     return H
 
 
-def newton(X: Float[np.ndarray, "n d1"], Y: Scores, l2: float, max_iter: int,
-           tol: float) -> tuple[Theta, int, bool]:
+def newton(X: Float[np.ndarray, "n d1"], Y: Scores, l2: float, max_iter: int, tol: float) -> tuple[Theta, int, bool]:
     """Newton's method with step halving; stops when the *step*, not the gradient, is small.
 
-    On separable classes the best weights are infinite: the gradient fades to nothing on the way there, but the
-    Newton step keeps its length. Only the step tells the two cases apart.
+    On separable classes the best weights are infinite. On the way there the gradient fades to nothing, but the Newton
+    step keeps its length. Only the step tells the two cases apart.
     """
     theta = np.zeros((X.shape[1], Y.shape[1]))
     value, gradient = loss_and_gradient(theta, X, Y, l2)
@@ -98,8 +98,10 @@ def newton(X: Float[np.ndarray, "n d1"], Y: Scores, l2: float, max_iter: int,
 class LogisticRegression:
     """Multinomial logistic regression. After `fit`: `coef_`, `intercept_`, `classes_`, `n_iter_`, `converged_`.
 
-    `coef_` has one row for each class, or one row in all when there are two, as in scikit-learn. Raises ValueError
-    for an unknown penalty, C <= 0, l1_ratio outside 0..1, NaN, mismatched shapes, or a single class.
+    `coef_` has one row for each class, or one row in all when there are two, as in scikit-learn.
+
+    Raises:
+        ValueError: a setting is out of its range; or NaN, mismatched shapes, or one class in `fit`.
     """
 
     penalty: str = "l2"
@@ -109,12 +111,12 @@ class LogisticRegression:
     tol: float = 1e-8
 
     def __post_init__(self) -> None:
-        one_of("penalty", self.penalty, PENALTIES)
-        at_least("C", self.C, 0, strict=True)
-        at_least("max_iter", self.max_iter, 1)
-        at_least("tol", self.tol, 0, strict=True)
+        check_choice("penalty", self.penalty, PENALTIES)
+        check_at_least("C", self.C, 0, strict=True)
+        check_at_least("max_iter", self.max_iter, 1)
+        check_at_least("tol", self.tol, 0, strict=True)
         if not 0 <= self.l1_ratio <= 1:
-            raise ValueError(f"l1_ratio is {self.l1_ratio}: it must lie between 0 (all L2) and 1 (all L1)")
+            raise ValueError(f"l1_ratio={self.l1_ratio}: must be between 0 (all L2) and 1 (all L1)")
 
     def fit(self, X: Shaped[np.ndarray, "..."], y: Shaped[np.ndarray, "..."]) -> "LogisticRegression":
         X = as_features(X)
@@ -130,20 +132,25 @@ class LogisticRegression:
             bound = np.linalg.eigvalsh(ones.T @ ones)[-1] / len(X) / (4 if Y.shape[1] == 1 else 2) + l2
             start = np.zeros((ones.shape[1], Y.shape[1]))
             theta, self.n_iter_, self.converged_ = fista(
-                lambda theta: loss_and_gradient(theta, ones, Y, l2)[1], start, l1, bound, self.max_iter, self.tol)
+                lambda theta: loss_and_gradient(theta, ones, Y, l2)[1], start, l1, bound, self.max_iter, self.tol
+            )
         if not self.converged_:
-            warnings.warn(f"stopped after {self.n_iter_} steps short of tol={self.tol}: scale the features, raise "
-                          "max_iter or, if the classes are separable, add a penalty", ConvergenceWarning, 2)
+            warnings.warn(
+                f"max_iter={self.max_iter}: stopped after {self.n_iter_} steps short of tol={self.tol}; scale the "
+                f"features, raise max_iter or, if the classes are separable, add a penalty",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         self.coef_, self.intercept_ = theta[:-1].T, theta[-1]
         return self
 
     def decision_function(self, X: Shaped[np.ndarray, "..."]) -> Scores:
-        is_fitted(self, "coef_")
+        check_is_fitted(self, "coef_")
         return as_features(X, self.coef_.shape[1]) @ self.coef_.T + self.intercept_
 
     def predict_proba(self, X: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "n classes"]:
         S = self.decision_function(X)
-        P = np.exp(S - log_normaliser(S))
+        P = np.exp(S - log_normalizer(S))
         return np.hstack([1 - P, P]) if S.shape[1] == 1 else P
 
     def predict(self, X: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "n"]:

@@ -1,4 +1,4 @@
-r"""A mixture of Gaussians, fitted by expectation-maximisation.
+r"""A mixture of Gaussians, fitted by expectation-maximization.
 
 Each point comes from one of k Gaussians, which one is not seen:  p(x) = sum_k w_k N(x | m_k, S_k). Were it seen, the
 fit would be k means and covariances; were the parameters known, Bayes' rule would tell how likely each Gaussian is.
@@ -15,16 +15,17 @@ Densities in 30 dimensions underflow, so all is done in logarithms (log-sum-exp)
 factor S = LL':  log|S| = 2 sum log L_jj and (x-m)'S^-1(x-m) = ||L^-1 (x-m)||^2. Without `reg_covar` on the diagonal a
 Gaussian can shrink onto one point, where the likelihood is infinite.
 
-Source: Dempster, Laird and Rubin 1977; Bishop, Pattern Recognition and Machine Learning, section 9.2.2.
+Source: Dempster, Laird and Rubin 1977; Bishop, Pattern Recognition and BinarySVC Learning, section 9.2.2.
 """
+
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from .inputs import ConvergenceWarning, as_features, at_least, is_fitted
 from .kmeans import KMeans
+from .validation import ConvergenceWarning, as_features, check_at_least, check_is_fitted
 
 
 @dataclass(eq=False)
@@ -32,9 +33,11 @@ class GaussianMixture:
     """EM with full covariances, started from a k-means clustering or from the clusters in `init_labels`.
 
     `tol` bounds the gain of the mean log-likelihood, in nats a sample. After `fit`: `weights_`, `means_`,
-    `covariances_`, `lower_bound_` (mean log-likelihood), `history_`, `n_iter_`, `converged_`. Raises ValueError for
-    NaN, too few samples, `init_labels` that do not name each component, a component that lost every sample, and a
-    covariance that became singular.
+    `covariances_`, `lower_bound_` (mean log-likelihood), `history_`, `n_iter_`, `converged_`.
+
+    Raises:
+        ValueError: a setting is out of its range; too few samples or NaN in `fit`; `init_labels` do not name each
+            component; a component has lost every sample; a covariance has become singular.
     """
 
     n_components: int = 1
@@ -45,46 +48,57 @@ class GaussianMixture:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        at_least("n_components", self.n_components, 1)
-        at_least("tol", self.tol, 0)
-        at_least("reg_covar", self.reg_covar, 0)
-        at_least("max_iter", self.max_iter, 1)
+        check_at_least("n_components", self.n_components, 1)
+        check_at_least("tol", self.tol, 0)
+        check_at_least("reg_covar", self.reg_covar, 0)
+        check_at_least("max_iter", self.max_iter, 1)
 
     def fit(self, X: Shaped[np.ndarray, "..."], y: object = None) -> "GaussianMixture":
         """`y` is ignored: it is there so that a mixture can stand where a classifier does."""
         X = as_features(X)
         if len(X) < max(2, self.n_components):
-            raise ValueError(f"X has {len(X)} samples: at least {max(2, self.n_components)} are needed")
+            raise ValueError(f"X={len(X)} samples: must be at least {max(2, self.n_components)}; use fewer components")
         self.history_: list[float] = []
         self.converged_ = False
-        self._maximise(X, np.eye(self.n_components)[self._start(X)])
+        self._m_step(X, np.eye(self.n_components)[self._init(X)])
         while not self.converged_ and len(self.history_) < self.max_iter:
-            joint = self._joint(X)
+            joint = self._log_joint(X)
             log_p = np.logaddexp.reduce(joint, axis=1, keepdims=True)
             self.history_.append(float(log_p.mean()))
             self.converged_ = len(self.history_) > 1 and abs(self.history_[-1] - self.history_[-2]) < self.tol
-            self._maximise(X, np.exp(joint - log_p))
+            self._m_step(X, np.exp(joint - log_p))
         self.lower_bound_, self.n_iter_ = self.history_[-1], len(self.history_)
         if not self.converged_:
-            warnings.warn(f"the log-likelihood still gained more than tol={self.tol} a step after "
-                          f"max_iter={self.max_iter} steps", ConvergenceWarning, 2)
+            warnings.warn(
+                f"max_iter={self.max_iter}: the log-likelihood still gained more than tol={self.tol} a step; "
+                f"raise max_iter",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         return self
 
-    def _start(self, X: Float[np.ndarray, "n d"]) -> Int[np.ndarray, "n"]:
+    def _init(self, X: Float[np.ndarray, "n d"]) -> Int[np.ndarray, "n"]:
         if self.init_labels is None:
             return KMeans(self.n_components, n_init=1, seed=self.seed).fit(X).labels_
         labels = np.asarray(self.init_labels)
-        if labels.shape != (len(X),) or labels.dtype.kind not in "iu" or \
-                not np.array_equal(np.unique(labels), np.arange(self.n_components)):
-            raise ValueError(f"init_labels must give each of the {len(X)} samples one of the numbers "
-                             f"0..{self.n_components - 1}, and use them all")
+        if (
+            labels.shape != (len(X),)
+            or labels.dtype.kind not in "iu"
+            or not np.array_equal(np.unique(labels), np.arange(self.n_components))
+        ):
+            raise ValueError(
+                f"init_labels={labels.shape}: must give each of the {len(X)} samples one of the numbers "
+                f"0..{self.n_components - 1}, and use them all"
+            )
         return labels
 
-    def _maximise(self, X: Float[np.ndarray, "n d"], R: Float[np.ndarray, "n k"]) -> None:
+    def _m_step(self, X: Float[np.ndarray, "n d"], R: Float[np.ndarray, "n k"]) -> None:
         """The M step."""
         counts = R.sum(axis=0)
         if counts.min() == 0:
-            raise ValueError("a component has lost every sample: use fewer components, or another seed")
+            raise ValueError(
+                f"n_components={self.n_components}: a component has lost every sample; use fewer, or another seed"
+            )
         self.weights_ = counts / counts.sum()
         self.means_ = R.T @ X / counts[:, None]
         self.covariances_ = np.empty((len(counts), X.shape[1], X.shape[1]))
@@ -92,15 +106,15 @@ class GaussianMixture:
             self.covariances_[k] = (R[:, k, None] * (X - mean)).T @ (X - mean) / counts[k]
             self.covariances_[k] += self.reg_covar * np.eye(X.shape[1])
 
-    def _joint(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
+    def _log_joint(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
         """log w_k + log N(x | m_k, S_k)."""
         density = [log_normal(X, m, S) for m, S in zip(self.means_, self.covariances_, strict=True)]
         return np.stack(density, axis=1) + np.log(self.weights_)
 
     def predict_proba(self, X: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "n k"]:
         """The responsibilities."""
-        is_fitted(self, "means_")
-        joint = self._joint(as_features(X, self.means_.shape[1]))
+        check_is_fitted(self, "means_")
+        joint = self._log_joint(as_features(X, self.means_.shape[1]))
         return np.exp(joint - np.logaddexp.reduce(joint, axis=1, keepdims=True))
 
     def predict(self, X: Shaped[np.ndarray, "..."]) -> Int[np.ndarray, "n"]:
@@ -108,12 +122,13 @@ class GaussianMixture:
 
     def score(self, X: Shaped[np.ndarray, "..."]) -> float:
         """Mean log-likelihood, in nats a sample."""
-        is_fitted(self, "means_")
-        return float(np.logaddexp.reduce(self._joint(as_features(X, self.means_.shape[1])), axis=1).mean())
+        check_is_fitted(self, "means_")
+        return float(np.logaddexp.reduce(self._log_joint(as_features(X, self.means_.shape[1])), axis=1).mean())
 
 
-def log_normal(X: Float[np.ndarray, "n d"], mean: Float[np.ndarray, "d"],
-               covariance: Float[np.ndarray, "d d"]) -> Float[np.ndarray, "n"]:
+def log_normal(
+    X: Float[np.ndarray, "n d"], mean: Float[np.ndarray, "d"], covariance: Float[np.ndarray, "d d"]
+) -> Float[np.ndarray, "n"]:
     """log N(x | mean, covariance) of each row."""
     try:
         L = np.linalg.cholesky(covariance)
@@ -122,7 +137,9 @@ def log_normal(X: Float[np.ndarray, "n d"], mean: Float[np.ndarray, "d"],
     except np.linalg.LinAlgError:
         singular = True
     if singular:
-        raise ValueError("a component's covariance is singular: it has collapsed onto too few points. "
-                         "Raise reg_covar, or use fewer components or features")
+        raise ValueError(
+            "covariance=singular: a component has collapsed onto too few points; "
+            "raise reg_covar, or use fewer components or features"
+        )
     whitened = np.linalg.solve(L, (X - mean).T)
     return -0.5 * (X.shape[1] * np.log(2 * np.pi) + (whitened**2).sum(axis=0)) - np.log(np.diag(L)).sum()

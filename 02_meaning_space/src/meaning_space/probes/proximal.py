@@ -14,6 +14,7 @@ is dropped, or the path would circle the minimum.
 Source: Beck and Teboulle 2009, A Fast Iterative Shrinkage-Thresholding Algorithm, eq. 4.1 to 4.3; O'Donoghue and
 Candes 2015, Adaptive Restart for Accelerated Gradient Schemes, section 3.2.
 """
+
 from collections.abc import Callable
 
 import numpy as np
@@ -25,8 +26,14 @@ def soft_threshold(v: Float[np.ndarray, "*shape"], amount: float) -> Float[np.nd
     return np.sign(v) * np.maximum(np.abs(v) - amount, 0.0)
 
 
-def fista(gradient: Callable[[np.ndarray], np.ndarray], start: Float[np.ndarray, "d1 k"], l1: float, curvature: float,
-          max_iter: int, tol: float) -> tuple[Float[np.ndarray, "d1 k"], int, bool]:
+def fista(
+    gradient: Callable[[np.ndarray], np.ndarray],
+    start: Float[np.ndarray, "d1 k"],
+    l1: float,
+    curvature: float,
+    max_iter: int,
+    tol: float,
+) -> tuple[Float[np.ndarray, "d1 k"], int, bool]:
     """The minimum, the steps taken and whether it converged. The last row is the intercept: it is not penalised.
 
     Converged means that a proximal step moves no coordinate by more than tol/curvature, that is, the generalised

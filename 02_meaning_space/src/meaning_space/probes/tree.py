@@ -15,12 +15,13 @@ threshold; scikit-learn breaks them by chance, so two right trees can differ whe
 
 Source: Breiman, Friedman, Olshen and Stone 1984, Classification and Regression Trees, chapter 2.
 """
+
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from .inputs import as_features, as_labels, at_least, is_fitted, one_of
+from .validation import as_features, as_labels, check_at_least, check_choice, check_is_fitted
 
 CRITERIA = ("gini", "entropy")
 
@@ -44,8 +45,9 @@ def impurity(counts: Shaped[np.ndarray, "*shape classes"], criterion: str) -> Fl
     return -(p * np.log2(np.where(p > 0, p, 1))).sum(axis=-1)
 
 
-def best_threshold(x: Float[np.ndarray, "n"], Y: Int[np.ndarray, "n classes"], criterion: str,
-                   min_samples_leaf: int) -> tuple[float, float]:
+def best_threshold(
+    x: Float[np.ndarray, "n"], Y: Int[np.ndarray, "n classes"], criterion: str, min_samples_leaf: int
+) -> tuple[float, float]:
     """The impurity left by the best split on one feature, and its threshold; infinity where no split is allowed."""
     order = np.argsort(x, kind="stable")
     x, left = x[order], np.cumsum(Y[order], axis=0)
@@ -64,7 +66,8 @@ def best_threshold(x: Float[np.ndarray, "n"], Y: Int[np.ndarray, "n classes"], c
 class DecisionTreeClassifier:
     """After `fit`: `root_` (a `Node`), `classes_`, `n_features_in_`.
 
-    Raises ValueError for an unknown criterion, limits below their least sense, NaN, mismatched shapes or one class.
+    Raises:
+        ValueError: a setting is out of its range; or NaN, mismatched shapes or one class in `fit`.
     """
 
     criterion: str = "gini"
@@ -73,10 +76,10 @@ class DecisionTreeClassifier:
     min_samples_leaf: int = 1
 
     def __post_init__(self) -> None:
-        one_of("criterion", self.criterion, CRITERIA)
-        at_least("max_depth", 1 if self.max_depth is None else self.max_depth, 1)
-        at_least("min_samples_split", self.min_samples_split, 2)
-        at_least("min_samples_leaf", self.min_samples_leaf, 1)
+        check_choice("criterion", self.criterion, CRITERIA)
+        check_at_least("max_depth", 1 if self.max_depth is None else self.max_depth, 1)
+        check_at_least("min_samples_split", self.min_samples_split, 2)
+        check_at_least("min_samples_leaf", self.min_samples_leaf, 1)
 
     def fit(self, X: Shaped[np.ndarray, "..."], y: Shaped[np.ndarray, "..."]) -> "DecisionTreeClassifier":
         X = as_features(X)
@@ -96,12 +99,17 @@ class DecisionTreeClassifier:
         if np.isinf(cost):
             return Node(counts)
         go_left = X[:, j] <= threshold
-        return Node(counts, j, threshold, self._grow(X[go_left], Y[go_left], depth + 1),
-                    self._grow(X[~go_left], Y[~go_left], depth + 1))
+        return Node(
+            counts,
+            j,
+            threshold,
+            self._grow(X[go_left], Y[go_left], depth + 1),
+            self._grow(X[~go_left], Y[~go_left], depth + 1),
+        )
 
     def predict_proba(self, X: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "n classes"]:
         """The class shares of the leaf each sample falls into."""
-        is_fitted(self, "root_")
+        check_is_fitted(self, "root_")
         X = as_features(X, self.n_features_in_)
         out = np.empty((len(X), len(self.classes_)))
         waiting = [(self.root_, np.arange(len(X)))]
@@ -124,5 +132,8 @@ def describe(node: Node, names: list[str], classes: list[str], indent: str = "")
     if node.left is None or node.right is None:
         return f"{indent}{classes[int(node.counts.argmax())]} {node.counts.tolist()}\n"
     question = f"{names[node.feature]} <= {node.threshold:.4g}"
-    return (f"{indent}{question}?\n" + describe(node.left, names, classes, indent + "  yes: ")
-            + describe(node.right, names, classes, indent + "  no:  "))
+    return (
+        f"{indent}{question}?\n"
+        + describe(node.left, names, classes, indent + "  yes: ")
+        + describe(node.right, names, classes, indent + "  no:  ")
+    )
