@@ -10,7 +10,7 @@ from collections import Counter
 from itertools import pairwise, product
 
 import regex
-from byte_pair_smith import BYTE_ORDER, GPT2, GPT2_ORDER, WHOLE, Vocabulary, train_fast
+from byte_pair_smith import BYTE_ORDER, GPT2, GPT2_ORDER, NO_SPLIT, Vocabulary, train_fast
 from grader import Mistake
 
 TASKS = ["count_pairs", "merge", "pretokenize", "train", "encode", "decode", "encode_with_special"]
@@ -38,15 +38,19 @@ COUNT = {
         "that skips overlapping pairs, so that aaa holds (a, a) once",
         "that steps over two ids at a time",
     ],
-    "times": ["times", "that counts each distinct word ONCE, whatever its frequency"],
-    "border": ["within", "that also pairs the end of one word with the start of the next"],
+    "times": ["times", "that counts each distinct pre-token ONCE, whatever its frequency"],
+    "border": ["within", "that also pairs the end of one pre-token with the start of the next"],
     "order": ["ordered", "that adds up (a, b) and (b, a)"],
 }
 COUNT_HINTS = {
-    COUNT["overlap"][1]: "The libraries count every two neighbours. How many neighbourhoods has a word of three ids?",
-    COUNT["overlap"][2]: "A word of n ids has n - 1 pairs of neighbours, and each id but the ends is in two of them.",
-    COUNT["times"][1]: "If ` the` stands in the text 9,000 times, how often does its first pair?",
-    COUNT["border"][1]: "The words of the dict were never neighbours: where did the text between them go?",
+    COUNT["overlap"][
+        1
+    ]: "The libraries count every two neighbours. How many pairs of neighbours does a pre-token of three ids have?",
+    COUNT["overlap"][
+        2
+    ]: "A pre-token of n ids has n - 1 pairs of neighbours, and each id but the ends is in two of them.",
+    COUNT["times"][1]: "If ` the` occurs 9,000 times in the text, how often does its first pair occur?",
+    COUNT["border"][1]: "The pre-tokens of the dict are not neighbours in the text. Can a merge join two of them?",
     COUNT["order"][1]: "Does merging `th` do anything for a text full of `ht`?",
 }
 
@@ -54,7 +58,7 @@ COUNT_HINTS = {
 def wrong_count_pairs(overlap, times, border, order):
     def count_pairs(words):
         counts, last = {}, None
-        for word, often in words.items():
+        for word, count in words.items():
             if border != "within" and last is not None and word:
                 counts[last, word[0]] = counts.get((last, word[0]), 0) + 1
             i = 0
@@ -62,7 +66,7 @@ def wrong_count_pairs(overlap, times, border, order):
                 pair = (word[i], word[i + 1])
                 if order != "ordered":
                     pair = (min(pair), max(pair))
-                counts[pair] = counts.get(pair, 0) + (often if times == "times" else 1)
+                counts[pair] = counts.get(pair, 0) + (count if times == "times" else 1)
                 same = overlap == COUNT["overlap"][1] and i + 2 < len(word) and word[i] == word[i + 1] == word[i + 2]
                 i += 2 if same or overlap == COUNT["overlap"][2] else 1
             last = word[-1] if word else last
@@ -109,9 +113,9 @@ MERGE = {
 MERGE_HINTS = {
     MERGE["scan"][1]: "After a match at position i, which position is looked at next?",
     MERGE["scan"][2]: "Each id can go into one new token only: what are the bytes of your result?",
-    MERGE["scan"][3]: "How many merges of one kind may a word hold?",
-    MERGE["scan"][4]: "In a run of three, which two join? Everybody who encodes must agree with whoever trained.",
-    MERGE["end"][1]: "A loop that looks at i and i + 1 ends one step early: who copies the last id?",
+    MERGE["scan"][3]: "How many occurrences of a pair may a pre-token hold?",
+    MERGE["scan"][4]: "In a run of three, which two join? Training and encoding must agree.",
+    MERGE["end"][1]: "A loop that looks at i and i + 1 ends one step early: what copies the last id?",
     MERGE["order"][1]: "Are the bytes of `th` those of `ht`?",
 }
 
@@ -161,7 +165,7 @@ def many_ids(impl, seed):
 SPLIT = {
     "space": ["leading", "with the space at the END of the word before it", "that throws white space away"],
     "letters": ["all", "that knows no letters but A to Z"],
-    "ahead": ["ahead", "in which a run of spaces swallows the space of the next word"],
+    "ahead": ["ahead", "in which a run of spaces takes the space of the next word"],
     "clitics": ["lower", "that does not keep 's and 're together", "that keeps 'S and 'RE together too, as GPT-4 does"],
     "digits": ["apart", "with letters and digits in one run"],
     "pattern": ["given", "that IGNORES the pattern it is given", "that silently loses what the pattern does not match"],
@@ -170,20 +174,20 @@ SPLIT_HINTS = {
     SPLIT["space"][
         1
     ]: "GPT-2's vocabulary is full of tokens like ` the`, not `the `: where does the optional space stand?",
-    SPLIT["space"][2]: "Join the pieces: is it still the text? Python programs would notice.",
+    SPLIT["space"][2]: "Join the pre-tokens: is it still the text? A Python program would not run any more.",
     SPLIT["letters"][
         1
-    ]: "How many pieces is `Äpfel`, and what is the category of `Ä`? The library `regex` knows \\p{L}.",
+    ]: "How many pre-tokens is `Äpfel`, and what is the category of `Ä`? The library `regex` knows \\p{L}.",
     SPLIT["ahead"][
         1
     ]: "For two spaces and a word GPT-2 gives one space alone and one with the word: what does (?!\\S) see?",
-    SPLIT["clitics"][1]: "How many pieces is `don't` in GPT-2? The apostrophe goes with what follows it.",
-    SPLIT["clitics"][
-        2
-    ]: "GPT-2's rule was written in lower case, and its authors said later that they would not do so again.",
-    SPLIT["digits"][1]: "Is `gpt2` one piece or two?",
+    SPLIT["clitics"][1]: "How many pre-tokens is `don't` in GPT-2? The apostrophe goes with what follows it.",
+    SPLIT["clitics"][2]: "GPT-2's rule lists the clitics in lower case only. GPT-4's pattern changed that.",
+    SPLIT["digits"][1]: "Is `gpt2` one pre-token or two?",
     SPLIT["pattern"][1]: "What should a pattern that matches everything give?",
-    SPLIT["pattern"][2]: "A tokenizer that loses characters cannot be undone: compare the joined pieces with the text.",
+    SPLIT["pattern"][
+        2
+    ]: "A tokenizer that loses characters cannot be undone: compare the joined pre-tokens with the text.",
 }
 
 
@@ -198,10 +202,10 @@ def wrong_pretokenize(space, letters, ahead, clitics, digits, pattern):
 
     def pretokenize(text, split=None):
         used = rule if split is None or pattern == SPLIT["pattern"][1] else split
-        pieces = regex.findall(used, text)
-        if pattern != SPLIT["pattern"][2] and "".join(pieces) != text:
+        found = regex.findall(used, text)
+        if pattern != SPLIT["pattern"][2] and "".join(found) != text:
             raise ValueError(f"pattern {used!r} must match every character")
-        return [p.strip() for p in pieces if p.strip()] if space == SPLIT["space"][2] else pieces
+        return [p.strip() for p in found if p.strip()] if space == SPLIT["space"][2] else found
 
     return lambda text, pattern=None: pretokenize(text, pattern)
 
@@ -215,7 +219,7 @@ def everything_at_once(impl, seed):
 
 
 def with_another_pattern(impl, seed):
-    return [impl.pretokenize("ab 12  c", p) for p in (WHOLE, r"\S+|\s+", r"(?s:.)")]
+    return [impl.pretokenize("ab 12  c", p) for p in (NO_SPLIT, r"\S+|\s+", r"(?s:.)")]
 
 
 def with_a_pattern_that_leaves_gaps(impl, seed):
@@ -226,8 +230,8 @@ def with_a_pattern_that_leaves_gaps(impl, seed):
 
 TRAIN = {
     "ties": ["smallest", "with ties broken by which pair was SEEN FIRST", "with ties broken by the LARGEST pair"],
-    "times": ["times", "that counts each distinct word ONCE, whatever its frequency"],
-    "border": ["within", "that merges across the borders of the pieces"],
+    "times": ["times", "that counts each distinct pre-token ONCE, whatever its frequency"],
+    "border": ["within", "that merges across the borders of the pre-tokens"],
     "overlap": ["all", "that skips overlapping pairs when it counts, so that aaa holds (a, a) once"],
     "unit": ["bytes", "on characters instead of UTF-8 bytes"],
     "size": ["size", "with one merge too MANY", "with one merge too FEW", "with vocab_size merges beside the bytes"],
@@ -235,10 +239,10 @@ TRAIN = {
     "first": ["256", "whose first new id is 257"],
 }
 TRAIN_HINTS = {
-    TRAIN["ties"][1]: "Shuffle the documents: are the merges the same? A rule that depends on order is no rule.",
+    TRAIN["ties"][1]: "Shuffle the documents. Are the merges still the same?",
     TRAIN["ties"][2]: "Of several pairs with the highest count, the smallest (a, b) is taken.",
-    TRAIN["times"][1]: "Which pair saves more tokens: one in ` the`, or one in ` xylophone`?",
-    TRAIN["border"][1]: "Is there a token that holds the end of one word and the start of the next?",
+    TRAIN["times"][1]: "Which pair saves more tokens in the text: one in ` the`, or one in ` xylophone`?",
+    TRAIN["border"][1]: "Does one of your tokens hold the end of one word and the start of the next?",
     TRAIN["overlap"][1]: "The libraries count every two neighbours, although only some of them can be merged.",
     TRAIN["unit"][1]: "Which of your ids would a Hindi text use, if there were none in training?",
     TRAIN["size"][1]: "How many tokens are there before the first merge?",
@@ -259,19 +263,19 @@ def wrong_train(ties, times, border, overlap, unit, size, stop, first):
     def train(text, vocab_size, pattern):
         if vocab_size < 256:
             raise ValueError("vocab_size is below 256")
-        pieces = [text] if border != "within" else regex.findall(pattern, text)
-        words = Counter(tuple(p.encode() if unit == "bytes" else map(ord, p)) for p in pieces)
+        pre_tokens = [text] if border != "within" else regex.findall(pattern, text)
+        words = Counter(tuple(p.encode() if unit == "bytes" else map(ord, p)) for p in pre_tokens)
         if times != "times":
             words = Counter(dict.fromkeys(words, 1))
         merges = []
         while len(merges) < vocab_size - 256 + extra:
             counts = {}
-            for word, often in words.items():
+            for word, count in words.items():
                 counted = None
                 for i, pair in enumerate(pairwise(word)):
                     if overlap != "all" and counted == i - 1 and pair == (word[i - 1], word[i]):
                         continue
-                    counts[pair], counted = counts.get(pair, 0) + often, i
+                    counts[pair], counted = counts.get(pair, 0) + count, i
             if not counts or stop != "none left" and max(counts.values()) == 1:
                 break
             merges.append(min(counts, key=key(counts)))
@@ -323,20 +327,22 @@ ENCODE = {
         "that takes the LONGEST token from the left",
         "that merges the FIRST pair it can, not the lowest rank",
         "that merges the HIGHEST rank first",
-        "that makes one merge per piece and stops",
+        "that makes one merge per pre-token and stops",
     ],
     "unit": ["bytes", "that looks up characters instead of UTF-8 bytes"],
     "ids": ["ranks", "that numbers single bytes by their VALUE instead of their rank"],
-    "border": ["within", "that merges across the borders of the pieces"],
+    "border": ["within", "that merges across the borders of the pre-tokens"],
+    "whole": ["token", "that merges even a pre-token that is a token as a whole"],
 }
 ENCODE_HINTS = {
     ENCODE["order"][1]: "Longest match is WordPiece's rule. Training made merges in an order: replay it.",
-    ENCODE["order"][2]: "Of all pairs in the piece, which was learnt first?",
+    ENCODE["order"][2]: "Of all pairs in the pre-token, which was learned first?",
     ENCODE["order"][3]: "Which merge was made first in training: that of a low rank, or of a high one?",
     ENCODE["order"][4]: "When does training stop merging inside a word?",
     ENCODE["unit"][1]: "What does your encoder do with a character that no training text held?",
     ENCODE["ids"][1]: "In GPT-2's vocabulary, which id has the byte 33, the exclamation mark?",
-    ENCODE["border"][1]: "Training never saw two pieces together: can a token reach across?",
+    ENCODE["whole"][1]: "Llama 3's vocabulary holds tokens that merging does not reach: how does a text get their ids?",
+    ENCODE["border"][1]: "Training never saw two pre-tokens together: can a token lie across two?",
 }
 
 
@@ -361,11 +367,14 @@ def merge_parts(parts, ranks, order):
             return parts
 
 
-def wrong_encode(order, unit, ids, border):
+def wrong_encode(order, unit, ids, border, whole):
     def encode(text, ranks, pattern):
         out = []
-        for piece in [text] if border != "within" and text else regex.findall(pattern, text):
-            parts = [bytes([b]) for b in piece.encode()] if unit == "bytes" else [c.encode() for c in piece]
+        for pre_token in [text] if border != "within" and text else regex.findall(pattern, text):
+            if whole == "token" and pre_token.encode() in ranks:
+                out.append(ranks[pre_token.encode()])
+                continue
+            parts = [bytes([b]) for b in pre_token.encode()] if unit == "bytes" else [c.encode() for c in pre_token]
             if order == ENCODE["order"][1]:
                 parts = longest_from_left(parts, ranks)
             else:
@@ -395,6 +404,8 @@ TRAP = {bytes([b]): b for b in range(256)} | {
     b"yx": 264,
     b"xyxy": 265,
 }
+# Merging ".:.:" joins the two in the middle first, and never arrives at the whole.
+OUT_OF_REACH = {bytes([b]): b for b in range(256)} | {b":.": 256, b".:": 257, b".:.:": 258}
 TRAP_TEXT = "abcdex-abcd-bcd-abcab-cdab xyxyx-yxyx abc e e a"
 
 
@@ -410,6 +421,12 @@ def a_trained_vocabulary(impl, seed):
 def bytes_in_gpt2s_order(impl, seed):
     ranks, text = toy(seed, GPT2_ORDER)
     return impl.encode(text[:60] + "!x", ranks, GPT2)
+
+
+def a_token_that_merging_does_not_reach(impl, seed):
+    return impl.encode(".:.:", OUT_OF_REACH, NO_SPLIT) + impl.encode(
+        "a.:.: .: " + ".:" * (seed % 7), OUT_OF_REACH, GPT2
+    )
 
 
 def characters_never_seen(impl, seed):
@@ -435,10 +452,12 @@ DECODE = {
 }
 DECODE_HINTS = {
     DECODE["join"][1]: "The four bytes of an emoji may be four tokens: what is the text of the first alone?",
-    DECODE["errors"][1]: "Who asks for errors='strict' wants to know.",
+    DECODE["errors"][1]: "errors='strict' asks for an exception.",
     DECODE["errors"][2]: "If a model emits half a character, should the reader see nothing at all?",
-    DECODE["unknown"][1]: "An id outside the vocabulary means that model and tokenizer do not belong together.",
-    DECODE["unknown"][3]: "Whoever reads the error wants to know which id, and what to do: a ValueError can say so.",
+    DECODE["unknown"][
+        1
+    ]: "An unknown id means that model and tokenizer do not belong together. Should that go unnoticed?",
+    DECODE["unknown"][3]: "A ValueError can say which id it was, and what to do.",
     DECODE["unknown"][
         2
     ]: "U+FFFD stands for bytes that are no text. An unknown id has no bytes: that is another fault.",
@@ -446,8 +465,8 @@ DECODE_HINTS = {
 
 
 def wrong_decode(join, errors, unknown):
-    def decode(ids, tokens, how="replace"):
-        how = {"honoured": how, DECODE["errors"][1]: "replace"}.get(errors, "ignore")
+    def decode(ids, tokens, mode="replace"):
+        mode = {"honoured": mode, DECODE["errors"][1]: "replace"}.get(errors, "ignore")
         known = []
         for i in ids:
             if i in tokens:
@@ -459,7 +478,9 @@ def wrong_decode(join, errors, unknown):
             elif unknown == DECODE["unknown"][2]:
                 known.append("\ufffd".encode())
         return (
-            b"".join(known).decode("utf-8", how) if join == "joined" else "".join(t.decode("utf-8", how) for t in known)
+            b"".join(known).decode("utf-8", mode)
+            if join == "joined"
+            else "".join(t.decode("utf-8", mode) for t in known)
         )
 
     return lambda ids, tokens, errors="replace": decode(ids, tokens, errors)
@@ -512,25 +533,27 @@ SPECIAL = {
         "that strips white space around a special token",
         "that loses the text after the last special token",
     ],
-    "as_text": ["as text", "that refuses special tokens even with disallowed=()"],
-    "unknown": ["raises", "that accepts names in allowed that are no special tokens"],
+    "as_text": ["as text", "that refuses special tokens even with disallowed_special=()"],
+    "unknown": ["raises", "that accepts names in allowed_special that are no special tokens"],
 }
 SPECIAL_HINTS = {
-    SPECIAL["allowed"][1]: "The model was trained on one id there, not on the pieces `<`, `|`, `end`.",
-    SPECIAL["others"][1]: "Who typed those characters, and should the program not hear of it? The default is to raise.",
-    SPECIAL["others"][2]: "A user who can type an end-of-text mark can end the text.",
+    SPECIAL["allowed"][1]: "The model was trained on one id there, not on the tokens `<`, `|`, `end`.",
+    SPECIAL["others"][1]: "A user may have typed those characters. The default is to raise.",
+    SPECIAL["others"][2]: "A user who can type the end-of-text token can end the text.",
     SPECIAL["longest"][1]: "Of <|im|> and <|im|><|sep|>, which one does the text hold?",
     SPECIAL["longest"][2]: "Does a dict's order decide what a text means?",
     SPECIAL["escape"][1]: "What does `<|end|>` mean to a regular expression?",
     SPECIAL["rest"][1]: "Decode the ids: is it the text you began with?",
-    SPECIAL["rest"][2]: "How many stretches of ordinary text do n special tokens leave?",
-    SPECIAL["as_text"][1]: "A corpus about tokenizers must be encodable: disallowed=() says that nothing is forbidden.",
-    SPECIAL["unknown"][1]: "A typing error in a name would switch the protection off without a word.",
+    SPECIAL["rest"][2]: "How many parts of ordinary text lie around n special tokens?",
+    SPECIAL["as_text"][
+        1
+    ]: "A corpus about tokenizers must be encodable: disallowed_special=() says that nothing is forbidden.",
+    SPECIAL["unknown"][1]: "A typing error in a name would switch the protection off silently.",
 }
 
 
 # Two at once of which one hides the other: who never looks for special tokens cannot look for them wrongly.
-UNTOLD = [
+HIDDEN = [
     *((SPECIAL["allowed"][1], x) for k in ("longest", "escape", "rest") for x in SPECIAL[k][1:]),
     (SPECIAL["allowed"][1], SPECIAL["others"][2]),
     (SPECIAL["others"][1], SPECIAL["as_text"][1]),
@@ -540,9 +563,10 @@ UNTOLD = [
 
 def wrong_special(allowed, others, longest, escape, rest, as_text, unknown):
     def encode_with_special(text, encode_ordinary, special, allow, forbid):
+        allow = set(special) if allow == "all" else allow
         if unknown == "raises" and set(allow) - set(special):
             raise ValueError("no such special token")
-        forbidden = set(special) - set(allow) if forbid is None or as_text != "as text" else set(forbid)
+        forbidden = set(special) - set(allow) if forbid == "all" or as_text != "as text" else set(forbid)
         if others == "raise" and any(name in text for name in forbidden):
             raise ValueError("a special token that is not allowed")
         wanted = [n for n in special if n in allow or others == SPECIAL["others"][2] and n in forbidden]
@@ -552,19 +576,20 @@ def wrong_special(allowed, others, longest, escape, rest, as_text, unknown):
             longest, wanted
         )
         ids, at = [], 0
-        for mark in re.finditer("|".join(wanted if escape != "escaped" else map(re.escape, wanted)), text):
+        for match in re.finditer("|".join(wanted if escape != "escaped" else map(re.escape, wanted)), text):
             ids += encode_ordinary(
-                text[at : mark.start()].strip() if rest == SPECIAL["rest"][1] else text[at : mark.start()]
+                text[at : match.start()].strip() if rest == SPECIAL["rest"][1] else text[at : match.start()]
             )
-            ids += [special.get(mark.group(), -1)]
-            at = mark.end()
+            ids += [special.get(match.group(), -1)]
+            at = match.end()
         if rest == SPECIAL["rest"][2] and at:
             return ids
         return ids + encode_ordinary(text[at:].strip() if rest == SPECIAL["rest"][1] else text[at:])
 
-    return lambda text, encode_ordinary, special, allowed=(), disallowed=None: encode_with_special(
-        text, encode_ordinary, special, allowed, disallowed
-    )
+    def with_defaults(text, encode_ordinary, special_tokens, allowed_special=(), disallowed_special="all"):
+        return encode_with_special(text, encode_ordinary, special_tokens, allowed_special, disallowed_special)
+
+    return with_defaults
 
 
 def letters(text):
@@ -572,34 +597,41 @@ def letters(text):
     return list(map(ord, text))
 
 
-MARKS = {"<|a|>": 5001, "<|a|><|b|>": 5002, "<|end|>": 5003, "<|b|>": 5004}
+SPECIAL_TOKENS = {"<|a|>": 5001, "<|a|><|b|>": 5002, "<|end|>": 5003, "<|b|>": 5004}
 
 
-def marks_allowed(impl, seed):
-    return impl.encode_with_special("one <|end|> two<|end|> tail" + "!" * (seed % 7), letters, MARKS, {"<|end|>"})
+def special_tokens_allowed(impl, seed):
+    return impl.encode_with_special(
+        "one <|end|> two<|end|> tail" + "!" * (seed % 7), letters, SPECIAL_TOKENS, {"<|end|>"}
+    )
 
 
-def long_and_short_marks(impl, seed):
+def long_and_short_special_tokens(impl, seed):
     text = "x<|a|><|b|>y <|b|> z" + "!" * (seed % 7)
     return [
-        impl.encode_with_special(text, letters, marks, set(MARKS)) for marks in (MARKS, dict(reversed(MARKS.items())))
+        impl.encode_with_special(text, letters, tokens, set(SPECIAL_TOKENS))
+        for tokens in (SPECIAL_TOKENS, dict(reversed(SPECIAL_TOKENS.items())))
     ]
 
 
-def a_mark_not_allowed(impl, seed):
-    return impl.encode_with_special("one <|end|> two" + "!" * (seed % 7), letters, MARKS)
+def a_special_token_not_allowed(impl, seed):
+    return impl.encode_with_special("one <|end|> two" + "!" * (seed % 7), letters, SPECIAL_TOKENS)
 
 
-def two_marks_and_one_allowed(impl, seed):
-    return impl.encode_with_special("one <|b|> two <|end|> three" + "!" * (seed % 7), letters, MARKS, {"<|b|>"})
+def two_special_tokens_and_one_allowed(impl, seed):
+    return impl.encode_with_special(
+        "one <|b|> two <|end|> three" + "!" * (seed % 7), letters, SPECIAL_TOKENS, {"<|b|>"}
+    )
 
 
-def marks_as_text(impl, seed):
-    return [impl.encode_with_special("one <|end|> two", letters, MARKS, allow, ()) for allow in ((), {"<|b|>"})]
+def special_tokens_as_text(impl, seed):
+    return [
+        impl.encode_with_special("one <|end|> two", letters, SPECIAL_TOKENS, allow, ()) for allow in ((), {"<|b|>"})
+    ]
 
 
 def an_allowed_name_that_is_none(impl, seed):
-    return impl.encode_with_special("one", letters, MARKS, {"<|ned|>"})
+    return impl.encode_with_special("one", letters, SPECIAL_TOKENS, {"<|ned|>"})
 
 
 PROBES = {
@@ -614,7 +646,13 @@ PROBES = {
         runs_against_pairs,
         many_merges_to_make,
     ],
-    "encode": [a_trained_vocabulary, merges_that_compete, bytes_in_gpt2s_order, characters_never_seen],
+    "encode": [
+        a_trained_vocabulary,
+        merges_that_compete,
+        bytes_in_gpt2s_order,
+        characters_never_seen,
+        a_token_that_merging_does_not_reach,
+    ],
     "decode": [
         plain_text,
         characters_in_parts,
@@ -624,11 +662,11 @@ PROBES = {
         an_unknown_id,
     ],
     "encode_with_special": [
-        marks_allowed,
-        long_and_short_marks,
-        a_mark_not_allowed,
-        two_marks_and_one_allowed,
-        marks_as_text,
+        special_tokens_allowed,
+        long_and_short_special_tokens,
+        a_special_token_not_allowed,
+        two_special_tokens_and_one_allowed,
+        special_tokens_as_text,
         an_allowed_name_that_is_none,
     ],
 }
@@ -657,4 +695,4 @@ def of(task):
     elif task == "decode":
         yield from combine(task, "a decoder", DECODE, wrong_decode, DECODE_HINTS)
     else:
-        yield from combine(task, "an encoder", SPECIAL, wrong_special, SPECIAL_HINTS, without=UNTOLD)
+        yield from combine(task, "an encoder", SPECIAL, wrong_special, SPECIAL_HINTS, without=HIDDEN)

@@ -1,14 +1,20 @@
-"""The command line, the results file, the figures, and the README that is made from them."""
+"""The command line, the break-it claims, the figures, and the pages that are made from the results."""
+
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from byte_pair_smith import __main__ as cli
-from byte_pair_smith import bench, break_it, experiment, plots, results, tables
+from byte_pair_smith.__main__ import run
+from byte_pair_smith.lab import bench, break_it, experiment, plots, record, tables, timing
+from byte_pair_smith.lab.cli import options
 
 FOLDER = Path(__file__).resolve().parents[1]
+
+
+def quiet(line):
+    """A log that shows nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -16,67 +22,58 @@ def quick(tmp_path_factory):
     """Results of a quick headline run through the command line, without any named file."""
     out = tmp_path_factory.mktemp("out")
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("HARDWAY_DATA", raising=False)
-        cli.main(["--quick", "--out", str(out), "--seed", "3"])
+        patch.setenv("HARDWAY_DATA", str(out / "nothing"))
+        patch.setenv("XDG_CACHE_HOME", str(out / "nothing"))
+        assert run(["--quick", "--out", str(out), "--seed", "3"]) == 0
     return out, json.loads((out / "results.json").read_text(encoding="utf-8"))
 
 
 def test_the_headline_runs_offline_and_writes_results_figures_and_page(quick):
-    out, found = quick
-    assert {p.name for p in out.iterdir()} == {"results.json", "tokens.html", "tax.png", "compression.png",
-                                               "tokens.png"}
-    assert found["headline"]["meta"]["seeds"] == [3, 4]
-    assert found["headline"]["vocabulary"] == 1024
-    assert len(found["headline"]["tax"]["sentences"]["ours, 1,024"]) == 25
-    assert not set(found["headline"]["tax"]) - {"sentences"}
+    out, results = quick
+    names = {"results.json", "tokens.html", "premium.png", "compression.png", "tokens.png"}
+    assert {p.name for p in out.iterdir()} == names
+    headline = results["headline"]
+    assert headline["meta"]["seeds"] == [3, 4] and headline["meta"]["quick"] is True
+    assert headline["vocabulary"] == 1024
+    assert len(headline["premium"]["sentences"]["ours, 1,024"]) == 25
+    assert set(headline["premium"]) == {"sentences"}
     assert all(p.stat().st_size < 200_000 for p in out.glob("*.png"))
 
 
-def test_a_section_is_recorded_beside_the_others(quick, tmp_path):
-    _, found = quick
-    results.record(tmp_path, "headline", found["headline"])
-    everything = results.record(tmp_path, "bench", {"x": 1})
-    assert everything.keys() == {"headline", "bench"}
-    assert [p.name for p in tmp_path.iterdir()] == ["results.json"]
+def test_a_quick_run_is_never_evidence(capsys):
+    assert run(["break", "--quick", "--out", str(record.COMMITTED)]) == 1
+    assert "a quick run is no evidence" in " ".join(capsys.readouterr().out.split())
 
 
-def test_results_that_are_no_json_are_not_overwritten(tmp_path):
-    (tmp_path / "results.json").write_text("{")
-    with pytest.raises(SystemExit, match="move it away"):
-        results.record(tmp_path, "bench", {})
-    assert (tmp_path / "results.json").read_text() == "{"
+def test_a_text_of_the_readers_own_is_used(tmp_path):
+    (tmp_path / "own.txt").write_text("one two two three three three " * 300, encoding="utf-8")
+    arguments = ["headline", "--quick", "--data", str(tmp_path / "own.txt"), "--out", str(tmp_path / "out")]
+    assert run(arguments) == 0
+    assert record.read(tmp_path / "out")["headline"]["text_bytes"] == 30 * 300
+
+
+def test_an_unknown_text_is_one_sentence(capsys, tmp_path):
+    assert run(["--data", "bible", "--out", str(tmp_path)]) == 1
+    assert "data='bible'" in capsys.readouterr().out
 
 
 def test_the_bench_runs_and_says_which_peer_is_missing(monkeypatch):
-    monkeypatch.setattr(bench, "peers", lambda: {"rustbpe": None, "tokenizers": None, "tiktoken": None})
+    monkeypatch.setitem(sys.modules, "rustbpe", None)  # importing it fails
     monkeypatch.setattr(bench, "growth", lambda quick, seed: {})
-    said = []
-    found = bench.run("topics", quick=True, say=said.append)
-    assert sum(bench.INSTALL in line for line in said) == 3
-    assert set(found["train"]["512"]["seconds"]) == {"ours"}
+    monkeypatch.setattr(bench, "plain", lambda text, size, length: {})
+    lines = []
+    results = bench.bench(options(quick=True), lines.append)
+    assert sum(bench.INSTALL in line for line in lines) == 1
+    assert set(results["train"]["512"]["seconds"]) == {"ours", "tokenizers", "tokenizers, in paragraphs"}
 
 
 def test_the_bench_times_nothing_that_is_not_right():
     with pytest.raises(RuntimeError, match="not that of them"):
-        bench.must_equal([1], [2], "them")
+        bench.check_equal([1], [2], "them")
 
 
 def test_exponents_of_powers_are_found():
-    assert abs(bench.exponent([1.0, 2.0, 4.0, 8.0], [3.0, 12.0, 48.0, 192.0]) - 2) < 1e-12
-
-
-def test_break_it_shows_what_it_should(monkeypatch, tmp_path):
-    monkeypatch.delenv("HARDWAY_DATA", raising=False)
-    found = break_it.run(quick=True, say=lambda line: None)
-    assert found["without a split"]["split"]["glued"] == 0 < found["without a split"]["whole"]["glued"]
-    assert found["without a split"]["split"]["dog"] == [" dog"] and len(found["without a split"]["whole"]["dog"]) > 5
-    assert found["characters instead of bytes"]["unknown"]["Chinese"] == 1
-    assert found["English tokens for Hindi"]["english"] > 2 * found["English tokens for Hindi"]["characters"]
-    assert found["digits"]["one by one"]["aligned"] == 1 > found["digits"]["in threes (GPT-4)"]["aligned"]
-    assert found["left to right instead of by rank"]["changed"] > 0
-    assert found["tokens never seen"]["other_text"] > found["tokens never seen"]["same_text"]
-    assert tables.printed("break_it", found).count("\n") > 8
-    assert [p.name for p in plots.draw({"break_it": found}, tmp_path)] == ["digits.png"]
+    assert abs(timing.exponent([1.0, 2.0, 4.0, 8.0], [3.0, 12.0, 48.0, 192.0]) - 2) < 1e-12
 
 
 def test_held_out_paragraphs_are_not_trained_on():
@@ -84,20 +81,47 @@ def test_held_out_paragraphs_are_not_trained_on():
     assert not set(trained.split("\n\n")) & set(held_out.split("\n\n"))
 
 
-def test_an_unknown_text_is_refused(capsys):
-    with pytest.raises(SystemExit):
-        cli.main(["--data", "bible"])
-    assert "topics, code, shakespeare" in capsys.readouterr().err
+# ---------------------------------------------------------------- break it
+
+
+@pytest.fixture(scope="module")
+def broken():
+    """A fresh run of every break-it experiment."""
+    return break_it.break_it(options(), quiet)
+
+
+@pytest.mark.parametrize("name", break_it.EXPERIMENTS)
+def test_what_is_written_about_breaking_it_is_what_happens(broken, name):
+    experiment = break_it.EXPERIMENTS[name]
+    assert experiment.holds(broken[name]), f"{experiment.claim}\n{broken[name]}"
+
+
+@pytest.mark.parametrize("name", break_it.EXPERIMENTS)
+def test_what_is_written_about_breaking_it_is_what_was_recorded(name):
+    experiment = break_it.EXPERIMENTS[name]
+    assert experiment.holds(record.read(record.COMMITTED)["break_it"][name]), experiment.claim
+
+
+def test_the_break_it_figure_and_table(broken, tmp_path):
+    assert tables.break_it({**broken, "meta": None}).count("\n") > 8
+    assert [p.name for p in plots.draw({"break_it": broken}, tmp_path)] == ["digits.png"]
+
+
+# ---------------------------------------------------------------- the committed evidence
 
 
 def test_the_committed_results_draw_every_figure(tmp_path):
-    found = results.load(FOLDER / "results" / "results.json")
-    for path in plots.draw({k: v for k, v in found.items() if k in ("headline", "bench", "break_it")}, tmp_path):
+    for path in plots.draw(record.read(record.COMMITTED), tmp_path):
         assert path.stat().st_size < 200_000
         assert (FOLDER / "results" / path.name).exists()
 
 
-def test_the_readme_is_what_the_results_say():
-    check = subprocess.run([sys.executable, "-m", "cogapp", "--check", "--diff", "README.md"], cwd=FOLDER,
-                           capture_output=True, text=True)
-    assert check.returncode == 0, f"run `cog -r README.md`:\n{check.stdout[-2000:]}{check.stderr[-2000:]}"
+def test_no_committed_section_is_of_a_quick_run():
+    assert not any(section["meta"]["quick"] for section in record.read(record.COMMITTED).values())
+
+
+@pytest.mark.parametrize("page", ["README.md", "results/REPORT.md"])
+def test_the_pages_are_what_the_results_say(page):
+    command = [sys.executable, "-m", "cogapp", "--check", "--diff", page]
+    check = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True)
+    assert check.returncode == 0, f"run `cog -r {page}`:\n{check.stdout[-2000:]}{check.stderr[-2000:]}"

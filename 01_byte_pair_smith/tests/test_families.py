@@ -13,14 +13,14 @@ from byte_pair_smith.families import (
     Characters,
     NGram,
     RawBytes,
-    Speller,
+    ByteFallbackModel,
     Unigram,
     WordPiece,
     Words,
     compare,
     loss_of,
 )
-from byte_pair_smith.families.ngram import END, spelling_bits
+from byte_pair_smith.families.ngram import END, fallback_bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -125,7 +125,7 @@ def test_bpe_is_the_main_lines_bpe(trained):
     (lambda: RawBytes().decode([0xFF]), "invalid start byte"),
     (lambda: NGram(0, 5), "order=0"),
     (lambda: NGram(1, 5).probabilities([], 5), "token=5"),
-    (lambda: loss_of(RawBytes(), "a", "", Speller(["a"]), 1), "held_out is empty"),
+    (lambda: loss_of(RawBytes(), "a", "", ByteFallbackModel(["a"]), 1), "held_out is empty"),
 ])
 def test_bad_input_is_refused_by_name(call, says):
     with pytest.raises(ValueError, match=says):
@@ -157,19 +157,19 @@ def test_every_order_is_a_distribution(seed):
 
 
 def test_speller_is_a_complete_code_and_every_unknown_byte_is_paid_for():
-    speller = Speller(["cat", "hat"])
-    assert sum(speller.model.probabilities([ord("c")], b)[-1] for b in range(257)) == pytest.approx(1.0)
-    assert speller.bits(b"cat") == pytest.approx(speller.model.bits([*b"cat", END])[-1])
-    assert speller.bits(b"zzz") > speller.bits(b"cat") > 0
+    byte_fallback = ByteFallbackModel(["cat", "hat"])
+    assert sum(byte_fallback.model.probabilities([ord("c")], b)[-1] for b in range(257)) == pytest.approx(1.0)
+    assert byte_fallback.bits(b"cat") == pytest.approx(byte_fallback.model.bits([*b"cat", END])[-1])
+    assert byte_fallback.bits(b"zzz") > byte_fallback.bits(b"cat") > 0
     family = Words((" cat",))
     tokens = family.tokenize(" cat hat dog")
-    assert spelling_bits(tokens, family.unk_id, speller) == pytest.approx(speller.bits(b" hat") + speller.bits(b" dog"))
+    assert fallback_bits(tokens, family.unk_id, byte_fallback) == pytest.approx(byte_fallback.bits(b" hat") + byte_fallback.bits(b" dog"))
 
 
 def test_per_token_and_per_byte_are_the_same_total(trained):
-    speller = Speller(["the", "cat"])
+    byte_fallback = ByteFallbackModel(["the", "cat"])
     for name, family in trained.items():
-        loss = loss_of(family, TEXT, "ärger sat on ", speller, 3)
+        loss = loss_of(family, TEXT, "ärger sat on ", byte_fallback, 3)
         tokens = len(family.encode("ärger sat on "))
         totals = [b * tokens for b in loss.bits_per_token]
         assert [b * 14 for b in loss.bits_per_byte_unknowns_free] == pytest.approx(totals), name

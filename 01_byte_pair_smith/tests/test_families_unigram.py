@@ -9,19 +9,19 @@ from itertools import combinations
 import numpy as np
 import pytest
 from byte_pair_smith.families import Unigram, compare
-from byte_pair_smith.families.corpus_lattice import CorpusLattice
-from byte_pair_smith.families.foreign import GERMAN
+from byte_pair_smith.families.lattice_fast import CorpusLattice
+from byte_pair_smith.lab.families_texts import GERMAN
 from byte_pair_smith.families.lattice import backward, edges_of, forward, posteriors, sample, viterbi
-from byte_pair_smith.families.peer import (
-    SPACED,
+from byte_pair_smith.lab.families_peer import (
+    SENTENCEPIECE_SPLIT,
     beside_sentencepiece,
     lines_of,
     pieces_and_scores,
     train_sentencepiece,
-    words_of,
+    pre_tokens_of,
 )
-from byte_pair_smith.families.unigram_training import choose, maximise, seed_pieces, with_every_character
-from byte_pair_smith.pretokenize import WHOLE, pretokenize
+from byte_pair_smith.families.unigram_train import best_pieces, maximize, seed_pieces, maximize_with_characters
+from byte_pair_smith.pretokenize import NO_SPLIT, pretokenize
 from tokenizers import Tokenizer
 from tokenizers.models import Unigram as HuggingFaceUnigram
 
@@ -165,11 +165,11 @@ def test_em_never_lowers_the_likelihood(seed):
         words = small_corpus(rng)
         seeds = seed_pieces(words, 60, 5)
         lattice = CorpusLattice(words, list(seeds))
-        log_probs, last = maximise(np.array([rng.random() + 0.01 for _ in seeds])), -math.inf
+        log_probs, last = maximize(np.array([rng.random() + 0.01 for _ in seeds])), -math.inf
         for _ in range(25):
             found = lattice.expect(log_probs)
             assert found.log_likelihood >= last - 1e-9 * abs(last), "rounding apart, each step climbs"
-            log_probs, last = maximise(found.counts), found.log_likelihood
+            log_probs, last = maximize(found.counts), found.log_likelihood
 
 
 @pytest.fixture(scope="module")
@@ -194,18 +194,18 @@ def test_pruning_by_loss_beats_pruning_by_count(learned):
     words = Counter(pretokenize(text))
     seeds = seed_pieces(words, 20_000, 16)
     pieces, lattice = list(seeds), CorpusLattice(words, list(seeds))
-    log_probs = maximise(np.array(list(seeds.values()), float))
+    log_probs = maximize(np.array(list(seeds.values()), float))
     for size in (6000, 3000, 1500, 599):
         for _ in range(2):
             found = lattice.expect(log_probs)
-            log_probs = maximise(found.counts)
-        kept = choose(pieces, found.counts, size)
+            log_probs = maximize(found.counts)
+        kept = best_pieces(pieces, found.counts, size)
         lattice.keep(kept)
         pieces = [piece for piece, keep in zip(pieces, kept, strict=True) if keep]
-        log_probs = with_every_character(found.counts[kept], pieces)
+        log_probs = maximize_with_characters(found.counts[kept], pieces)
     for _ in range(5):
         found = lattice.expect(log_probs)
-        log_probs = maximise(found.counts)
+        log_probs = maximize(found.counts)
     ours = model.rounds[-1].log_likelihoods[-1]
     assert len(pieces) == len(model.pieces) and ours > 0.97 * found.log_likelihood, "it is 0.945 of it"
 
@@ -222,7 +222,7 @@ def test_likelihood_of_a_text_sums_over_its_words(learned):
 
 
 def test_neighbouring_unknown_characters_become_one():
-    model = Unigram(("a", "b", "ab"), (-1.0, -1.0, -1.5), WHOLE)
+    model = Unigram(("a", "b", "ab"), (-1.0, -1.0, -1.5), NO_SPLIT)
     assert [(t.id, t.surface.decode()) for t in model.tokenize("ab日本a")] == [(3, "ab"), (0, "日本"), (1, "a")]
 
 
@@ -246,7 +246,7 @@ def same_paths(model, words, theirs, rounding):
         return sum(scores[s] if s in scores else unknown * len(s) for s in cut)
     differ = 0
     for word, cut in zip(words, theirs, strict=True):
-        ours = [token.surface.decode() for token in model.cut(word)]
+        ours = [token.surface.decode() for token in model.tokenize_word(word)]
         if ours != cut:
             differ += 1
             assert score(ours) == pytest.approx(score(cut), abs=rounding), (word, ours, cut)
@@ -264,7 +264,7 @@ def test_viterbi_equals_tokenizers(learned, seed):
     words = sorted(set(pretokenize(held_out + GERMAN)) | set(odd_strings(model, random.Random(seed), 1500)))
     encodings = peer.encode_batch(words)
     same_paths(model, words, [[w[a:b] for a, b in e.offsets] for w, e in zip(words, encodings, strict=True)], 1e-9)
-    ids = [[token.id for token in model.cut(word)] for word in words]
+    ids = [[token.id for token in model.tokenize_word(word)] for word in words]
     assert sum(a != e.ids for a, e in zip(ids, encodings, strict=True)) <= 0.01 * len(words)
 
 
@@ -301,14 +301,14 @@ def test_viterbi_equals_sentencepiece_given_our_vocabulary(learned, seed):
 def theirs():
     """SentencePiece trained on some of the text, and the words it saw."""
     lines = lines_of(compare.split_topics(1, limit=60_000)[0])
-    return train_sentencepiece(lines, 512), words_of(lines)
+    return train_sentencepiece(lines, 512), pre_tokens_of(lines)
 
 
 def test_viterbi_equals_sentencepiece_given_its_vocabulary(theirs):
     model, words = theirs
     peer = sentencepiece.SentencePieceProcessor(model_proto=model)
     pieces, scores = pieces_and_scores(model)
-    ours = Unigram(tuple(pieces), tuple(scores), SPACED)
+    ours = Unigram(tuple(pieces), tuple(scores), SENTENCEPIECE_SPLIT)
     same_paths(ours, list(words), [peer.encode(word.replace("▁", " "), out_type=str) for word in words], FLOAT32)
 
 
@@ -316,7 +316,7 @@ def test_training_reaches_sentencepieces_objective():
     """Bits per character of the training words at the same size: at most one per cent above SentencePiece's."""
     [found] = beside_sentencepiece(compare.split_topics(1, limit=100_000)[0], [1024], repeats=1)
     assert found["bits_per_character"] < 1.01 * found["bits_per_character_sentencepiece"]
-    assert 0.5 < found["shared_pieces"] < 1, "the two choose most pieces alike"
+    assert 0.5 < found["shared_pieces"] < 1, "the two best_pieces most pieces alike"
     assert "| 1024 |" in compare.peer_table({"sentencepiece": [found]})
 
 

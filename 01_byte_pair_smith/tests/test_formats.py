@@ -21,7 +21,7 @@ from byte_pair_smith import (
     save_tokenizer_json,
     train_fast,
 )
-from byte_pair_smith.alphabet import from_letters, to_letters
+from byte_pair_smith.bytes_to_unicode import from_unicode, to_unicode
 from byte_pair_smith.corpora import path_of
 from mistakes import random_text
 
@@ -286,8 +286,8 @@ def test_the_older_form_of_merges_and_gpt2_s_own_split_are_read(tmp_path):
 
 
 def test_letters_and_bytes_are_one_to_one():
-    assert from_letters(to_letters(bytes(range(256)))) == bytes(range(256))
-    assert to_letters(b" the\n") == "\u0120the\u010a"
+    assert from_unicode(to_unicode(bytes(range(256)))) == bytes(range(256))
+    assert to_unicode(b" the\n") == "\u0120the\u010a"
     assert GPT2_ORDER[0] == 33 and GPT2_ORDER.index(32) == 220
 
 
@@ -296,9 +296,9 @@ def test_letters_and_bytes_are_one_to_one():
 
 def test_merges_are_recovered_from_ranks():
     assert Vocabulary.from_ranks(VOCABULARY.ranks, GPT2, SPECIAL) == VOCABULARY
-    assert VOCABULARY.first(280).merges == VOCABULARY.merges[:24]
+    assert VOCABULARY.truncate(280).merges == VOCABULARY.merges[:24]
     with pytest.raises(ValueError, match="size=255"):
-        VOCABULARY.first(255)
+        VOCABULARY.truncate(255)
     with pytest.raises(ValueError, match="missing or doubled"):
         Vocabulary.from_ranks({b"a": 0, b"b": 2})
     with pytest.raises(ValueError, match="merge 0 joins ids 999"):

@@ -7,12 +7,13 @@ from html.parser import HTMLParser
 
 import pytest
 from byte_pair_smith import CL100K, GPT2_ORDER, Tokenizer, Vocabulary, train_fast
-from byte_pair_smith.corpora import load_text, udhr
-from byte_pair_smith.experiment import SAMPLES
-from byte_pair_smith.languages import LANGUAGES, price, sentences, tax
-from byte_pair_smith.view import page, spans, visible
+from byte_pair_smith.lab.fetch import load_text
+from byte_pair_smith.lab.vocabularies import udhr
+from byte_pair_smith.lab.experiment import SAMPLES
+from byte_pair_smith.lab.languages import LANGUAGES, price, sentences, tax
+from byte_pair_smith.lab.view import page, spans, visible
 
-VOCABULARY = Vocabulary.from_merges(train_fast(load_text("topics")[:60_000], 700))
+VOCABULARY = Vocabulary.from_merges(train_fast(load_text("pydoc")[:60_000], 700))
 TOKENIZER = Tokenizer(VOCABULARY)
 BYTES = Tokenizer(Vocabulary.from_merges([]))
 
@@ -113,7 +114,7 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 @pytest.mark.parametrize("slider", [1000, 500, 0])
 def test_the_page_s_own_encoder_gives_our_ids_in_a_browser(tmp_path, slider):
     text = "It's 12345 tokenizers,  naïve\nछह 🙂 and more text like this."
-    vocabulary = Vocabulary.from_merges(train_fast(load_text("topics")[:60_000], 700, alphabet=GPT2_ORDER), GPT2_ORDER)
+    vocabulary = Vocabulary.from_merges(train_fast(load_text("pydoc")[:60_000], 700, alphabet=GPT2_ORDER), GPT2_ORDER)
     samples = {"only": text}
     (tmp_path / "page.html").write_text(page(samples, {}, vocabulary, "t"), encoding="utf-8")
     dump = subprocess.run(
@@ -123,5 +124,5 @@ def test_the_page_s_own_encoder_gives_our_ids_in_a_browser(tmp_path, slider):
     live = dump.stdout.decode().split('id="live">')[1].split("</div>")[0]
     ids = [int(part.split('"')[0]) for part in live.split('data-id="')[1:]]
     size = round(256 * (700 / 256) ** (slider / 1000))
-    assert ids == Tokenizer(vocabulary.first(size)).encode_ordinary(text)
+    assert ids == Tokenizer(vocabulary.truncate(size)).encode_ordinary(text)
     assert html.unescape("".join(part.split(">")[1].split("<")[0] for part in live.split("<span")[1:])).count("·") > 5

@@ -20,11 +20,12 @@ from byte_pair_smith import (
     save_tokenizer_json,
     train_fast,
 )
-from byte_pair_smith.corpora import load_text, load_vocabulary
+from byte_pair_smith.lab.fetch import load_text
+from byte_pair_smith.lab.vocabularies import load_vocabulary
 from byte_pair_smith.vocabulary import tokens_of
 
 SIZES = [1024, 8192]
-TEXTS = ["topics", pytest.param("shakespeare", marks=pytest.mark.data)]
+TEXTS = ["pydoc", pytest.param("shakespeare", marks=pytest.mark.data)]
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ def test_merges_equal_hugging_face_s(text, size, pattern, tmp_path):
 def test_ids_equal_tiktoken_s_on_code_and_on_unicode(pattern):
     import tiktoken
 
-    vocabulary = Vocabulary.from_merges(train_fast(load_text("topics"), 2048, pattern), pattern=pattern)
+    vocabulary = Vocabulary.from_merges(train_fast(load_text("pydoc"), 2048, pattern), pattern=pattern)
     peer = tiktoken.Encoding("ours", pat_str=pattern, mergeable_ranks=vocabulary.ranks, special_tokens={})
     tokenizer = Tokenizer(vocabulary)
     for text in [load_text("code")[:300_000], *unicode_strings(4000, 0)]:
@@ -118,7 +119,7 @@ def test_ids_equal_tiktoken_s_on_code_and_on_unicode(pattern):
 def test_the_plain_encoder_equals_tiktoken_on_prose():
     import tiktoken
 
-    text = load_text("topics")
+    text = load_text("pydoc")
     vocabulary = Vocabulary.from_merges(train_fast(text, 1024))
     peer = tiktoken.Encoding("ours", pat_str=GPT2, mergeable_ranks=vocabulary.ranks, special_tokens={})
     assert encode(text[:30_000], vocabulary.ranks) == peer.encode_ordinary(text[:30_000])
@@ -128,13 +129,13 @@ def test_tiktoken_reads_our_rank_file_and_hugging_face_our_tokenizer_json(tmp_pa
     import tokenizers
     from tiktoken.load import load_tiktoken_bpe
 
-    vocabulary = Vocabulary.from_merges(train_fast(load_text("topics"), 1024, CL100K, GPT2_ORDER), GPT2_ORDER, CL100K)
+    vocabulary = Vocabulary.from_merges(train_fast(load_text("pydoc"), 1024, CL100K, GPT2_ORDER), GPT2_ORDER, CL100K)
     save_tiktoken(vocabulary, tmp_path / "ours.tiktoken")
     assert load_tiktoken_bpe(str(tmp_path / "ours.tiktoken")) == vocabulary.ranks
     save_tokenizer_json(vocabulary, tmp_path / "tokenizer.json")
     peer = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
     tokenizer = Tokenizer(vocabulary)
-    for text in [load_text("topics")[:20_000], "it's 12345 naïve, 日本 🙂\n\n  x"]:
+    for text in [load_text("pydoc")[:20_000], "it's 12345 naïve, 日本 🙂\n\n  x"]:
         assert peer.encode(text).ids == tokenizer.encode_ordinary(text)
         assert peer.decode(peer.encode(text).ids) == text
 
@@ -154,7 +155,7 @@ def real(request):
         request.param,
         pat_str=vocabulary.pattern,
         mergeable_ranks=vocabulary.ranks,
-        special_tokens=dict(vocabulary.special),
+        special_tokens=dict(vocabulary.special_tokens),
     )
     return request.param, Tokenizer(vocabulary), peer
 
@@ -190,7 +191,7 @@ def test_ids_equal_llama_cpp_s_test_strings(real):
 def test_special_tokens_of_the_real_vocabularies(real):
     _, tokenizer, peer = real
     text = "one<|endoftext|> two <|fim_prefix|>"
-    allowed = set(tokenizer.vocabulary.special)
+    allowed = set(tokenizer.vocabulary.special_tokens)
     assert tokenizer.encode(text, allowed, ()) == peer.encode(text, allowed_special="all", disallowed_special=())
     with pytest.raises(ValueError, match="endoftext"):
         tokenizer.encode(text)

@@ -3,50 +3,71 @@
 import pytest
 from byte_pair_smith import GPT2, Tokenizer, Vocabulary, train_fast
 from grader import exactly
-from mistakes import MARKS, letters, random_text
+from mistakes import SPECIAL_TOKENS, letters, random_text
 
 
 @pytest.mark.task("encode_with_special")
-def test_an_allowed_mark_becomes_its_id(impl):
-    got = impl.encode_with_special("a <|end|> b<|end|><|end|>c", letters, MARKS, {"<|end|>"})
+def test_an_allowed_special_token_becomes_its_id(impl):
+    got = impl.encode_with_special("a <|end|> b<|end|><|end|>c", letters, SPECIAL_TOKENS, {"<|end|>"})
     exactly(list(got), [97, 32, 5003, 32, 98, 5003, 5003, 99], "the ids")
 
 
 @pytest.mark.task("encode_with_special")
-def test_a_mark_is_refused_unless_it_is_allowed(impl):
-    with pytest.raises(ValueError, match=r"<\|end\|>"):
-        impl.encode_with_special("a<|end|>", letters, MARKS)
-    with pytest.raises(ValueError, match=r"<\|b\|>"):
-        impl.encode_with_special("a<|end|><|b|>", letters, MARKS, {"<|end|>"})
+def test_a_special_token_is_refused_unless_it_is_allowed(impl):
+    with pytest.raises(ValueError):
+        impl.encode_with_special("a<|end|>", letters, SPECIAL_TOKENS)
+    with pytest.raises(ValueError):
+        impl.encode_with_special("a<|end|><|b|>", letters, SPECIAL_TOKENS, {"<|end|>"})
 
 
 @pytest.mark.task("encode_with_special")
 def test_what_is_neither_allowed_nor_disallowed_is_text(impl):
-    exactly(list(impl.encode_with_special("<|b|>", letters, MARKS, (), ())), letters("<|b|>"), "a mark as text")
-    got = impl.encode_with_special("<|b|><|end|>", letters, MARKS, {"<|end|>"}, ())
-    exactly(list(got), [*letters("<|b|>"), 5003], "one mark as text and one as its id")
-    got = impl.encode_with_special("<|b|>", letters, MARKS, (), {"<|end|>"})
-    exactly(list(got), letters("<|b|>"), "a mark that is not among the disallowed")
+    exactly(
+        list(impl.encode_with_special("<|b|>", letters, SPECIAL_TOKENS, (), ())),
+        letters("<|b|>"),
+        "a special token as text",
+    )
+    got = impl.encode_with_special("<|b|><|end|>", letters, SPECIAL_TOKENS, {"<|end|>"}, ())
+    exactly(list(got), [*letters("<|b|>"), 5003], "one special token as text and one as its id")
+    got = impl.encode_with_special("<|b|>", letters, SPECIAL_TOKENS, (), {"<|end|>"})
+    exactly(list(got), letters("<|b|>"), "a special token that is not among the disallowed")
 
 
 @pytest.mark.task("encode_with_special")
-def test_the_longest_mark_wins(impl):
-    for marks in (MARKS, dict(reversed(MARKS.items()))):
-        got = impl.encode_with_special("<|a|><|b|><|a|>x", letters, marks, set(marks))
+def test_the_longest_special_token_wins(impl):
+    for special_tokens in (SPECIAL_TOKENS, dict(reversed(SPECIAL_TOKENS.items()))):
+        got = impl.encode_with_special("<|a|><|b|><|a|>x", letters, special_tokens, set(special_tokens))
         exactly(list(got), [5002, 5001, 120], "the ids of <|a|><|b|> followed by <|a|>")
 
 
 @pytest.mark.task("encode_with_special")
-def test_text_without_marks_is_ordinary(impl):
-    exactly(list(impl.encode_with_special(" a|b ", letters, MARKS, set(MARKS))), letters(" a|b "), "the ids")
-    exactly(list(impl.encode_with_special("", letters, MARKS, set(MARKS))), [], "the ids of nothing")
+def test_text_without_special_tokens_is_ordinary(impl):
+    exactly(
+        list(impl.encode_with_special(" a|b ", letters, SPECIAL_TOKENS, set(SPECIAL_TOKENS))),
+        letters(" a|b "),
+        "the ids",
+    )
+    exactly(list(impl.encode_with_special("", letters, SPECIAL_TOKENS, set(SPECIAL_TOKENS))), [], "the ids of nothing")
     exactly(list(impl.encode_with_special("<|x|>", letters, {})), letters("<|x|>"), "no special tokens at all")
 
 
 @pytest.mark.task("encode_with_special")
 def test_an_unknown_name_in_allowed_is_refused(impl):
-    with pytest.raises(ValueError, match="ned"):
-        impl.encode_with_special("a", letters, MARKS, {"<|ned|>"})
+    with pytest.raises(ValueError):
+        impl.encode_with_special("a", letters, SPECIAL_TOKENS, {"<|ned|>"})
+
+
+@pytest.mark.task("encode_with_special")
+def test_all_may_be_allowed_at_once(impl):
+    got = impl.encode_with_special("a<|end|><|b|>", letters, SPECIAL_TOKENS, "all")
+    exactly(list(got), [97, 5003, 5004], "the ids with allowed_special='all'")
+    exactly(list(impl.encode_with_special("a<|end|>", letters, SPECIAL_TOKENS, "all", ())), [97, 5003], "all and none")
+
+
+@pytest.mark.task("encode_with_special")
+def test_a_disallowed_special_token_is_refused_inside_an_allowed_one(impl):
+    with pytest.raises(ValueError):
+        impl.encode_with_special("<|a|><|b|>", letters, SPECIAL_TOKENS, {"<|a|><|b|>"})
 
 
 # ---------------------------------------------------------------- in the tokenizer
@@ -56,9 +77,9 @@ def test_special_tokens_equal_tiktoken_s():
     import tiktoken
 
     merges = train_fast(random_text(0, 400), 300)
-    vocabulary = Vocabulary.from_merges(merges, special={"<|end|>": 300, "<|sep|>": 305})
+    vocabulary = Vocabulary.from_merges(merges, special_tokens={"<|end|>": 300, "<|sep|>": 305})
     peer = tiktoken.Encoding(
-        "toy", pat_str=GPT2, mergeable_ranks=vocabulary.ranks, special_tokens=dict(vocabulary.special)
+        "toy", pat_str=GPT2, mergeable_ranks=vocabulary.ranks, special_tokens=dict(vocabulary.special_tokens)
     )
     tokenizer = Tokenizer(vocabulary)
     text = "ab <|end|> ca<|sep|>b <|end|>"
@@ -77,10 +98,18 @@ def test_special_tokens_equal_tiktoken_s():
 
 
 def test_special_tokens_with_bad_ids_are_refused():
-    for special, why in (
-        ({"<|a|>": 10}, "below 256"),
-        ({"<|a|>": 300, "<|b|>": 300}, "share an id"),
-        ({"": 300}, "empty"),
+    for special_tokens, error, message in (
+        ({"<|a|>": 10}, ValueError, "ordinary token"),
+        ({"<|a|>": 300, "<|b|>": 300}, ValueError, "same id"),
+        ({"": 300}, ValueError, "empty"),
+        ({"<|a|>": "300"}, TypeError, "special_tokens"),
     ):
-        with pytest.raises(ValueError, match=why):
-            Vocabulary.from_merges([], special=special)
+        with pytest.raises(error, match=message):
+            Vocabulary.from_merges([], special_tokens=special_tokens)
+
+
+def test_one_name_in_place_of_a_set_is_refused():
+    tokenizer = Tokenizer(Vocabulary.from_merges([], special_tokens={"<|a|>": 300}))
+    for sets in ({"allowed_special": "<|a|>"}, {"disallowed_special": "<|a|>"}):
+        with pytest.raises(TypeError):
+            tokenizer.encode("text", **sets)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from operator import index
+from typing import SupportsIndex
 
 from .pretokenize import GPT2, check_text, pretokenize
 
@@ -49,7 +50,7 @@ def merge_by_rank(tokens: list[bytes], ranks: Mapping[bytes, int], at_least: int
     return tokens
 
 
-def decode(ids: Iterable[int], tokens: Mapping[int, bytes], errors: str = "replace") -> str:
+def decode(ids: Iterable[SupportsIndex], tokens: Mapping[int, bytes], errors: str = "replace") -> str:
     """The text of `ids`. `tokens` maps each id to its bytes.
 
     The bytes are joined before they are read as UTF-8, because a character may be spread over several tokens. `errors`
@@ -63,7 +64,7 @@ def decode(ids: Iterable[int], tokens: Mapping[int, bytes], errors: str = "repla
     return join_tokens(ids, tokens).decode("utf-8", errors)
 
 
-def join_tokens(ids: Iterable[int], tokens: Mapping[int, bytes]) -> bytes:
+def join_tokens(ids: Iterable[SupportsIndex], tokens: Mapping[int, bytes]) -> bytes:
     """The bytes of `ids`, joined. Raises as `decode` does."""
     parts = []
     for i in whole_numbers(ids):
@@ -73,7 +74,7 @@ def join_tokens(ids: Iterable[int], tokens: Mapping[int, bytes]) -> bytes:
     return b"".join(parts)
 
 
-def whole_numbers(ids: Iterable[int]) -> list[int]:
+def whole_numbers(ids: Iterable[SupportsIndex]) -> list[int]:
     """`ids` as a list of int. NumPy's and PyTorch's integers are taken too.
 
     Raises:

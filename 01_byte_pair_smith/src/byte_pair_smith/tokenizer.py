@@ -7,6 +7,7 @@ expression that splits the text.
 
 import sys
 from collections.abc import Collection, Iterable
+from typing import SupportsIndex
 
 from .encode import join_tokens, whole_numbers
 from .encode_fast import merge_long, merge_short
@@ -92,15 +93,15 @@ class Tokenizer:
         """
         return self._ids(data.decode("utf-8", "surrogateescape"))
 
-    def decode(self, ids: Iterable[int], errors: str = "replace") -> str:
+    def decode(self, ids: Iterable[SupportsIndex], errors: str = "replace") -> str:
         """The text of `ids`, as the function `decode` gives it."""
         return self.decode_bytes(ids).decode("utf-8", errors)
 
-    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+    def decode_bytes(self, ids: Iterable[SupportsIndex]) -> bytes:
         """The bytes of `ids`, joined. Raises as the function `decode` does."""
         return join_tokens(ids, self.vocabulary.token_bytes)
 
-    def offsets(self, ids: Iterable[int]) -> list[tuple[int, int]]:
+    def offsets(self, ids: Iterable[SupportsIndex]) -> list[tuple[int, int]]:
         """For each token the characters of the text that it touches, as (start, end).
 
         Two tokens that share a character both contain it.

@@ -11,7 +11,7 @@ always the text, also where the id is <unk>. So `ngram.py` can charge an unknown
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, SupportsIndex
 
 from ..encode import whole_numbers
 from ..pretokenize import GPT2, check_text, pretokenize
@@ -57,7 +57,7 @@ class Family(ABC):
         """The ids of a text's tokens. Raises as `tokenize` does."""
         return [token.id for token in self.tokenize(text)]
 
-    def decode(self, ids: Sequence[int], errors: str = "strict") -> str:
+    def decode(self, ids: Sequence[SupportsIndex], errors: str = "strict") -> str:
         """The text of `ids`. Their bytes are joined first, because a token may hold part of a character.
 
         Raises:
