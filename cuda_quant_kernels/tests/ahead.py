@@ -27,7 +27,7 @@ def pytest_collection_finish(session):
 
 def pytest_sessionfinish():
     for process in running:
-        process.send_signal(signal.SIGINT)      # it tidies up after itself, and a compiler that runs comes to its end
+        process.send_signal(signal.SIGINT)  # it tidies up after itself, and a compiler that runs comes to its end
         process.wait()
     running.clear()
 
@@ -38,7 +38,7 @@ if __name__ == "__main__":
     for sources, target, *arch in json.loads(sys.argv[1]):
         try:
             build([Path(s) for s in sources], target, arch=arch[0] if arch else None)
-        except BuildError:          # no compiler, or none for this: the tests will say so
+        except BuildError:  # no compiler, or none for this: the tests will say so
             continue
-        except KeyboardInterrupt:   # the tests are over
+        except KeyboardInterrupt:  # the tests are over
             break

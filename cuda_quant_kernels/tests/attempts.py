@@ -4,6 +4,7 @@
 reference, wherever it hides. `Names` is what tests and probes are given: an attempt has no fallback, so that what is
 missing is missing, and every function is watched for changing its arguments.
 """
+
 import ast
 import copy
 import functools
@@ -43,7 +44,7 @@ def cells(path):
     found = []
     for n, source in enumerate(code, 1):
         first, _, rest = (source := "".join(source)).partition("\n")
-        if first.startswith("%%writefile"):                          # a cell that writes a file is that file
+        if first.startswith("%%writefile"):  # a cell that writes a file is that file
             found.append((f"{path.name}, code cell {n}", Path(first.split()[-1]).suffix, "\n" + rest))
         elif not first.startswith("%%"):
             plain = ("" if line.lstrip()[:1] in ("%", "!") else line for line in source.split("\n"))
@@ -74,8 +75,10 @@ def load(path):
             except SyntaxError as e:
                 raise NotCounted(f"{where}, line {e.lineno}: {e.msg}") from None
             except Exception as e:
-                raise NotCounted(f"{where}, line {node.lineno}: {type(e).__name__}: {e} (only definitions, imports "
-                                 "and UPPER_CASE constants of an attempt are read)") from None
+                raise NotCounted(
+                    f"{where}, line {node.lineno}: {type(e).__name__}: {e} (only definitions, imports "
+                    "and UPPER_CASE constants of an attempt are read)"
+                ) from None
         elif Path(path).suffix != ".ipynb":
             raise NotCounted(f"{path}: an attempt is a .py file or a notebook")
     return {name: value for name, value in vars(module).items() if not name.startswith("__")}
@@ -101,11 +104,13 @@ def codes(obj):
 
 def leans(obj):
     """The name through which `obj` uses the reference package, or None."""
+
     def ours(x):
         home = (
             x.__name__ if inspect.ismodule(x) else getattr(x, "__module__", None) or getattr(type(x), "__module__", "")
         )
         return str(home).split(".")[0] == PACKAGE
+
     for x in [obj, *(obj.__mro__ if inspect.isclass(obj) else [])]:
         if ours(x):
             return getattr(x, "__name__", str(x))
@@ -130,10 +135,14 @@ def needs(obj, tasks):
 
 def guarded(function):
     """The function, watched for changing its arguments."""
+
     @functools.wraps(function)
     def watched(*args, **kwargs):
-        before = [(n, a, copy.deepcopy(a)) for n, a in [*enumerate(args), *kwargs.items()]
-                  if isinstance(a, (list, dict, set, bytearray)) or is_array(a)]
+        before = [
+            (n, a, copy.deepcopy(a))
+            for n, a in [*enumerate(args), *kwargs.items()]
+            if isinstance(a, (list, dict, set, bytearray)) or is_array(a)
+        ]
         result = function(*args, **kwargs)
         for name, now, then in before:
             if not same(now, then):
@@ -141,6 +150,7 @@ def guarded(function):
                 who = names[name] if isinstance(name, int) and name < len(names) else name
                 raise InPlace(f"changes its argument `{who}` in place: the caller still needs it as it was")
         return result
+
     return watched
 
 

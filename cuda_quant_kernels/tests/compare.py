@@ -3,6 +3,7 @@
 Tensors, arrays, numbers, strings, lists, tuples and dictionaries of them, and exceptions. The same bytes in every
 project.
 """
+
 import sys
 from typing import NamedTuple
 
@@ -11,13 +12,14 @@ import numpy as np
 
 class Raised(NamedTuple):
     """What a probe gave when it raised: compared by type and by what the exception says in `facts`, told in full."""
+
     kind: str
     message: str
     facts: tuple = ()
 
 
 def is_array(x):
-    torch = sys.modules.get("torch")                                 # a project without tensors need not install it
+    torch = sys.modules.get("torch")  # a project without tensors need not install it
     return isinstance(x, np.ndarray) or torch is not None and isinstance(x, torch.Tensor)
 
 

@@ -13,6 +13,7 @@ It is a tripwire for honest mistakes, not a sandbox: it will not stop someone se
 The project's side of the bargain stands in `mistakes.py`: TASKS, PROBES, of(task) and, where needed, INPLACE
 (tasks meant to change their arguments) and LOADERS (how to read attempts that are not Python).
 """
+
 import functools
 import hashlib
 import importlib
@@ -32,9 +33,19 @@ import pytest
 from attempts import HERE, PACKAGE, Attempt, InPlace, Names, NotCounted, NotStarted, load, needs, reference
 from compare import Raised, difference, exactly, is_array, same
 
-__all__ = ["impl", "pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "pytest_generate_tests",
-           "pytest_runtest_call", "pytest_runtest_makereport", "pytest_runtest_protocol", "pytest_sessionfinish",
-           "pytest_terminal_summary", "seed"]
+__all__ = [
+    "impl",
+    "pytest_addoption",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_generate_tests",
+    "pytest_runtest_call",
+    "pytest_runtest_makereport",
+    "pytest_runtest_protocol",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "seed",
+]
 __all__ += ["HERE", "PACKAGE", "Attempt", "Mistake", "Names", "check", "exactly", "is_array", "load", "same"]
 
 VERDICTS = ["NOT COUNTED", "NOT STARTED", "WRONG", "RIGHT"]  # the worst of a task's tests is its verdict
@@ -42,6 +53,7 @@ VERDICTS = ["NOT COUNTED", "NOT STARTED", "WRONG", "RIGHT"]  # the worst of a ta
 
 class Mistake(NamedTuple):
     """A classic mistake as running code. `sentence` completes "your output matches ..."."""
+
     task: str
     sentence: str
     hint: str
@@ -54,7 +66,7 @@ def plant(seed):
     random.seed(seed)
     np.random.seed(seed)
     if torch := sys.modules.get("torch"):
-        torch.default_generator.manual_seed(seed)     # torch.manual_seed takes 3 ms: it writes tracebacks for devices
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed takes 3 ms: it writes tracebacks for devices
         if torch.cuda.is_initialized():
             torch.cuda.manual_seed_all(seed)
 
@@ -86,7 +98,7 @@ def output(probe, impl, seed):
     plant(seed)
     try:
         return probe(impl, seed)
-    except Exception as e:                                           # that it crashes may be the mistake
+    except Exception as e:  # that it crashes may be the mistake
         return Raised(type(e).__name__, first_line(e) + line_of(e), getattr(e, "facts", ()))
 
 
@@ -94,15 +106,19 @@ def output(probe, impl, seed):
 def expected(task, seed):
     """(the reference's outputs, [(mistake, its outputs), ...]) on every probe of a task."""
     import mistakes
+
     probes = mistakes.PROBES[task]
-    wrong = [(m, [output(p, Names({task: m.implementation}, fallback=reference()), seed) for p in probes])
-             for m in sorted(mistakes.of(task), key=lambda m: m.knobs)]
+    wrong = [
+        (m, [output(p, Names({task: m.implementation}, fallback=reference()), seed) for p in probes])
+        for m in sorted(mistakes.of(task), key=lambda m: m.knobs)
+    ]
     return [output(p, reference(), seed) for p in probes], wrong
 
 
 def diagnose(attempt, task, seed):
     """The mistake that reproduces the attempt on every probe, those it gets right included, or None."""
     import mistakes
+
     got = [output(p, attempt, seed) for p in mistakes.PROBES[task]]
     right, wrong = expected(task, seed)
     if same(got, right):
@@ -113,6 +129,7 @@ def diagnose(attempt, task, seed):
 def describe(attempt, task, seed):
     """What can be seen of an attempt that no known mistake reproduces, or "" when every probe is right."""
     import mistakes
+
     right, wrong = [], []
     for probe, want in zip(mistakes.PROBES[task], expected(task, seed)[0], strict=True):
         name, got = probe.__name__.replace("_", " "), output(probe, attempt, seed)
@@ -145,6 +162,7 @@ def explain(attempt, task, seed, verdicts):
 
 # ---------------------------------------------------------------- pytest: options, fixtures, verdicts, report
 
+
 def pytest_addoption(parser):
     parser.addoption(
         "--attempt", default=None, help="grade the tasks in this notebook or file instead of the reference"
@@ -155,13 +173,16 @@ def pytest_addoption(parser):
     parser.addoption(
         "--mistakes", type=int, default=0, metavar="SEEDS", help="run every classic mistake through its tests"
     )
-    parser.addoption("--progress", default=os.environ.get("HARDWAY_PROGRESS", str(HERE.parent / ".progress.json")),
-                     help="where verdicts are kept (default: .progress.json in the folder)")
+    parser.addoption(
+        "--progress",
+        default=os.environ.get("HARDWAY_PROGRESS", str(HERE.parent / ".progress.json")),
+        help="where verdicts are kept (default: .progress.json in the folder)",
+    )
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "task(name): grades one of the learner's tasks")
-    config._live = getattr(config, "_live", None)                    # `grade` has put a live attempt there already
+    config._live = getattr(config, "_live", None)  # `grade` has put a live attempt there already
     config._attempt, config._verdicts, config._caught = config._live, {}, {}
     if not config._live:
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests use small tensors: a second thread only waits
@@ -169,7 +190,7 @@ def pytest_configure(config):
             importlib.import_module("beartype")
             importlib.import_module("jaxtyping").install_import_hook(PACKAGE, "beartype.beartype")
         except ImportError:
-            pass                                                     # a project without tensors has no such annotations
+            pass  # a project without tensors has no such annotations
     path = config.getoption("--attempt")
     if path:
         try:
@@ -195,10 +216,16 @@ def pytest_generate_tests(metafunc):
     seeds = metafunc.config.getoption("--mistakes")
     if seeds and "impl" in metafunc.fixturenames and (task := task_of(metafunc.definition)):
         import mistakes
+
         runs = [(m, s) for m in mistakes.of(task) for s in range(seeds)]
         both = "seed" in metafunc.fixturenames
-        metafunc.parametrize("impl,seed" if both else "impl", [(r, r[1]) if both else r for r in runs], indirect=True,
-                             ids=[f"{m.sentence}-{s}" for m, s in runs], scope="session")
+        metafunc.parametrize(
+            "impl,seed" if both else "impl",
+            [(r, r[1]) if both else r for r in runs],
+            indirect=True,
+            ids=[f"{m.sentence}-{s}" for m, s in runs],
+            scope="session",
+        )
 
 
 def pytest_collection_modifyitems(config, items):
@@ -214,7 +241,7 @@ def run_of(item):
 
 def pytest_runtest_protocol(item):
     if (run := run_of(item)) and item.config._caught.setdefault(run[0].sentence, {}).get(run[1]):
-        return True                                                  # this mistake is caught already: on to the next
+        return True  # this mistake is caught already: on to the next
     return None
 
 
@@ -247,7 +274,7 @@ def pytest_runtest_makereport(item, call):
     if isinstance(error, (NotStarted, NotImplementedError)):
         verdict = "NOT STARTED"
     elif isinstance(error, NotCounted) or report.when != "call" or report.skipped:
-        verdict = "NOT COUNTED"                                      # nothing is skipped into green
+        verdict = "NOT COUNTED"  # nothing is skipped into green
     else:
         verdict = "WRONG" if error else "RIGHT"
     seen = item.config._verdicts
@@ -258,14 +285,19 @@ def pytest_runtest_makereport(item, call):
 def pytest_sessionfinish(session):
     config = session.config
     if config.getoption("--mistakes"):
-        config._missed = [(m, s) for m, seeds in config._caught.items() for s in range(config.getoption("--mistakes"))
-                          if not seeds.get(s)]
+        config._missed = [
+            (m, s)
+            for m, seeds in config._caught.items()
+            for s in range(config.getoption("--mistakes"))
+            if not seeds.get(s)
+        ]
         session.exitstatus = 1 if config._missed or not config._caught else 0
 
 
 def report(config):
     """(verdict, line) of the report on an attempt: who was graded, a line a task, the counts. Keeps the progress."""
     import mistakes
+
     path, verdicts = config.getoption("--attempt"), config._verdicts
     wanted = [t for t in mistakes.TASKS if t in (getattr(config, "_only", None) or mistakes.TASKS)]
     for task in wanted:
@@ -276,8 +308,14 @@ def report(config):
     width, told = max(map(len, wanted), default=0) + 2, {}
     for task in wanted:
         verdict, (said, hint) = verdicts[task][0], explain(config._attempt, task, config._seed, verdicts)
-        told[task] = {"verdict": verdict, "said": said, "attempt": str(path or "live"), "sha256": stamp,
-                      "seed": config._seed, "date": time.strftime("%Y-%m-%d %H:%M")}
+        told[task] = {
+            "verdict": verdict,
+            "said": said,
+            "attempt": str(path or "live"),
+            "sha256": stamp,
+            "seed": config._seed,
+            "date": time.strftime("%Y-%m-%d %H:%M"),
+        }
         if task in getattr(config, "_shown", wanted):
             lines.append((verdict, f"{task:{width}}{verdict:13}{said}".rstrip()))
             lines += [("", f"{'':{width + 13}}hint: {hint}")] if hint else []
@@ -321,8 +359,10 @@ def pytest_terminal_summary(terminalreporter, config):
 
 # ---------------------------------------------------------------- the same from a notebook
 
+
 def grade(attempt, only=None, shown=None, seed=None):
     """Run the tests of an attempt in this process. Returns ({task: verdict}, the lines of the report)."""
+
     class Live:
         @pytest.hookimpl(tryfirst=True)
         def pytest_configure(self, config):
@@ -333,10 +373,27 @@ def grade(attempt, only=None, shown=None, seed=None):
         @pytest.hookimpl(trylast=True)
         def pytest_sessionfinish(self, session):
             self.lines = report(session.config)
+
     live, root = Live(), str(HERE.parent)
-    args = [str(HERE), "--rootdir", root, "-c", f"{root}/pyproject.toml", "-p", "no:terminal", "-p", "no:cacheprovider",
-            "-p", "no:faulthandler", "-o", "timeout=0", "-s", "-W", "ignore::pytest.PytestAssertRewriteWarning",
-            *(["--seed", str(seed)] if seed is not None else [])]
+    args = [
+        str(HERE),
+        "--rootdir",
+        root,
+        "-c",
+        f"{root}/pyproject.toml",
+        "-p",
+        "no:terminal",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:faulthandler",
+        "-o",
+        "timeout=0",
+        "-s",
+        "-W",
+        "ignore::pytest.PytestAssertRewriteWarning",
+        *(["--seed", str(seed)] if seed is not None else []),
+    ]
     pytest.main(args, plugins=[live])
     return {task: v[0] for task, v in live.config._verdicts.items()}, live.lines
 
@@ -348,6 +405,7 @@ def check(*attempt, only=None, seed=None):
     check("my_kernels.cu")        a file; `only=["quantize"]` for some of its tasks
     """
     import mistakes
+
     try:
         if all(isinstance(a, (str, Path)) for a in attempt):
             names = {k: v for path in attempt for k, v in load(path).items()}

@@ -11,9 +11,9 @@ import torch
 from cuda_quant_kernels.build import load
 from grader import Mistake, NotCounted
 
-from cuda_quant_kernels import checks, exercises
+from cuda_quant_kernels.tasks import calls, checks, source
 
-TASKS = list(exercises.TASKS)
+TASKS = list(source.TASKS)
 INPLACE = set()
 
 LAST_BLOCK = "how many threads does the last block have, and how many elements are left for it? is there an element n?"
@@ -156,7 +156,7 @@ PAIRS = {
 @functools.cache
 def library():
     lib = load(Path(__file__).with_suffix(".cu"), "trace")
-    lib.limit(exercises.SECONDS)
+    lib.limit(source.SECONDS)
     return lib
 
 
@@ -167,13 +167,10 @@ class WrongKernel:
         self.task, self.knobs = task, knobs
 
     def __call__(self, *arguments):
-        def run(arrays, outputs, numbers, budget):
-            function = functools.partial(getattr(library(), f"wrong_{self.task}"), self.knobs)
-            return checks.checked(
-                function, library(), lambda line: f"mistakes.cu, line {line}", arrays, outputs, numbers, budget
-            )[0]
-
-        return exercises.PLANS[self.task](run, *arguments)
+        function = functools.partial(getattr(library(), f"wrong_{self.task}"), self.knobs)
+        call = calls.CALLS[self.task](*arguments)
+        outputs, _ = checks.checked(function, library(), lambda line: f"mistakes.cu, line {line}", call)
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
 def of(task):
@@ -195,28 +192,28 @@ def of(task):
 class Kernel:
     """A task as an attempt's source has it. `place` of an exception is the line in the attempt."""
 
-    def __init__(self, exercise, name):
-        self.exercise, self.__name__ = exercise, name
+    def __init__(self, cuda, name):
+        self.cuda, self.__name__ = cuda, name
 
     def __call__(self, *arguments):
-        return self.exercise(self.__name__, *arguments)
+        return self.cuda.run(self.__name__, *arguments)
 
 
-def read_cuda(where, source):
+def read_cuda(where, text):
     """The tasks that a .cu source defines, as functions."""
-    for number, line in enumerate(source.split("\n"), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.lstrip().startswith("#") and "include" in line and "<" not in line and "ptx.cuh" not in line:
             raise NotCounted(
                 f'{where}, line {number}: an attempt stands alone: only <...> and "ptx.cuh" may be included'
             )
-    exercise = exercises.Exercise(source, where)
-    return {name: Kernel(exercise, name) for name in exercise.kernels}
+    cuda = source.CudaSource(text, where)
+    return {name: Kernel(cuda, name) for name in cuda.kernels}
 
 
-def solved_cell(source):
+def solved_cell(text):
     """The workbook's cell with the reference's kernel in it, or None for a cell that holds no task."""
-    names = [t for t in TASKS if source.startswith("%%writefile") and exercises.definition(source, t)]
-    return source.split("\n")[0] + "\n" + (exercises.FOLDER / f"{names[0]}.cu").read_text() if names else None
+    names = [t for t in TASKS if text.startswith("%%writefile") and source.definition(text, t)]
+    return text.split("\n")[0] + "\n" + (source.FOLDER / f"{names[0]}.cu").read_text() if names else None
 
 
 LOADERS = {".cu": read_cuda}

@@ -1,5 +1,5 @@
-"""`bench` from end to end on a machine without a GPU: every "cuda" is the CPU, kernels run on the emulator, events read
-the clock. The times mean nothing; that every case is made, is right, finds its goal and its place in the tables does.
+"""`bench` from end to end on a machine without a GPU. Every "cuda" is the CPU, kernels run on the emulator, and events
+read the clock. The times mean nothing. Each case is made, is right, and has its goal and its place in the tables.
 
 Run by test_results.py in a process of its own: Triton reads TRITON_INTERPRET when it is imported.
 """
@@ -12,11 +12,11 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 import torch
-from cuda_quant_kernels.bench_cases import Sizes
+from cuda_quant_kernels.lab.bench_cases import Sizes
 from torch.overrides import TorchFunctionMode
 
 from cuda_quant_kernels import __main__ as command
-from cuda_quant_kernels import bench as benchmark
+from cuda_quant_kernels.lab import bench as benchmark
 
 SMALL = Sizes(add=2**12 + 16, quantize=(16, 512), gemm=64, gemv=(272, 256))
 
@@ -65,7 +65,7 @@ def pretend() -> ExitStack:
         stack.enter_context(patch.object(torch.cuda, name, value))
     stack.enter_context(patch.object(torch, "Generator", Generator))
     stack.enter_context(patch.object(torch, "compile", lambda function: function))
-    for name, value in {"QUICK": SMALL, "WARM_UP": 1, "FEWEST": 2, "SECONDS": 0.0}.items():
+    for name, value in {"QUICK": SMALL, "WARM_UP": 1, "MIN_REPEATS": 2, "SECONDS": 0.0}.items():
         stack.enter_context(patch.object(benchmark, name, value))
     stack.enter_context(OnTheCPU())
     return stack
@@ -73,4 +73,4 @@ def pretend() -> ExitStack:
 
 if __name__ == "__main__":
     with pretend():
-        sys.exit(command.main(["bench", "--quick", "--out", str(Path(sys.argv[1]))]))
+        sys.exit(command.run(["bench", "--quick", "--out", str(Path(sys.argv[1]))]))

@@ -3,6 +3,7 @@
 The same bytes in every project; what is particular to one stands in its mistakes.py. Where tasks are not Python,
 `mistakes.SOLVE(cell_source)` gives the solved text of a workbook cell (None for a cell that holds no task).
 """
+
 import ast
 import importlib
 import inspect
@@ -25,10 +26,26 @@ SEEDS = 5
 
 # ---------------------------------------------------------------- mistakes
 
+
 @pytest.mark.timeout(400)
 def test_every_mistake_fails_its_tasks_tests():
-    run = subprocess.run([sys.executable, "-m", "pytest", "--mistakes", str(SEEDS), "-q", "-p", "no:cacheprovider",
-                          "--ignore", str(Path(__file__))], cwd=FOLDER, capture_output=True, text=True)
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--mistakes",
+            str(SEEDS),
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--ignore",
+            str(Path(__file__)),
+        ],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+    )
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-2000:]
 
 
@@ -69,17 +86,33 @@ def test_there_are_at_least_twelve_mistakes_in_all():
 
 # ---------------------------------------------------------------- cheats
 
+
 class Anything:
     """Claims to equal everything, and to have every attribute."""
+
     __hash__ = None
-    def __eq__(self, other): return True
+
+    def __eq__(self, other):
+        return True
+
     __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__ = __eq__
-    def __getattr__(self, name): return self
-    def __call__(self, *args, **kwargs): return self
+
+    def __getattr__(self, name):
+        return self
+
+    def __call__(self, *args, **kwargs):
+        return self
+
     __getitem__ = __sub__ = __rsub__ = __add__ = __mul__ = __call__
-    def __abs__(self): return self
-    def __iter__(self): return iter([self])
-    def __len__(self): return 1
+
+    def __abs__(self):
+        return self
+
+    def __iter__(self):
+        return iter([self])
+
+    def __len__(self):
+        return 1
 
 
 def nan_like(x):
@@ -102,8 +135,11 @@ def cheat(task, how):
 
 
 def cheat_call(real, how):
-    return {"crashes": crash, "claims to equal everything": lambda *a, **k: Anything(),
-            "returns NaN": lambda *a, **k: nan_like(real(*a, **k))}[how]
+    return {
+        "crashes": crash,
+        "claims to equal everything": lambda *a, **k: Anything(),
+        "returns NaN": lambda *a, **k: nan_like(real(*a, **k)),
+    }[how]
 
 
 @pytest.mark.parametrize("how", ["crashes", "returns NaN", "claims to equal everything"])
@@ -118,7 +154,9 @@ def test_cheats_are_never_right(how, monkeypatch, tmp_path):
 def test_the_reference_as_an_attempt_is_not_counted(monkeypatch, tmp_path):
     monkeypatch.setenv("HARDWAY_PROGRESS", str(tmp_path / "progress.json"))
     (tmp_path / "a.py").write_text(f"from {grader.PACKAGE} import {', '.join(mistakes.TASKS)}\n")
-    aliases = "".join(f"def {t}(*a, **k):\n    import {grader.PACKAGE} as r\n    return r.{t}(*a, **k)\n" for t in mistakes.TASKS)
+    aliases = "".join(
+        f"def {t}(*a, **k):\n    import {grader.PACKAGE} as r\n    return r.{t}(*a, **k)\n" for t in mistakes.TASKS
+    )
     (tmp_path / "b.py").write_text(aliases)
     for name in ("a.py", "b.py"):
         verdicts, _ = grader.grade(grader.Attempt(grader.load(tmp_path / name)), seed=0)
@@ -126,6 +164,7 @@ def test_the_reference_as_an_attempt_is_not_counted(monkeypatch, tmp_path):
 
 
 # ---------------------------------------------------------------- the workbook
+
 
 def code_cells(notebook):
     return [c for c in notebook["cells"] if c["cell_type"] == "code"]
@@ -148,9 +187,12 @@ def with_its_needs(task):
     def add(module, name):
         tree = ast.parse(inspect.getsource(module))
         for node in tree.body:
-            names = [a.asname or a.name.split(".")[0] for a in getattr(node, "names", [])] if \
-                isinstance(node, (ast.Import, ast.ImportFrom)) else [getattr(node, "name", "")] + \
-                [t.id for t in getattr(node, "targets", [getattr(node, "target", None)]) if isinstance(t, ast.Name)]
+            names = (
+                [a.asname or a.name.split(".")[0] for a in getattr(node, "names", [])]
+                if isinstance(node, (ast.Import, ast.ImportFrom))
+                else [getattr(node, "name", "")]
+                + [t.id for t in getattr(node, "targets", [getattr(node, "target", None)]) if isinstance(t, ast.Name)]
+            )
             if name not in names or (module.__name__, name) in done:
                 continue
             done.add((module.__name__, name))
@@ -158,13 +200,18 @@ def with_its_needs(task):
                 original = next(a.name for a in node.names if name == (a.asname or a.name))
                 if original not in done:
                     home = importlib.import_module("." * node.level + (node.module or ""), module.__package__)
-                    add(importlib.import_module(getattr(home, original).__module__)
-                        if hasattr(getattr(home, original), "__module__") else home, original)
+                    add(
+                        importlib.import_module(getattr(home, original).__module__)
+                        if hasattr(getattr(home, original), "__module__")
+                        else home,
+                        original,
+                    )
                 return
             for used in sorted({n.id for n in ast.walk(node) if isinstance(n, ast.Name)} - {name}):
                 if used not in done:
                     add(module, used)
             out.append(ast.unparse(node))
+
     add(importlib.import_module(getattr(REFERENCE, task).__module__), task)
     return "\n\n".join(dict.fromkeys(out))
 
@@ -193,13 +240,17 @@ def progress(tmp_path_factory):
     for name, text in (("shipped", notebook), ("solved", solved(notebook))):
         (where / f"{name}.ipynb").write_text(json.dumps(text), encoding="utf-8")
         runs[name] = subprocess.Popen(
-            [sys.executable, "-c", EXECUTE, str(where / f"{name}.ipynb"), str(FOLDER)], text=True, stderr=subprocess.PIPE,
-            env={**os.environ, "HARDWAY_PROGRESS": str(where / f"{name}.json"), "MPLBACKEND": "agg"})
+            [sys.executable, "-c", EXECUTE, str(where / f"{name}.ipynb"), str(FOLDER)],
+            text=True,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "HARDWAY_PROGRESS": str(where / f"{name}.json"), "MPLBACKEND": "agg"},
+        )
     said = {name: run.communicate()[1] for name, run in runs.items()}
     for name, run in runs.items():
         assert run.returncode == 0, f"the {name} workbook stops: {said[name][-3000:]}"
-    return {n: {t: v["verdict"] for t, v in json.loads((where / f"{n}.json").read_text())["verdicts"].items()}
-            for n in runs}
+    return {
+        n: {t: v["verdict"] for t, v in json.loads((where / f"{n}.json").read_text())["verdicts"].items()} for n in runs
+    }
 
 
 @pytest.mark.timeout(600)
@@ -218,8 +269,13 @@ def test_the_workbook_is_clean_and_holds_no_solution():
     assert not any(c["outputs"] or c["execution_count"] for c in code_cells(notebook)), "the workbook holds outputs"
     assert not any(c["metadata"].get("jupyter", {}).get("source_hidden") for c in notebook["cells"]), "a hidden cell"
     for task in mistakes.TASKS if not hasattr(mistakes, "SOLVE") else []:
-        body = [ast.unparse(s) for n in ast.walk(ast.parse(inspect.getsource(getattr(REFERENCE, task))))
-                if isinstance(n, ast.FunctionDef) for s in n.body if isinstance(s, (ast.Assign, ast.Return, ast.AugAssign))]
+        body = [
+            ast.unparse(s)
+            for n in ast.walk(ast.parse(inspect.getsource(getattr(REFERENCE, task))))
+            if isinstance(n, ast.FunctionDef)
+            for s in n.body
+            if isinstance(s, (ast.Assign, ast.Return, ast.AugAssign))
+        ]
         assert not [line for line in body if len(line) > 25 and line in text], f"the workbook gives {task} away"
     for cell in code_cells(notebook):
         if (source := "".join(cell["source"])) and (task := defines(source)):

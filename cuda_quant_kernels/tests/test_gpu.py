@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cuda_quant_kernels import ops, reference
+from cuda_quant_kernels import int4, linear, oracle, quantization
 
 pytestmark = [
     pytest.mark.gpu,
@@ -17,47 +17,49 @@ def int8(*shape):
     return torch.randint(-128, 128, shape, dtype=torch.int8)
 
 
-@pytest.mark.parametrize("version", ["scalar", "16 bytes"])
+@pytest.mark.parametrize("version", quantization.ADD_VERSIONS)
 @pytest.mark.parametrize("n", [1, 15, 1009, 2**20 + 7])
 def test_addition(n, version):
     a, b = int8(n), int8(n)
-    assert torch.equal(ops.add_int8(a.cuda(), b.cuda(), *ADD, version=version).cpu(), reference.add_int8(a, b, *ADD))
+    assert torch.equal(
+        quantization.add_int8(a.cuda(), b.cuda(), *ADD, version=version).cpu(), oracle.add_int8(a, b, *ADD)
+    )
 
 
 @pytest.mark.parametrize("per", ["tensor", "row", "group"])
 @pytest.mark.parametrize("rows, cols", [(5, 1009), (257, 4096), (3, 32768)])
 def test_quantization(rows, cols, per):
-    for dtype in ops.INPUTS:
+    for dtype in quantization.INPUTS:
         x = torch.randn(rows, cols).to(dtype)
         x[0, 0] = 1e4
-        for form in ops.FORMATS:
-            q, s = ops.quantize(x.cuda(), form, per)
-            want, scale = reference.quantize(x, form, per)
+        for form in quantization.FORMATS:
+            q, s = quantization.quantize(x.cuda(), form, per)
+            want, scale = oracle.quantize(x, form, per)
             assert torch.equal(s.cpu(), scale) and torch.equal(q.cpu().view(torch.uint8), want.view(torch.uint8))
-            assert torch.equal(ops.dequantize(q, s, dtype).cpu(), reference.dequantize(want, scale, dtype))
+            assert torch.equal(quantization.dequantize(q, s, dtype).cpu(), oracle.dequantize(want, scale, dtype))
     x[1, 1] = float("nan")
     with pytest.raises(ValueError, match="NaN"):
-        ops.quantize(x.cuda(), per=per)
+        quantization.quantize(x.cuda(), per=per)
 
 
-@pytest.mark.parametrize("version", ops.GEMM_VERSIONS)
+@pytest.mark.parametrize("version", linear.GEMM_VERSIONS)
 @pytest.mark.parametrize("m, n, k", [(1, 1, 16), (131, 257, 80), (513, 769, 1040)])
 def test_int8_products(m, n, k, version):
     if version == "wgmma" and torch.cuda.get_device_capability()[0] != 9:
         pytest.skip("wgmma is Hopper's")
     a, w, sa, sw = int8(m, k), int8(n, k), torch.rand(m), torch.rand(n)
     for _ in range(3):  # a moving error is a race
-        got = ops.linear_w8a8(a.cuda(), w.cuda(), sa.cuda(), sw.cuda(), version=version)
-        assert torch.equal(got.cpu(), reference.linear_w8a8(a, w, sa, sw))
+        got = linear.linear_w8a8(a.cuda(), w.cuda(), sa.cuda(), sw.cuda(), version=version)
+        assert torch.equal(got.cpu(), oracle.linear_w8a8(a, w, sa, sw))
 
 
-@pytest.mark.parametrize("version", ops.GEMV_VERSIONS)
+@pytest.mark.parametrize("version", linear.GEMV_VERSIONS)
 @pytest.mark.parametrize("m, n, k", [(1, 7, 128), (16, 1021, 2176)])
 def test_four_bit_weights(m, n, k, version):
     x = torch.randn(m, k).half()
-    packed, scale = reference.quantize_int4(torch.randn(n, k))
-    got = ops.linear_w4a16(x.cuda(), packed.cuda(), scale.cuda(), version=version).cpu()
-    want = reference.linear_w4a16(x, packed, scale)
+    packed, scale = int4.quantize_int4(torch.randn(n, k))
+    got = linear.linear_w4a16(x.cuda(), packed.cuda(), scale.cuda(), version=version).cpu()
+    want = oracle.linear_w4a16(x, packed, scale)
     torch.testing.assert_close(got.double(), want, rtol=2**-10, atol=2**-11 * float(want.abs().max()) / 16)
 
 
@@ -65,11 +67,11 @@ def test_triton_agrees():
     w8a8 = pytest.importorskip("cuda_quant_kernels.triton_kernels.w8a8")
     a, w, sa, sw = int8(257, 256), int8(513, 256), torch.rand(257), torch.rand(513)
     assert torch.equal(
-        w8a8.linear_w8a8(a.cuda(), w.cuda(), sa.cuda(), sw.cuda()).cpu(), reference.linear_w8a8(a, w, sa, sw)
+        w8a8.linear_w8a8(a.cuda(), w.cuda(), sa.cuda(), sw.cuda()).cpu(), oracle.linear_w8a8(a, w, sa, sw)
     )
 
 
 def test_bench_runs():
-    from cuda_quant_kernels.bench import bench
+    from cuda_quant_kernels.lab import bench, cli
 
-    assert bench(0, True, lambda line: None)["rows"]
+    assert bench.bench(cli.options(quick=True), lambda line: None)["rows"]

@@ -7,21 +7,20 @@ from unittest.mock import patch
 import pytest
 import torch
 from cuda_quant_kernels.build import build
-from cuda_quant_kernels.launch import KERNELS, Tracing, launch, library
+from cuda_quant_kernels.launch import KERNELS, SOURCES, Tracing, launch, library
 from cuda_quant_kernels.on_cpu.sanitize import Call, sanitize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cuda_quant_kernels import ops, reference
+from cuda_quant_kernels import int4, linear, oracle, quantization
 
 ORDERS = [("ascending", 0), ("descending", 0), ("shuffled", 1)]
-FORMATS = list(ops.FORMATS)
+FORMATS = list(quantization.FORMATS)
 ADD = (0.5, 3, 0.25, -5, 1.5, 7)
-GEMM = ops.GEMM_VERSIONS
-SOURCES = ("vector_add.cu", "quantize.cu", "gemm_w8a8.cu", "gemv_w4a16.cu")
+GEMM = linear.GEMM_VERSIONS
 pytest_plugins = ["ahead"]
 AHEAD = [([KERNELS / s], target) for target in ("cpu", "trace") for s in SOURCES]
-AHEAD += [([KERNELS / s], "asan") for s in SOURCES[1:]]
+AHEAD += [([KERNELS / s], "asan") for s in SOURCES if s not in ("vector_add.cu", "quantize_groups.cu")]
 
 
 @contextmanager
@@ -55,52 +54,52 @@ def outliers(rows, cols, dtype):
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=lambda o: o[0])
-@pytest.mark.parametrize("version", ["scalar", "16 bytes"])
+@pytest.mark.parametrize("version", quantization.ADD_VERSIONS)
 @pytest.mark.parametrize("n", [1, 15, 1009])
 def test_addition_is_exact_in_every_order(n, version, order):
     a, b = int8(n), int8(n)
     with poisoned(), library("vector_add.cu", "cpu").order(*order):
-        got = ops.add_int8(a, b, *ADD, version=version)
-    assert torch.equal(got, reference.add_int8(a, b, *ADD))
+        got = quantization.add_int8(a, b, *ADD, version=version)
+    assert torch.equal(got, oracle.add_int8(a, b, *ADD))
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=lambda o: o[0])
 @pytest.mark.parametrize("per", ["tensor", "row", "group"])
 @pytest.mark.parametrize("rows, cols", [(3, 5), (5, 1009), (2, 1000), (1, 2056)])
 def test_quantization_is_exact_bit_for_bit(rows, cols, per, order):
-    for dtype in ops.INPUTS:
+    for dtype in quantization.INPUTS:
         x = outliers(rows, cols, dtype)
         for form in FORMATS:
-            want_q, want_s = reference.quantize(x, form, per)
+            want_q, want_s = oracle.quantize(x, form, per)
             with poisoned(), library("quantize.cu", "cpu").order(*order):
-                q, s = ops.quantize(x, form, per)
-                back = ops.dequantize(q, s, dtype)
+                q, s = quantization.quantize(x, form, per)
+                back = quantization.dequantize(q, s, dtype)
             assert torch.equal(s, want_s), (dtype, form)
             assert torch.equal(bits(q), bits(want_q)), (dtype, form)
-            assert torch.equal(back, reference.dequantize(want_q, want_s, dtype)), (dtype, form)
+            assert torch.equal(back, oracle.dequantize(want_q, want_s, dtype)), (dtype, form)
 
 
 @pytest.mark.parametrize("cols", [8, 1000, 4096, 16384, 32768])
 def test_one_read_equals_two_reads(cols):
     x = outliers(2, cols, torch.bfloat16)
-    q1, s1 = ops.quantize(x, version="one read")
-    q2, s2 = ops.quantize(x, version="two reads")
+    q1, s1 = quantization.quantize(x, version="one_pass")
+    q2, s2 = quantization.quantize(x, version="two_pass")
     assert torch.equal(q1, q2) and torch.equal(s1, s2)
 
 
 def test_a_given_scale_saturates():
     x, scale = outliers(3, 1009, torch.float32), torch.tensor([0.02])
     for form in FORMATS:
-        q, _ = ops.quantize(x, form, "tensor", scale)
-        assert torch.equal(bits(q), bits(reference.encode(x * (1 / scale), form)))
+        q, _ = quantization.quantize(x, form, "tensor", scale)
+        assert torch.equal(bits(q), bits(oracle.encode(x * (1 / scale), form)))
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(st.integers(1, 5), st.integers(1, 300), st.sampled_from(FORMATS), st.floats(1e-40, 1e30), st.integers(0, 99))
 def test_codes_are_within_one_unit_of_dividing_by_the_scale(rows, cols, form, size, seed):
     x = torch.randn(rows, cols, generator=torch.Generator().manual_seed(seed)) * size
-    q, scale = ops.quantize(x, form, "row")
-    divided = reference.encode(x / scale[:, None], form)
+    q, scale = quantization.quantize(x, form, "row")
+    divided = oracle.encode(x / scale[:, None], form)
     if form == torch.int8:
         assert (q.int() - divided.int()).abs().max() <= 1
         assert q.min() >= -127
@@ -114,42 +113,42 @@ def test_codes_are_within_one_unit_of_dividing_by_the_scale(rows, cols, form, si
 def test_the_int8_product_is_exact(m, n, k, version, order):
     a, w, sa, sw = int8(m, k), int8(n, k), torch.rand(m), torch.rand(n)
     with poisoned(), library("gemm_w8a8.cu", "cpu").order(*order):
-        got = ops.linear_w8a8(a, w, sa, sw, version=version)
-    assert torch.equal(got, reference.linear_w8a8(a, w, sa, sw))
+        got = linear.linear_w8a8(a, w, sa, sw, version=version)
+    assert torch.equal(got, oracle.linear_w8a8(a, w, sa, sw))
 
 
 @pytest.mark.parametrize("version", GEMM[:3])
 def test_the_first_versions_take_any_k(version):
     a, w = int8(7, 37), int8(11, 37)
     assert torch.equal(
-        ops.linear_w8a8(a, w, torch.ones(7), torch.ones(11), version=version), (a.double() @ w.double().T).float()
+        linear.linear_w8a8(a, w, torch.ones(7), torch.ones(11), version=version), (a.double() @ w.double().T).float()
     )
 
 
 def test_int8_products_equal_torch_int_mm():
     a, w = int8(32, 64), int8(48, 64)
     assert torch.equal(
-        ops.linear_w8a8(a, w, torch.ones(32), torch.ones(48)).int(), torch._int_mm(a, w.t().contiguous())
+        linear.linear_w8a8(a, w, torch.ones(32), torch.ones(48)).int(), torch._int_mm(a, w.t().contiguous())
     )
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=lambda o: o[0])
-@pytest.mark.parametrize("version", ops.GEMV_VERSIONS)
+@pytest.mark.parametrize("version", linear.GEMV_VERSIONS)
 @pytest.mark.parametrize("m, n, k", [(1, 7, 128), (5, 33, 256), (16, 19, 1152)])
 def test_four_bit_weights(m, n, k, version, order):
     x = torch.randn(m, k).half()
     x[0, 3] = 200.0
-    packed, scale = reference.quantize_int4(torch.randn(n, k))
+    packed, scale = int4.quantize_int4(torch.randn(n, k))
     with poisoned(), library("gemv_w4a16.cu", "cpu").order(*order):
-        got = ops.linear_w4a16(x, packed, scale, version=version)
-    want = reference.linear_w4a16(x, packed, scale)
+        got = linear.linear_w4a16(x, packed, scale, version=version)
+    want = oracle.linear_w4a16(x, packed, scale)
     # rounding to fp16 allows 2^-11 of each element; the fp32 sums add far less
     torch.testing.assert_close(got.double(), want, rtol=2**-10, atol=2**-11 * float(want.abs().max()) / 16)
 
 
 def test_packing_four_bits_and_back():
-    packed, scale = reference.quantize_int4(torch.randn(3, 256))
-    q = reference.unpack_words(packed)
+    packed, scale = int4.quantize_int4(torch.randn(3, 256))
+    q = int4.unpack_int4_words(packed)
     assert q.min() >= 1 and q.max() <= 15
     assert torch.equal(q[0, :8], torch.tensor([int(packed[0, 0]) >> 4 * i & 15 for i in range(8)], dtype=torch.int32))
 
@@ -160,20 +159,22 @@ def test_packing_four_bits_and_back():
 def everything(target):
     """One ragged call of each kernel and version."""
     a, b = int8(1009), int8(1009)
-    for version in ("scalar", "16 bytes"):
-        ops.add_int8(a, b, *ADD, version=version, target=target)
+    for version in quantization.ADD_VERSIONS:
+        quantization.add_int8(a, b, *ADD, version=version, target=target)
     for cols in (261, 264):
         x = outliers(3, cols, torch.bfloat16)
         for per in ("tensor", "row", "group"):
-            ops.dequantize(*ops.quantize(x, torch.float8_e4m3fn, per, target=target), torch.bfloat16, target=target)
-        ops.quantize(x, version="two reads", target=target)
-        ops.quantize(x, per="tensor", scale=torch.ones(1), target=target)
+            quantization.dequantize(
+                *quantization.quantize(x, torch.float8_e4m3fn, per, target=target), torch.bfloat16, target=target
+            )
+        quantization.quantize(x, version="two_pass", target=target)
+        quantization.quantize(x, per="tensor", scale=torch.ones(1), target=target)
     for version in GEMM:
         # K of 528: every buffer of every version is used again
-        ops.linear_w8a8(int8(37, 528), int8(53, 528), torch.rand(37), torch.rand(53), version=version, target=target)
-    packed, scale = reference.quantize_int4(torch.randn(19, 256))
-    for version in ops.GEMV_VERSIONS:
-        ops.linear_w4a16(torch.randn(9, 256).half(), packed, scale, version=version, target=target)
+        linear.linear_w8a8(int8(37, 528), int8(53, 528), torch.rand(37), torch.rand(53), version=version, target=target)
+    packed, scale = int4.quantize_int4(torch.randn(19, 256))
+    for version in linear.GEMV_VERSIONS:
+        linear.linear_w4a16(torch.randn(9, 256).half(), packed, scale, version=version, target=target)
 
 
 def test_the_tracer_finds_nothing():
@@ -186,7 +187,7 @@ def test_the_tracer_finds_nothing():
 def test_the_tiles_of_the_int8_product_have_no_bank_conflicts():
     tracing = Tracing()
     for version in GEMM[2:]:
-        ops.linear_w8a8(
+        linear.linear_w8a8(
             int8(128, 128), int8(256, 128), torch.rand(128), torch.rand(256), version=version, target=tracing
         )
     assert [report.efficiency("shared") for report in tracing.reports] == [1.0] * 4
@@ -196,7 +197,9 @@ def test_the_ladder_moves_ever_less():
     moved = []
     for version in GEMM:
         tracing = Tracing()
-        ops.linear_w8a8(int8(128, 64), int8(256, 64), torch.rand(128), torch.rand(256), version=version, target=tracing)
+        linear.linear_w8a8(
+            int8(128, 64), int8(256, 64), torch.rand(128), torch.rand(256), version=version, target=tracing
+        )
         moved.append(tracing.reports[0].total(name="a") + tracing.reports[0].total(name="w"))
     assert moved[0] > 16 * moved[1] and moved[1] > 30 * moved[2], moved
     assert moved[2] > moved[3] > moved[4] == moved[5], moved  # the last two have tiles of one size
@@ -205,19 +208,16 @@ def test_the_ladder_moves_ever_less():
 @pytest.mark.timeout(200)
 def test_the_sanitizer_finds_nothing():
     a, w = int8(37, 48), int8(53, 48)
-    gemm = [
-        Call("gemm_w8a8", (v, a, w, torch.rand(37), torch.rand(53), torch.empty(37, 53), 37, 53, 48, None))
-        for v in range(len(GEMM))
-    ]
-    assert sanitize(build(KERNELS / "gemm_w8a8.cu", "asan"), gemm) == []
-    packed, scale = reference.quantize_int4(torch.randn(19, 256))
-    gemv = [
-        Call("gemm_w4a16", (v, packed, scale, torch.randn(9, 256).half(), torch.empty(9, 19).half(), 9, 19, 256, None))
-        for v in range(3)
-    ]
-    assert sanitize(build(KERNELS / "gemv_w4a16.cu", "asan"), gemv) == []
+    for source, versions in (("gemm_w8a8", range(4)), ("gemm_w8a8_tensor", (4, 5))):
+        tensors = (a, w, torch.rand(37), torch.rand(53), torch.empty(37, 53))
+        calls = [Call(source, (version, *tensors, 37, 53, 48, None)) for version in versions]
+        assert sanitize(build(KERNELS / f"{source}.cu", "asan"), calls) == []
+    packed, scale = int4.quantize_int4(torch.randn(19, 256))
+    tensors = (packed, scale, torch.randn(9, 256).half(), torch.empty(9, 19).half())
+    calls = [Call("gemm_w4a16", (version, *tensors, 9, 19, 256, None)) for version in range(3)]
+    assert sanitize(build(KERNELS / "gemv_w4a16.cu", "asan"), calls) == []
     x, q = outliers(3, 261, torch.bfloat16), torch.empty(3, 261, dtype=torch.int8)
-    rows = [Call("quantize_rows", (v, 1, 0, x, q, torch.empty(3), 3, 261, None)) for v in (0,)]
+    rows = Call("quantize_rows", (0, 1, 0, x, q, torch.empty(3), 3, 261, None))
     assert sanitize(build(KERNELS / "quantize.cu", "asan"), rows) == []
 
 
@@ -229,43 +229,54 @@ def test_the_sanitizer_finds_nothing():
 def test_nan_and_infinity_are_refused(bad, per):
     x = torch.randn(3, 1009)
     x[1, 700] = bad
-    with pytest.raises(ValueError, match="NaN or infinity"):
-        ops.quantize(x, per=per)
-    with pytest.raises(ValueError, match="NaN or infinity"):
-        ops.quantize(x, per="tensor", scale=torch.ones(1))
+    with pytest.raises(ValueError, match="x=NaN or infinity"):
+        quantization.quantize(x, per=per)
+    with pytest.raises(ValueError, match="x=NaN or infinity"):
+        quantization.quantize(x, per="tensor", scale=torch.ones(1))
 
 
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: ops.quantize(torch.zeros(3, 4, dtype=torch.float64)), "x is torch.float64"),
-        (lambda: ops.quantize(torch.zeros(4)), "2 dimension"),
-        (lambda: ops.quantize(torch.zeros(4, 4).T[::2]), "not contiguous"),
-        (lambda: ops.quantize(torch.zeros(0, 4)), "empty"),
-        (lambda: ops.quantize(torch.zeros(3, 4), torch.int16), "dtype is torch.int16"),
-        (lambda: ops.quantize(torch.zeros(3, 4), per="column"), "per is 'column'"),
-        (lambda: ops.quantize(torch.zeros(3, 4), version="thrice"), "version is 'thrice'"),
-        (lambda: ops.quantize(torch.zeros(3, 4), scale=torch.ones(1)), "a given scale is one for the whole tensor"),
-        (lambda: ops.quantize(torch.zeros(3, 4), per="tensor", scale=torch.zeros(1)), "positive, finite"),
-        (lambda: ops.dequantize(int8(3, 4), torch.ones(2)), r"scale has shape \(2,\)"),
-        (lambda: ops.dequantize(int8(3, 4), torch.ones(3), torch.float64), "dtype is torch.float64"),
-        (lambda: ops.add_int8(int8(3), int8(4), *ADD), "a has 3 elements and b 4"),
-        (lambda: ops.add_int8(int8(3), int8(3), 0.0, 0, 1.0, 0, 1.0, 0), "scale_a is 0.0"),
-        (lambda: ops.add_int8(int8(3), int8(3), 1.0, 0, 1.0, 300, 1.0, 0), "zero_b is 300"),
-        (lambda: ops.linear_w8a8(int8(3, 4), int8(5, 6), torch.ones(3), torch.ones(5)), "w has 6 columns and a 4"),
-        (lambda: ops.linear_w8a8(int8(3, 18), int8(5, 18), torch.ones(3), torch.ones(5)), "K is 18: version 'mma'"),
-        (lambda: ops.linear_w8a8(int8(3, 16), int8(5, 16), torch.ones(4), torch.ones(5)), "scale_a has 4 elements"),
+        (lambda: quantization.quantize(torch.zeros(3, 4, dtype=torch.float64)), "x.dtype=torch.float64"),
+        (lambda: quantization.quantize(torch.zeros(4)), "2 dimension"),
+        (lambda: quantization.quantize(torch.zeros(4, 4).T[::2]), "not contiguous"),
+        (lambda: quantization.quantize(torch.zeros(0, 4)), "empty"),
+        (lambda: quantization.quantize(torch.zeros(3, 4), torch.int16), "dtype=torch.int16"),
+        (lambda: quantization.quantize(torch.zeros(3, 4), per="column"), "per='column'"),
+        (lambda: quantization.quantize(torch.zeros(3, 4), version="thrice"), "version='thrice'"),
+        (lambda: quantization.quantize(torch.zeros(3, 4), scale=torch.ones(1)), "a static scale is one for the tensor"),
         (
-            lambda: ops.linear_w4a16(torch.zeros(17, 128).half(), torch.zeros(2, 16).int(), torch.ones(2, 1).half()),
-            "x has 17 rows",
+            lambda: quantization.quantize(torch.zeros(3, 4), per="tensor", scale=torch.zeros(1)),
+            "scale=0.0: must be positive and finite",
+        ),
+        (lambda: quantization.quantize(torch.zeros(3, 4), per="tensor", scale=torch.tensor([1e-40])), "scale=9.99"),
+        (lambda: quantization.dequantize(int8(3, 4), torch.tensor(1.0)), r"scale.shape=\(\)"),
+        (lambda: quantization.dequantize(int8(3, 4), torch.ones(2)), r"scale.shape=\(2,\)"),
+        (lambda: quantization.dequantize(int8(3, 4), torch.ones(3), torch.float64), "dtype=torch.float64"),
+        (lambda: quantization.add_int8(int8(3), int8(4), *ADD), r"b.shape=\(4,\): must be that of a"),
+        (lambda: quantization.add_int8(int8(3), int8(3), 0.0, 0, 1.0, 0, 1.0, 0), "scale_a=0.0"),
+        (lambda: quantization.add_int8(int8(3), int8(3), 1.0, 0, 1.0, 300, 1.0, 0), "zero_b=300"),
+        (lambda: quantization.add_int8(int8(3), int8(3), float("nan"), 0, 1.0, 0, 1.0, 0), "scale_a=nan"),
+        (lambda: quantization.add_int8(int8(3), int8(3), 1e-60, 0, 1.0, 0, 1.0, 0), "scale_a=1e-60"),
+        (lambda: quantization.add_int8(int8(3), int8(3), 1e38, 0, 1.0, 0, 1e-38, 0), "scale_a/scale_c"),
+        (
+            lambda: linear.linear_w8a8(int8(3, 4), int8(5, 6), torch.ones(3), torch.ones(5)),
+            r"w.shape=\(5, 6\): must have K=4",
+        ),
+        (lambda: linear.linear_w8a8(int8(3, 18), int8(5, 18), torch.ones(3), torch.ones(5)), "K=18: mma needs"),
+        (lambda: linear.linear_w8a8(int8(3, 16), int8(5, 16), torch.ones(4), torch.ones(5)), r"scale_a.shape=\(4,\)"),
+        (
+            lambda: linear.linear_w4a16(torch.zeros(17, 128).half(), torch.zeros(2, 16).int(), torch.ones(2, 1).half()),
+            "M=17",
         ),
         (
-            lambda: ops.linear_w4a16(torch.zeros(1, 64).half(), torch.zeros(2, 8).int(), torch.ones(2, 1).half()),
+            lambda: linear.linear_w4a16(torch.zeros(1, 64).half(), torch.zeros(2, 8).int(), torch.ones(2, 1).half()),
             "multiple of 128",
         ),
         (
-            lambda: ops.linear_w4a16(torch.zeros(1, 128).half(), torch.zeros(2, 8).int(), torch.ones(2, 1).half()),
-            "packed has shape",
+            lambda: linear.linear_w4a16(torch.zeros(1, 128).half(), torch.zeros(2, 8).int(), torch.ones(2, 1).half()),
+            "packed.shape=",
         ),
     ],
 )
@@ -274,17 +285,74 @@ def test_what_does_not_fit_is_refused_by_name(call, message):
         call()
 
 
+def test_the_longest_sum_is_exact_and_a_longer_one_is_refused():
+    k, one = 2**17 - 1, torch.ones(1)
+    a = torch.full((1, k), -128, dtype=torch.int8)
+    for version in GEMM[:2]:
+        assert linear.linear_w8a8(a, a, one, one, version=version).item() == float(k * 16384)
+    for version, multiple in (("dp4a", 4), ("mma", 16)):
+        shorter = a[:, : k // multiple * multiple].contiguous()
+        assert linear.linear_w8a8(shorter, shorter, one, one, version=version).item() == float(shorter.numel() * 16384)
+    longer = torch.full((1, k + 1), -128, dtype=torch.int8)
+    for version in GEMM:
+        with pytest.raises(ValueError, match="K=131072: int32 sums are exact up to K=131071"):
+            linear.linear_w8a8(longer, longer, one, one, version=version)
+
+
+def test_more_rows_than_a_grid_holds_are_refused():
+    a, w = torch.ones(65536, 1, dtype=torch.int8), torch.ones(1, 1, dtype=torch.int8)
+    with pytest.raises(ValueError, match="M=65536: coalesced allows 65535 rows"):
+        linear.linear_w8a8(a, w, torch.ones(65536), torch.ones(1), version="coalesced")
+
+
+def test_sums_far_beyond_int32_saturate():
+    a = torch.tensor([100, -100, 0], dtype=torch.int8)
+    for version in quantization.ADD_VERSIONS:
+        c = quantization.add_int8(a, a, 1.0, 0, 1.0, 0, 1e-7, 7, version=version)
+        assert c.tolist() == [127, -128, 7]
+
+
+@pytest.mark.parametrize("size", [1e-7, 1e-5, 1e-3, 1.0, 1e4, 4e5])
+def test_four_bit_weights_of_every_size_are_quantized_to_half_a_step(size):
+    w = torch.randn(3, 256) * size
+    w[1, :128] = 0
+    w = w.clamp(-7 * 65504.0, 7 * 65504.0)
+    packed, scale = int4.quantize_int4(w)
+    codes = int4.unpack_int4_words(packed) - 8
+    steps = scale.float().repeat_interleave(128, 1)
+    assert scale.isfinite().all() and (scale > 0).all() and codes.abs().max() <= 7
+    assert ((codes * steps - w).abs() <= 0.5001 * steps + 2.0**-11 * w.abs()).all()
+    assert size < 1e-6 or codes.abs().amax(1)[[0, 2]].tolist() == [7, 7]
+
+
+def test_four_bit_weights_that_no_scale_represents_are_refused():
+    for w, message in (
+        (torch.full((1, 128), float("nan")), "w=NaN or infinity"),
+        (torch.full((1, 128), float("inf")), "w=NaN or infinity"),
+        (torch.full((1, 128), 1e6), "w=1e.06 at most"),
+        (torch.randn(2, 192), "K=192: must be a multiple of 128"),
+        (torch.randn(128), r"w=torch.float32 of shape \(128,\)"),
+        (torch.ones(2, 128, dtype=torch.int8), "w=torch.int8"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            int4.quantize_int4(w)
+
+
+def test_python_and_cuda_agree_on_the_group_size():
+    assert f"GROUP_SIZE = {int4.GROUP_SIZE};" in (KERNELS / "warp.cuh").read_text()
+
+
 def test_a_version_that_does_not_exist_here_is_refused():
     with pytest.raises(RuntimeError, match="does not exist on this machine .target 'cpu'"):
         launch("gemm_w8a8", 99, *(torch.zeros(16, 16) for _ in range(5)), 16, 16, 16, target="cpu")
 
 
 def test_the_last_version_is_refused_on_a_gpu_that_is_no_hopper():
-    """It is compiled into every library, and would do nothing there."""
-    lib = library("gemm_w8a8.cu", "cpu")
+    """It is compiled into every library and would compute nothing there."""
+    lib = library("gemm_w8a8_tensor.cu", "cpu")
     lib.cdll.qk_set_capability(8)
     try:
         with pytest.raises(RuntimeError, match="does not exist on this machine"):
-            ops.linear_w8a8(int8(3, 16), int8(5, 16), torch.ones(3), torch.ones(5), version="wgmma")
+            linear.linear_w8a8(int8(3, 16), int8(5, 16), torch.ones(3), torch.ones(5), version="wgmma")
     finally:
         lib.cdll.qk_set_capability(9)

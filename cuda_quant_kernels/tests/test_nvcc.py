@@ -5,12 +5,11 @@ from collections import Counter
 
 import pytest
 from cuda_quant_kernels.build import build, nvcc, resource_usage, sass
-from cuda_quant_kernels.launch import KERNELS
+from cuda_quant_kernels.launch import KERNELS, SOURCES
 
 needs_nvcc = pytest.mark.skipif(
     nvcc() is None, reason="no nvcc here: pip install 'cuda-toolkit[nvcc,cudart,crt,nvvm,cccl]==13.0.*'"
 )
-SOURCES = ["vector_add.cu", "quantize.cu", "gemm_w8a8.cu", "gemv_w4a16.cu"]
 ARCHS = ["sm_80", "sm_90a", "sm_100"]
 pytest_plugins = ["ahead"]
 AHEAD = [([KERNELS / source], "gpu", ARCHS) for source in SOURCES]
@@ -48,11 +47,11 @@ def instructions(source, arch):
 @pytest.mark.parametrize(
     "arch, source, kernel, instruction",
     [
-        ("sm_80", "gemm_w8a8.cu", "gemm_mma", "IMMA"),
-        ("sm_90a", "gemm_w8a8.cu", "gemm_mma", "IMMA"),
-        ("sm_90a", "gemm_w8a8.cu", "gemm_wgmma", "IGMMA"),
-        ("sm_80", "gemm_w8a8.cu", "gemm_mma", "LDGSTS"),
-        ("sm_80", "gemm_w8a8.cu", "gemm_mma", "LDSM"),
+        ("sm_80", "gemm_w8a8_tensor.cu", "gemm_mma", "IMMA"),
+        ("sm_90a", "gemm_w8a8_tensor.cu", "gemm_mma", "IMMA"),
+        ("sm_90a", "gemm_w8a8_tensor.cu", "gemm_wgmma", "IGMMA"),
+        ("sm_80", "gemm_w8a8_tensor.cu", "gemm_mma", "LDGSTS"),
+        ("sm_80", "gemm_w8a8_tensor.cu", "gemm_mma", "LDSM"),
         ("sm_90a", "gemm_w8a8.cu", "gemm_dp4a", "IDP"),
         ("sm_80", "gemv_w4a16.cu", "gemm_skinny", "HMMA"),
         ("sm_90a", "gemv_w4a16.cu", "gemm_skinny", "HMMA"),
@@ -67,8 +66,8 @@ def test_the_instruction_that_was_meant_is_there(arch, source, kernel, instructi
 @needs_nvcc
 def test_the_products_of_a_tile_are_issued_together_and_waited_for_a_tile_later():
     """ptxas puts a wait behind every single product (C7514) where anything else touches the accumulators."""
-    assert "serialized" not in built("gemm_w8a8.cu").with_suffix(".log").read_text()
-    wgmma = next(code for name, code in functions("gemm_w8a8.cu", "sm_90a").items() if "gemm_wgmma" in name)
+    assert "serialized" not in built("gemm_w8a8_tensor.cu").with_suffix(".log").read_text()
+    wgmma = next(code for name, code in functions("gemm_w8a8_tensor.cu", "sm_90a").items() if "gemm_wgmma" in name)
     order = re.findall(r"IGMMA|WARPGROUP\.DEPBAR\.LE gsb0, 0x\d|LDGSTS", wgmma)
     calls = [what for i, what in enumerate(order) if what != "LDGSTS" or order[i - 1] != what]
     copies, tile = ["LDGSTS"], ["IGMMA"] * 4
@@ -85,5 +84,5 @@ def test_the_next_weights_are_asked_for_before_these_are_multiplied():
 
 @needs_nvcc
 def test_the_wide_versions_move_sixteen_bytes_an_access():
-    wide = next(code for name, code in functions("vector_add.cu", "sm_90a").items() if "add_16_bytes" in name)
+    wide = next(code for name, code in functions("vector_add.cu", "sm_90a").items() if "add_vectorized" in name)
     assert len(re.findall(r"LDG\.E\.128", wide)) == 2 and len(re.findall(r"STG\.E\.128", wide)) == 1

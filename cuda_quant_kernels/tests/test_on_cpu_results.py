@@ -115,7 +115,7 @@ def test_tensor_core_int8(lib, order, rng):
 
 
 def test_tensor_core_half(lib, order, rng):
-    a, b = (rng.integers(-9, 9, s).astype(np.float16) for s in ((16, 16), (16, 8)))    # products and sums are exact
+    a, b = (rng.integers(-9, 9, s).astype(np.float16) for s in ((16, 16), (16, 8)))  # products and sums are exact
     a, b, c = guarded(a), guarded(b), guarded(np.zeros((16, 8), np.float32))
     assert lib.run_tensor_core(1, pointer(a), pointer(b), pointer(c)) == 0
     np.testing.assert_array_equal(c, a.astype(np.float32) @ b.astype(np.float32))
@@ -133,7 +133,7 @@ def test_conversions_are_those_of_torch(lib, rng):
     # NVIDIA's conversions saturate, torch's do not: held against values within each format's range
     for got, kind, top in ((e4m3, torch.float8_e4m3fn, 448), (e5m2, torch.float8_e5m2, 57344)):
         assert torch.equal(got, x.clamp(-top, top).to(kind).view(torch.uint8))
-    assert torch.equal(rounded, x.double().round().clamp(-(2**31), 2**31 - 1).int())     # ties to even
+    assert torch.equal(rounded, x.double().round().clamp(-(2**31), 2**31 - 1).int())  # ties to even
 
 
 def test_correct_kernels_are_reported_clean(rng):

@@ -88,7 +88,9 @@ def load(
     The asan build cannot be loaded into a running Python: see on_cpu/sanitize.py.
     """
     if target == "asan":
-        raise ValueError("target='asan': its library needs a process with the sanitizer's runtime; call on_cpu.sanitize")
+        raise ValueError(
+            "target='asan': its library needs a process with the sanitizer's runtime; call on_cpu.sanitize"
+        )
     return Library(build(sources, target, defines=defines, arch=arch))
 
 
@@ -116,7 +118,7 @@ def _gpu_object(compiler: Path, flags: list[str], path: Path) -> Path:
 
 
 def _gpu_link(compiler: Path, objects: list[Path], out: Path) -> None:
-    libraries = compiler.resolve().parent.parent / "lib"        # where the wheels keep cudart
+    libraries = compiler.resolve().parent.parent / "lib"  # where the wheels keep cudart
     search = [f"-L{libraries}"] if libraries.is_dir() else []
     run([compiler, "-shared", *objects, *search, "-o", out], out.name)
     out.with_suffix(".log").write_text("".join(o.with_suffix(".log").read_text() for o in objects))

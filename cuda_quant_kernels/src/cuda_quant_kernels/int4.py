@@ -16,7 +16,9 @@ MAX_FP16 = torch.finfo(torch.float16).max
 SUBNORMAL_STEP = 2.0**-24  # the distance of two fp16 numbers near zero
 
 
-def quantize_int4(w: Float[Tensor, "N K"]) -> tuple[Int32[Tensor, "N words"], Float16[Tensor, "N G"]]:
+def quantize_int4(
+    w: Tensor,  # floating point (N, K)
+) -> tuple[Int32[Tensor, "N words"], Float16[Tensor, "N G"]]:
     """(packed, scale) with w = (q - 8) * scale to the nearest code, q from 1 to 15, and scale = absmax / 7.
 
     Raises:
@@ -33,13 +35,17 @@ def quantize_int4(w: Float[Tensor, "N K"]) -> tuple[Int32[Tensor, "N words"], Fl
 
 def _check_weights(w: Tensor) -> None:
     if not w.is_floating_point() or w.dim() != 2 or not w.numel():
-        raise ValueError(f"w={w.dtype} of shape {tuple(w.shape)}: must be a non-empty floating-point matrix; convert it")
+        raise ValueError(
+            f"w={w.dtype} of shape {tuple(w.shape)}: must be a non-empty floating-point matrix; convert it"
+        )
     if w.shape[1] % GROUP_SIZE:
         raise ValueError(f"K={w.shape[1]}: must be a multiple of {GROUP_SIZE}; pad the weights with zeros")
     if not w.isfinite().all():
         raise ValueError("w=NaN or infinity: no scale can represent them; clean the weights first")
     if (largest := w.abs().max().item()) > 7 * MAX_FP16:
-        raise ValueError(f"w={largest:g} at most: scales are fp16, so 7 * {MAX_FP16:g} is the limit; divide the weights")
+        raise ValueError(
+            f"w={largest:g} at most: scales are fp16, so 7 * {MAX_FP16:g} is the limit; divide the weights"
+        )
 
 
 def _fp16_scale(absmax: Float[Tensor, "N G"]) -> Float16[Tensor, "N G"]:

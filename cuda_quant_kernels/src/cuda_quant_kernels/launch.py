@@ -28,7 +28,11 @@ SIGNATURES = {
     "quantize_static": ("quantize.cu", [I, I, I, P, P, P, P, L, P], "x_type q_type vectorized x scale q nonfinite n"),
     "quantize_tensor": ("quantize.cu", [I, I, I, P, P, P, P, L, P], "x_type q_type vectorized x absmax q scale n"),
     "quantize_rows": ("quantize.cu", [I, I, I, P, P, P, I, I, P], "version x_type q_type x q scale rows cols"),
-    "quantize_groups": ("quantize_groups.cu", [I, I, I, P, P, P, L, I, P], "x_type q_type vectorized x q scale rows cols"),
+    "quantize_groups": (
+        "quantize_groups.cu",
+        [I, I, I, P, P, P, L, I, P],
+        "x_type q_type vectorized x q scale rows cols",
+    ),
     "dequantize": (
         "quantize_groups.cu",
         [I, I, I, P, P, P, L, I, I, I, P],

@@ -71,7 +71,9 @@ def ladder(seed: int, shape: tuple[int, int, int], log: Log) -> list[dict]:
         log(f"{version}: {m} x {n} x {k} under the tracer")
         tracing = Tracing()
         if not torch.equal(linear_w8a8(a, w, scale_a, scale_w, version=version, target=tracing), exact):
-            raise RuntimeError(f"version={version!r}: its result is not exact, so its counts mean nothing; run the tests")
+            raise RuntimeError(
+                f"version={version!r}: its result is not exact, so its counts mean nothing; run the tests"
+            )
         work = gemm_work(tracing.reports[0], shape, (SIDE, SIDE, SIDE), unit)
         rows.append({"version": version, **_counts(tracing.reports[0], shape), **_bound(work, lower_bound(work, H200))})
     return rows

@@ -89,7 +89,9 @@ def subjects(device: str, seed: int) -> dict[str, Callable]:
     made = {f"add {v}": lambda t, v=v: add_int8(a, b, *numbers, version=v, target=t) for v in ADD_VERSIONS}
     made |= {f"quantize rows, {v}": lambda t, v=v: quantize(x, version=v, target=t) for v in ROW_VERSIONS}
     made |= {f"w8a8 {v}": lambda t, v=v: linear_w8a8(left, right, *scales, version=v, target=t) for v in GEMM_VERSIONS}
-    made |= {f"w4a16 {v}": lambda t, v=v: linear_w4a16(token, packed, scale, version=v, target=t) for v in GEMV_VERSIONS}
+    made |= {
+        f"w4a16 {v}": lambda t, v=v: linear_w4a16(token, packed, scale, version=v, target=t) for v in GEMV_VERSIONS
+    }
     return made
 
 

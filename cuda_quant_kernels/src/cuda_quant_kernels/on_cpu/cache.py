@@ -10,7 +10,7 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:         # not a POSIX system
+except ImportError:  # not a POSIX system
     fcntl = None
 
 

@@ -100,5 +100,5 @@ def _write_rewritten(path: Path, out: Path) -> Path:
 def _link(compiler: Path, target: str, objects: list[Path], out: Path) -> None:
     flags = ["-shared", "-pthread", *(["-fsanitize=address"] if target == "asan" else [])]
     if sys.platform == "linux":
-        flags += ["-Wl,-Bsymbolic", "-ldl"]      # every library keeps to its own runtime and its own kernels
+        flags += ["-Wl,-Bsymbolic", "-ldl"]  # every library keeps to its own runtime and its own kernels
     run([compiler, *objects, *flags, "-o", out], out.name)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 _PAGE = mmap.PAGESIZE
-_MARK = 0xD6            # what the bytes between an array's end and its last page are filled with
-ALIGNMENT = 256         # cudaMalloc's
+_MARK = 0xD6  # what the bytes between an array's end and its last page are filled with
+ALIGNMENT = 256  # cudaMalloc's
 
 
 class _Pages(mmap.mmap):

@@ -56,7 +56,9 @@ def _launch(source: str, text: str, mark: re.Match, path: str) -> Edit:
     start = callee_start(text, mark.start())
     kernel = source[start : mark.start()]
     if end < 0 or not kernel.strip():
-        raise RewriteError(f"{path}:{line}: cannot read this kernel launch; it has the form kernel<<<grid, block>>>(...)")
+        raise RewriteError(
+            f"{path}:{line}: cannot read this kernel launch; it has the form kernel<<<grid, block>>>(...)"
+        )
     shape, arguments = source[mark.end() : close], source[opened.end() : end]
     if len(split(blank(shape))) not in (2, 3, 4):
         raise RewriteError(f"{path}:{line}: a launch takes <<<grid, block>>>, <<<..., bytes>>> or <<<..., stream>>>")

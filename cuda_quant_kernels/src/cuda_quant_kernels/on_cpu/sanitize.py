@@ -82,7 +82,7 @@ def _describe(call: Call, folder: Path, number: int) -> dict:
 
 
 def _bytes(array: Any) -> bytes:
-    if hasattr(array, "data_ptr"):              # through its address: numpy has no bfloat16 and no float8
+    if hasattr(array, "data_ptr"):  # through its address: numpy has no bfloat16 and no float8
         array = array.contiguous()
         return ctypes.string_at(array.data_ptr(), array.nbytes)
     return np.ascontiguousarray(array).tobytes()
@@ -103,7 +103,7 @@ def _run(folder: Path, seconds: float | int) -> subprocess.CompletedProcess:
 def _preloaded() -> list[str]:
     compiler = os.environ.get("CXX", "g++")
     paths = []
-    for name in ("libasan.so", "libstdc++.so"):     # the second, or the sanitizer misses that exceptions exist
+    for name in ("libasan.so", "libstdc++.so"):  # the second, or the sanitizer misses that exceptions exist
         found = subprocess.run([compiler, f"-print-file-name={name}"], capture_output=True, text=True).stdout.strip()
         if not Path(found).is_file():
             raise RuntimeError(f"{compiler} has no {name}: install its sanitizer runtime (Debian: libasan)")
@@ -123,7 +123,7 @@ def _parse(log: str) -> list[Fault]:
         access = re.search(r"(READ|WRITE) of size (\d+)", text)
         region = re.search(r"is located (.*?) (?:region|in stack)", text)
         message = f"{access[1].lower()}s {access[2]} bytes" if access else error["kind"]
-        if error["kind"] == "use-after-poison":         # the emulator's gaps around shared variables
+        if error["kind"] == "use-after-poison":  # the emulator's gaps around shared variables
             message += " of shared memory outside its variables"
         elif region:
             message += f", {region[1]} region"

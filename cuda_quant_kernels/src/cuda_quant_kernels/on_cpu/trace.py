@@ -1,8 +1,8 @@
 """Runs a call in the trace build and reports, by source line, what it did to memory.
 
-    lib = load(path, "trace")
-    report = trace(lib, lambda lib: lib.add(pointer(a), pointer(b), n), {"a": a, "b": b})
-    print(report.table())
+lib = load(path, "trace")
+report = trace(lib, lambda lib: lib.add(pointer(a), pointer(b), n), {"a": a, "b": b})
+print(report.table())
 """
 
 import ctypes

@@ -74,7 +74,9 @@ def checked(function: Callable, lib: Library, place: Place, call: Call) -> tuple
     raise_first_fault(report, place)
     for order, seed in ORDERS:
         again = poisoned(call, OTHER_POISON)
-        run_in_order(lib, order, seed, lambda again=again: function(*map(pointer, again.values()), *call.numbers), place)
+        run_in_order(
+            lib, order, seed, lambda again=again: function(*map(pointer, again.values()), *call.numbers), place
+        )
         for name in call.outputs:
             compare(name, buffers[name], again[name], order)
     if call.budget >= SMALL and report.total() > call.budget:

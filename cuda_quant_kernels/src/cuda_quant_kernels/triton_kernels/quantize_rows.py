@@ -12,10 +12,10 @@ def quantize_rows_kernel(x, q, scale, cols, BLOCK: tl.constexpr):
     row = tl.program_id(0)
     c = tl.arange(0, BLOCK)
     v = tl.load(x + row * cols + c, c < cols, 0.0).to(tl.float32)
-    s = tl.div_rn(tl.max(tl.abs(v), 0), 127.0)         # `/` is an approximation on a GPU, right to two units
+    s = tl.div_rn(tl.max(tl.abs(v), 0), 127.0)  # `/` is an approximation on a GPU, right to two units
     s = tl.where(s == 0.0, 1.0, s)
     y = v * tl.div_rn(1.0, s)
-    y = (y + 12582912.0) - 12582912.0      # adding 1.5 * 2^23 leaves no bits after the point: nearest, ties to even
+    y = (y + 12582912.0) - 12582912.0  # adding 1.5 * 2^23 leaves no bits after the point: nearest, ties to even
     tl.store(q + row * cols + c, y.to(tl.int8), c < cols)
     tl.store(scale + row, s)
 

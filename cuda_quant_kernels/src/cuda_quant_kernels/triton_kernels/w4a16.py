@@ -15,7 +15,7 @@ from torch import Tensor
 def w4a16_kernel(x, packed, scale, y, M, N, K: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr):
     n, m, lane = tl.program_id(0) * BN + tl.arange(0, BN), tl.arange(0, BM), tl.arange(0, 128)
     sums = tl.zeros((BM, BN), tl.float32)
-    for k0 in range(0, K, 128):            # a group of 128 at a time: one scale for each output
+    for k0 in range(0, K, 128):  # a group of 128 at a time: one scale for each output
         k = k0 + lane
         xs = tl.load(x + m[:, None] * K + k[None, :], m[:, None] < M, 0.0)
         words = tl.load(packed + n[None, :] * (K // 8) + (k // 8)[:, None], n[None, :] < N, 0)

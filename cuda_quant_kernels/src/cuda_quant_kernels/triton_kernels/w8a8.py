@@ -26,13 +26,19 @@ def w8a8_kernel(a, w, sa, sw, c, M, N, K: tl.constexpr, BM: tl.constexpr, BN: tl
 
 
 def linear_w8a8(
-    a: Int8[Tensor, "M K"], w: Int8[Tensor, "N K"], sa: Float32[Tensor, " M"], sw: Float32[Tensor, " N"],
-    block: tuple[int, int, int] = (128, 256, 128), num_warps: int = 8, num_stages: int = 3,   # Hopper's; less before
+    a: Int8[Tensor, "M K"],
+    w: Int8[Tensor, "N K"],
+    sa: Float32[Tensor, " M"],
+    sw: Float32[Tensor, " N"],
+    block: tuple[int, int, int] = (128, 256, 128),
+    num_warps: int = 8,
+    num_stages: int = 3,  # Hopper's; less before
 ) -> Float32[Tensor, "M N"]:
     """As ops.linear_w8a8. K is a compile-time constant, so a new K compiles anew."""
     (m, k), n = a.shape, len(w)
     c = torch.empty(m, n, device=a.device)
     grid = (triton.cdiv(m, block[0]) * triton.cdiv(n, block[1]),)
-    w8a8_kernel[grid](a, w, sa, sw, c, m, n, k, BM=block[0], BN=block[1], BK=block[2], num_warps=num_warps,
-                      num_stages=num_stages)
+    w8a8_kernel[grid](
+        a, w, sa, sw, c, m, n, k, BM=block[0], BN=block[1], BK=block[2], num_warps=num_warps, num_stages=num_stages
+    )
     return c

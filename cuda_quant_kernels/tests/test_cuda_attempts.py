@@ -8,7 +8,8 @@ import mistakes
 import pytest
 import torch
 
-from cuda_quant_kernels import checks, exercises
+from cuda_quant_kernels.tasks import checks
+from cuda_quant_kernels.tasks import source as sources
 
 ADD = """__global__ void quantized_add(const int8_t* a, const int8_t* b, int8_t* c, int n, float sa, int za, float sb,
                               int zb, float sc, int zc) {
@@ -104,7 +105,7 @@ def test_a_learners_right_kernel_has_no_mistake(task, source):
 
 def fault(source, task, *arguments, where="my_kernels.cu"):
     with pytest.raises(checks.WrongKernel) as caught:
-        exercises.Exercise(source, where)(task, *arguments)
+        sources.CudaSource(source, where).run(task, *arguments)
     return caught.value
 
 
@@ -162,7 +163,7 @@ def test_a_result_that_depends_on_the_order_of_threads_is_found():
 
 
 def test_a_kernel_that_does_not_end_is_stopped(monkeypatch):
-    monkeypatch.setattr(exercises, "SECONDS", 0.3)
+    monkeypatch.setattr(sources, "SECONDS", 0.3)
     error = fault(
         "__global__ void dp4a_dot(const int* a, const int* b, int* dots, int words) { while (words) {} }",
         "dp4a_dot",
@@ -179,19 +180,19 @@ def test_a_compiler_error_names_the_learners_line():
 
 def test_a_stub_is_not_started():
     with pytest.raises(NotImplementedError):
-        exercises.Exercise("__global__ void dp4a_dot(const int* a) {\n    NOT_IMPLEMENTED;\n}", "a.cu")("dp4a_dot")
+        sources.CudaSource("__global__ void dp4a_dot(const int* a) {\n    NOT_IMPLEMENTED;\n}", "a.cu").run("dp4a_dot")
 
 
 def test_comments_and_other_kernels_do_not_hide_a_stub():
     kernel = "__global__ void dp4a_dot(int* d) { d[0] = 1; }"
     source = f"/* __global__ void dp4a_dot( {{ }} */ // NOT_IMPLEMENTED\n{kernel}\n__global__ void x() {{}}"
-    assert exercises.definition(source, "dp4a_dot") == kernel
-    assert exercises.definition(source, "row_absmax") is None
+    assert sources.definition(source, "dp4a_dot") == kernel
+    assert sources.definition(source, "row_absmax") is None
 
 
 def test_an_attempt_that_includes_the_reference_is_not_counted():
     with pytest.raises(grader.NotCounted, match="line 2: an attempt stands alone"):
-        mistakes.read_cuda("a.cu", '#include <cstdint>\n#include "../src/cuda_quant_kernels/exercises/tiled_gemm.cu"\n')
+        mistakes.read_cuda("a.cu", '#include <cstdint>\n#include "../src/cuda_quant_kernels/tasks/tiled_gemm.cu"\n')
 
 
 def test_a_notebook_cell_that_writes_a_file_is_an_attempt(tmp_path):
@@ -209,16 +210,16 @@ def test_a_notebook_cell_that_writes_a_file_is_an_attempt(tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (("tiled_gemm", torch.ones(2, 3), torch.ones(3, 2)), "a is torch.float32"),
+        (("tiled_gemm", torch.ones(2, 3), torch.ones(3, 2)), "a=torch.float32"),
         (
             ("tiled_gemm", torch.ones(2, 3, dtype=torch.int8), torch.ones(2, 2, dtype=torch.int8)),
-            "b has 2 rows where 3",
+            "b=2 rows: must have 3",
         ),
         (("dp4a_dot", torch.ones(1, 6, dtype=torch.int8), torch.ones(1, 6, dtype=torch.int8)), "multiple of 4"),
-        (("unpack_int4", torch.ones(2, dtype=torch.uint8), 5), "packed has 2 bytes where 3"),
+        (("unpack_int4", torch.ones(2, dtype=torch.uint8), 5), "packed=2 bytes: must have 3"),
         (("row_absmax", torch.ones(0, 4)), "non-empty"),
     ],
 )
 def test_arguments_that_a_task_does_not_take(arguments, message):
     with pytest.raises(ValueError, match=message):
-        exercises.reference(arguments[0])(*arguments)
+        sources.reference_kernel(arguments[0])(*arguments[1:])
