@@ -1,4 +1,5 @@
-"""The tax of languages, and the page that shows tokens, which is also opened in a browser where there is one."""
+"""The premium of languages, and the page that shows tokens, which is also opened in a browser where there is one."""
+
 import html
 import json
 import shutil
@@ -7,11 +8,11 @@ from html.parser import HTMLParser
 
 import pytest
 from byte_pair_smith import CL100K, GPT2_ORDER, Tokenizer, Vocabulary, train_fast
-from byte_pair_smith.lab.fetch import load_text
-from byte_pair_smith.lab.vocabularies import udhr
 from byte_pair_smith.lab.experiment import SAMPLES
-from byte_pair_smith.lab.languages import LANGUAGES, price, sentences, tax
+from byte_pair_smith.lab.fetch import load_text
+from byte_pair_smith.lab.languages import LANGUAGES, count_tokens, premiums, sentences
 from byte_pair_smith.lab.view import page, spans, visible
+from byte_pair_smith.lab.vocabularies import udhr
 
 VOCABULARY = Vocabulary.from_merges(train_fast(load_text("pydoc")[:60_000], 700))
 TOKENIZER = Tokenizer(VOCABULARY)
@@ -20,37 +21,39 @@ BYTES = Tokenizer(Vocabulary.from_merges([]))
 
 # ---------------------------------------------------------------- languages
 
+
 def test_there_are_at_least_twenty_languages_in_many_scripts():
     assert len({language.name for language in LANGUAGES}) == len(LANGUAGES) >= 20
     assert len(set(sentences().values())) == len(LANGUAGES)
 
 
-def test_a_price_counts_characters_bytes_words_and_tokens():
-    found = price(BYTES, "né 12 ओम")
+def test_a_token_count_holds_characters_bytes_words_and_tokens():
+    found = count_tokens(BYTES, "né 12 ओम")
     assert found == (8, 13, 3, 13)
     assert found.per_byte == 1 and found.per_word == 13 / 3
-    assert price(BYTES, "日本", spaced=False).per_word is None
+    assert count_tokens(BYTES, "日本", spaced=False).per_word is None
 
 
-def test_the_tax_is_relative_to_english():
-    found = tax({"bytes": BYTES}, sentences())["bytes"]
-    assert found["English"]["tax"] == 1
+def test_the_premium_is_relative_to_english():
+    found = premiums({"bytes": BYTES}, sentences())["bytes"]
+    assert found["English"]["premium"] == 1
     for language, text in sentences().items():
-        assert found[language]["tax"] == len(text.encode()) / len(sentences()["English"].encode())
+        assert found[language]["premium"] == len(text.encode()) / len(sentences()["English"].encode())
     with pytest.raises(ValueError, match="English"):
-        tax({"bytes": BYTES}, {"German": "Wasser"})
+        premiums({"bytes": BYTES}, {"German": "Wasser"})
 
 
-def test_effect_a_vocabulary_of_english_taxes_other_scripts_more_than_bytes_do():
-    ours, plain = tax({"ours": TOKENIZER, "bytes": BYTES}, sentences()).values()
-    assert min(ours[name]["tax"] for name in ("Russian", "Hindi", "Thai", "Greek")) > 3
+def test_effect_a_vocabulary_of_english_makes_other_scripts_longer_more_than_bytes_do():
+    ours, plain = premiums({"ours": TOKENIZER, "bytes": BYTES}, sentences()).values()
+    assert min(ours[name]["premium"] for name in ("Russian", "Hindi", "Thai", "Greek")) > 3
     for name in ("Russian", "Hindi", "Thai", "Greek", "Tamil", "Arabic"):
-        assert ours[name]["tax"] > 1.4 * plain[name]["tax"]
+        assert ours[name]["premium"] > 1.4 * plain[name]["premium"]
 
 
 @pytest.mark.data
 def test_the_declaration_is_there_in_every_language():
     from test_oracles import here
+
     here("udhr2.zip")
     texts = udhr([language.code for language in LANGUAGES])
     assert all(2_000 < len(text) < 30_000 for text in texts.values())
@@ -58,8 +61,10 @@ def test_the_declaration_is_there_in_every_language():
 
 # ---------------------------------------------------------------- the page
 
+
 class Reader(HTMLParser):
     """Collects the token spans, and minds that every element is closed in its order."""
+
     VOID = {"meta", "br", "input"}
 
     def __init__(self):
@@ -103,7 +108,7 @@ def test_white_space_and_parts_of_characters_can_be_seen():
 
 
 def test_the_page_knows_gpt2_s_split_only():
-    with pytest.raises(ValueError, match="splits as GPT-2"):
+    with pytest.raises(ValueError, match="knows GPT2 only"):
         page(SAMPLES, {}, Vocabulary.from_merges([], pattern=CL100K), "t")
 
 
@@ -118,9 +123,22 @@ def test_the_page_s_own_encoder_gives_our_ids_in_a_browser(tmp_path, slider):
     samples = {"only": text}
     (tmp_path / "page.html").write_text(page(samples, {}, vocabulary, "t"), encoding="utf-8")
     dump = subprocess.run(
-        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
-         "--disable-component-update", "--no-first-run", f"--user-data-dir={tmp_path}/profile", "--dump-dom",
-         f"{(tmp_path / 'page.html').as_uri()}#slider={slider}"], capture_output=True, timeout=100)
+        [
+            BROWSER,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--disable-sync",
+            "--disable-component-update",
+            "--no-first-run",
+            f"--user-data-dir={tmp_path}/profile",
+            "--dump-dom",
+            f"{(tmp_path / 'page.html').as_uri()}#slider={slider}",
+        ],
+        capture_output=True,
+        timeout=100,
+    )
     live = dump.stdout.decode().split('id="live">')[1].split("</div>")[0]
     ids = [int(part.split('"')[0]) for part in live.split('data-id="')[1:]]
     size = round(256 * (700 / 256) ** (slider / 1000))

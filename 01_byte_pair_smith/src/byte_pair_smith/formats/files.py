@@ -5,8 +5,9 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
-from ..vocabulary import Vocabulary
+T = TypeVar("T")
 
 
 def write(path: str | Path, text: str) -> None:
@@ -75,8 +76,8 @@ def field(path: str | Path, content: Mapping, name: str, kind: type):
     return value
 
 
-def name_file(path: str | Path, build: Callable[[], Vocabulary]) -> Vocabulary:
-    """Build a vocabulary, and put the file's name before the message of whatever error that gives."""
+def name_file(path: str | Path, build: Callable[[], T]) -> T:
+    """The result of `build()`. The file's name is put before the message of its errors."""
     try:
         return build()
     except (TypeError, ValueError) as e:
