@@ -8,9 +8,9 @@ import functools
 from pathlib import Path
 
 import torch
-from cuda_quant_kernels.build import load
 from grader import Mistake, NotCounted
 
+from cuda_quant_kernels.build import load
 from cuda_quant_kernels.tasks import calls, checks, source
 
 TASKS = list(source.TASKS)

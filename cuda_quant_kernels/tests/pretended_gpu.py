@@ -12,11 +12,11 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 import torch
-from cuda_quant_kernels.lab.bench_cases import Sizes
 from torch.overrides import TorchFunctionMode
 
 from cuda_quant_kernels import __main__ as command
 from cuda_quant_kernels.lab import bench as benchmark
+from cuda_quant_kernels.lab.bench_cases import Sizes
 
 SMALL = Sizes(add=2**12 + 16, quantize=(16, 512), gemm=64, gemv=(272, 256))
 

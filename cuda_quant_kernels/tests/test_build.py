@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from cuda_quant_kernels.build import BuildError, build, find_headers, load, nvcc, resource_usage, sass
 from cuda_quant_kernels.on_cpu import toolchain
 from cuda_quant_kernels.on_cpu.cache import cache_folder

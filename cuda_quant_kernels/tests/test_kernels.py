@@ -6,13 +6,13 @@ from unittest.mock import patch
 
 import pytest
 import torch
-from cuda_quant_kernels.build import build
-from cuda_quant_kernels.launch import KERNELS, SOURCES, Tracing, launch, library
-from cuda_quant_kernels.on_cpu.sanitize import Call, sanitize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cuda_quant_kernels import int4, linear, oracle, quantization
+from cuda_quant_kernels.build import build
+from cuda_quant_kernels.launch import KERNELS, SOURCES, Tracing, launch, library
+from cuda_quant_kernels.on_cpu.sanitize import Call, sanitize
 
 ORDERS = [("ascending", 0), ("descending", 0), ("shuffled", 1)]
 FORMATS = list(quantization.FORMATS)

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 import pytest
+
 from cuda_quant_kernels.build import build, nvcc, resource_usage, sass
 from cuda_quant_kernels.launch import KERNELS, SOURCES
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_on_cpu_trace import FAULTS, ORDERS, line_of
+
 from cuda_quant_kernels.build import build, load
 from cuda_quant_kernels.on_cpu.faults import KernelFault
 from cuda_quant_kernels.on_cpu.memory import guarded, pointer
 from cuda_quant_kernels.on_cpu.sanitize import Call, sanitize
-from test_on_cpu_trace import FAULTS, ORDERS, line_of
 
 pytest_plugins = ["ahead"]
 BOTH = [FAULTS / "memory.cu", FAULTS / "threads.cu"]

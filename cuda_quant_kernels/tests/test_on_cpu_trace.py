@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from cuda_quant_kernels.build import load
 from cuda_quant_kernels.on_cpu import memory
 from cuda_quant_kernels.on_cpu.memory import guarded, pointer

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from cuda_quant_kernels.build import build, load
 from cuda_quant_kernels.on_cpu.faults import KernelFault
 from cuda_quant_kernels.on_cpu.memory import guarded, pointer

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pretended_gpu
 import pytest
-from cuda_quant_kernels.build import BuildError
 
 from cuda_quant_kernels import __main__ as command
 from cuda_quant_kernels import roofline
+from cuda_quant_kernels.build import BuildError
 from cuda_quant_kernels.lab import bench, bench_cases, break_it, cli, experiment, plots, profile, record, tables
 
 FOLDER = Path(__file__).parents[1]

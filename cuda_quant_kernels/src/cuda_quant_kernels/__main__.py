@@ -26,8 +26,8 @@ COMMANDS = (
     Command("headline", "the int8 GEMM's ladder, counted", as_sentence(experiment.headline), tables.headline, 0.5),
     Command("break", "what each fault does", as_sentence(break_it.break_it), tables.break_it, 0.5),
     Command("profile", "one kernel by source line", as_sentence(profile.profile), minutes=0.1),
-    Command("bench", "every kernel on a GPU, beside its peers", as_sentence(bench.bench), tables.bench, 5),
-    Command("counters", "Nsight Compute beside the tracer", as_sentence(profile.counters), tables.counters, 5),
+    Command("bench", "every kernel on a GPU, beside its peers", as_sentence(bench.bench), tables.bench, 5.0),
+    Command("counters", "Nsight Compute beside the tracer", as_sentence(profile.counters), tables.counters, 5.0),
 )
 
 

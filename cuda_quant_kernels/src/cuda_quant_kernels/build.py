@@ -54,8 +54,8 @@ def build(
         sources: one or more .cu files. A file's own folder is searched for its includes, and the folder of ptx.cuh.
         target: "gpu", "cpu", "trace" or "asan".
         defines: macros for all sources, as "NAME" or "NAME=value".
-        arch: for the GPU, one architecture (sm_80, sm_90a, sm_100, ...) or several; a machine takes its own. Default: this
-            machine's GPU, or sm_90a.
+        arch: for the GPU, one architecture (sm_80, sm_90a, sm_100, ...) or several; a machine takes its own.
+            Default: this machine's GPU, or sm_90a.
 
     Raises:
         ValueError: an argument is not one of the above, or a source does not exist.

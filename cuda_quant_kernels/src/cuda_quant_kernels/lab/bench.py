@@ -1,8 +1,8 @@
 """The kernels on a GPU, beside torch and a plain copy: validated, timed with events, validated again.
 
 The ceilings are measured in the same run: a large copy for bandwidth, torch._int_mm for the int8 GEMM. Buffers rotate
-among sets that are several times the L2 cache, so no run finds its inputs there. Nothing is timed on zeros. All calls of
-a case are queued while the GPU is busy, then run back to back, so Python's own time is in none of them.
+among sets that are several times the L2 cache, so no run finds its inputs there. Nothing is timed on zeros. All calls
+of a case are queued while the GPU is busy, then run back to back, so Python's own time is in none of them.
 """
 
 import argparse

@@ -33,7 +33,7 @@ QUICK = Sizes(2**27, (2048, 16384), 1024, (3584, 8192))
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to time: `call(number of the set of buffers)`, the bytes or operations of a call, a check of its result."""
+    """One thing to time: `call(set of buffers)`, the bytes or operations of a call, a check of its result."""
 
     name: str
     call: Callable[[int], object]
@@ -216,6 +216,6 @@ def w4a16_cases(g: torch.Generator, sizes: Sizes) -> list[Case]:
             call = functools.partial(lambda x, i: triton.linear_w4a16(x, weights[i], s), x)
             cases.append(Case(f"w4a16 triton, M = {m}", call, bytes_each, "bytes", right, sets, peer))
         exact = close_to(x.double() @ half.double().T, 5e-3)
-        linear = functools.partial(lambda x, i: torch.nn.functional.liclose(x, half), x)
+        linear = functools.partial(lambda x, i: torch.nn.functional.linear(x, half), x)
         cases.append(Case(peer, linear, 2.0 * n * k, "bytes", exact, 1))
     return cases

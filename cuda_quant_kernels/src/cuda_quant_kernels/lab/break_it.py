@@ -194,8 +194,9 @@ EXPERIMENTS = (
         "37 x 41 outputs in whole tiles of 16. What does the tracer say, what the sanitizer, and what happens when "
         "nobody watches?",
         bounds,
-        "Both stop at the store, with its line. Unwatched, no error appears. The spare columns of a tile overwrite the "
-        "beginning of the next row, so results inside the matrix are wrong. The spare rows overwrite what lies behind it.",
+        "Both stop at the store, with its line. Unwatched, no error appears. The spare columns of a tile overwrite "
+        "the beginning of the next row, so results inside the matrix are wrong. The spare rows overwrite what lies "
+        "behind it.",
         bounds_confirmed,
     ),
     Experiment(
@@ -203,8 +204,8 @@ EXPERIMENTS = (
         "Sums in int8",
         "The operands have 4 bits, so one product always fits. Up to which K are the sums right?",
         int8_sum,
-        "All sums are right for K = 1, nearly all up to K = 4, and about half for K = 64. The sum grows like the square "
-        "root of K, and int8 ends at 127. A test with small matrices passes.",
+        "All sums are right for K = 1, nearly all up to K = 4, and about half for K = 64. The sum grows like the "
+        "square root of K, and int8 ends at 127. A test with small matrices passes.",
         int8_sum_confirmed,
     ),
 )

@@ -175,8 +175,6 @@ def _int8_sum(rows: list[dict]) -> str:
 
 def _bounds(found: dict) -> str:
     inside = ", ".join(f"{count} {order}" for order, count in found["wrong_inside"].items())
-    return (
-        f"Without the bounds check the tracer says `{found['tracer']}`, the sanitizer `{found['sanitizer']}`. Unguarded, "
-        f"{found['written_behind_the_end']} words behind the array are overwritten. Of {found['of']} results these are "
-        f"wrong: {inside}."
-    )
+    watchers = f"Without the bounds check the tracer says `{found['tracer']}`, the sanitizer `{found['sanitizer']}`."
+    behind = f"Unguarded, {found['written_behind_the_end']} words behind the array are overwritten."
+    return f"{watchers} {behind} Of {found['of']} results these are wrong: {inside}."

@@ -13,8 +13,8 @@ from .faults import Fault, KernelFault, take_faults
 class Library:
     """The functions of a built library: `lib.name(...)` calls, as with ctypes.CDLL.
 
-    In the CPU builds a call raises KernelFault if the kernel did what it may not do. Otherwise it returns the launcher's
-    value. On a GPU a call only returns that value, a cudaError_t: most errors come later there.
+    In the CPU builds a call raises KernelFault if the kernel did what it may not do. Otherwise it returns the
+    launcher's value. On a GPU a call only returns that value, a cudaError_t: most errors come later there.
     """
 
     def __init__(self, path: Path):

@@ -129,7 +129,7 @@ def _take_alignment(declaration: str) -> tuple[str, str]:
 
 
 def _variable(kind: str, name: str, dimensions: str, alignment: str, line: int) -> str:
-    """A slot in the arena, and a reference to it. A `>` in the dimensions would end the template: hence the brackets."""
+    """A slot in the arena, and a reference to it. Brackets, because a `>` in the dimensions would end the template."""
     sizes = re.sub(r"\[(.*?)\]", r"[(\1)]", re.sub(r"\s+", " ", dimensions))
     kind = kind.replace("\n", " ")
     return (

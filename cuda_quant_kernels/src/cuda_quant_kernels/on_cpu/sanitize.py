@@ -1,7 +1,7 @@
 """Runs kernels under the address sanitizer, in a process of its own, and returns what it found.
 
-The tracer knows the arrays that it is given. The sanitizer knows every object of the process, local arrays included, and
-continues after a fault. It must be the first library that a process loads, hence the subprocess.
+The tracer knows the arrays that it is given. The sanitizer knows every object of the process, local arrays included,
+and continues after a fault. It must be the first library that a process loads, hence the subprocess.
 """
 
 import ctypes
