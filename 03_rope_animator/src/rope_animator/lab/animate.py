@@ -36,7 +36,7 @@ class Dials:
         self.rotary = rotary_scores(self.q, self.k, self.positions, distance, base)
         self.added = added_scores(self.q, self.k, self.positions, distance, base)
         claim = "Every pair rotates with position; the dot product depends on the distance alone"
-        self.figure = figure(claim, size=(8, 4.6), dpi=90, layout=None)
+        self.figure = figure(claim, size=(8.0, 4.6), dpi=90, layout=None)
         FigureCanvasAgg(self.figure)
         grid = self.figure.add_gridspec(
             2, 4, height_ratios=(1.25, 1), hspace=0.2, top=0.85, bottom=0.13, left=0.08, right=0.97

@@ -115,13 +115,13 @@ def measure(model: TinyLM, corpus: Corpus, plan: Plan) -> dict:
 
 def scalings(config: Config, factor: int) -> dict[str, RopeScaling]:
     """The rotary frequencies of each scheme, for a text `factor` times as long as in training. No fine-tuning."""
-    dim, base, trained_len = config.rotary_dim, config.base, config.trained_len
+    dim, base, trained_len, s = config.rotary_dim, config.base, config.trained_len, float(factor)
     return {
-        "rope + interpolation": linear(dim, base, factor),
-        "rope + NTK-aware": ntk_aware(dim, base, factor),
-        "rope + dynamic NTK": dynamic_ntk(dim, base, factor, trained_len, factor * trained_len),
-        "rope + YaRN": yarn(dim, base, factor, trained_len),
-        "rope + Llama 3": llama3(dim, base, factor, trained_len),
+        "rope + interpolation": linear(dim, base, s),
+        "rope + NTK-aware": ntk_aware(dim, base, s),
+        "rope + dynamic NTK": dynamic_ntk(dim, base, s, trained_len, factor * trained_len),
+        "rope + YaRN": yarn(dim, base, s, trained_len),
+        "rope + Llama 3": llama3(dim, base, s, trained_len),
     }
 
 

@@ -38,7 +38,7 @@ def draw(results: dict, folder: Path) -> list[Path]:
     return drawn
 
 
-def label_ends(axes: Axes, ends: list[tuple[float, float, str, str]], gap: float) -> None:
+def label_ends(axes: Axes, ends: list[tuple], gap: float) -> None:
     """Names at the right ends of curves, (x, y, text, color). They are moved apart to at least `gap` of the height."""
     low, high = axes.get_ylim()
     previous = -float("inf")
