@@ -235,3 +235,9 @@ def test_a_text_that_is_too_short():
     config = Config(len(short.vocab), trained_len=64, dim=16)
     refuses("data=22 characters for training", train, config, Training(steps=1), short)
     refuses("data=3 characters for validation", loss_by_position, TinyLM(config), short, 64)
+
+
+def test_a_training_that_diverges():
+    text = corpus.encode("the same few words again and again " * 20)
+    config = Config(len(text.vocab), trained_len=16, dim=16)
+    refuses("loss=.*use a smaller lr", train, config, Training(steps=50, batch_size=2, lr=1e30, warmup_steps=1), text)

@@ -41,7 +41,7 @@ def train(config: Config, training: Training, corpus: Corpus) -> TinyLM:
     """A trained model. The seed decides the weights and the order of the batches, for every scheme alike.
 
     Raises:
-        ValueError: the text is too short for one batch.
+        ValueError: the text is too short for one batch, or the training diverges.
     """
     if len(corpus.train) <= config.trained_len:
         raise ValueError(
@@ -52,10 +52,12 @@ def train(config: Config, training: Training, corpus: Corpus) -> TinyLM:
     generator = torch.Generator().manual_seed(training.seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=training.lr, betas=(0.9, 0.95), weight_decay=0.1)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, training.lr_factor)
-    for _ in range(training.steps):
+    for step in range(training.steps):
         x, y = batch(corpus.train, training.batch_size, config.trained_len, generator)
         logits = model(x.to(training.device))
         loss = F.cross_entropy(logits.flatten(0, 1), y.to(training.device).flatten())
+        if not loss.isfinite():
+            raise ValueError(f"loss={loss.item()} at step {step}: the training diverged; use a smaller lr")
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
