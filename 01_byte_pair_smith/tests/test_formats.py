@@ -280,6 +280,10 @@ JSON_DAMAGE = {
         "post_processor=",
     ),
     ("tokenizer.json", "another decoder"): (put("decoder", {"type": "WordPiece"}), "decoder="),
+    ("tokenizer.json", "an added token with an id that the library would change"): (
+        lambda f: f["model"]["vocab"].pop("<|end|>") and f["added_tokens"][0].__setitem__("id", 310) and None,
+        "the library gives it 301",
+    ),
     ("tokenizer.json", "an id that is text"): (lambda f: f["model"]["vocab"].__setitem__("a", "7"), "whole number"),
     ("tokenizer.json", "two tokens with one id"): (lambda f: f["model"]["vocab"].__setitem__("b", 64), "the same id"),
     ("tokenizer.json", "an id left out"): (put_token_at(999), "no token has this id"),
@@ -287,7 +291,7 @@ JSON_DAMAGE = {
     ("tokenizer.json", "no model"): (put("model", 3), "model=3: it must be a dict"),
     ("tokenizer.json", "a special id that is taken"): (
         lambda f: f["added_tokens"][0].__setitem__("id", 3),
-        "ordinary token",
+        "the library gives it 300",
     ),
 }
 

@@ -21,7 +21,10 @@ USUAL = {"byte_fallback": (None, False), "dropout": (None, 0), "continuing_subwo
 
 
 def save_tokenizer_json(vocabulary: Vocabulary, path: str | Path) -> None:
-    """A file that `tokenizers.Tokenizer.from_file` reads, and that gives the same ids there."""
+    """A file that `tokenizers.Tokenizer.from_file` reads, and that gives the same ids there.
+
+    Special tokens stand in the vocabulary too: the library gives an id of its own to an added token that does not.
+    """
     tokens = {i: to_unicode(token) for token, i in vocabulary.ranks.items()}
     model = {
         "type": "BPE",
@@ -32,7 +35,7 @@ def save_tokenizer_json(vocabulary: Vocabulary, path: str | Path) -> None:
         "fuse_unk": False,
         "byte_fallback": False,
         "ignore_merges": bool(vocabulary.unreachable),
-        "vocab": {token: i for i, token in tokens.items()},
+        "vocab": {token: i for i, token in tokens.items()} | dict(vocabulary.special_tokens),
         "merges": [[tokens[a], tokens[b]] for _, (a, b) in sorted(vocabulary.parents.items())],
     }
     content = {
@@ -86,13 +89,8 @@ def load_tokenizer_json(path: str | Path) -> Vocabulary:
             raise ValueError(
                 f"{path}: model.{name}={model[name]!r:.60}: byte-level BPE has {usual[-1]!r}; choose another file"
             )
-    special_tokens = added_tokens(path, content.get("added_tokens") or [])
     vocab = field(path, model, "vocab", dict)
-    for name, i in special_tokens.items():
-        if vocab.get(name, i) != i:
-            raise ValueError(
-                f"{path}: added_tokens: {name!r} has id {i} here and {vocab[name]} in model.vocab; correct it"
-            )
+    special_tokens = added_tokens(path, content.get("added_tokens") or [], vocab)
     ids = {token: i for token, i in vocab.items() if token not in special_tokens}
     merges = [pair_of(path, k, pair) for k, pair in enumerate(field(path, model, "merges", list))]
     pattern = pattern_of(path, content.get("pre_tokenizer"))
@@ -106,7 +104,8 @@ def check_pipeline(path: str | Path, content: Mapping) -> None:
             raise ValueError(f"{path}: {name}={content[name]!r:.60}: it changes the ids, and is not read; remove it")
     for name in ("post_processor", "decoder"):
         for step in steps_of(content.get(name)):
-            if step.get("type") != "ByteLevel":
+            adds_nothing = step.get("type") == "TemplateProcessing" and step.get("special_tokens") == {}
+            if step.get("type") != "ByteLevel" and not adds_nothing:
                 raise ValueError(
                     f"{path}: {name}={step!r:.60}: only ByteLevel is read, because others change ids; remove it"
                 )
@@ -122,7 +121,7 @@ def steps_of(step: object) -> list[dict]:
     return [s if isinstance(s, dict) else {"type": repr(s)} for s in steps]
 
 
-def added_tokens(path: str | Path, entries: list) -> dict[str, int]:
+def added_tokens(path: str | Path, entries: list, vocab: Mapping[str, int]) -> dict[str, int]:
     """{content: id} of the added tokens, special or not."""
     tokens: dict[str, int] = {}
     for entry in entries:
@@ -133,12 +132,28 @@ def added_tokens(path: str | Path, entries: list) -> dict[str, int]:
                 raise ValueError(f"{path}: added_tokens={entry['content']!r}: {flag}=True changes the ids; remove it")
         if entry["content"] in tokens:
             raise ValueError(f"{path}: added_tokens={entry['content']!r}: it is there twice; remove one")
+        check_id(path, entry, tokens, vocab)
         tokens[entry["content"]] = entry["id"]
     if len({bool(entry.get("normalized")) for entry in entries}) > 1:
         raise ValueError(
             f"{path}: added_tokens: some are normalized and some not, so two passes find them; make them alike"
         )
     return tokens
+
+
+def check_id(path: str | Path, entry: Mapping, before: Mapping[str, int], vocab: Mapping[str, int]) -> None:
+    """Raise ValueError if the library would give an added token another id than the file says.
+
+    It takes the id in the vocabulary; for a token that is not there, the next id after the vocabulary and the added
+    tokens before.
+    """
+    highest = max(before.values(), default=-1)
+    following = highest + 1 if highest >= len(vocab) else len(vocab)
+    used = vocab.get(entry["content"], following)
+    if entry["id"] != used:
+        raise ValueError(
+            f"{path}: added_tokens={entry['content']!r}: id {entry['id']}, but the library gives it {used}; correct it"
+        )
 
 
 def pair_of(path: str | Path, k: int, pair: object) -> tuple[str, str]:
