@@ -599,9 +599,7 @@ def more_than_the_cache_or_the_model_has_room_for(impl, seed):
         "the error when the cache is too short": error_of(
             lambda: impl.generate(model, tokens, 6, StaticCache(SHAPE, 2, 8))
         ),
-        "the error when the positions run out": error_of(
-            lambda: impl.generate(model, tokens, 61, GrowingCache(SHAPE))
-        ),
+        "the error when the positions run out": error_of(lambda: impl.generate(model, tokens, 61, GrowingCache(SHAPE))),
         "the tokens that just fit": impl.generate(model, tokens, 6, StaticCache(SHAPE, 2, 10)),
     }
 

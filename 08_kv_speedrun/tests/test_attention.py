@@ -1,4 +1,5 @@
 """attend: against PyTorch's fused attention, and what must hold for any right one."""
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from kv_speedrun import attend, attend_fast
 from torch.nn.attention.bias import causal_lower_right
 
-EXACT = {"rtol": 0, "atol": 1e-12}          # float64: a few hundred additions of numbers near one
+EXACT = {"rtol": 0, "atol": 1e-12}  # float64: a few hundred additions of numbers near one
 
 
 def qkv(seed, Tq, Tk, D=11):
@@ -27,9 +28,19 @@ def test_equals_torch_with_the_triangle_at_the_bottom_right(impl, seed, Tq, Tk):
 @pytest.mark.task("attend")
 def test_padding_keys_are_not_attended_to(impl, seed):
     q, k, v = qkv(seed, 3, 8)
-    keep = torch.arange(8) >= torch.tensor([[0], [2], [4]])
-    mask = keep[:, None, None, :] & torch.ones(3, 8, dtype=torch.bool).tril(5)
-    torch.testing.assert_close(impl.attend(q, k, v, keep), F.scaled_dot_product_attention(q, k, v, mask), **EXACT)
+    attention_mask = torch.arange(8) >= torch.tensor([[0], [2], [4]])
+    mask = attention_mask[:, None, None, :] & torch.ones(3, 8, dtype=torch.bool).tril(5)
+    torch.testing.assert_close(
+        impl.attend(q, k, v, attention_mask), F.scaled_dot_product_attention(q, k, v, mask), **EXACT
+    )
+
+
+@pytest.mark.task("attend")
+def test_a_single_query_does_not_see_padding(impl, seed):
+    q, k, v = qkv(seed, 1, 5)
+    attention_mask = torch.arange(5) >= torch.tensor([[0], [2], [4]])
+    want = F.scaled_dot_product_attention(q, k, v, attention_mask[:, None, None, :])
+    torch.testing.assert_close(impl.attend(q, k, v, attention_mask), want, **EXACT)
 
 
 @pytest.mark.task("attend")
@@ -49,7 +60,7 @@ def test_large_scores_stay_finite(impl, seed):
         F.scaled_dot_product_attention(100 * q, 100 * k, v, causal_lower_right(3, 6)),
         rtol=0,
         atol=1e-3,
-    )      # float32 scores near 10^4 carry errors of 10^-3 into the weights
+    )  # float32 scores near 10^4 carry errors of 10^-3 into the weights
 
 
 @pytest.mark.task("attend")
@@ -73,10 +84,11 @@ def test_more_queries_than_keys_is_an_error(impl, seed):
 def test_the_fused_form_equals_the_plain_one(Tq, extra, seed, padded):
     q, k, v = qkv(seed, Tq, Tq + extra)
     pad = torch.tensor([0, 1, 3]).clamp(max=Tq + extra)
-    keep = torch.arange(Tq + extra) >= pad[:, None] if padded else None
-    torch.testing.assert_close(attend_fast(q, k, v, keep), attend(q, k, v, keep), **EXACT)
+    mask = torch.arange(Tq + extra) >= pad[:, None] if padded else None
+    torch.testing.assert_close(attend_fast(q, k, v, mask), attend(q, k, v, mask), **EXACT)
 
 
-def test_the_fused_form_refuses_more_queries_than_keys():
-    with pytest.raises(ValueError, match="5 queries but only 4 keys"):
-        attend_fast(*qkv(0, 5, 4))
+@pytest.mark.parametrize("function", [attend, attend_fast])
+def test_the_error_says_what_to_do(function):
+    with pytest.raises(ValueError, match="queries=5, keys=4: each query needs its own key; pass old and new keys"):
+        function(*qkv(0, 5, 4))

@@ -1,4 +1,5 @@
 """Costs by formula, against counters: FLOPs to the last one, bytes to the last one."""
+
 import pytest
 import torch
 from grader import exactly
@@ -10,9 +11,9 @@ from kv_speedrun import (
     cache_bytes,
     decode_flops,
     forward_flops,
-    measure_bandwidth,
     roofline,
 )
+from kv_speedrun.lab.bandwidth import measure_bandwidth
 from torch.utils.flop_counter import FlopCounterMode
 
 SHAPES = [Config(53, 40, 3, 2, 14), Config(101, 40, 1, 5, 35), Config(67, 40, 4, 1, 22)]
@@ -29,8 +30,11 @@ def counted(call):
 def test_cache_bytes_is_what_a_cache_allocates(impl, seed, itemsize):
     dtype = {1: torch.int8, 2: torch.bfloat16, 4: torch.float32, 8: torch.float64}[itemsize]
     for config in SHAPES:
-        exactly(impl.cache_bytes(config, 3, 17 + seed % 5, itemsize),
-                StaticCache(config, 3, 17 + seed % 5, dtype=dtype).nbytes, "bytes")
+        exactly(
+            impl.cache_bytes(config, 3, 17 + seed % 5, itemsize),
+            StaticCache(config, 3, 17 + seed % 5, dtype=dtype).nbytes,
+            "bytes",
+        )
 
 
 @pytest.mark.task("cache_bytes")
@@ -83,8 +87,8 @@ def test_a_step_costs_the_same_at_any_length_but_for_attention():
 
 def test_the_roofline():
     assert roofline(100, 0, 1000.0) == 10
-    assert roofline(100, 100, 1000.0, batch=4) == 20
-    for bad in ((0, 0, 1.0), (1, 1, 0.0)):
+    assert roofline(100, 100, 1000.0, batch_size=4) == 20
+    for bad in ((0, 0, 1.0), (1, 1, 0.0), (-5, 10, 1.0)):
         with pytest.raises(ValueError, match="must be positive"):
             roofline(*bad)
 

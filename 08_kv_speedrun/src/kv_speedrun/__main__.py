@@ -9,9 +9,9 @@ from .lab.cli import Command, main
 from .lab.experiment import headline
 
 COMMANDS = (
-    Command("headline", "with and without a cache, on a small model", headline, tables.headline, minutes=2),
-    Command("bench", "GPT-2's shape: transformers, our layouts, the limit of memory", bench, tables.bench, minutes=9),
-    Command("break", "what each classic mistake does to a model's text", break_it, tables.break_it, minutes=1),
+    Command("headline", "with and without a cache, on a small model", headline, tables.headline, minutes=2.0),
+    Command("bench", "GPT-2's shape: transformers, our layouts, the limit of memory", bench, tables.bench, minutes=9.0),
+    Command("break", "what each classic mistake does to a model's text", break_it, tables.break_it, minutes=1.0),
 )
 
 if __name__ == "__main__":

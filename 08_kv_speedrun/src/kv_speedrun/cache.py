@@ -9,7 +9,7 @@ Dimensions: L layers, B batch, H heads, T new tokens, Tk all tokens held, D widt
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from .config import Config
@@ -116,8 +116,8 @@ class StaticCache:
         return self.keys.nbytes + self.values.nbytes
 
     def update(
-        self, layer: int, k: Float[Tensor, "B H T D"], v: Float[Tensor, "B H T D"]
-    ) -> tuple[Float[Tensor, "B H Tk D"], Float[Tensor, "B H Tk D"]]:
+        self, layer: int, k: Num[Tensor, "B H T D"], v: Num[Tensor, "B H T D"]
+    ) -> tuple[Num[Tensor, "B H Tk D"], Num[Tensor, "B H Tk D"]]:
         """Write the new tokens after those the layer holds; return views of all of them. Nothing old is copied.
 
         Raises:

@@ -6,7 +6,7 @@ weight and is bound by arithmetic. Decode puts one token through each weight and
 Dimensions: B batch, T longest prompt, V vocabulary.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -16,6 +16,9 @@ from .cache import KVCache
 from .generation import check_request
 from .model import GPT
 from .sampling import SamplingParams, sample
+
+TokenIds = Collection[int] | Int[Tensor, "_"]
+Prompts = Sequence[TokenIds] | Int[Tensor, "B T"]
 
 
 @torch.no_grad()
@@ -37,11 +40,11 @@ def decode(
 
 def stream(
     model: GPT,
-    prompts: Sequence[Sequence[int]],
+    prompts: Prompts,
     max_new_tokens: int,
     cache: KVCache,
     sampling_params: SamplingParams | None = None,
-    stop_token_ids: Iterable[int] = (),
+    stop_token_ids: TokenIds = (),
     generator: torch.Generator | None = None,
 ) -> Iterator[list[int | None]]:
     """Yield one list per step: each row's new token, or None once the row has ended.
@@ -77,11 +80,11 @@ def _steps(model, tokens, num_pad, max_new_tokens, cache, sampling_params, stop,
 
 def complete(
     model: GPT,
-    prompts: Sequence[Sequence[int]],
+    prompts: Prompts,
     max_new_tokens: int,
     cache: KVCache,
     sampling_params: SamplingParams | None = None,
-    stop_token_ids: Iterable[int] = (),
+    stop_token_ids: TokenIds = (),
     generator: torch.Generator | None = None,
 ) -> list[list[int]]:
     """`stream` to its end: the new tokens of each row, its stop token included."""
@@ -93,7 +96,7 @@ def complete(
     return rows
 
 
-def pad_left(prompts: Sequence[Sequence[int]]) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B"]]:
+def pad_left(prompts: Prompts) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B"]]:
     """Prompts of different lengths as one tensor, and the number of padding tokens at the left of each row.
 
     With padding at the left, the last prompt token of every row is in the last column, so all rows decode in step.
@@ -110,7 +113,7 @@ def pad_left(prompts: Sequence[Sequence[int]]) -> tuple[Int[Tensor, "B T"], Int[
     return torch.tensor(padded), torch.tensor([T - len(row) for row in rows])
 
 
-def _token_ids(prompt: Sequence[int]) -> list[int]:
+def _token_ids(prompt: object) -> list[int]:
     """The prompt as plain integers, whether it is a list or a tensor."""
     try:
         if not isinstance(prompt, (str, bytes)):
@@ -120,7 +123,7 @@ def _token_ids(prompt: Sequence[int]) -> list[int]:
     raise ValueError(f"prompt={prompt!r:.60}: must be a list of token ids; pass a list of such lists")
 
 
-def check_stop(stop_token_ids: Iterable[int], vocab_size: int) -> frozenset[int]:
+def check_stop(stop_token_ids: TokenIds, vocab_size: int) -> frozenset[int]:
     """Stop tokens as plain integers: a tensor's elements are equal to nothing in a set."""
     stop = frozenset(int(token) for token in stop_token_ids)
     if any(not 0 <= token < vocab_size for token in stop):

@@ -121,13 +121,19 @@ def _to_int4(x: Tensor) -> Tensor:
     return (x / scale).round() * scale
 
 
+@torch.no_grad()
 def int4(model: GPT, passages: Passages) -> dict:
-    """Loss through fp32, int8 and int4 caches on the same text."""
-    length = passages.shape[1] - 1
+    """Loss, and the error of the logits, through fp32, int8 and int4 caches on the same text."""
+    tokens, target = passages[:, :-1], passages[:, 1:]
     kinds = {"fp32": StaticCache, "int8": Int8Cache, "int4": Int4Cache}
-    caches = {name: cache_for(model, passages, kind) for name, kind in kinds.items()}
-    loss = {name: losses(model, passages, cache, [length]).mean().item() for name, cache in caches.items()}
-    return {"loss": loss, "change": {name: loss[name] - loss["fp32"] for name in ("int8", "int4")}}
+    logits = {name: model(tokens, cache_for(model, passages, kind)) for name, kind in kinds.items()}
+    loss = {name: F.cross_entropy(x.transpose(1, 2), target).item() for name, x in logits.items()}
+    rough = ("int8", "int4")
+    return {
+        "loss": loss,
+        "change": {name: loss[name] - loss["fp32"] for name in rough},
+        "logit_error": {name: (logits[name] - logits["fp32"]).square().mean().sqrt().item() for name in rough},
+    }
 
 
 # -- 5 -----------------------------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from ..model import GPT
 from ..sampling import SamplingParams
 from ..streaming import complete
 from . import timing
-from .threads import threads, training_threads
 from .train import LONG, load_bytes, next_byte_loss, split, train, windows
 
 SMALL = Config(vocab_size=256, context_length=1024, layers=2, heads=4, width=128)
@@ -30,12 +29,11 @@ Log = Callable[[str], None]
 def headline(options: Namespace, log: Log) -> dict:
     """Train, check, time, weigh. About two minutes on one core; `quick` shortens every part to seconds.
 
-    Training uses several threads. What is timed uses `options.threads`, so that the curves do not depend on the cores.
+    `options.threads` is 1 by default, so that the curves do not depend on the number of cores.
     """
     steps, longest, repeats, rows = (60, 320, 1, 16) if options.quick else (1000, SMALL.context_length, 3, 64)
     training_text, test_text = split(load_bytes(options.data))
-    with threads(training_threads()):
-        model = train(training_text, SMALL, steps, options.seed, log=log)
+    model = train(training_text, SMALL, steps, options.seed, log=log)
     generator = torch.Generator().manual_seed(options.seed)
     prompt = windows(test_text, 1, PROMPT_LEN, generator)
     return {

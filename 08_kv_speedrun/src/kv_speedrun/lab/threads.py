@@ -1,6 +1,5 @@
 """The number of threads, set for a while and given back."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,8 +14,3 @@ def threads(number: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def training_threads() -> int:
-    """A small model trains no faster on more than four."""
-    return min(4, os.cpu_count() or 1)

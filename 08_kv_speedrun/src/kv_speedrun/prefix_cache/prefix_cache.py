@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..cache import StaticCache
@@ -43,7 +43,7 @@ class PrefixCache:
         return sum(k.nbytes + v.nbytes for k, v in self.blocks.values())
 
     @torch.no_grad()
-    def prefill(self, prompt: Sequence[int], cache: StaticCache) -> Float[Tensor, "1 V"]:
+    def prefill(self, prompt: Sequence[int] | Int[Tensor, "T"], cache: StaticCache) -> Float[Tensor, "1 V"]:
         """Prefill one prompt, running only the tokens that no earlier prompt shared.
 
         The logits are those of a full prefill.

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int8
 from torch import Tensor, nn
 
-INT8_KERNEL_INPUTS = 16  # _weight_int8pack_mm reads inputs 16 at a time, past the end of a shorter row
+INT8_BLOCK = 16  # _weight_int8pack_mm reads 16 inputs at a time, past the end of a shorter row; _int_mm fails for one
 INT32_MAX = 2**31 - 1
 
 
@@ -96,13 +96,12 @@ class Int8Weights(nn.Module):
     two.
 
     The kernel widens codes on their way into the registers. Memory carries bytes, and arithmetic stays in floats.
-    Inputs are padded with zeros to a multiple of 16: the kernel reads 16 at a time, past the end of a shorter row.
+    Inputs are padded with zeros to a multiple of 16, because the kernel reads 16 at a time.
     """
 
     def __init__(self, weight: Float[Tensor, "O I"], bias: Float[Tensor, "O"] | None):
         super().__init__()
-        self.pad = -weight.shape[1] % INT8_KERNEL_INPUTS
-        codes, scale = rows_to_int8(F.pad(weight, (0, self.pad)).contiguous())
+        codes, scale = rows_to_int8(pad_inputs(weight).contiguous())
         self.register_buffer("codes", codes)
         self.register_buffer("scale", scale[:, 0].bfloat16())
         self.register_buffer("bias", bias)
@@ -112,9 +111,7 @@ class Int8Weights(nn.Module):
         return self.codes.nbytes + self.scale.nbytes
 
     def forward(self, x: Float[Tensor, "*B I"]) -> Float[Tensor, "*B O"]:
-        rows = x.reshape(-1, x.shape[-1]).bfloat16()  # B I
-        if self.pad:
-            rows = F.pad(rows, (0, self.pad))
+        rows = pad_inputs(x.reshape(-1, x.shape[-1])).bfloat16()  # B I
         y = torch._weight_int8pack_mm(rows, self.codes, self.scale).float()
         return (y if self.bias is None else y + self.bias).view(*x.shape[:-1], -1)
 
@@ -134,7 +131,7 @@ class W8A8(nn.Module):
         most = INT32_MAX // 127**2
         if weight.shape[1] > most:
             raise ValueError(f"inputs={weight.shape[1]}: must be at most {most}, or the int32 sum could overflow")
-        codes, scale = rows_to_int8(weight.contiguous())
+        codes, scale = rows_to_int8(pad_inputs(weight).contiguous())
         self.register_buffer("codes", codes.T)  # I O: a view, still stored (out, in)
         self.register_buffer("scale", scale[:, 0])
         self.register_buffer("bias", bias)
@@ -144,9 +141,15 @@ class W8A8(nn.Module):
         return self.codes.nbytes + self.scale.nbytes
 
     def forward(self, x: Float[Tensor, "*B I"]) -> Float[Tensor, "*B O"]:
-        codes, scale = rows_to_int8(x.reshape(-1, x.shape[-1]))
+        codes, scale = rows_to_int8(pad_inputs(x.reshape(-1, x.shape[-1])))
         y = torch._int_mm(codes, self.codes) * (scale * self.scale)  # B O
         return (y if self.bias is None else y + self.bias).view(*x.shape[:-1], -1)
+
+
+def pad_inputs(x: Float[Tensor, "R N"]) -> Float[Tensor, "R M"]:
+    """Zeros at the end of each row, up to a multiple of the int8 kernels' block. They change no sum."""
+    missing = -x.shape[1] % INT8_BLOCK
+    return F.pad(x, (0, missing)) if missing else x
 
 
 def rows_to_int8(x: Float[Tensor, "R N"]) -> tuple[Int8[Tensor, "R N"], Float[Tensor, "R 1"]]:
