@@ -6,6 +6,7 @@ what is missing is missing. Every function is watched for changing its arguments
 """
 
 import __future__
+
 import ast
 import copy
 import dis

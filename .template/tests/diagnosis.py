@@ -1,8 +1,8 @@
 """Which mistake an attempt makes. The same bytes in every project.
 
-`explain` looks in this order and stops at the first that holds: the classic mistake that reproduces the attempt on every
-probe (single ones before pairs); one that reproduces it on those probes that are wrong; a mutant of the reference that
-reproduces it; a symptom of the first wrong output; and always the call that failed, with a line that repeats it.
+`diagnose` looks in this order: the classic mistake that reproduces the attempt on every probe (single ones before
+pairs); the one that reproduces it on those probes that are wrong; a symptom of the first wrong output, with the kind of
+slip that reproduces it if a mutant of the reference does; and the call that failed, with a line that repeats it.
 A false name is worse than none: what is not unique is not named.
 """
 
@@ -186,13 +186,18 @@ def of_mutants(got: list, task: str, seed: int) -> str:
     want = right_outputs(task, seed)
     wrong_first = sorted(range(len(got)), key=lambda i: same(got[i], want[i]))
     for mutant in mutants(task):
-        impl = Names({task: mutant.implementation}, fallback=reference())
-        try:
-            if all(same(got[i], limited(lambda i=i: output(probes(task)[i], impl, seed), 0.5)) for i in wrong_first):
-                return f"a version that {mutant.words} gives the same"
-        except TooLong:
-            continue
+        if all(same(got[i], on_probe(mutant.implementation, task, seed, i)) for i in wrong_first):
+            return f"a version that {mutant.words} gives the same"
     return ""
+
+
+def on_probe(implementation: Any, task: str, seed: int, index: int) -> Any:
+    """One probe's output with this implementation of the task; TooLong if it does not end in half a second."""
+    impl = Names({task: implementation}, fallback=reference())
+    try:
+        return limited(lambda: output(probes(task)[index], impl, seed), 0.5)
+    except TooLong as error:
+        return error
 
 
 def listed(names: list[str]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from attempts import HERE, InPlace, Names, NotCounted, calls, uses_reference
+from attempts import HERE, InPlace, Names, NotCounted, calls
 from compare import same
 from diagnosis import Finding, diagnose, first_line, line_of, outputs, right_outputs, without_the_others
 from limits import TooLong, limited
@@ -44,6 +44,7 @@ class State:
     whole: bool = True  # pytest was not told to look at some files only
     seen: dict[str, Seen] = field(default_factory=dict)
     caught: dict[tuple, dict[int, str]] = field(default_factory=dict)  # (task, sentence): {seed: test}
+    left: dict[str, list] = field(default_factory=dict)  # of each task, the mutants that its tests must tell
     results: dict[str, tuple[str, Finding]] | None = None
 
     def wanted(self, tasks: list[str]) -> list[str]:
@@ -183,8 +184,14 @@ def save_progress(path: Path, state: State, tasks: list[str]) -> None:
     new = {}
     for task, (verdict, finding) in results(state, tasks).items():
         if state.whole and state.ran[task] == state.tests[task] and state.tests[task]:
-            new[task] = {"verdict": verdict, "sentence": finding.sentence, "attempt": str(state.path or "live"),
-                         "sha256": stamp(state), "seed": state.seed, "date": time.strftime("%Y-%m-%d %H:%M")}  # fmt: skip
+            new[task] = {
+                "verdict": verdict,
+                "sentence": finding.sentence,
+                "attempt": str(state.path or "live"),
+                "sha256": stamp(state),
+                "seed": state.seed,
+                "date": time.strftime("%Y-%m-%d %H:%M"),
+            }
     try:
         known = json.loads(path.read_text(encoding="utf-8"))["verdicts"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -200,7 +207,3 @@ def readable(path: str) -> Path:
         if candidate.is_file():
             return candidate
     raise NotCounted(f"{path}: there is no such file here or in {HERE.parent.name}")
-
-
-__all__ = ["PROBE_SEEDS", "Seen", "State", "VERDICTS", "readable", "report_lines", "results", "save_progress",
-           "uses_reference"]  # fmt: skip

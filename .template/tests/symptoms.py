@@ -87,7 +87,7 @@ def of_numbers(got: Any, want: Any, named: dict[str, float]) -> str:
         return f"returns {got}"
     if got == -want and want:
         return "the sign is wrong"
-    if want and got and (said := factor(got / want, named)):
+    if want and got and (said := factor(got / want, named, 2)):
         return said + beside
     for name, value in named.items():
         if value and abs(abs(got - want) - abs(value)) < 1e-9 * max(1, abs(value)):
@@ -95,7 +95,7 @@ def of_numbers(got: Any, want: Any, named: dict[str, float]) -> str:
     return f"{abs(got - want):.6g} too {'large' if got > want else 'small'}{beside}"
 
 
-def factor(ratio: float, named: dict[str, float]) -> str:
+def factor(ratio: float, named: dict[str, float], most: int = 8) -> str:
     """A ratio in words: by a name of the call where just one number has that value, by itself where it is simple."""
     for value, way in ((ratio, "large"), (1 / ratio, "small")):
         if value <= 1 + 1e-6:
@@ -104,7 +104,7 @@ def factor(ratio: float, named: dict[str, float]) -> str:
             fits = [n for n, v in named.items() if v > 1 and abs(value / forms(v) - 1) < 1e-4]
             if fits and value > 1.01 and (len(fits) == 1 or value > 4):
                 return f"too {way} by a factor of {value:.6g}, which is {text.format(min(fits, key=len))}"
-        for n in range(1, 9):  # a simple fraction
+        for n in range(1, most + 1):  # a simple fraction
             if abs(value * n - round(value * n)) < 1e-4 * value and value * n < 1025:
                 return f"too {way} by a factor of {value:.6g}"
     return ""
