@@ -5,10 +5,9 @@ mistake, named by its sentence.
 """
 
 import math
-from itertools import product
 
 import torch
-from grader import Mistake
+from grader import Mistake, combine, error_of
 from kv_speedrun import GPT, Config, GrowingCache, StaticCache, quantize
 
 TASKS = [
@@ -22,25 +21,10 @@ TASKS = [
     "dequantize",
 ]
 
+GIVEN = ["GPT", "Config", "GrowingCache"]
+PARTS = {"StaticCache": ["__init__", "position", "update", "reset"]}
+
 SHAPE = Config(vocab_size=53, context_length=64, layers=3, heads=2, width=14)
-
-
-def combine(task, noun, knobs, build, hints, most=2, without=()):
-    """One Mistake for each setting of the knobs with one to `most` of them wrong."""
-    for setting in product(*knobs.values()):
-        wrong = [s for s, right in zip(setting, (k[0] for k in knobs.values()), strict=True) if s != right]
-        if 1 <= len(wrong) <= most and not any(set(pair) <= set(wrong) for pair in without):
-            sentence, hint = f"{noun} {' AND '.join(wrong)}", " ".join(hints[w] for w in wrong)
-            yield Mistake(task, sentence, hint, len(wrong), build(**dict(zip(knobs, setting, strict=True))))
-
-
-def error_of(call):
-    """The name of the exception's type, None when there is none."""
-    try:
-        call()
-    except Exception as error:
-        return type(error).__name__
-    return None
 
 
 # ---------------------------------------------------------------- attend
@@ -202,8 +186,6 @@ FULL = [
 ]
 DTYPE = ["asked", "that ignores dtype"]
 GRADIENT = ["numbers", "that stores the graph of gradients with the keys"]
-CROP = ["crops", "whose crop keeps one token too few", "whose crop accepts more tokens than it holds"]
-NBYTES = ["both", "whose nbytes leaves out the values", "whose nbytes counts the FILLED slots only"]
 CACHE_HINTS = {
     SLOT[1]: "Where does the second chunk begin?",
     SLOT[2]: "After three tokens, which slots are filled, and what is in slot 0?",
@@ -224,10 +206,6 @@ CACHE_HINTS = {
     FULL[4]: "After the error, does a token that fits still go in?",
     DTYPE[1]: "A model in bfloat16 asks for a cache in bfloat16: what does it get?",
     GRADIENT[1]: "Without no_grad, what does the cache keep alive besides the numbers?",
-    CROP[1]: "crop(2) of five tokens: which two are left?",
-    CROP[2]: "The cache holds 2 tokens. What is in slot 3?",
-    NBYTES[1]: "How many tensors does the cache hold?",
-    NBYTES[2]: "Is memory that is not filled yet allocated, or not?",
 }
 
 
@@ -243,10 +221,8 @@ def wrong_cache(
     full=FULL[0],
     dtype=DTYPE[0],
     gradient=GRADIENT[0],
-    crop=CROP[0],
-    nbytes=NBYTES[0],
 ):
-    ask_dtype, count_bytes, how_to_crop, how_to_reset = dtype, nbytes, crop, reset
+    ask_dtype, how_to_reset = dtype, reset
 
     class Cache:
         def __init__(self, config, batch_size, max_seq_len, dtype=torch.float32, device="cpu"):
@@ -261,22 +237,9 @@ def wrong_cache(
             counts = self.seq_lens
             return dict(zip(POSITION, (min(counts), 0, sum(counts), max(counts)), strict=True))[position]
 
-        @property
-        def nbytes(self):
-            filled = self.keys[:, :, :, : self.seq_lens[0]]
-            both = self.keys.nbytes + self.values.nbytes
-            return {NBYTES[1]: self.keys.nbytes, NBYTES[2]: 2 * filled.numel() * filled.element_size()}.get(
-                count_bytes, both
-            )
-
         def reset(self):
             if how_to_reset == "clears":
                 self.seq_lens = [0] * self.layers
-
-        def crop(self, max_length):
-            if how_to_crop != CROP[2] and not 0 <= max_length <= min(self.seq_lens):
-                raise ValueError("crop")
-            self.seq_lens = [max(0, max_length - (how_to_crop == CROP[1]))] * self.layers
 
         def update(self, i, k, v):
             T, start = k.shape[2], self.position if position == POSITION[2] else self.seq_lens[i]
@@ -334,14 +297,11 @@ def an_early_layer_read_again(impl, seed):
 
 def memory_that_stays_in_place(impl, seed):
     cache = impl.StaticCache(SHAPE, 3, 40)
-    before = cache.nbytes
     first = [x.data_ptr() for x in cache.update(0, *kv(seed, 3))]
     second = [x.data_ptr() for x in cache.update(0, *kv(seed, 1))]
     return {
         "the keys are where they were": first[0] == second[0],
         "the values are where they were": first[1] == second[1],
-        "nbytes of the empty cache": before,
-        "nbytes with four tokens": cache.nbytes,
     }
 
 
@@ -375,8 +335,7 @@ def in_other_dtypes(impl, seed):
     for dtype in (torch.float64, torch.bfloat16):
         cache = impl.StaticCache(SHAPE, 3, 4, dtype=dtype)
         k, v = cache.update(0, *kv(seed, 2, dtype))
-        seen |= {f"keys in {dtype}": k.clone(), f"values in {dtype}": v.clone(), f"nbytes in {dtype}": cache.nbytes}
-        seen[f"the keys are {dtype}"] = k.dtype == dtype
+        seen |= {f"keys in {dtype}": k.clone(), f"values in {dtype}": v.clone()}
     return seen
 
 
@@ -384,17 +343,6 @@ def written_with_gradients_on(impl, seed):
     cache = impl.StaticCache(SHAPE, 3, 4)
     k, v = cache.update(0, *(x.requires_grad_() for x in kv(seed, 2)))
     return {"the keys require gradients": k.requires_grad, "the values require gradients": v.requires_grad}
-
-
-def cropped_and_used_again(impl, seed):
-    cache = impl.StaticCache(SHAPE, 3, 9)
-    for layer in range(SHAPE.layers):
-        cache.update(layer, *kv(seed + layer, 5))
-    cache.crop(2)
-    position = cache.position
-    k, v = cache.update(1, *kv(seed + 7, 3))
-    errors = {f"the error of crop({n})": error_of(lambda n=n: cache.crop(n)) for n in (-1, 3, 2, 0)}
-    return {"position after crop(2)": position, "the keys": k.clone(), "the values": v.clone(), **errors}
 
 
 # ---------------------------------------------------------------- forward_with_cache
@@ -917,7 +865,6 @@ PROBES = {
         filled_to_the_last_slot,
         in_other_dtypes,
         written_with_gradients_on,
-        cropped_and_used_again,
     ],
     "forward_with_cache": [
         a_prompt_at_once,
@@ -983,8 +930,6 @@ def cache_mistakes():
         "full": FULL[3:],
         "dtype": DTYPE[1:],
         "gradient": GRADIENT[1:],
-        "crop": CROP[1:],
-        "nbytes": NBYTES[1:],
     }
     for knob, settings in singles.items():
         yield from combine("StaticCache", "a cache", {knob: ["", *settings]}, wrong_cache, CACHE_HINTS)

@@ -24,7 +24,9 @@ TINY = Config(vocab_size=256, context_length=320, layers=2, heads=2, width=32)
 def test_the_pages_show_the_committed_results(page):
     command = [sys.executable, "-m", "cogapp", "--check", page]
     run = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True)
-    assert run.returncode == 0, f"{page} differs from results.json; run: python -m cogapp -r {page}\n{run.stdout[-2000:]}"
+    assert run.returncode == 0, (
+        f"{page} differs from results.json; run: python -m cogapp -r {page}\n{run.stdout[-2000:]}"
+    )
 
 
 def test_every_result_says_where_it_comes_from():

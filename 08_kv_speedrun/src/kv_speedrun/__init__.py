@@ -6,9 +6,9 @@ Read in this order:
     config, cache, model        the caches, and a model that works with and without one
     step, generation            the idea of the chapter: one step, then a loop
     cost                        operations, bytes, and the limit that memory sets
-    sampling, streaming         generation as it is served
+    checks                      what is refused, and what the error says
 
-Side quests: int8_cache, prefix_cache, weight_layouts, checkpoints. Everything that measures is in lab.
+Side quests: int8_cache, serving, prefix_cache, weight_layouts, checkpoints. Everything that measures is in lab.
 """
 
 from .attention import attend
@@ -19,9 +19,8 @@ from .cost import cache_bytes, decode_flops, forward_flops, matmul_tokens, roofl
 from .generation import generate, generate_without_cache
 from .int8_cache import Int8Cache, dequantize, quantize
 from .model import GPT
-from .sampling import SamplingParams, sample
+from .serving import SamplingParams, complete, decode, pad_left, prefill, sample, stream
 from .step import forward_with_cache
-from .streaming import complete, decode, pad_left, prefill, stream
 
 __all__ = [
     "GPT",

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Num
 from torch import Tensor
 
+from .checks import check_crop, check_size, check_update
 from .config import Config
 
 
@@ -123,9 +124,14 @@ class StaticCache:
         Raises:
             ValueError: the new tokens do not fit, or k or v were made for another model, batch, dtype or device.
         """
-        check_update(layer, k, v, self.keys, self.seq_lens)
+        check_update(layer, k, v, self.keys)
         start = self.seq_lens[layer]
         end = start + k.shape[2]
+        if end > self.max_seq_len:
+            raise ValueError(
+                f"max_seq_len={self.max_seq_len}: layer {layer} holds {start} tokens, so {k.shape[2]} more do not fit; "
+                f"make a cache with max_seq_len >= {end}"
+            )
         self.keys[layer, :, :, start:end] = k.detach()
         self.values[layer, :, :, start:end] = v.detach()
         self.seq_lens[layer] = end
@@ -142,55 +148,3 @@ class StaticCache:
         """
         check_crop(max_length, self.position)
         self.seq_lens = [max_length] * self.layers
-
-
-# -- what is refused ---------------------------------------------------------------------------------------------------
-
-
-def check_layers(cache: KVCache, layers: int) -> None:
-    """A cache with more layers than the model would never move its position: the last ones are never written."""
-    if cache.layers != layers:
-        raise ValueError(f"cache.layers={cache.layers}: the model has {layers}; make the cache from the model's config")
-
-
-def check_room(cache: KVCache, tokens: int) -> None:
-    """Refuse a cache that is too short before any work is done."""
-    if cache.max_seq_len is not None and tokens > cache.max_seq_len:
-        raise ValueError(
-            f"max_seq_len={cache.max_seq_len}: the cache is too short for {tokens} tokens; "
-            f"make one with max_seq_len >= {tokens}"
-        )
-
-
-def check_size(batch_size: int, max_seq_len: int) -> None:
-    if batch_size < 1 or max_seq_len < 1:
-        raise ValueError(f"batch_size={batch_size}, max_seq_len={max_seq_len}: both must be at least 1")
-
-
-def check_crop(max_length: int, position: int) -> None:
-    if not 0 <= max_length <= position:
-        raise ValueError(f"max_length={max_length}: the cache holds {position} tokens; pass 0 to {position}")
-
-
-def check_update(layer: int, k: Tensor, v: Tensor, held: Tensor, seq_lens: list[int]) -> None:
-    """`held` is L B H max_seq_len D."""
-    layers, batch, heads, max_seq_len, head_dim = held.shape
-    if not 0 <= layer < layers:
-        raise ValueError(f"layer={layer}: the cache has {layers} layers; pass 0 to {layers - 1}")
-    for name, x in (("k", k), ("v", v)):
-        if (x.shape[0], x.shape[1], x.shape[3]) != (batch, heads, head_dim):
-            raise ValueError(
-                f"{name}.shape={tuple(x.shape)}: this cache holds batch {batch}, {heads} heads, head_dim {head_dim}; "
-                "make a cache for this batch and model"
-            )
-        if (x.dtype, x.device) != (held.dtype, held.device):
-            raise ValueError(
-                f"{name} is {x.dtype} on {x.device}: this cache holds {held.dtype} on {held.device}; "
-                "make the cache with the model's dtype and device"
-            )
-    end = seq_lens[layer] + k.shape[2]
-    if end > max_seq_len:
-        raise ValueError(
-            f"max_seq_len={max_seq_len}: the layer holds {seq_lens[layer]} tokens, so {k.shape[2]} more do not fit; "
-            f"make a cache with max_seq_len >= {end}"
-        )

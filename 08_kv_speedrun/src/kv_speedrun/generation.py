@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from .cache import KVCache, check_room
-from .model import GPT, check_tokens
+from .cache import KVCache
+from .checks import check_request
+from .model import GPT
 
 
 @torch.no_grad()
@@ -18,7 +19,7 @@ def generate_without_cache(model: GPT, tokens: Int[Tensor, "B T"], max_new_token
     Raises:
         ValueError: as `generate`.
     """
-    check_request(model, tokens, max_new_tokens)
+    check_request(model.config, tokens, max_new_tokens)
     for _ in range(max_new_tokens):
         logits = model(tokens, last_only=True)
         tokens = torch.cat([tokens, logits[:, -1].argmax(dim=-1, keepdim=True)], dim=1)
@@ -36,25 +37,10 @@ def generate(model: GPT, tokens: Int[Tensor, "B T"], max_new_tokens: int, cache:
         ValueError: before any work, when the prompt and the new tokens exceed the model's positions or the cache, or
             when the prompt is empty or not (batch, time).
     """
-    check_request(model, tokens, max_new_tokens, cache)
+    check_request(model.config, tokens, max_new_tokens, cache.max_seq_len)
     cache.reset()
     pieces = [tokens]
     for _ in range(max_new_tokens):
         logits = model(pieces[-1], cache, last_only=True)
         pieces.append(logits[:, -1].argmax(dim=-1, keepdim=True))
     return torch.cat(pieces, dim=1)
-
-
-def check_request(model: GPT, tokens: Tensor, max_new_tokens: int, cache: KVCache | None = None) -> None:
-    """Refuse what could not be finished, before it is begun."""
-    if max_new_tokens < 0:
-        raise ValueError(f"max_new_tokens={max_new_tokens}: must be at least 0")
-    check_tokens(tokens, model.config)
-    fed = tokens.shape[1] + max(max_new_tokens - 1, 0)  # the last new token is not fed
-    if fed > model.config.context_length:
-        raise ValueError(
-            f"context_length={model.config.context_length}: {tokens.shape[1]} prompt tokens and "
-            f"max_new_tokens={max_new_tokens} need {fed} positions; shorten the prompt or ask for fewer"
-        )
-    if cache is not None:
-        check_room(cache, fed)

@@ -14,7 +14,8 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from .attention import attend
-from .cache import KVCache, check_layers
+from .cache import KVCache
+from .checks import check_layers, check_num_pad, check_tokens
 from .config import Config
 
 
@@ -90,7 +91,7 @@ class GPT(nn.Module):
         """
         start = 0 if cache is None else cache.position
         if cache is not None:
-            check_layers(cache, self.config.layers)
+            check_layers(cache.layers, self.config.layers)
         check_tokens(tokens, self.config, start)
         positions, attention_mask = self._positions(tokens, start, num_pad)
         x = self.wte(tokens) + self.wpe(positions)
@@ -110,34 +111,3 @@ class GPT(nn.Module):
         check_num_pad(num_pad, len(tokens), end)
         attention_mask = torch.arange(end, device=tokens.device) >= num_pad[:, None]  # B Tk
         return (positions - num_pad[:, None]).clamp(min=0), attention_mask  # padding is hidden: any position will do
-
-
-def check_tokens(tokens: Tensor, config: Config, start: int = 0) -> None:
-    """Refuse tokens that the model cannot read after `start` earlier ones."""
-    if tokens.dtype not in (torch.int64, torch.int32):
-        raise ValueError(f"tokens.dtype={tokens.dtype}: must be int64 or int32; pass tokens.long()")
-    if tokens.dim() != 2 or tokens.numel() == 0:
-        raise ValueError(
-            f"tokens.shape={tuple(tokens.shape)}: must be (batch, time) with at least one token in each row; "
-            "pass tokens[None] for one row, and start an empty prompt with a begin-of-text token"
-        )
-    end = start + tokens.shape[1]
-    if end > config.context_length:
-        raise ValueError(
-            f"context_length={config.context_length}: {tokens.shape[1]} tokens after {start} need {end} positions; "
-            "shorten the prompt or ask for fewer tokens"
-        )
-    low, high = tokens.aminmax()
-    if low < 0 or high >= config.vocab_size:
-        raise ValueError(
-            f"vocab_size={config.vocab_size}: tokens run from {int(low)} to {int(high)}, allowed are 0 to "
-            f"{config.vocab_size - 1}; use the tokenizer that the model was trained with"
-        )
-
-
-def check_num_pad(num_pad: Tensor, rows: int, end: int) -> None:
-    if num_pad.shape != (rows,) or num_pad.min() < 0 or num_pad.max() >= end:
-        raise ValueError(
-            f"num_pad={num_pad.tolist()}: must hold one count for each of {rows} rows, from 0 to {end - 1}; "
-            "use pad_left to make it"
-        )

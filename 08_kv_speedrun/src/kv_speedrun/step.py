@@ -11,7 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .attention import attend
-from .cache import KVCache, check_layers
+from .cache import KVCache
+from .checks import check_layers
 from .model import GPT
 
 
@@ -24,7 +25,7 @@ def forward_with_cache(model: GPT, tokens: Int[Tensor, "B T"], cache: KVCache) -
     Raises:
         ValueError: the cache was made for another number of layers.
     """
-    check_layers(cache, len(model.blocks))
+    check_layers(cache.layers, len(model.blocks))
     positions = torch.arange(cache.position, cache.position + tokens.shape[1], device=tokens.device)
     x = model.wte(tokens) + model.wpe(positions)
     for layer, block in enumerate(model.blocks):

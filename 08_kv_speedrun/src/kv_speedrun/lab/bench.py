@@ -21,7 +21,7 @@ from ..config import Config
 from ..cost import cache_bytes, matmul_tokens, roofline
 from ..generation import generate, generate_without_cache
 from ..model import GPT
-from ..streaming import decode, prefill
+from ..serving import decode, prefill
 from ..weight_layouts import EXACT, LAYOUTS, lay_out, lay_out_fastest, weight_bytes, why_absent
 from . import peers
 from .bandwidth import measure_bandwidth

@@ -16,8 +16,7 @@ from ..cost import cache_bytes
 from ..generation import generate, generate_without_cache
 from ..int8_cache import Int8Cache, dequantize, quantize
 from ..model import GPT
-from ..sampling import SamplingParams
-from ..streaming import complete
+from ..serving import SamplingParams, complete
 from . import timing
 from .train import LONG, load_bytes, next_byte_loss, split, train, windows
 

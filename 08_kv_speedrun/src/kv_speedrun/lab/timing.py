@@ -15,7 +15,7 @@ from torch import Tensor
 from ..cache import StaticCache
 from ..cost import decode_flops, forward_flops, matmul_tokens
 from ..model import GPT
-from ..streaming import decode, prefill
+from ..serving import decode, prefill
 from .threads import threads as set_threads
 
 LENGTHS = (48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)

@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .cache import KVCache
-from .generation import check_request
-from .model import GPT
+from ..cache import KVCache
+from ..checks import check_request
+from ..model import GPT
 from .sampling import SamplingParams, sample
 
 TokenIds = Collection[int] | Int[Tensor, "_"]
@@ -60,7 +60,7 @@ def stream(
     device = model.wte.weight.device
     tokens = tokens.to(device)
     num_pad = num_pad.to(device) if num_pad.any() else None
-    check_request(model, tokens, max_new_tokens, cache)
+    check_request(model.config, tokens, max_new_tokens, cache.max_seq_len)
     stop = check_stop(stop_token_ids, model.config.vocab_size)
     return _steps(model, tokens, num_pad, max_new_tokens, cache, sampling_params or SamplingParams(), stop, generator)
 
