@@ -1,0 +1,8 @@
+"""A small transformer language model, whose attention patterns are looked at and whose heads are removed one by one.
+
+    model.py   embeddings, layers of attention and feed-forward, logits; `ablate` removes heads
+"""
+
+from .model import Block, Transformer
+
+__all__ = ["Block", "Transformer"]
