@@ -3,6 +3,18 @@
 from .markdown import meta_line, section, spread, table
 
 
+def summary() -> str:
+    """The README's table: at most six rows."""
+    head, race = section("headline"), section("bench")["milliseconds"]
+    rows = [
+        ("", "ours", "peer or limit"),
+        ("entropy at temperature 0.1, nats", spread(head["entropy"]["0.1"]), "0 (limit)"),
+        ("entropy at temperature 10, nats", spread(head["entropy"]["10.0"]), f"{head['limit']:.2f} (limit, log T)"),
+        ("ms for 512 × 1,024 scores", spread(race["ours"]), f"{spread(race['torch.softmax'])} (torch.softmax)"),
+    ]
+    return f"{table(rows)}\n\n{meta_line(head)}\n"
+
+
 def headline(content: dict | None = None) -> str:
     """Entropy by temperature."""
     content = content or section("headline")
