@@ -1,4 +1,4 @@
-"""What every array that a task returns must be before its values are looked at."""
+"""What an array that a task returns must be, before its values are looked at."""
 
 import numpy as np
 
@@ -13,6 +13,7 @@ def array(got, shape, kind, name="the result"):
 
 
 def close(got, want, why, rtol=1e-9, atol=1e-12):
-    """Equal up to rounding in float64; `why` is the sentence shown when it is not."""
-    off = ~np.isclose(got, want, rtol, atol)
-    assert not off.any(), f"{why}: first off at {np.argwhere(off)[0]}"
+    """Equal up to rounding in float64; `why` is the sentence that is shown when it is not."""
+    assert np.shape(got) == np.shape(want), f"{why}: shape {np.shape(got)} where {np.shape(want)} is expected"
+    wrong = ~np.isclose(got, want, rtol, atol)
+    assert not wrong.any(), f"{why}: the first difference is at {np.argwhere(wrong)[0]}"

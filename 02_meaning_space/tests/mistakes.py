@@ -1,72 +1,74 @@
 """The classic mistakes of word2vec as running code, and the inputs on which they are recognised.
 
-Mistakes that combine are built from knobs: every knob has its right setting first, and whatever differs from it is
-one mistake. Two at once then have a sentence of their own, made of the two.
+Each knob has its right setting first. Whatever differs from it is one mistake; two at once have a sentence of their own.
 """
 
-from itertools import product
-
 import numpy as np
-from grader import Mistake
+from grader import combine, error_of
 from meaning_space import loss_and_gradients
 
 TASKS = ["pairs", "keep_probability", "NegativeSampler", "loss_and_gradients", "sgd_step", "analogy", "pca"]
 INPLACE = {"sgd_step"}
+PARTS = {"NegativeSampler": ["__init__", "sample"]}
 
 
-def combine(task, noun, knobs, hints, build, without=()):
-    """One Mistake for each setting of the knobs with one or two of them wrong, but for pairs that hide each other."""
-    for setting in product(*knobs.values()):
-        wrong = [s for s, choices in zip(setting, knobs.values(), strict=True) if s != choices[0]]
-        if 1 <= len(wrong) <= 2 and not any(set(pair) <= set(wrong) for pair in without):
-            yield Mistake(
-                task,
-                f"{noun} {' AND '.join(wrong)}",
-                " ".join(hints[w] for w in wrong),
-                len(wrong),
-                build(**dict(zip(knobs, setting, strict=True))),
-            )
+def refused(calls):
+    """{situation: the exception's type} of calls, for errors that the workbook promises."""
+    return {situation: error_of(call) for situation, call in calls.items()}
 
 
 # ---------------------------------------------------------------- pairs
 
 LEFT, RIGHT = "that look to the LEFT only", "that look to the RIGHT only"
 ITSELF, SHORT = "that include the word ITSELF", "whose windows stop ONE WORD SHORT on the right"
-SWAPPED = "with the context in the first column and the centre in the second"
+SWAPPED = "with the context in the first column and the center in the second"
 WRAPS = "whose windows WRAP AROUND from the first word to the last"
-WIDEST, THEIRS = "that give every word the WIDEST window", "that use the CONTEXT's width for the centre's"
+WIDEST, CONTEXTS_WIDTH = "that give every word the WIDEST window", "that use the CONTEXT's width for the center's"
+FROM_ONE = "that leave out the FIRST word of the sentence as a center"
 PAIRS = {
     "side": ["both", LEFT, RIGHT],
     "itself": ["left out", ITSELF],
     "end": ["included", SHORT],
-    "order": ["centre first", SWAPPED],
+    "order": ["center first", SWAPPED],
     "edge": ["stops", WRAPS],
-    "width": ["its own", WIDEST, THEIRS],
+    "width": ["its own", WIDEST, CONTEXTS_WIDTH],
+    "start": ["zero", FROM_ONE],
 }
 PAIRS_HINTS = {
     LEFT: "Which contexts does the first word of the sentence have?",
     RIGHT: "Which contexts does the last word of the sentence have?",
-    ITSELF: "What does a word learn from being told that it stands next to itself?",
-    SHORT: "How many numbers does range(i - w, i + w) hold, and how many places does a window of width w have?",
+    ITSELF: "What does a word learn from standing next to itself?",
+    SHORT: "How many numbers does range(i - w, i + w) hold, and how many positions does a window of width w have?",
     SWAPPED: "Whose window is it? With a width for every word, the two columns are not the same pairs backwards.",
     WRAPS: "What does Python make of ids[-1]?",
-    WIDEST: "Each word comes with a width of its own: near words are to count more often than far ones.",
-    THEIRS: "Whose window is it, the one's in the middle or the one's at its edge?",
+    WIDEST: "Each word comes with a width of its own: near words count more often than far ones.",
+    CONTEXTS_WIDTH: "Whose window is it, that of the word in the middle or that of the word at its edge?",
+    FROM_ONE: "At which position does a sentence begin?",
 }
 
 
-def wrong_pairs(side, itself, end, order, edge, width):
+def wrong_pairs(side, itself, end, order, edge, width, start):
     def pairs(ids, widths):
+        refuse_widths(ids, widths)
         found, n = [], len(ids)
-        for i in range(n):
+        for i in range(1 if start == FROM_ONE else 0, n):
             for j in range(-n if edge == WRAPS else 0, n):
-                w = {"its own": widths[i], WIDEST: widths.max(), THEIRS: widths[j]}[width]
+                w = {"its own": widths[i], WIDEST: widths.max(), CONTEXTS_WIDTH: widths[j]}[width]
                 low, high = (i if side == RIGHT else i - w), (i if side == LEFT else i + w - (end == SHORT))
                 if low <= j <= high and (j != i or itself == ITSELF):
-                    found.append((ids[i], ids[j]) if order == "centre first" else (ids[j], ids[i]))
+                    found.append((ids[i], ids[j]) if order == "center first" else (ids[j], ids[i]))
         return np.array(found, dtype=np.int64).reshape(-1, 2)
 
     return pairs
+
+
+def refuse_widths(ids, widths):
+    if widths.shape != ids.shape or (len(widths) and widths.min() < 1):
+        raise ValueError("widths")
+
+
+def the_workbooks_sentence(impl, seed):
+    return impl.pairs(np.array([10, 11, 12]), np.array([1, 2, 1]))
 
 
 def a_sentence(impl, seed):
@@ -86,39 +88,55 @@ def a_single_word(impl, seed):
     return impl.pairs(np.array([4]), np.array([2]))
 
 
+def no_word_at_all(impl, seed):
+    return impl.pairs(np.array([], dtype=np.int64), np.array([], dtype=np.int64))
+
+
+def widths_that_are_refused(impl, seed):
+    ids = np.array([1, 2, 3])
+    widths = {"too few": [1, 1], "a column": [[1], [1], [1]], "zero": [1, 0, 1], "negative": [1, 1, -1], "one": [1] * 3}
+    return refused({name: lambda w=w: impl.pairs(ids, np.array(w)) for name, w in widths.items()})
+
+
 # ---------------------------------------------------------------- keep_probability
 
-NO_ROOT, IN_C = "WITHOUT the square root", "by the formula of word2vec.c, not the paper's"
+NO_ROOT, WORD2VEC_C = "WITHOUT the square root", "by the formula of word2vec.c, not the paper's"
 DISCARD = "that is the probability of DISCARDING the word"
 COUNTS, TYPES = "with COUNTS where shares of the text are meant", "with counts divided by the number of DIFFERENT words"
 UPSIDE, UNCAPPED = "with the fraction UPSIDE DOWN", "that rises ABOVE ONE for rare words"
 KEEP = {
-    "root": ["root", NO_ROOT, IN_C],
+    "root": ["root", NO_ROOT, WORD2VEC_C],
     "what": ["keep", DISCARD],
     "share": ["share", COUNTS, TYPES],
     "fraction": ["t over f", UPSIDE],
     "cap": ["at one", UNCAPPED],
 }
 KEEP_HINTS = {
-    NO_ROOT: "A word four times as frequent as another: how much more frequent shall it be afterwards?",
-    IN_C: "The program of the paper's authors computes (1 + sqrt(f / t)) t / f. What does equation 5 of the paper say?",
+    NO_ROOT: "One word is four times as frequent as another. How much more frequent shall it be afterwards?",
+    WORD2VEC_C: "The authors' program computes (1 + sqrt(f / t)) t / f. What does equation 5 of the paper say?",
     DISCARD: "Which words shall stay in the text for certain, the frequent or the rare ones?",
     COUNTS: "The threshold is a share of the text. Can a share be compared with a number of occurrences?",
     TYPES: "What do the shares of all words add up to?",
     UPSIDE: "Which words does it keep?",
-    UNCAPPED: "What is the greatest value a probability can have?",
+    UNCAPPED: "What is the greatest value that a probability can have?",
 }
 
 
 def wrong_keep(root, what, share, fraction, cap):
     def keep_probability(counts, threshold=1e-3):
+        if not threshold > 0 or counts.min() < 1:
+            raise ValueError("threshold or counts")
         f = counts / {"share": counts.sum(), COUNTS: 1.0, TYPES: len(counts)}[share]
         r = threshold / f if fraction == "t over f" else f / threshold
-        p = {"root": np.sqrt(r), NO_ROOT: r, IN_C: np.sqrt(r) + r}[root]
+        p = {"root": np.sqrt(r), NO_ROOT: r, WORD2VEC_C: np.sqrt(r) + r}[root]
         p = np.minimum(1.0, p) if cap == "at one" else p
         return p if what == "keep" else 1 - p
 
     return keep_probability
+
+
+def the_workbooks_counts(impl, seed):
+    return impl.keep_probability(np.array([64, 32, 4]), 0.04)
 
 
 def frequent_and_rare_words(impl, seed):
@@ -129,27 +147,33 @@ def the_usual_threshold(impl, seed):
     return impl.keep_probability(np.array([60_000, 9_000, 800, 31, 5, 1]))
 
 
-def a_word_exactly_at_the_threshold(impl, seed):
-    return impl.keep_probability(np.array([90, 9, 1]), 0.09)
+def counts_and_thresholds_that_are_refused(impl, seed):
+    calls = {f"threshold {t}": ([3, 1], t) for t in (0.0, -1.0, float("nan"), 1e-9)}
+    calls |= {f"counts {counts}": (counts, 1e-3) for counts in ([3, 0], [-2, 5], [3, 1])}
+    return refused({name: lambda c=c, t=t: impl.keep_probability(np.array(c), t) for name, (c, t) in calls.items()})
 
 
 # ---------------------------------------------------------------- NegativeSampler
 
 UNIGRAM, FLAT = "that draws from the unigram distribution WITHOUT the 3/4 power", "that draws every word EQUALLY often"
 WITH_TARGET, NEXT = "whose negatives may be the TARGET itself", "that puts the NEXT word in the target's place"
-LOW, UNDIVIDED = "that returns the word BEFORE the one drawn", "whose probabilities do NOT add up to one"
+LONG = "on a line that is NOT SHORTENED by the target's share"
+TOO_LOW = "whose words after the target are ONE TOO LOW, counted without the target"
+BEFORE_IT, UNDIVIDED = "that returns the word BEFORE the one drawn", "whose probabilities do NOT add up to one"
 SAMPLER = {
     "power": ["3/4", UNIGRAM, FLAT],
-    "target": ["taken out", WITH_TARGET, NEXT],
-    "place": ["its own", LOW],
+    "target": ["taken out", WITH_TARGET, NEXT, LONG, TOO_LOW],
+    "place": ["its own", BEFORE_IT],
     "sum": ["one", UNDIVIDED],
 }
 SAMPLER_HINTS = {
     UNIGRAM: "How often is 'the' drawn, and how often did the authors find that it should be?",
-    FLAT: "Is a word that occurs a thousand times as often no more likely to be noise?",
-    WITH_TARGET: "What does the loss ask for when a word is both the context and the noise of one pair?",
+    FLAT: "A word that occurs a thousand times as often: is it no more likely to be a negative?",
+    WITH_TARGET: "What does the loss ask for when a word is both the context and a negative of one pair?",
     NEXT: "How likely is the word after the target, compared with what it should be?",
-    LOW: "A uniform number below probability[0] belongs to which word?",
+    LONG: "How long is the line once the target's interval is gone, and how far do your points reach?",
+    TOO_LOW: "In a list from which the target was deleted, at which position does the word after it stand?",
+    BEFORE_IT: "A uniform number below probability[0] belongs to which word?",
     UNDIVIDED: "Uniform numbers lie between 0 and 1. How far does your running sum go?",
 }
 
@@ -159,75 +183,132 @@ def wrong_sampler(power, target, place, sum):
 
     class NegativeSampler:
         def __init__(self, counts, power=0.75):
+            if len(counts) < 2 or counts.min() < 1:
+                raise ValueError("counts")
             weight = counts.astype(float) ** (power if exponent is None else exponent)
             self.probability = weight / weight.sum() if sum == "one" else weight
-            self.upper = np.cumsum(self.probability)
 
-        def draw(self, targets, uniforms):
-            t, last = targets[:, None], len(self.upper) - 1
-            if target == "taken out":
-                p = self.probability[t]
-                point = uniforms * (self.upper[-1] - p if sum == "one" else 1.0)
-                below = (point < self.upper[t] - p) | (t == last)
-                word = np.searchsorted(self.upper, np.where(below, point, point + p), side="right")
-                word = np.where(below, np.minimum(word, t - 1), np.clip(word, t + 1, last))
-            else:
-                word = np.minimum(np.searchsorted(self.upper, uniforms, side="right"), last)
-                word = np.where((word == t) & (target == NEXT), (word + 1) % (last + 1), word)
-            return word if place == "its own" else word - 1
+        def sample(self, targets, uniforms):
+            last = len(self.probability) - 1
+            if ((targets < 0) | (targets > last)).any() or not ((uniforms >= 0) & (uniforms < 1)).all():
+                raise ValueError("targets or uniforms")
+            words = [[self.word(t, u) for u in row] for t, row in zip(targets.tolist(), uniforms, strict=True)]
+            return np.array(words, dtype=np.int64).reshape(uniforms.shape) - (place == BEFORE_IT)
+
+        def word(self, t, u):
+            p, last = self.probability, len(self.probability) - 1
+            others = np.delete(np.arange(last + 1), t)
+            if target in (WITH_TARGET, NEXT):
+                word = min(np.searchsorted(np.cumsum(p), u, side="right"), last)
+                return (word + 1) % (last + 1) if target == NEXT and word == t else word
+            upper = np.cumsum(p[others])
+            length = p.sum() - p[t] if target != LONG else p.sum()
+            i = min(np.searchsorted(upper, u * (length if sum == "one" else 1.0), side="right"), last - 1)
+            return i if target == TOO_LOW else others[i]
 
     return NegativeSampler
 
 
-def draws(impl, seed, counts, power=None):
+def sampled(impl, seed, counts, *power):
     rng = np.random.default_rng(seed)
-    sampler = impl.NegativeSampler(counts) if power is None else impl.NegativeSampler(counts, power)
+    sampler = impl.NegativeSampler(counts, *power)
     targets = rng.integers(0, len(counts), 60)
-    return [sampler.probability, sampler.draw(targets, rng.random((60, 7)))]
+    return {"the probability": sampler.probability, "the words": sampler.sample(targets, rng.random((60, 7)))}
+
+
+def the_workbooks_vocabulary(impl, seed):
+    sampler = impl.NegativeSampler(np.array([81, 16, 1]))
+    return {
+        "the probability": sampler.probability,
+        "target 0, uniform 0.8": sampler.sample(np.array([0]), np.array([[0.8]])),
+    }
 
 
 def a_natural_vocabulary(impl, seed):
-    return draws(impl, seed, np.array([1000, 400, 170, 90, 41, 17, 9, 5, 3, 1]))
+    return sampled(impl, seed, np.array([1000, 400, 170, 90, 41, 17, 9, 5, 3, 1]))
 
 
 def another_power(impl, seed):
-    return draws(impl, seed + 1, np.array([70, 30, 11, 5]), 0.5)
+    return sampled(impl, seed + 1, np.array([70, 30, 11, 5]), 0.5)
 
 
 def the_first_and_the_last_word_as_targets(impl, seed):
     grid = np.tile(np.linspace(0, 0.999, 41), (3, 1))
-    return impl.NegativeSampler(np.array([50, 20, 10, 10, 5])).draw(np.array([0, 4, 2]), grid)
+    return impl.NegativeSampler(np.array([50, 20, 10, 10, 5])).sample(np.array([0, 4, 2]), grid)
+
+
+def two_words(impl, seed):
+    return impl.NegativeSampler(np.array([9, 1])).sample(np.array([0, 1, 1]), np.array([[0.0, 0.99]] * 3))
+
+
+def no_targets(impl, seed):
+    return impl.NegativeSampler(np.array([9, 1])).sample(np.array([], dtype=np.int64), np.zeros((0, 3)))
+
+
+def uniforms_next_to_the_edges(impl, seed):
+    """Each target's interval, hit from both sides as closely as floats can; the last number below one."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(1, 1000, 97)
+    targets = np.arange(97)
+    probability = counts**0.75 / (counts**0.75).sum()
+    start = np.cumsum(probability) - probability
+    edge = np.clip(start / (1 - probability), 0, np.nextafter(1, 0))
+    uniforms = np.stack([np.nextafter(edge, 0), edge, np.full(97, np.nextafter(1, 0))], axis=1)
+    words = impl.NegativeSampler(counts).sample(targets, uniforms)
+    return {
+        "inside the vocabulary": bool(((words >= 0) & (words < 97)).all()),
+        "never the target": bool((words != targets[:, None]).all()),
+    }
+
+
+def counts_targets_and_uniforms_that_are_refused(impl, seed):
+    counts = {"one word": [7], "no word": [], "a count of zero": [3, 0], "two counts of one": [1, 1]}
+    calls = {name: lambda c=c: impl.NegativeSampler(np.array(c, dtype=np.int64)) for name, c in counts.items()}
+    samples = {"target -1": (-1, 0.5), "target V": (3, 0.5), "the last target": (2, 0.5), "uniform 1": (0, 1.0)}
+    samples |= {"uniform below 0": (0, -0.1), "uniform NaN": (0, float("nan")), "uniform 0": (0, 0.0)}
+    for name, (t, u) in samples.items():
+        both = np.array([1, t]), np.array([[0.5, 0.5], [0.5, u]])
+        calls[name] = lambda args=both: impl.NegativeSampler(np.array([5, 3, 2])).sample(*args)
+    return refused(calls)
 
 
 # ---------------------------------------------------------------- loss_and_gradients
 
-LABELS, ALL_ONES = "with positive and negative labels SWAPPED", "that treats the noise words as POSITIVE too"
+LABELS, ALL_ONES = "with positive and negative labels SWAPPED", "that treats the negatives as POSITIVE too"
 TWICE = "with the sigmoid taken TWICE"
-ONLY_CONTEXT = "whose centre gradient leaves out the NEGATIVES"
-ONLY_NOISE = "whose centre gradient leaves out the CONTEXT"
+ONLY_CONTEXT = "whose center gradient leaves out the NEGATIVES"
+ONLY_NEGATIVES = "whose center gradient leaves out the CONTEXT"
 AVERAGED = "with the negatives AVERAGED, not summed"
-EXCHANGED = "with the gradients of centre and context EXCHANGED"
+EXCHANGED = "with the gradients of center and context EXCHANGED"
 UPHILL = "with gradients that point the wrong way (y - sigmoid)"
+NO_LABEL = "whose gradients forget to SUBTRACT the label 1 of the context"
 OVERFLOWS = "as log(1 / (1 + exp(-x))), which OVERFLOWS for large scores"
+LOG_ZERO = "with log(1 - sigmoid(x)), which is the logarithm of ZERO from a score of 37 on"
+INFONCE = "as a SOFTMAX over the context and the negatives (InfoNCE)"
 LOSS = {
     "labels": ["right", LABELS, ALL_ONES],
-    "sigmoid": ["once", TWICE],
-    "centre": ["all", ONLY_CONTEXT, ONLY_NOISE],
+    "sigmoid_": ["once", TWICE],
+    "center_part": ["all", ONLY_CONTEXT, ONLY_NEGATIVES],
     "sum": ["sum", AVERAGED],
     "places": ["right", EXCHANGED],
     "sign": ["down", UPHILL],
-    "log": ["stable", OVERFLOWS],
+    "minus_one": ["there", NO_LABEL],
+    "log": ["stable", OVERFLOWS, LOG_ZERO],
+    "kind": ["logistic", INFONCE],
 }
 LOSS_HINTS = {
-    LABELS: "Which score shall grow: that of the word that was there, or that of the noise?",
-    ALL_ONES: "If every score is to grow, what vectors give the least loss? (All of them the same.)",
+    LABELS: "Which score shall grow: that of the context, or that of the negatives?",
+    ALL_ONES: "If every score is to grow, which vectors give the least loss? (All of them the same.)",
     TWICE: "A function that takes logits applies the sigmoid itself. What is sigmoid(sigmoid(0))?",
-    ONLY_CONTEXT: "Which terms of the loss contain the centre's vector?",
-    ONLY_NOISE: "Which terms of the loss contain the centre's vector?",
-    AVERAGED: "The loss is a sum over K noise words: what happens to their weight when K grows?",
+    ONLY_CONTEXT: "Which terms of the loss contain the center's vector?",
+    ONLY_NEGATIVES: "Which terms of the loss contain the center's vector?",
+    AVERAGED: "The loss is a sum over K negatives. What happens to their weight when K grows?",
     EXCHANGED: "The score is a product: its derivative by one factor is the other factor.",
     UPHILL: "Add a small multiple of your gradient to the vectors: does the loss rise or fall?",
+    NO_LABEL: "The derivative by a score is sigmoid(score) minus the label. Which label has the context?",
     OVERFLOWS: "What is exp(-x) for x = -1000, and what is log(1 + exp(y)) close to for large y?",
+    LOG_ZERO: "sigmoid(40) is 1 in float64. Which other form has 1 - sigmoid(x)?",
+    INFONCE: "Here each word is judged alone, by a sigmoid. In a softmax the negatives compete with the context.",
 }
 
 
@@ -235,89 +316,145 @@ def sigmoid(x):
     return np.exp(-np.logaddexp(0, -x))
 
 
-def wrong_loss(labels, centre="all", sum="sum", places="right", sign="down", log="stable", **knobs):
-    twice = knobs["sigmoid"] == TWICE
+def log_term(s, log):
+    """-log sigmoid(s), in the way of a mistake."""
+    with np.errstate(over="ignore", divide="ignore"):
+        if log == OVERFLOWS:
+            return -np.log(1 / (1 + np.exp(-s)))
+        if log == LOG_ZERO:
+            return -np.log(1 - sigmoid(-s))
+        return np.logaddexp(0, -s)
+
+
+def infonce(center, context, negatives):
+    candidates = np.concatenate([context[:, None], negatives], axis=1)
+    scores = np.einsum("bd,bkd->bk", center, candidates)
+    log_p = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    d = np.exp(log_p)
+    d[:, 0] -= 1
+    return -log_p[:, 0], np.einsum("bk,bkd->bd", d, candidates), d[:, :1] * center, d[:, 1:, None] * center[:, None]
+
+
+def wrong_loss(labels, sigmoid_, center_part, sum, places, sign, minus_one, log, kind):
     positive, negative = {"right": (1, 0), LABELS: (0, 1), ALL_ONES: (1, 1)}[labels]
+    inner = sigmoid if sigmoid_ == TWICE else lambda score: score
 
     def term(score, label):
-        s = sigmoid(score) if twice else score
-        s = s if label else -s
-        with np.errstate(over="ignore", divide="ignore"):
-            value = np.logaddexp(0, -s) if log == "stable" else -np.log(1 / (1 + np.exp(-s)))
-        return value, (sigmoid(sigmoid(score) if twice else score) - label) * (1 if sign == "down" else -1)
+        s = inner(score)
+        forgotten = minus_one == NO_LABEL and label == 1
+        gradient = sigmoid(s) - (0 if forgotten else label)
+        return log_term(s if label else -s, log), gradient * (1 if sign == "down" else -1)
 
-    def loss_and_gradients(centre_, context, negatives):
-        loss, g = term((centre_ * context).sum(-1), positive)
-        noise, h = term(np.einsum("bd,bkd->bk", centre_, negatives), negative)
-        weight = 1 / negatives.shape[1] if sum == AVERAGED else 1.0
+    def loss_and_gradients(center, context, negatives):
+        if context.shape != center.shape or negatives.shape[::2] != center.shape:
+            raise ValueError("shapes")
+        if kind == INFONCE:
+            return infonce(center, context, negatives)
+        loss, g = term((center * context).sum(-1), positive)
+        noise, h = term(np.einsum("bd,bkd->bk", center, negatives), negative)
+        weight = 1 / max(1, negatives.shape[1]) if sum == AVERAGED else 1.0
         h = h * weight
-        d_centre = (centre != ONLY_NOISE) * g[:, None] * context
-        d_centre = d_centre + (centre != ONLY_CONTEXT) * np.einsum("bk,bkd->bd", h, negatives)
-        d_context = g[:, None] * centre_
+        d_center = (center_part != ONLY_NEGATIVES) * g[:, None] * context
+        d_center = d_center + (center_part != ONLY_CONTEXT) * np.einsum("bk,bkd->bd", h, negatives)
+        d_context = g[:, None] * center
         if places == EXCHANGED:
-            d_centre, d_context = d_context, d_centre
-        return loss + weight * noise.sum(1), d_centre, d_context, h[:, :, None] * centre_[:, None]
+            d_center, d_context = d_context, d_center
+        return loss + weight * noise.sum(1), d_center, d_context, h[:, :, None] * center[:, None]
 
-    return lambda centre, context, negatives: loss_and_gradients(centre, context, negatives)
+    return loss_and_gradients
 
 
-def vectors(seed, B=5, K=3, D=7, scale=1.0):
+def vectors(seed, B=5, K=3, D=7, scale=1.0, dtype=np.float64):
     rng = np.random.default_rng(seed)
-    return [scale * rng.standard_normal(shape) for shape in ((B, D), (B, D), (B, K, D))]
+    return [(scale * rng.standard_normal(shape)).astype(dtype) for shape in ((B, D), (B, D), (B, K, D))]
+
+
+def named(result):
+    """The four parts in words, where there are four."""
+    if not isinstance(result, (tuple, list)) or len(result) != 4:
+        return result
+    names = ("the loss", "the center's gradient", "the context's gradient", "the negatives' gradient")
+    return dict(zip(names, result, strict=True))
+
+
+def the_workbooks_vectors(impl, seed):
+    u = np.array([[0.0, 3.0]])
+    return named(impl.loss_and_gradients(np.array([[1.0, 0.0]]), u, u[:, None]))
 
 
 def ordinary_vectors(impl, seed):
-    return list(impl.loss_and_gradients(*vectors(seed)))
+    return named(impl.loss_and_gradients(*vectors(seed)))
 
 
-def a_single_noise_word(impl, seed):
-    return list(impl.loss_and_gradients(*vectors(seed + 1, K=1)))
+def a_single_negative(impl, seed):
+    return named(impl.loss_and_gradients(*vectors(seed + 1, K=1)))
+
+
+def no_negatives(impl, seed):
+    return named(impl.loss_and_gradients(*vectors(seed + 4, K=0)))
 
 
 def very_large_scores(impl, seed):
-    return list(impl.loss_and_gradients(*vectors(seed + 2, scale=40.0)))
+    return named(impl.loss_and_gradients(*vectors(seed + 2, scale=40.0)))
 
 
 def vectors_of_zeros(impl, seed):
-    return list(impl.loss_and_gradients(*vectors(seed + 3, scale=0.0)))
+    return named(impl.loss_and_gradients(*vectors(seed + 3, scale=0.0)))
+
+
+def parts_of_other_shapes(impl, seed):
+    center, context, negatives = vectors(seed + 5)
+    calls = {
+        "one context for all": (center, context[:1], negatives),
+        "negatives of one pair for all": (center, context, negatives[:1]),
+        "negatives of another dimension": (center, context, negatives[:, :, :1]),
+        "shapes that fit": (center, context, negatives),
+    }
+    return refused({name: lambda args=args: impl.loss_and_gradients(*args) for name, args in calls.items()})
 
 
 # ---------------------------------------------------------------- sgd_step
 
-CENTRES, NOT_NOISE = "that writes to the CENTRES only", "that never moves the vectors of the NOISE words"
-MIXED = "with the matrices of centres and contexts MIXED UP"
+CENTERS, NOT_NEGATIVES = "that writes to the CENTERS only", "that never moves the vectors of the NEGATIVES"
+MIXED = "with the matrices of centers and contexts MIXED UP"
 LAST = "that keeps only the LAST gradient of a word that occurs twice"
-BEFORE = "that moves the centres BEFORE the contexts' gradients are taken"
+BEFORE = "that moves the centers BEFORE the contexts' gradients are taken"
 UP, MEAN = "that climbs UP the loss", "with gradients divided by the SIZE of the batch"
+NO_RATE = "that FORGETS the learning rate"
 SUMMED, COPIES = "that returns the SUM of the losses", "that changes COPIES and leaves the matrices as they were"
+AFTER = "that returns the loss AFTER the step"
 STEP = {
-    "write": ["all", CENTRES, NOT_NOISE, COPIES],
+    "write": ["all", CENTERS, NOT_NEGATIVES, COPIES],
     "matrices": ["right", MIXED],
     "repeated": ["added", LAST],
     "order": ["together", BEFORE],
     "sign": ["down", UP],
-    "size": ["sum", MEAN],
-    "loss": ["mean", SUMMED],
+    "size": ["sum", MEAN, NO_RATE],
+    "loss": ["mean", SUMMED, AFTER],
 }
 STEP_HINTS = {
-    CENTRES: "The loss has two sets of parameters. What happens to the output vectors, which begin at zero?",
-    NOT_NOISE: "The noise words' output vectors are parameters too. What pushes them away?",
+    CENTERS: "The loss has two sets of parameters. What happens to the output vectors, which begin at zero?",
+    NOT_NEGATIVES: "The negatives' output vectors are parameters too. What pushes them away?",
     COPIES: "The caller keeps its matrices: does `a = a - b` change what the caller holds?",
-    MIXED: "Every word has two vectors. Which one does it use in the middle of a window, which one beside it?",
+    MIXED: "Every word has two vectors. Which one does it use in the middle of a window, which one near the middle?",
     LAST: "NumPy's a[i] -= g with a repeated index: how many of the gradients arrive?",
-    BEFORE: "At which vectors is a gradient of one function of all parameters taken?",
+    BEFORE: "At which vectors is the gradient of one function of all parameters taken?",
     UP: "Does the loss of the same pairs fall after the step?",
     MEAN: "Every pair takes its own full step in this algorithm. How does a pair's step change with the batch here?",
+    NO_RATE: "How long is the step when lr is half as large?",
     SUMMED: "What shall the number be when the batch is twice as large?",
+    AFTER: "At which vectors is the loss measured: those that came in, or those that go out?",
 }
 
 
 def wrong_step(write, matrices, repeated, order, sign, size, loss):
-    def sgd_step(centres, contexts, pairs, negatives, rate):
+    def sgd_step(centers, contexts, pairs, negatives, lr):
+        if len(pairs) != len(negatives):
+            raise ValueError("negatives")
         if write == COPIES:
-            centres, contexts = centres.copy(), contexts.copy()
+            centers, contexts = centers.copy(), contexts.copy()
         i, o = pairs.T if matrices == "right" else pairs[:, ::-1].T
-        factor = (rate if sign == "down" else -rate) / (1 if size == "sum" else len(pairs))
+        factor = {"sum": lr, MEAN: lr / len(pairs), NO_RATE: 1.0}[size] * (1 if sign == "down" else -1)
 
         def add(matrix, index, gradient):
             if repeated == LAST:
@@ -325,22 +462,28 @@ def wrong_step(write, matrices, repeated, order, sign, size, loss):
             else:
                 np.add.at(matrix, index, -factor * gradient)
 
-        value, d_centre, d_context, d_noise = loss_and_gradients(centres[i], contexts[o], contexts[negatives])
-        add(centres, i, d_centre)
+        value, d_center, d_context, d_negatives = loss_and_gradients(centers[i], contexts[o], contexts[negatives])
+        add(centers, i, d_center)
         if order == BEFORE:
-            _, _, d_context, d_noise = loss_and_gradients(centres[i], contexts[o], contexts[negatives])
-        if write != CENTRES:
+            _, _, d_context, d_negatives = loss_and_gradients(centers[i], contexts[o], contexts[negatives])
+        if write != CENTERS:
             add(contexts, o, d_context)
-        if write not in (CENTRES, NOT_NOISE):
-            add(contexts, negatives, d_noise)
-        return float(value.mean() if loss == "mean" else value.sum())
+        if write not in (CENTERS, NOT_NEGATIVES):
+            add(contexts, negatives, d_negatives)
+        if loss == AFTER:
+            value = loss_and_gradients(centers[i], contexts[o], contexts[negatives])[0]
+        return float(value.sum() if loss == SUMMED else value.mean())
 
     return sgd_step
 
 
-def stepped(impl, pairs, negatives, seed, rate=0.3):
-    w, c = np.random.default_rng(seed).standard_normal((2, 9, 5))
-    return [impl.sgd_step(w, c, np.array(pairs), np.array(negatives), rate), w, c]
+def stepped(impl, pairs, negatives, seed, lr=0.3, dtype=np.float64):
+    w, c = np.random.default_rng(seed).standard_normal((2, 9, 5)).astype(dtype)
+    pairs, negatives = np.array(pairs), np.array(negatives)
+    before = pairs.copy(), negatives.copy()
+    loss = impl.sgd_step(w, c, pairs, negatives, lr)
+    unchanged = bool(np.array_equal(pairs, before[0]) and np.array_equal(negatives, before[1]))
+    return {"the loss": loss, "the centers": w, "the contexts": c, "pairs and negatives are unchanged": unchanged}
 
 
 def different_words(impl, seed):
@@ -352,40 +495,78 @@ def words_that_occur_twice(impl, seed):
 
 
 def one_pair(impl, seed):
-    return stepped(impl, [[4, 8]], [[0, 1, 2]], seed + 2)
+    return stepped(impl, [[4, 8]], [[3, 1, 2]], seed + 2)
+
+
+def float32_vectors(impl, seed):
+    return stepped(impl, [[0, 1], [2, 3]], [[4], [6]], seed + 3, dtype=np.float32)
+
+
+def the_workbooks_two_pairs(impl, seed):
+    """Two pairs with the same center. All scores are 0, so that the centers' gradients are (u_n - u_o) / 2."""
+    contexts = np.array([[0.0, 0.0], [0.0, 0.0], [2.0, 0.0], [0.0, 4.0]])
+    centers = np.zeros((4, 2))
+    impl.sgd_step(centers, contexts, np.array([[0, 1], [0, 1]]), np.array([[2], [3]]), 0.1)
+    return centers
+
+
+def too_few_negatives(impl, seed):
+    w, c = np.random.default_rng(seed).standard_normal((2, 9, 5))
+    before = w.copy(), c.copy()
+    kind = error_of(lambda: impl.sgd_step(w, c, np.array([[0, 1], [2, 3]]), np.array([[4, 5]]), 0.1))
+    unchanged = bool(np.array_equal(w, before[0]) and np.array_equal(c, before[1]))
+    return {"the error": kind, "the matrices are unchanged": unchanged}
 
 
 # ---------------------------------------------------------------- analogy
 
-RAW, HALF = "WITHOUT bringing the vectors to length one", "that normalises the candidates but not the THREE WORDS"
-QUERY_LEFT, ONLY_C = "with the three query words left among the CANDIDATES", "that leaves out c but not a and b"
+RAW, HALF = "WITHOUT bringing the vectors to length one", "that normalizes the candidates but not the THREE WORDS"
+QUERY_LEFT, ONLY_C = (
+    "with the three words of the question left among the CANDIDATES",
+    "that leaves out c but not a and b",
+)
+DELETED = "with ids counted AFTER the three words were deleted"
 EXCHANGED_AB, NO_C = "with a and b EXCHANGED", "that forgets to add c"
+MULTIPLIED = "by 3CosMul, a PRODUCT of cosines, not their sum"
 WORST = "that returns the WORST words first"
 ANALOGY = {
     "length": ["one", RAW, HALF],
-    "asked": ["left out", QUERY_LEFT, ONLY_C],
-    "sum": ["b-a+c", EXCHANGED_AB, NO_C],
+    "asked": ["left out", QUERY_LEFT, ONLY_C, DELETED],
+    "sum": ["b-a+c", EXCHANGED_AB, NO_C, MULTIPLIED],
     "order": ["best first", WORST],
 }
 ANALOGY_HINTS = {
     RAW: "Frequent words have longer vectors. What does a dot product reward besides the direction?",
     HALF: "A long vector among the three outweighs the others in the sum. Shall it?",
     QUERY_LEFT: "Which word is nearest to b - a + c when b and a are near each other?",
-    ONLY_C: "Can b be the answer to the question it is part of?",
+    ONLY_C: "Can b be the answer to the question that it is part of?",
+    DELETED: "Which word has id 5 in a list from which three earlier ones were deleted?",
     EXCHANGED_AB: "man is to king as woman is to ...: from which word does the step start, and where does it end?",
     NO_C: "b - a is a step. From where is it taken?",
+    MULTIPLIED: "The task asks for the cosine with b - a + c: one cosine with a sum of vectors.",
     WORST: "argsort sorts upwards. Where does the greatest score end up?",
 }
 
 
 def wrong_analogy(length, asked, sum, order):
-    def analogy(vectors, a, b, c, n=1):
-        unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    def analogy(vectors, a, b, c, topn=1):
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        inside = all(0 <= word < len(vectors) for word in (a, b, c))
+        if not inside or not 1 <= topn <= len(vectors) - len({a, b, c}) or not ((norms > 0) & (norms < np.inf)).all():
+            raise ValueError("a, b, c, topn or vectors")
+        unit = vectors / norms
         x = vectors if length != "one" else unit
-        y = {"b-a+c": x[b] - x[a] + x[c], EXCHANGED_AB: x[a] - x[b] + x[c], NO_C: x[b] - x[a]}[sum]
-        score = (x if length == RAW else unit) @ y
-        score[{"left out": [a, b, c], QUERY_LEFT: [], ONLY_C: [c]}[asked]] = -np.inf
-        return np.argsort(-score if order == "best first" else score, kind="stable")[:n]
+        if sum == MULTIPLIED:
+            to_a, to_b, to_c = ((x[word] @ unit.T + 1) / 2 for word in (a, b, c))
+            score = to_b * to_c / (to_a + 1e-3)
+        else:
+            y = {"b-a+c": x[b] - x[a] + x[c], EXCHANGED_AB: x[a] - x[b] + x[c], NO_C: x[b] - x[a]}[sum]
+            score = (x if length == RAW else unit) @ y
+        if asked == DELETED:
+            score = np.delete(score, [a, b, c])
+        else:
+            score[{"left out": [a, b, c], QUERY_LEFT: [], ONLY_C: [c]}[asked]] = -np.inf
+        return np.argsort(-score if order == "best first" else score, kind="stable")[:topn]
 
     return analogy
 
@@ -393,6 +574,10 @@ def wrong_analogy(length, asked, sum, order):
 def words_of_all_lengths(seed, V=40, D=6):
     rng = np.random.default_rng(seed)
     return rng.standard_normal((V, D)) * rng.uniform(0.2, 5, (V, 1))
+
+
+def the_workbooks_four_words(impl, seed):
+    return impl.analogy(np.array([[1.0, 0], [1, 3], [-1, 0], [-1, 3]]), 0, 1, 2)
 
 
 def a_whole_ranking(impl, seed):
@@ -404,122 +589,247 @@ def the_best_word(impl, seed):
 
 
 def a_question_with_a_word_twice(impl, seed):
-    return impl.analogy(words_of_all_lengths(seed + 2), 5, 9, 5, 10)
+    return impl.analogy(words_of_all_lengths(seed + 2), 5, 9, 5, 38)
+
+
+def the_first_and_the_last_word_in_the_question(impl, seed):
+    return impl.analogy(words_of_all_lengths(seed + 3), 39, 0, 20, 5)
+
+
+def questions_that_are_refused(impl, seed):
+    v = words_of_all_lengths(seed, V=9)
+    questions = {"a = -1": (-1, 1, 2), "b = V": (0, 9, 2), "c = V": (0, 1, 9), "topn = 0": (0, 1, 2, 0)}
+    questions |= {
+        "topn = V - 2": (0, 1, 2, 7),
+        "topn = V - 3": (0, 1, 2, 6),
+        "a word twice, topn = V - 1": (0, 1, 1, 8),
+    }
+    calls = {name: lambda q=q: impl.analogy(v, *q) for name, q in questions.items()}
+    for name, value in {"a zero vector": 0.0, "a NaN vector": np.nan, "an infinite vector": np.inf}.items():
+        damaged = v.copy()
+        damaged[5] = value
+        calls[name] = lambda d=damaged: impl.analogy(d, 0, 1, 2)
+    return refused(calls)
 
 
 # ---------------------------------------------------------------- pca
 
-UNCENTRED, ROWS_CENTRED = "WITHOUT centring", "that centres each POINT, not each dimension"
-SHIFTED = "with coordinates of points that were NOT centred"
+UNCENTERED, ROWS_CENTERED = "WITHOUT centering", "that centers each POINT, not each dimension"
+SHIFTED = "with coordinates of points that were NOT centered"
 ASCENDING = "with components in ASCENDING order"
 BY_N, SINGULAR = "with the variance divided by N", "with SINGULAR VALUES where variances are meant"
-CONFUSED = "with ROWS and COLUMNS confused"
-TRANSPOSED = "that takes the ROWS of the eigenvector matrix, which holds the components in its columns"
-STANDARD = "of STANDARDISED dimensions"
+UNDIVIDED_PCA = "with the squared singular values NOT divided by N - 1"
+CONFUSED = "of the TRANSPOSED points, rows for columns"
+COLUMNS = "as COLUMNS of the second result, where rows are asked for"
+OTHER_AXIS = "read off the matrix of components along the WRONG AXIS, rows for columns"
+STANDARD = "of STANDARDIZED dimensions"
 PCA = {
-    "centre": ["columns", UNCENTRED, ROWS_CENTRED, SHIFTED],
+    "center": ["columns", UNCENTERED, ROWS_CENTERED, SHIFTED],
     "order": ["falling", ASCENDING],
-    "variance": ["N - 1", BY_N, SINGULAR],
-    "axes": ["right", CONFUSED, TRANSPOSED],
+    "variance": ["N - 1", BY_N, SINGULAR, UNDIVIDED_PCA],
+    "axes": ["right", CONFUSED, OTHER_AXIS, COLUMNS],
     "scale": ["as it is", STANDARD],
 }
 PCA_HINTS = {
-    UNCENTRED: "Move all points by the same vector: shall the components change?",
-    ROWS_CENTRED: "The mean of the points is a point. How many numbers has it?",
+    UNCENTERED: "Move all points by the same vector: shall the components change?",
+    ROWS_CENTERED: "The mean of the points is a point. How many numbers has it?",
     SHIFTED: "Where do the coordinates of the points have their mean?",
     ASCENDING: "eigh returns the smallest eigenvalue first. Which component is the principal one?",
     BY_N: "The unbiased estimate of a variance from N points divides by what?",
     SINGULAR: "Along a component, the sum of squared coordinates is which power of the singular value?",
+    UNDIVIDED_PCA: "A variance is a mean of squares. Does yours grow with the number of points?",
     CONFUSED: "How long is a component: as many numbers as there are points, or as there are dimensions?",
-    TRANSPOSED: "Multiply the covariance by your component: do you get a multiple of it?",
-    STANDARD: "Dividing each dimension by its spread is a choice of its own: the task keeps the units.",
+    COLUMNS: "Which shape has the second result: (k, D) or (D, k)?",
+    OTHER_AXIS: "Multiply the covariance by your component: do you get a multiple of it?",
+    STANDARD: "Dividing each dimension by its deviation is a choice of its own: the task keeps the units.",
 }
 
 
-def wrong_pca(centre, order, variance, axes, scale):
+def wrong_pca(center, order, variance, axes, scale):
     def pca(x, k):
-        z = x if centre == UNCENTRED else x - (x.mean(1, keepdims=True) if centre == ROWS_CENTRED else x.mean(0))
+        if len(x) < 2 or not 1 <= k <= min(x.shape):
+            raise ValueError("x or k")
+        z = x if center == UNCENTERED else x - (x.mean(1, keepdims=True) if center == ROWS_CENTERED else x.mean(0))
         z = z / x.std(axis=0) if scale == STANDARD else z
         z = z.T if axes == CONFUSED else z
         _, s, components = np.linalg.svd(z, full_matrices=False)
         if order == ASCENDING:
             s, components = s[::-1], components[::-1]
-        components = (components.T if axes == TRANSPOSED else components)[:k]
-        value = {"N - 1": s**2 / (len(x) - 1), BY_N: s**2 / len(x), SINGULAR: s}[variance][:k]
-        return (x if centre == SHIFTED else z) @ components.T, components, value
+        components = (components.T if axes == OTHER_AXIS else components)[:k]
+        n = len(x)
+        value = {"N - 1": s**2 / (n - 1), BY_N: s**2 / n, SINGULAR: s, UNDIVIDED_PCA: s**2}[variance][:k]
+        coordinates = (x if center == SHIFTED else z) @ components.T
+        return coordinates, components.T if axes == COLUMNS else components, value
 
     return pca
 
 
 def signed(result):
-    """The three parts with each component's largest entry made positive: its sign is free."""
+    """The three parts in words, each component with its largest entry positive: its sign is free."""
+    if not isinstance(result, (tuple, list)) or len(result) != 3:
+        return result
     coordinates, components, variance = result
-    sign = np.array([1.0 if row[np.abs(row).argmax()] > 0 else -1.0 for row in components])
-    return [coordinates * sign, components * sign[:, None], variance]
+    if all(isinstance(part, np.ndarray) and part.ndim == 2 for part in (coordinates, components)):
+        if len(components) == coordinates.shape[1]:
+            sign = np.array([1.0 if row[np.abs(row).argmax()] > 0 else -1.0 for row in components])
+            coordinates, components = coordinates * sign, components * sign[:, None]
+    return {"the coordinates": coordinates, "the components": components, "the variance": variance}
 
 
 def cloud(seed, N, D):
     """Points with well separated variances, along directions that are not the axes, far from the origin."""
     rng = np.random.default_rng(seed)
-    turn = np.linalg.qr(rng.standard_normal((D, D)))[0]
-    return rng.standard_normal((N, D)) * 2.0 ** -np.arange(D) @ turn * 3 + rng.uniform(1, 4, D)
+    rotation = np.linalg.qr(rng.standard_normal((D, D)))[0]
+    return rng.standard_normal((N, D)) * 2.0 ** -np.arange(D) @ rotation * 3 + rng.uniform(1, 4, D)
+
+
+def the_workbooks_five_points(impl, seed):
+    return signed(impl.pca(np.array([[1.0, 1], [3, 1], [5, 1], [3, 2], [3, 0]]), 2))
 
 
 def three_of_five_components(impl, seed):
     return signed(impl.pca(cloud(seed, 30, 5), 3))
 
 
+def all_of_four_components(impl, seed):
+    return signed(impl.pca(cloud(seed + 2, 29, 4), 4))
+
+
 def fewer_points_than_dimensions(impl, seed):
     return signed(impl.pca(cloud(seed + 1, 4, 7), 2))
+
+
+def two_points(impl, seed):
+    return signed(impl.pca(cloud(seed + 3, 2, 3), 1))
+
+
+def far_from_the_origin(impl, seed):
+    coordinates, components, variance = impl.pca(cloud(seed + 4, 30, 4) + 1e7, 2)
+    return {"the variance": variance}
+
+
+def numbers_of_components_that_are_refused(impl, seed):
+    x = cloud(seed, 11, 4)
+    calls = {"k = 0": (x, 0), "k = D + 1": (x, 5), "k = D": (x, 4), "k = N + 1": (x[:3], 4), "k = N": (x[:3], 3)}
+    calls["one point"] = (x[:1], 1)
+    return refused({name: lambda args=args: impl.pca(*args) for name, args in calls.items()})
 
 
 # ---------------------------------------------------------------- all of them
 
 PROBES = {
-    "pairs": [a_sentence, repeated_words, a_window_wider_than_the_sentence, a_single_word],
-    "keep_probability": [frequent_and_rare_words, the_usual_threshold, a_word_exactly_at_the_threshold],
-    "NegativeSampler": [a_natural_vocabulary, another_power, the_first_and_the_last_word_as_targets],
-    "loss_and_gradients": [ordinary_vectors, a_single_noise_word, very_large_scores, vectors_of_zeros],
-    "sgd_step": [different_words, words_that_occur_twice, one_pair],
-    "analogy": [a_whole_ranking, the_best_word, a_question_with_a_word_twice],
-    "pca": [three_of_five_components, fewer_points_than_dimensions],
+    "pairs": [
+        the_workbooks_sentence,
+        a_sentence,
+        repeated_words,
+        a_window_wider_than_the_sentence,
+        a_single_word,
+        no_word_at_all,
+        widths_that_are_refused,
+    ],
+    "keep_probability": [
+        the_workbooks_counts,
+        frequent_and_rare_words,
+        the_usual_threshold,
+        counts_and_thresholds_that_are_refused,
+    ],
+    "NegativeSampler": [
+        the_workbooks_vocabulary,
+        a_natural_vocabulary,
+        another_power,
+        the_first_and_the_last_word_as_targets,
+        two_words,
+        no_targets,
+        uniforms_next_to_the_edges,
+        counts_targets_and_uniforms_that_are_refused,
+    ],
+    "loss_and_gradients": [
+        the_workbooks_vectors,
+        ordinary_vectors,
+        a_single_negative,
+        no_negatives,
+        very_large_scores,
+        vectors_of_zeros,
+        parts_of_other_shapes,
+    ],
+    "sgd_step": [
+        different_words,
+        words_that_occur_twice,
+        one_pair,
+        the_workbooks_two_pairs,
+        float32_vectors,
+        too_few_negatives,
+    ],
+    "analogy": [
+        the_workbooks_four_words,
+        a_whole_ranking,
+        the_best_word,
+        a_question_with_a_word_twice,
+        the_first_and_the_last_word_in_the_question,
+        questions_that_are_refused,
+    ],
+    "pca": [
+        the_workbooks_five_points,
+        three_of_five_components,
+        all_of_four_components,
+        fewer_points_than_dimensions,
+        two_points,
+        far_from_the_origin,
+        numbers_of_components_that_are_refused,
+    ],
 }
 
 
+def alone(mistake, knobs):
+    """Pairs with every wrong setting of the other knobs: this mistake leaves nothing of them."""
+    return [(mistake, wrong) for choices in knobs.values() if mistake not in choices for wrong in choices[1:]]
+
+
 def of(task):
-    """Every known mistake of a task, one or two at a time; pairs of which one hides the other are left out."""
-    known = {
-        "pairs": ("pairs", PAIRS, PAIRS_HINTS, wrong_pairs, [(LEFT, SHORT), (RIGHT, WRAPS)]),
+    """Every known mistake of a task, one or two at a time. Pairs of which one hides the other are left out."""
+    noun, knobs, build, hints, without = {
+        "pairs": ("pairs", PAIRS, wrong_pairs, PAIRS_HINTS, [(LEFT, SHORT), (RIGHT, WRAPS)]),
         "keep_probability": (
             "a probability",
             KEEP,
-            KEEP_HINTS,
             wrong_keep,
+            KEEP_HINTS,
             [(COUNTS, UNCAPPED), (COUNTS, UPSIDE), (TYPES, UPSIDE), (TYPES, UNCAPPED)],
         ),
         "NegativeSampler": (
             "a sampler",
             SAMPLER,
-            SAMPLER_HINTS,
             wrong_sampler,
-            [(UNDIVIDED, LOW), (UNDIVIDED, WITH_TARGET), (UNDIVIDED, NEXT), (UNDIVIDED, FLAT)],
+            SAMPLER_HINTS,
+            alone(UNDIVIDED, SAMPLER) + alone(LONG, SAMPLER) + alone(TOO_LOW, SAMPLER),
         ),
-        "loss_and_gradients": ("a loss", LOSS, LOSS_HINTS, wrong_loss, [(TWICE, OVERFLOWS)]),
+        "loss_and_gradients": (
+            "a loss",
+            LOSS,
+            wrong_loss,
+            LOSS_HINTS,
+            [(TWICE, OVERFLOWS), (TWICE, LOG_ZERO), (LABELS, LOG_ZERO), *alone(INFONCE, LOSS)],
+        ),
         "sgd_step": (
             "a step",
             STEP,
-            STEP_HINTS,
             wrong_step,
-            [(COPIES, w) for w in (BEFORE, LAST, UP, MEAN)] + [(CENTRES, BEFORE)],
+            STEP_HINTS,
+            [(COPIES, w) for w in (BEFORE, LAST, UP, MEAN, NO_RATE, AFTER)] + [(CENTERS, BEFORE)],
         ),
-        "analogy": ("an answer", ANALOGY, ANALOGY_HINTS, wrong_analogy, [(ONLY_C, NO_C)]),
+        "analogy": (
+            "an answer",
+            ANALOGY,
+            wrong_analogy,
+            ANALOGY_HINTS,
+            [(ONLY_C, NO_C), (MULTIPLIED, RAW), (MULTIPLIED, HALF)],
+        ),
         "pca": (
             "components",
             PCA,
-            PCA_HINTS,
             wrong_pca,
-            [(CONFUSED, SHIFTED), (CONFUSED, TRANSPOSED), (UNCENTRED, SHIFTED)],
+            PCA_HINTS,
+            [(CONFUSED, SHIFTED), (UNCENTERED, SHIFTED), *alone(COLUMNS, PCA)],
         ),
     }[task]
-    noun, knobs, hints, build, without = known
-    yield from combine(task, noun, knobs, hints, build, without)
+    yield from combine(task, noun, knobs, build, hints, without=without)

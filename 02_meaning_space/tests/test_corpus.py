@@ -1,21 +1,33 @@
-import hashlib
+"""Words in any alphabet, vocabularies, corpora, and the text that ships with Python."""
 
-import meaning_space.sources as sources
+import meaning_space.lab.corpora as corpora
 import numpy as np
 import pytest
-from meaning_space.corpus import Corpus, Vocabulary, tokenise
-from meaning_space.sources import Remote, fetch, prose, texts
+from meaning_space.corpus import Corpus, Vocabulary, tokenize
+from meaning_space.lab import fetch
 
 
-def test_tokenise_keeps_words_and_apostrophes():
-    assert tokenise("Don’t return the N-th VALUE (3.5)!") == ["don't", "return", "the", "n", "th", "value"]
+@pytest.mark.parametrize(
+    "text, want",
+    [
+        ("Don’t return the N-th VALUE (3.5)!", ["don't", "return", "the", "n", "th", "value"]),
+        ("Bäcker naïve", ["bäcker", "naïve"]),
+        ("e\u0301te\u0301 été", ["été", "été"]),  # an accent of its own, and one that is part of the letter
+        ("Привет, мир", ["привет", "мир"]),
+        ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),  # vowel signs are marks, not letters
+        ("snake_case x2 rock'n'roll", ["snake", "case", "x", "rock'n", "roll"]),
+        ("", []),
+    ],
+)
+def test_words_are_found_in_any_alphabet(text, want):
+    assert tokenize(text) == want
 
 
 def test_vocabulary_is_ordered_by_frequency_and_then_by_the_alphabet():
-    v = Vocabulary.of([["b", "a", "c", "b"], ["a", "d"]], min_count=1)
+    v = Vocabulary.from_sentences([["b", "a", "c", "b"], ["a", "d"]], min_count=1)
     assert v.words == ("a", "b", "c", "d") and v.counts.tolist() == [2, 2, 1, 1]
-    assert Vocabulary.of([["b", "a", "c", "b", "a"]], min_count=2).words == ("a", "b")
-    assert len(Vocabulary.of([["b", "a", "c", "b", "a"]], min_count=1, max_words=2)) == 2
+    assert Vocabulary.from_sentences([["b", "a", "c", "b", "a"]], min_count=2).words == ("a", "b")
+    assert len(Vocabulary.from_sentences([["b", "a", "c", "b", "a"]], min_count=1, max_words=2)) == 2
 
 
 def test_corpus_round_trip_without_rare_words_and_empty_sentences():
@@ -25,80 +37,85 @@ def test_corpus_round_trip_without_rare_words_and_empty_sentences():
     assert sorted(corpus.shuffled(0).ids.tolist()) == sorted(corpus.ids.tolist())
 
 
-@pytest.mark.parametrize(
-    "what, said",
-    [
-        (lambda: Vocabulary.of([["a", "b"]], min_count=5), "min_count=5"),
-        (lambda: Corpus.from_texts(["a a b b"], min_count=2).vocabulary.ids(["a", "Paris"]), "Paris"),
-        (lambda: Corpus.of([["x"]], Vocabulary.of([["a", "b"]], 1)), "at least two"),
-        (lambda: texts("klingon"), "offline, novels"),
-    ],
-)
-def test_bad_input_is_refused(what, said):
-    with pytest.raises(ValueError, match=said):
-        what()
-
-
-def test_prose_leaves_examples_out():
-    text = "Adds.\n\n    >>> add(1, 2)\n    3\n    >>> add(0, 0)\n    0\n\nReturns a number.\n>>> x"
-    assert prose(text).split() == ["Adds.", "Returns", "a", "number."]
-
-
-def test_offline_text_is_large_enough_and_each_text_is_there_once():
-    found = texts("offline")
-    assert len(found) == len(set(found)) > 3000
-    assert sum(len(tokenise(t)) for t in found) > 200_000
-
-
-def test_offline_text_is_found_again_and_made_anew_from_half_a_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources.pooch, "os_cache", lambda name: tmp_path / name)
-    monkeypatch.setattr(sources, "docstrings", lambda root: ["Of a library.", "Of a library."])
-    made = sources.offline.__wrapped__()
-    assert made[-1] == "Of a library." and len(made) == len(set(made))
-    monkeypatch.setattr(sources, "docstrings", lambda root: 1 / 0)
-    assert sources.offline.__wrapped__() == made, "the second time nothing is read"
-    (place,) = (tmp_path / "hardway").iterdir()
-    monkeypatch.setattr(sources, "docstrings", lambda root: ["Anew."])
-    for broken in (place.read_text()[:-20], "{}", "[1]", "[]"):
-        place.write_text(broken)
-        assert sources.offline.__wrapped__()[-1] == "Anew."
-    (tmp_path / "file").write_text("no folder")
-    monkeypatch.setattr(sources.pooch, "os_cache", lambda name: tmp_path / "file" / name)
-    assert sources.offline.__wrapped__()[-1] == "Anew.", "where nothing can be kept, it still works"
-
-
-# ---------------------------------------------------------------- files from elsewhere
-
-FILE = Remote("little.txt", "http://127.0.0.1:9/little.txt", hashlib.sha256(b"four").hexdigest())
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("HARDWAY_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(sources.pooch, "os_cache", lambda name: tmp_path / "cache" / name)
-    (tmp_path / "data").mkdir()
-    return tmp_path / "data"
-
-
-def test_a_file_in_the_data_folder_is_taken_from_there(folder):
-    (folder / "little.txt").write_bytes(b"four")
-    assert fetch(FILE) == folder / "little.txt"
-
-
-def test_a_damaged_file_is_refused(folder):
-    (folder / "little.txt").write_bytes(b"fou")
-    with pytest.raises(ValueError, match="sha256"):
-        fetch(FILE)
-
-
-@pytest.mark.parametrize("url", [FILE.url, "https://example.org/a-page-about-it"])
-def test_without_the_file_the_error_says_what_to_do(folder, url):
-    with pytest.raises(OSError) as error:
-        fetch(Remote(FILE.name, url, FILE.sha256))
-    for part in ("little.txt", url, FILE.sha256, str(folder)):
-        assert part in str(error.value)
+def test_texts_may_come_from_a_generator():
+    assert Corpus.from_texts((text for text in ["a b a", "b"]), min_count=1).sentences() == [["a", "b", "a"], ["b"]]
 
 
 def test_ids_are_whole_numbers():
-    v = Vocabulary.of([["b", "a", "b"]], min_count=1)
+    v = Vocabulary.from_sentences([["b", "a", "b"]], min_count=1)
     assert v.ids(["a", "b", "a"]).tolist() == [1, 0, 1] and v.ids([]).dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    "what, match",
+    [
+        (lambda: Vocabulary.from_sentences([["a", "b"]], min_count=5), "min_count=5"),
+        (lambda: Vocabulary.from_sentences([["a", "b"]], min_count=0), "min_count=0"),
+        (lambda: Vocabulary.from_sentences([["a", "b", "c"]], 1, max_words=-1), "max_words=-1"),
+        (lambda: Corpus.from_texts(["a a b b"], min_count=2).vocabulary.ids(["a", "Paris"]), "Paris"),
+        (lambda: Corpus.from_sentences([["x"]], Vocabulary.from_sentences([["a", "b"]], 1)), "at least two"),
+        (lambda: corpora.load_texts("klingon"), "klingon"),
+    ],
+)
+def test_bad_input_is_refused(what, match):
+    with pytest.raises(ValueError, match=match):
+        what()
+
+
+LETTERS = Vocabulary.from_sentences([["a", "b"]], min_count=1)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        lambda: Corpus.from_texts("the cat sat on the mat", min_count=1),
+        lambda: Corpus.from_texts([b"the cat"], min_count=1),
+        lambda: Corpus.from_texts([None], min_count=1),
+        lambda: Corpus.from_sentences(["a b", "b a"], LETTERS),
+        lambda: Vocabulary.from_sentences(["a b", "b a"], min_count=1),
+        lambda: Vocabulary.from_sentences("a b b a", min_count=1),
+        lambda: LETTERS.ids("ab"),
+        lambda: tokenize(None),
+    ],
+)
+def test_a_string_is_not_a_list_of_its_letters(what):
+    with pytest.raises(TypeError):
+        what()
+
+
+# ---------------------------------------------------------------- the text that ships with Python
+
+
+def test_examples_are_left_out():
+    text = "Adds.\n\n    >>> add(1, 2)\n    3\n    >>> add(0, 0)\n    0\n\nReturns a number.\n>>> x"
+    assert corpora.without_examples(text).split() == ["Adds.", "Returns", "a", "number."]
+
+
+def test_pythons_text_is_large_enough_and_each_text_is_there_once():
+    texts = corpora.load_texts("pydoc")
+    assert len(texts) == len(set(texts)) > 3000
+    assert sum(len(text.split()) for text in texts) > 200_000
+
+
+def test_pythons_text_is_kept_and_made_anew_from_half_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "cache", lambda: tmp_path)
+    monkeypatch.setattr(corpora, "docstrings", lambda root: ["Of a library.", "Of a library."])
+    made = corpora.python_docs.__wrapped__()
+    assert made[-1] == "Of a library." and len(made) == len(set(made))
+    monkeypatch.setattr(corpora, "docstrings", lambda root: 1 / 0)
+    assert corpora.python_docs.__wrapped__() == made, "the second time nothing is read"
+    (path,) = tmp_path.iterdir()
+    monkeypatch.setattr(corpora, "docstrings", lambda root: ["Anew."])
+    for damaged in (path.read_text()[:-20], "{}", "[1]", "[]"):
+        path.write_text(damaged)
+        assert corpora.python_docs.__wrapped__()[-1] == "Anew."
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setattr(fetch, "cache", lambda: tmp_path / "file")
+    assert corpora.python_docs.__wrapped__()[-1] == "Anew.", "without a cache it still works"
+
+
+def test_a_text_of_ones_own_is_a_sentence_a_line(tmp_path):
+    path = tmp_path / "own.txt"
+    path.write_bytes("Привет, мир\r\nмир мир Привет\r\n".encode() * 5)
+    corpus = corpora.load_corpus(str(path))
+    assert corpus.vocabulary.words == ("мир", "привет") and len(corpus.starts) == 10

@@ -2,11 +2,11 @@
 
 import numpy as np
 import torch
-from meaning_space.blocks import block_step, blocks
+from meaning_space.blocks import blocks
 from meaning_space.corpus import Corpus, Vocabulary
-from meaning_space.perpair import pair_step
 from meaning_space.sampler import NegativeSampler
-from meaning_space.windows import pair_batches, stream
+from meaning_space.skipgram_fast import block_step, pair_step
+from meaning_space.windows_fast import pair_batches, windowed_text
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -34,11 +34,11 @@ def prepared():
     words = tuple(f"w{i}" for i in range(V))
     vocabulary = Vocabulary(words, np.full(V, 9), {w: i for i, w in enumerate(words)})
     corpus = Corpus(vocabulary, rng.integers(0, V, T), np.array([0]))
-    text = stream(corpus, WIDTH, None, rng)
+    text = windowed_text(corpus, WIDTH, None, rng)
     sampler = NegativeSampler(corpus.vocabulary.counts)
     pairs = next(pair_batches(text, T))
-    negatives = sampler.draw(pairs[:, 1], rng.random((len(pairs), K)))
-    _, block = next(blocks(text, torch.from_numpy(sampler.shared(rng, 1, N)), T, K))
+    negatives = sampler.sample(pairs[:, 1], rng.random((len(pairs), K)))
+    _, block = next(blocks(text, torch.from_numpy(sampler.sample_shared(rng, 1, N)), T, K))
     w, c = torch.randn(V, D), torch.randn(V, D)
     return text, (w, c, torch.from_numpy(pairs), torch.from_numpy(negatives), 0.01), (w, c, block, 0.01)
 

@@ -141,7 +141,8 @@ def test_a_figure_has_its_claim_and_leaves_the_settings_alone(tmp_path):
     style.label(ax, 1, 1, "line", style.BLUE)
     path = style.save(figure, tmp_path / "deep" / "figure.png")
     assert path.read_bytes()[:4] == b"\x89PNG" and [p.name for p in path.parent.iterdir()] == ["figure.png"]
-    assert ax.get_title(loc="left") == "left" and not ax.spines["top"].get_visible()
+    assert ax.get_title(loc="left") == "left" and ax._left_title.get_fontsize() == 10
+    assert not ax.spines["top"].get_visible()
     assert dict(matplotlib.rcParams) == before
 
 
@@ -381,6 +382,6 @@ def test_a_command_may_record_nothing(record, tmp_path):
 
 def test_options_has_what_the_parser_has():
     cli = lab("cli")
-    parsed = vars(cli.parser(PACKAGE, "", [command(None)]).parse_args([]))
+    parsed = vars(cli.parser(PACKAGE, "", [command(print)]).parse_args([]))
     assert {name: parsed[name] for name in vars(cli.options())} == vars(cli.options())
     assert cli.seeds_of(cli.options(seed=2, seeds=3)) == [2, 3, 4] and cli.seeds_of(cli.options(), 2) == [0, 1]

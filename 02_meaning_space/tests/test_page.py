@@ -7,7 +7,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from meaning_space.page import fit_square, write_page
+from meaning_space.lab.page import fit_square, write_page
 
 
 def page(path, words=("alpha", "beta", "</script><b>gamma", "delta")):

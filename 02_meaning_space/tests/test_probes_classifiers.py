@@ -228,7 +228,7 @@ def test_solution_satisfies_the_optimality_conditions(seed, C, kernel):
     if len(np.unique(y)) < 2:
         return
     model = SVC(C, kernel, tol=1e-6).fit(X, y)
-    machine, signs = model.machines_[0], np.where(y == model.classes_[1], 1.0, -1.0)
+    machine, signs = model.estimators_[0], np.where(y == model.classes_[1], 1.0, -1.0)
     a = np.zeros(len(y))
     a[machine.rows] = machine.dual_coef * signs[machine.rows]
     margin = signs * model.decision_function(X)[:, 0]
@@ -289,18 +289,18 @@ X2, Y2 = np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1])
 @pytest.mark.parametrize(
     "make, match",
     [
-        (lambda: GaussianNB(-1.0), "var_smoothing is -1.0"),
+        (lambda: GaussianNB(-1.0), "var_smoothing=-1.0"),
         (lambda: GaussianNB().fit(np.ones((4, 1)), Y2), "constant"),
-        (lambda: MultinomialNB(0.0), "alpha is 0.0"),
-        (lambda: MultinomialNB().fit(X2 - 1, Y2), "counts are not negative"),
-        (lambda: MultinomialNB().fit(X2, Y2).predict(X2 - 1), "counts are not negative"),
-        (lambda: DecisionTreeClassifier("error"), "criterion is 'error'"),
-        (lambda: DecisionTreeClassifier(max_depth=0), "max_depth is 0"),
-        (lambda: DecisionTreeClassifier(min_samples_split=1), "min_samples_split is 1"),
-        (lambda: SVC(kernel="sigmoid"), "kernel is 'sigmoid'"),
-        (lambda: SVC(C=-1.0), "C is -1.0"),
-        (lambda: SVC(gamma=0.0), "gamma is 0.0"),
-        (lambda: SVC(degree=0), "degree is 0"),
+        (lambda: MultinomialNB(0.0), "alpha=0.0"),
+        (lambda: MultinomialNB().fit(X2 - 1, Y2), "must not be negative"),
+        (lambda: MultinomialNB().fit(X2, Y2).predict(X2 - 1), "must not be negative"),
+        (lambda: DecisionTreeClassifier("error"), "criterion='error'"),
+        (lambda: DecisionTreeClassifier(max_depth=0), "max_depth=0"),
+        (lambda: DecisionTreeClassifier(min_samples_split=1), "min_samples_split=1"),
+        (lambda: SVC(kernel="sigmoid"), "kernel='sigmoid'"),
+        (lambda: SVC(C=-1.0), "C=-1.0"),
+        (lambda: SVC(gamma=0.0), "gamma=0.0"),
+        (lambda: SVC(degree=0), "degree=0"),
     ],
 )
 def test_wrong_settings_are_refused(make, match):
@@ -310,15 +310,15 @@ def test_wrong_settings_are_refused(make, match):
 
 @pytest.mark.parametrize("estimator", [GaussianNB(), MultinomialNB(), DecisionTreeClassifier(), SVC()])
 def test_bad_data_are_refused(estimator):
-    with pytest.raises(ValueError, match="not fitted yet"):
+    with pytest.raises(ValueError, match="must be fitted"):
         estimator.predict(X2)
-    with pytest.raises(ValueError, match=r"X\[3, 1\] is nan"):
+    with pytest.raises(ValueError, match=r"X\[3, 1\]=nan"):
         estimator.fit(np.where(X2 == 7, np.nan, X2), Y2)
     with pytest.raises(ValueError, match="table"):
         estimator.fit(X2.ravel(), Y2)
     with pytest.raises(ValueError, match="each of the 4 rows"):
         estimator.fit(X2, Y2[:3])
-    with pytest.raises(ValueError, match="one class only"):
+    with pytest.raises(ValueError, match="at least two classes"):
         estimator.fit(X2, np.zeros(4))
-    with pytest.raises(ValueError, match="fitted on 2"):
+    with pytest.raises(ValueError, match="must have 2"):
         estimator.fit(X2, Y2).predict(np.zeros((1, 3)))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from meaning_space.probes import ConvergenceWarning, GaussianMixture, KMeans, StandardScaler
-from meaning_space.probes.kmeans import lloyd, plus_plus
+from meaning_space.probes.kmeans import kmeans_plusplus, lloyd
 from meaning_space.probes.mixture import log_normal
 from sklearn import cluster, mixture
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
@@ -32,7 +32,7 @@ def scattered(seed, n=61, d=2, clumps=4):
 @pytest.mark.parametrize("k", [2, 3, 7])
 def test_kmeans_from_the_same_centres_matches_scikit_learn(name, k):
     X = standardised(name)
-    start = plus_plus(X, k, np.random.default_rng(k))
+    start = kmeans_plusplus(X, k, np.random.default_rng(k))
     ours, theirs = KMeans(k, start).fit(X), cluster.KMeans(k, init=start, n_init=1, tol=0).fit(X)
     np.testing.assert_allclose(ours.cluster_centers_, theirs.cluster_centers_, rtol=0, atol=1e-10)
     assert (ours.labels_ == theirs.labels_).all()
@@ -86,14 +86,14 @@ def test_an_empty_cluster_takes_the_farthest_point():
 def test_plus_plus_never_takes_a_point_twice_while_others_are_left():
     X = np.repeat(np.arange(5.0), 20)[:, None]
     for seed in range(20):
-        assert sorted(plus_plus(X, 5, np.random.default_rng(seed)).ravel()) == [0, 1, 2, 3, 4]
-    assert len(plus_plus(X, 7, np.random.default_rng(0))) == 7, "fewer distinct points than centres still works"
+        assert sorted(kmeans_plusplus(X, 5, np.random.default_rng(seed)).ravel()) == [0, 1, 2, 3, 4]
+    assert len(kmeans_plusplus(X, 7, np.random.default_rng(0))) == 7, "fewer distinct points than centers still works"
 
 
 def test_plus_plus_draws_in_proportion_to_squared_distance():
     """From 0 the points 1, 2 and 3 must follow with probability 1/14, 4/14 and 9/14."""
     X, rng = np.array([[0.0], [1.0], [2.0], [3.0]]), np.random.default_rng(0)
-    draws = [plus_plus(X, 2, rng).ravel() for _ in range(4000)]
+    draws = [kmeans_plusplus(X, 2, rng).ravel() for _ in range(4000)]
     second = np.bincount([int(b) for a, b in draws if a == 0], minlength=4)
     expected = np.array([0, 1, 4, 9]) / 14 * second.sum()
     assert second[0] == 0
@@ -179,19 +179,19 @@ def test_mixture_says_when_it_was_stopped():
 @pytest.mark.parametrize(
     "make, match",
     [
-        (lambda: KMeans(0), "n_clusters is 0"),
-        (lambda: KMeans(3, "far"), "init is 'far'"),
-        (lambda: KMeans(3, n_init=0), "n_init is 0"),
-        (lambda: KMeans(70).fit(scattered(0)), "only 61 samples"),
-        (lambda: KMeans(3, np.zeros((2, 2))).fit(scattered(0)), "3 centres of 2 features"),
-        (lambda: KMeans(2).fit(np.array([[np.nan], [1.0]])), "is nan"),
-        (lambda: KMeans(2).predict(np.zeros((1, 1))), "not fitted yet"),
-        (lambda: GaussianMixture(0), "n_components is 0"),
-        (lambda: GaussianMixture(2, reg_covar=-1.0), "reg_covar is -1.0"),
+        (lambda: KMeans(0), "n_clusters=0"),
+        (lambda: KMeans(3, "far"), "init='far'"),
+        (lambda: KMeans(3, n_init=0), "n_init=0"),
+        (lambda: KMeans(70).fit(scattered(0)), "must be at most 61"),
+        (lambda: KMeans(3, np.zeros((2, 2))).fit(scattered(0)), "3 centers of 2 features"),
+        (lambda: KMeans(2).fit(np.array([[np.nan], [1.0]])), "=nan"),
+        (lambda: KMeans(2).predict(np.zeros((1, 1))), "must be fitted"),
+        (lambda: GaussianMixture(0), "n_components=0"),
+        (lambda: GaussianMixture(2, reg_covar=-1.0), "reg_covar=-1.0"),
         (lambda: GaussianMixture(2).fit(np.zeros((1, 2))), "at least 2"),
         (lambda: GaussianMixture(2, init_labels=np.zeros(61, dtype=int)).fit(scattered(0)), "use them all"),
-        (lambda: GaussianMixture(2, init_labels=np.array([0, 1])).fit(scattered(0)), "init_labels must give"),
-        (lambda: GaussianMixture(2).predict(np.zeros((1, 2))), "not fitted yet"),
+        (lambda: GaussianMixture(2, init_labels=np.array([0, 1])).fit(scattered(0)), "must give each"),
+        (lambda: GaussianMixture(2).predict(np.zeros((1, 2))), "must be fitted"),
         (lambda: GaussianMixture(1, reg_covar=0.0).fit(np.ones((5, 2))), "singular"),
         (lambda: GaussianMixture(1, reg_covar=0.0).fit(scattered(0)[:, [0, 1, 0]]), "singular"),
     ],

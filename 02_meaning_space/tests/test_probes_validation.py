@@ -1,12 +1,12 @@
 """Folds, scores, search, scaling, probing words; the whole comparison and the pitfalls, run once."""
 
-import json
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from meaning_space.__main__ import COMMANDS
+from meaning_space.lab import cli, plots, record, tables
+from meaning_space.lab.probe_peers import ALL_PEERS
 from meaning_space.probes import (
     DOCUMENTATION,
     FICTION,
@@ -16,24 +16,18 @@ from meaning_space.probes import (
     GridSearch,
     KFold,
     LogisticRegression,
-    Scaled,
+    StandardizedEstimator,
     StandardScaler,
     StratifiedKFold,
-    accuracy,
-    adjusted_rand,
-    compare,
+    accuracy_score,
+    adjusted_rand_score,
     cross_val_score,
-    labelled,
-    pitfalls,
+    labeled_rows,
     probe_words,
-    r_squared,
+    r2_score,
     split_by_group,
-    words,
 )
-from meaning_space.probes.__main__ import main
-from meaning_space.probes.pairs import PAIRS
-from meaning_space.probes.record import recorded
-from meaning_space.probes.search import with_params
+from meaning_space.probes.search import set_params
 from sklearn import metrics, model_selection, svm
 from sklearn.datasets import load_iris, load_wine
 
@@ -90,9 +84,11 @@ def test_a_word_is_never_on_both_sides(groups, fraction, seed):
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=40), seeds)
 def test_adjusted_rand_matches_scikit_learn_whatever_the_names(pairs, seed):
     a, b = np.array(pairs).T
-    assert adjusted_rand(a, b) == pytest.approx(metrics.adjusted_rand_score(a, b), abs=1e-12)
-    assert adjusted_rand(np.random.default_rng(seed).permutation(5)[a], b) == pytest.approx(adjusted_rand(a, b))
-    assert adjusted_rand(a, a) == 1
+    assert adjusted_rand_score(a, b) == pytest.approx(metrics.adjusted_rand_score(a, b), abs=1e-12)
+    assert adjusted_rand_score(np.random.default_rng(seed).permutation(5)[a], b) == pytest.approx(
+        adjusted_rand_score(a, b)
+    )
+    assert adjusted_rand_score(a, a) == 1
 
 
 @some
@@ -102,8 +98,8 @@ def test_r_squared_matches_scikit_learn(values, seed):
     if np.ptp(y) < 1e-3:
         return
     predicted = y + np.random.default_rng(seed).normal(size=len(y))
-    assert r_squared(y, predicted) == pytest.approx(metrics.r2_score(y, predicted))
-    assert r_squared(y, y) == 1 and abs(r_squared(y, np.full(len(y), y.mean()))) < 1e-12
+    assert r2_score(y, predicted) == pytest.approx(metrics.r2_score(y, predicted))
+    assert r2_score(y, y) == 1 and abs(r2_score(y, np.full(len(y), y.mean()))) < 1e-12
 
 
 # ---------------------------------------------------------------- scaling, search
@@ -111,7 +107,7 @@ def test_r_squared_matches_scikit_learn(values, seed):
 
 def test_scaler_learns_from_the_training_part_alone():
     X, y = load_wine(return_X_y=True)
-    model = Scaled(GaussianNB()).fit(X[:100], y[:100])
+    model = StandardizedEstimator(GaussianNB()).fit(X[:100], y[:100])
     np.testing.assert_allclose(model.scaler_.mean_, X[:100].mean(axis=0))
     Z = StandardScaler().fit(X).transform(X)
     np.testing.assert_allclose([Z.mean(axis=0), Z.std(axis=0)], [np.zeros(13), np.ones(13)], atol=1e-12)
@@ -126,7 +122,7 @@ def test_cross_validation_scores_each_fold_by_a_model_that_has_not_seen_it():
     estimator = DecisionTreeClassifier()
     scores = cross_val_score(estimator, X, y, StratifiedKFold(5, 0))
     assert scores.shape == (5,) and 0.35 < scores.mean() < 0.65
-    assert accuracy(y, DecisionTreeClassifier().fit(X, y).predict(X)) == 1
+    assert accuracy_score(y, DecisionTreeClassifier().fit(X, y).predict(X)) == 1
     assert not hasattr(estimator, "root_"), "the estimator handed in stays unfitted"
 
 
@@ -143,11 +139,13 @@ def test_grid_search_matches_scikit_learn():
 
 
 def test_settings_reach_an_estimator_inside_another():
-    model = with_params(Scaled(LogisticRegression()), {"probe__C": 7.0, "probe__penalty": "l1"})
-    assert (model.probe.C, model.probe.penalty) == (7.0, "l1")
+    model = set_params(StandardizedEstimator(LogisticRegression()), {"estimator__C": 7.0, "estimator__penalty": "l1"})
+    assert (model.estimator.C, model.estimator.penalty) == (7.0, "l1")
     X, y = load_iris(return_X_y=True)
-    search = GridSearch(Scaled(LogisticRegression()), {"probe__C": [1e-4, 1.0]}, StratifiedKFold(3, 0)).fit(X, y)
-    assert search.best_params_ == {"probe__C": 1.0}
+    search = GridSearch(
+        StandardizedEstimator(LogisticRegression()), {"estimator__C": [1e-4, 1.0]}, StratifiedKFold(3, 0)
+    ).fit(X, y)
+    assert search.best_params_ == {"estimator__C": 1.0}
 
 
 # ---------------------------------------------------------------- words
@@ -166,7 +164,7 @@ def test_probes_read_a_property_that_is_there():
     assert result["n_words"] == 90 and result["majority"] == pytest.approx(1 / 3)
     for row in result["probes"].values():
         assert len(row["test"]) == 3 and np.mean(row["test"]) > 0.85
-    assert "| logistic regression |" in words.table(result)
+    assert "| logistic regression |" in tables.probe_words(result)
 
 
 def test_probes_find_nothing_where_there_is_nothing():
@@ -193,7 +191,7 @@ def test_length_of_a_vector_does_not_matter():
 def test_word_classes_have_no_word_twice(classes):
     listed = " ".join(classes.values()).split()
     assert len(listed) == len(set(listed))
-    rows, labels = labelled(listed, classes)
+    rows, labels = labeled_rows(listed, classes)
     assert len(rows) == len(listed) and set(labels) == set(classes)
 
 
@@ -202,54 +200,40 @@ def test_word_classes_have_no_word_twice(classes):
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
+    """The folder of a quick run, and its section."""
     out = tmp_path_factory.mktemp("probes")
-    before = sys.argv
-    sys.argv = ["probes", "--quick", "--seed", "3", "--out", str(out)]
-    try:
-        main()
-    finally:
-        sys.argv = before
-    return out
+    argv = ["probes", "--quick", "--seed", "3", "--out", str(out)]
+    assert cli.main("meaning_space", "", COMMANDS, plots.draw, argv) == 0
+    return out, record.read(out)["probes"]
 
 
 def test_every_algorithm_agrees_with_scikit_learn(quick):
-    rows = recorded("compare", quick)["rows"]
-    assert {r["algorithm"] for r in rows} == {pair.name for pair in PAIRS} and len(rows) == 2 * len(PAIRS)
-    for r in rows:
-        same = r["gap"] is not None
+    rows = quick[1]["compare"]["rows"]
+    assert {row["algorithm"] for row in rows} == {peers.name for peers in ALL_PEERS} and len(rows) == 2 * len(ALL_PEERS)
+    for row in rows:
+        unique = row["gap"] is not None
         # Trees with ties and separable classes without a penalty have no unique answer: a tenth at most.
-        assert abs(r["ours"] - r["theirs"]) < (1e-6 if same else 0.1), r
-        assert not same or r["gap"] < 1e-3, r
-    free = {r["algorithm"] for r in rows if r["gap"] is None}
+        assert abs(row["ours"] - row["theirs"]) < (1e-6 if unique else 0.1), row
+        assert not unique or row["gap"] < 1e-3, row
+    free = {row["algorithm"] for row in rows if row["gap"] is None}
     assert free == {"logistic regression, none", "decision tree, gini", "decision tree, entropy"}
 
 
 def test_what_is_written_can_be_read_and_drawn(quick):
-    content = json.loads((quick / "results.json").read_text())
-    assert content["probes"]["meta"]["seeds"] == [3] and content["probes"]["meta"]["versions"]["numpy"]
-    assert 10_000 < (quick / "probes.png").stat().st_size < 200_000
-    assert compare.table(recorded("compare", quick)).count("\n") == 2 * len(PAIRS) + 1
-    assert compare.summary(recorded("compare", quick)).count("\n") == len(PAIRS) + 1
-    assert not [p for p in quick.iterdir() if p.name not in ("results.json", "probes.png")], "nothing half-written left"
-
-
-def test_other_sections_of_the_results_are_kept(tmp_path):
-    from meaning_space.probes.record import record
-
-    (tmp_path / "results.json").write_text('{"headline": {"words": 7}}')
-    record({"compare": {"rows": []}}, tmp_path, 0)
-    content = json.loads((tmp_path / "results.json").read_text())
-    assert content["headline"] == {"words": 7} and content["probes"]["compare"] == {"rows": []}
-    with pytest.raises(ValueError, match="has no probes/pitfalls: run python -m"):
-        recorded("pitfalls", tmp_path)
+    out, section = quick
+    assert section["meta"]["seeds"] == [3] and section["meta"]["versions"]["numpy"] and section["meta"]["quick"]
+    assert 10_000 < (out / "probes.png").stat().st_size < 200_000
+    assert tables.probe_details(section).count("\n") == 2 * len(ALL_PEERS) + 1
+    assert tables.probe_summary(section).count("\n") == len(ALL_PEERS) + 1
+    assert {path.name for path in out.iterdir()} == {"results.json", "probes.png"}
 
 
 def test_pitfalls_bite(quick):
-    r = recorded("pitfalls", quick)
+    r = quick[1]["pitfalls"]
     assert r["unscaled_svm"]["scaled"] > r["unscaled_svm"]["raw"] + 0.2
     starts = r["kmeans_starts"]
     assert starts["k-means++"]["median_over_best"] < 0.75 * starts["random"]["median_over_best"]
-    probe = r["memorising_probe"]
+    probe = r["memorizing_probe"]
     assert probe["on_training_words"] > 0.99 and probe["split_by_row"] > 0.9 and probe["split_by_word"] < 0.7
     counts = [s["l1"] for s in r["sparsity"]]
     assert counts == sorted(counts) and counts[0] < 6 and all(s["l2"] == 30 for s in r["sparsity"])
@@ -257,7 +241,7 @@ def test_pitfalls_bite(quick):
     largest = [s["largest_weight"] for s in r["runaway_weights"]]
     assert largest[2] > 1.5 * largest[1] > 2 * largest[0] and not any(s["converged"] for s in r["runaway_weights"])
     assert r["peeking"]["chosen_before"] > r["peeking"]["chosen_inside"] + 0.25
-    assert pitfalls.table(r).count("\n") == 8
+    assert tables.pitfalls(quick[1]).count("\n") == 8
 
 
 # ---------------------------------------------------------------- bad input
@@ -268,28 +252,35 @@ X2, Y2 = np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1])
 @pytest.mark.parametrize(
     "make, match",
     [
-        (lambda: KFold(1), "n_splits is 1"),
-        (lambda: list(KFold(5).split(np.zeros(4))), "only 4 samples"),
-        (lambda: list(StratifiedKFold(3).split(Y2)), "class .* has 2 samples"),
-        (lambda: split_by_group(["a", "b"], 1.0, 0), "test_fraction is 1.0"),
-        (lambda: split_by_group(["a", "a"], 0.5, 0), "cannot be cut"),
-        (lambda: accuracy(Y2, Y2[:2]), "equally long"),
-        (lambda: r_squared(np.ones(3), np.ones(3)), "constant"),
+        (lambda: KFold(1), "n_splits=1"),
+        (lambda: list(KFold(5).split(np.zeros(4))), "must be at most 4"),
+        (lambda: list(StratifiedKFold(3).split(Y2)), "must be at most 2"),
+        (lambda: split_by_group(["a", "b"], 1.0, 0), "test_fraction=1.0"),
+        (lambda: split_by_group(["a", "a"], 0.5, 0), "one side"),
+        (lambda: accuracy_score(Y2, Y2[:2]), "one length"),
+        (lambda: r2_score(np.ones(3), np.ones(3)), "constant"),
         (lambda: cross_val_score(SVC(), X2, Y2[:3], KFold(2)), "each of the 4 rows"),
         (lambda: GridSearch(SVC(), {}), "at least one setting"),
         (lambda: GridSearch(SVC(), {"C": []}), "at least one value"),
-        (lambda: GridSearch(SVC(), {"c": [1.0]}, KFold(2)).fit(X2, Y2), "has no setting 'c'"),
-        (lambda: StandardScaler().transform(X2), "not fitted yet"),
-        (lambda: Scaled(SVC()).predict(X2), "not fitted yet"),
-        (lambda: labelled(["a"], {"x": "a b", "y": "b"}), "stands in two classes"),
-        (lambda: labelled(["a", "z"], {"x": "a b", "y": "c"}), "at least two"),
-        (lambda: probe_words(X2, ["a", "b"], Y2.astype(str).tolist()), "words has 2 entries"),
-        (lambda: probe_words(X2 * 0, list("abcd"), list("xxyy")), "zero: it has no direction"),
-        (lambda: probe_words(X2 + 1, list("abcd"), list("xxyy"), seeds=()), "seeds is empty"),
-        (lambda: probe_words(X2 + 1, list("aabc"), list("xyxy"), test_fraction=0.4), "'a' has two labels"),
-        (lambda: probe_words(X2 + 1, list("abcd"), list("xxxx")), "one class only"),
+        (lambda: GridSearch(SVC(), {"c": [1.0]}, KFold(2)).fit(X2, Y2), "c=1.0: SVC has"),
+        (lambda: StandardScaler().transform(X2), "must be fitted"),
+        (lambda: StandardizedEstimator(SVC()).predict(X2), "must be fitted"),
+        (lambda: labeled_rows(["a"], {"x": "a b", "y": "b"}), "must be in one class"),
+        (lambda: labeled_rows(["a", "z"], {"x": "a b", "y": "c"}), "at least two"),
+        (lambda: probe_words(X2, ["a", "b"], Y2.astype(str).tolist()), "words=2 entries"),
+        (lambda: probe_words(X2 * 0, list("abcd"), list("xxyy")), "is zero"),
+        (lambda: probe_words(X2 + 1, list("abcd"), list("xxyy"), seeds=()), r"seeds=\(\)"),
+        (lambda: probe_words(X2 + 1, list("aabc"), list("xyxy"), test_fraction=0.4), "'a' must have one label"),
+        (lambda: probe_words(X2 + 1, list("abcd"), list("xxxx")), "at least two classes"),
     ],
 )
 def test_bad_input_is_refused(make, match):
     with pytest.raises(ValueError, match=match):
         make()
+
+
+def test_a_string_is_not_a_list_of_words():
+    with pytest.raises(TypeError):
+        split_by_group("abcd", 0.5, 0)
+    with pytest.raises(TypeError):
+        probe_words(X2 + 1, "abcd", list("xxyy"))

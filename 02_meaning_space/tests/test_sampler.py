@@ -1,3 +1,5 @@
+"""Negatives: probabilities by hand, frequencies by a chi-square test, edges of the unit interval."""
+
 import numpy as np
 import pytest
 from expect import array, close
@@ -15,19 +17,18 @@ def test_probability_is_the_count_to_the_three_quarters(impl):
 
 
 @pytest.mark.task("NegativeSampler")
-def test_draw_by_hand(impl):
+def test_samples_by_hand(impl):
     sampler = impl.NegativeSampler(np.array([81, 16, 1]))
-    got = sampler.draw(np.array([0, 1, 2]), np.array([[0.0, 0.8, 0.9], [0.0, 0.95, 0.97], [0.0, 0.76, 0.79]]))
-    assert array(got, (3, 3), "i").tolist() == [[1, 1, 2], [0, 0, 2], [0, 0, 1]], (
-        "without word 0 the line is 8 + 1 long, without word 1 27 + 1, without word 2 27 + 8"
-    )
+    got = sampler.sample(np.array([0, 1, 2]), np.array([[0.0, 0.8, 0.9], [0.0, 0.95, 0.97], [0.0, 0.76, 0.79]]))
+    message = "without word 0 the line is 8 + 1 long, without word 1 27 + 1, without word 2 27 + 8"
+    assert array(got, (3, 3), "i").tolist() == [[1, 1, 2], [0, 0, 2], [0, 0, 1]], message
 
 
 @pytest.mark.task("NegativeSampler")
 def test_negatives_are_never_the_target(impl, seed):
     rng = np.random.default_rng(seed)
     targets = rng.integers(0, len(COUNTS), 500)
-    got = array(impl.NegativeSampler(COUNTS).draw(targets, rng.random((500, 8))), (500, 8), "i")
+    got = array(impl.NegativeSampler(COUNTS).sample(targets, rng.random((500, 8))), (500, 8), "i")
     assert ((got >= 0) & (got < len(COUNTS))).all(), "a negative must be a word of the vocabulary"
     assert (got != targets[:, None]).all(), "a negative is the target of its own pair"
 
@@ -36,38 +37,42 @@ def test_negatives_are_never_the_target(impl, seed):
 @pytest.mark.parametrize("target", [0, 4, 9])
 def test_frequencies_pass_a_chi_square_test(impl, seed, target):
     rng = np.random.default_rng(seed)
-    got = array(impl.NegativeSampler(COUNTS).draw(np.full(4000, target), rng.random((4000, 5))), (4000, 5), "i")
+    got = array(impl.NegativeSampler(COUNTS).sample(np.full(4000, target), rng.random((4000, 5))), (4000, 5), "i")
     weight = COUNTS**0.75
     weight[target] = 0
     others = np.arange(len(COUNTS)) != target
     seen = np.bincount(got.ravel(), minlength=len(COUNTS))
     assert seen[target] == 0, "a negative is the target of its own pair"
     p = chisquare(seen[others], 20_000 * weight[others] / weight.sum()).pvalue
-    # One right sampler in a hundred thousand fails: a wrong distribution is many orders of magnitude beyond.
+    # One right sampler in a hundred thousand fails; a wrong distribution is many orders of magnitude beyond.
     assert p > 1e-5, f"20,000 draws do not have the frequencies of count^(3/4) without the target (p = {p:.1e})"
 
 
 @pytest.mark.task("NegativeSampler")
-def test_the_sampler_refuses(impl):
-    with pytest.raises(ValueError, match="counts"):
-        impl.NegativeSampler(np.array([7]))
-    sampler = impl.NegativeSampler(COUNTS)
-    with pytest.raises(ValueError, match="targets"):
-        sampler.draw(np.array([10]), np.array([[0.5]]))
-    with pytest.raises(ValueError, match="uniforms"):
-        sampler.draw(np.array([1]), np.array([[1.0]]))
+@pytest.mark.parametrize("targets, uniform", [([10], 0.5), ([-1], 0.5), ([1], 1.0), ([1], -0.1), ([1], float("nan"))])
+def test_samples_are_refused(impl, targets, uniform):
+    with pytest.raises(ValueError):
+        impl.NegativeSampler(COUNTS).sample(np.array(targets), np.array([[uniform]]))
 
 
-def test_shared_noise_has_the_full_distribution():
-    drawn = NegativeSampler(COUNTS).shared(np.random.default_rng(0), 500, 64)
-    weight = COUNTS**0.75
-    assert drawn.shape == (500, 64)
-    assert chisquare(np.bincount(drawn.ravel(), minlength=10), drawn.size * weight / weight.sum()).pvalue > 1e-5
+@pytest.mark.task("NegativeSampler")
+@pytest.mark.parametrize("counts", [[7], [3, 0]])
+def test_counts_are_refused(impl, counts):
+    with pytest.raises(ValueError):
+        impl.NegativeSampler(np.array(counts))
 
 
-def test_uniforms_next_to_one_stay_inside_the_vocabulary():
-    sampler = NegativeSampler(np.arange(50_000, 0, -1))
-    edge = np.nextafter(1.0, 0.0)
+@pytest.mark.task("NegativeSampler")
+def test_uniforms_next_to_one_stay_inside_the_vocabulary(impl):
+    sampler = impl.NegativeSampler(np.arange(50_000, 0, -1))
+    largest = np.nextafter(1.0, 0.0)
     for target in (0, 1, 49_998, 49_999):
-        got = sampler.draw(np.array([target]), np.array([[edge, 0.0]]))[0]
+        got = sampler.sample(np.array([target]), np.array([[largest, 0.0]]))[0]
         assert target not in got and got.min() >= 0 and got.max() < 50_000
+
+
+def test_shared_negatives_have_the_full_distribution():
+    sampled = NegativeSampler(COUNTS).sample_shared(np.random.default_rng(0), 500, 64)
+    weight = COUNTS**0.75
+    assert sampled.shape == (500, 64)
+    assert chisquare(np.bincount(sampled.ravel(), minlength=10), sampled.size * weight / weight.sum()).pvalue > 1e-5

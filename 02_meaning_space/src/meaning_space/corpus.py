@@ -130,13 +130,13 @@ class Corpus:
         return Corpus(self.vocabulary, np.random.default_rng(seed).permutation(self.ids), self.starts)
 
 
-def _not_a_string(values: Iterable[str], name: str) -> Iterable[str]:
+def _not_a_string(values: Iterable, name: str) -> Iterable:
     """`values`, or a TypeError for a string: Python would take it for a list of its letters."""
     if isinstance(values, str | bytes):
         raise TypeError(f"{name}={values!r:.40}: a list of strings is needed; a single one goes into brackets")
     return values
 
 
-def _lists(sentences: Iterable[Sequence[str]], name: str) -> Iterable[Sequence[str]]:
+def _lists(sentences: Iterable, name: str) -> list[Sequence[str]]:
     """The sentences, each checked to be a list of words."""
     return [_not_a_string(sentence, name) for sentence in _not_a_string(sentences, name)]

@@ -17,15 +17,13 @@ class NegativeSampler:
         """`probability` holds P(w), `cumulative` its running sum.
 
         Raises:
-            ValueError: there are fewer than two words, a count is below one, or `power` is not finite.
+            ValueError: there are fewer than two words, or a count is below one.
         """
         if len(counts) < 2:
             raise ValueError(f"counts={counts}: must hold at least two words; a target needs another word")
         if not counts.min() >= 1:
             raise ValueError(f"counts={counts.min()}: must be at least 1; leave out words that do not occur")
-        if not np.isfinite(power):
-            raise ValueError(f"power={power}: must be finite; the paper takes 0.75")
-        weight = counts.astype(np.float64) ** power
+        weight = counts**power
         self.probability: Float[np.ndarray, "V"] = weight / weight.sum()
         self.cumulative: Float[np.ndarray, "V"] = np.cumsum(self.probability)
 
@@ -40,9 +38,9 @@ class NegativeSampler:
             ValueError: a target is no word, or a uniform number is outside [0, 1).
         """
         last = len(self.probability) - 1
-        if len(targets) and not 0 <= targets.min() <= targets.max() <= last:
+        if not ((targets >= 0) & (targets <= last)).all():
             raise ValueError(f"targets={targets.min()}..{targets.max()}: must be ids of words, 0 to {last}")
-        if uniforms.size and not 0 <= uniforms.min() <= uniforms.max() < 1:
+        if not ((uniforms >= 0) & (uniforms < 1)).all():
             raise ValueError(f"uniforms={uniforms.min()}..{uniforms.max()}: must be in [0, 1); use rng.random")
         target = targets[:, None]  # B 1
         gap = self.probability[target]  # B 1
@@ -52,9 +50,7 @@ class NegativeSampler:
         point = np.where(before_gap, point, point + gap)
         word = np.searchsorted(self.cumulative, point, side="right")
         # A point near an edge may be rounded over it: keep the word on its side of the target, inside the vocabulary.
-        lowest = np.where(before_gap, 0, target + 1)
-        highest = np.where(before_gap, target - 1, last)
-        return np.clip(word, lowest, highest)
+        return np.where(before_gap, np.minimum(word, target - 1), np.clip(word, target + 1, last))
 
     def sample_shared(self, rng: np.random.Generator, blocks: int, size: int) -> Int[np.ndarray, "M N"]:
         """Negatives that all words of a block share. `skipgram_fast.py` gives a pair's own context no weight."""

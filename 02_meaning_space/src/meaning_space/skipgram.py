@@ -31,11 +31,10 @@ def loss_and_gradients(
     Raises:
         ValueError: `context` or `negatives` does not fit the shape of `center`.
     """
-    B, D = center.shape
-    if context.shape != (B, D) or negatives.shape[::2] != (B, D):
+    if context.shape != center.shape or negatives.shape[::2] != center.shape:
         raise ValueError(
             f"context={context.shape}, negatives={negatives.shape}: must be (B, D) and (B, K, D) for a center of "
-            f"shape {(B, D)}; give one context and K negatives for each pair"
+            f"shape {center.shape}; give one context and K negatives for each pair"
         )
     positive_score = np.einsum("bd,bd->b", center, context)
     negative_scores = np.einsum("bd,bkd->bk", center, negatives)
@@ -61,8 +60,6 @@ def sgd_step(
     Raises:
         ValueError: `negatives` does not have one row for each pair. Nothing has been changed then.
     """
-    if len(pairs) != len(negatives):
-        raise ValueError(f"negatives={len(negatives)} rows: must have one row for each of the {len(pairs)} pairs")
     center, context = pairs.T
     loss, d_center, d_context, d_negatives = loss_and_gradients(centers[center], contexts[context], contexts[negatives])
     np.add.at(centers, center, -lr * d_center)

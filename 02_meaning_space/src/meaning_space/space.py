@@ -14,16 +14,15 @@ from jaxtyping import Float, Int
 from .corpus import Vocabulary
 
 
-def normalize(vectors: Float[np.ndarray, "*B D"]) -> Float[np.ndarray, "*B D"]:
+def normalize(vectors: Float[np.ndarray, "V D"]) -> Float[np.ndarray, "V D"]:
     """The vectors at length one.
 
     Raises:
         ValueError: a vector is zero, NaN or infinite: it has no direction.
     """
-    length = np.linalg.norm(vectors.astype(np.promote_types(vectors.dtype, np.float32)), axis=-1, keepdims=True)
-    if not (np.isfinite(length) & (length > 0)).all():
-        bad = length[~(np.isfinite(length) & (length > 0))]
-        raise ValueError(f"vectors={len(bad)} of length {bad[0]}: must be finite and not zero; leave these words out")
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not ((length > 0) & (length < np.inf)).all():
+        raise ValueError(f"vectors={length.min()}..{length.max()} long: must be finite and not zero; leave others out")
     return vectors / length
 
 
@@ -34,18 +33,17 @@ def analogy(vectors: Float[np.ndarray, "V D"], a: int, b: int, c: int, topn: int
     words of the question are left out: b or c is nearly always nearest to that point.
 
     Raises:
-        ValueError: `a`, `b` or `c` is no word, or fewer than `topn` words are left.
+        ValueError: `a`, `b` or `c` is no word, fewer than `topn` words are left, or a vector has no direction.
     """
-    question = sorted({a, b, c})
-    left = len(vectors) - len(question)
-    if not 0 <= question[0] <= question[-1] < len(vectors):
+    if not all(0 <= word < len(vectors) for word in (a, b, c)):
         raise ValueError(f"a={a}, b={b}, c={c}: must be ids of words, 0 to {len(vectors) - 1}")
+    left = len(vectors) - len({a, b, c})
     if not 1 <= topn <= left:
         raise ValueError(f"topn={topn}: must be between 1 and {left}, the number of words that are not in the question")
     x = normalize(vectors)
     scores = cos_add(x, a, b, c)
-    scores[question] = -np.inf
-    return np.argsort(-scores, kind="stable")[:topn]
+    scores[[a, b, c]] = -np.inf
+    return np.argsort(-scores)[:topn]
 
 
 def cos_add(x: Float[np.ndarray, "V D"], a, b, c) -> Float[np.ndarray, "*Q V"]:
@@ -88,7 +86,8 @@ def direction(vectors: Float[np.ndarray, "V D"], pairs: Int[np.ndarray, "P 2"]) 
     their mean is the same idea with a sign.
     """
     x = normalize(vectors)
-    return normalize((x[pairs[:, 1]] - x[pairs[:, 0]]).mean(axis=0))
+    step = (x[pairs[:, 1]] - x[pairs[:, 0]]).mean(axis=0)
+    return step / np.linalg.norm(step)
 
 
 @dataclass(frozen=True)

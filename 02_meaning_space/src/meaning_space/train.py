@@ -52,6 +52,8 @@ class Config:
                 raise ValueError(f"{name}={value}: must be a whole number, at least {least}")
         if not 0 <= self.min_lr <= self.lr < math.inf:
             raise ValueError(f"min_lr={self.min_lr}: must be between 0 and lr={self.lr}; lower min_lr or raise lr")
+        if not math.isfinite(self.power):
+            raise ValueError(f"power={self.power}: must be finite; the paper takes 0.75")
         if self.threshold is not None and not 0 < self.threshold < math.inf:
             raise ValueError(f"threshold={self.threshold}: must be above 0; None keeps every word")
 

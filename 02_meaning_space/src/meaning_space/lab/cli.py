@@ -30,7 +30,7 @@ class Command:
     help: str
     run: Callable[[argparse.Namespace, Callable[[str], None]], dict | None]
     table: Callable[[dict], str] | None = None
-    minutes: float = 2
+    minutes: int | float = 2
     section: str = ""  # in results.json; the command's name, and "break_it" for "break"
 
     @property
@@ -64,7 +64,7 @@ def parser(package: str, doc: str, commands: Sequence[Command]) -> argparse.Argu
     return made
 
 
-def _minutes(minutes: float) -> str:
+def _minutes(minutes: int | float) -> str:
     return f"{minutes * 60:.0f} s" if minutes < 1 else f"{minutes:g} min"
 
 

@@ -7,6 +7,7 @@ Its sha256 is checked wherever it comes from. A model comes the same way (`smoll
 import hashlib
 import lzma
 import os
+import sys
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
@@ -28,10 +29,13 @@ def data_folder() -> Path | None:
 
 
 def cache() -> Path:
-    """The folder of this course in the user's cache."""
-    import pooch  # here, so that a project that fetches nothing does not need it
-
-    return Path(pooch.os_cache("hardway"))
+    """The folder of this course in the user's cache, where the system keeps such folders."""
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")) / "hardway" / "hardway" / "Cache"
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "hardway"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "hardway"
 
 
 def digest(path: Path) -> str:
@@ -61,7 +65,7 @@ def fetch(remote: Remote) -> Path:
         return place
     if remote.page:
         raise OSError(absent(remote, "it has no direct download"))
-    import pooch
+    import pooch  # here, so that a project that fetches nothing does not need it
 
     try:
         return Path(pooch.retrieve(remote.url, f"sha256:{remote.sha256}", place.name, place.parent))

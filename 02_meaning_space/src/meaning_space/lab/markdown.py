@@ -6,6 +6,7 @@ from statistics import median
 
 from . import record
 
+Number = int | float
 _KNOWN = ("machine", "python", "versions", "commit", "seeds", "date", "threads", "quick")
 _NUMBER = re.compile(r"\W*\d")
 
@@ -32,7 +33,7 @@ def _cell(value: object) -> str:
     return re.sub(r"(?<!\\)\|", r"\\|", str(value)).replace("\n", " ")
 
 
-def spread(values: Sequence[float], digits: int = 2, unit: str = "") -> str:
+def spread(values: Sequence[Number], digits: int = 2, unit: str = "") -> str:
     """The median, and the range where there is more than one value: `1.20 (1.10–1.35) ms`."""
     if not values:
         return ""
@@ -73,7 +74,7 @@ def section(name: str, results: dict | None = None, command: str = "") -> dict:
     return results[name]
 
 
-def goals(rows: Sequence[tuple[str, float, float, str]], at_most: bool = False) -> str:
+def goals(rows: Sequence[tuple[str, Number, Number, str]], at_most: bool = False) -> str:
     """A table of goals: what was wanted at least (`at_most`: at most), what was measured, met or missed."""
     sign = "≤" if at_most else "≥"
     body = []

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 
 from .record import atomic
 
+Number = int | float
+
 # Okabe and Ito's palette, https://jfly.uni-koeln.de/color/
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
 BLUE, VERMILION, PURPLE, BLACK, GREY = "#0072B2", "#D55E00", "#CC79A7", "#222222", "#8A8A8A"
@@ -33,7 +35,8 @@ class StyledFigure(Figure):
         with rc_context(STYLE):
             ax = super().add_subplot(*args, **kwargs)
         if hasattr(ax, "set_title"):
-            ax.set_title = partial(ax.set_title, loc="left")  # the rc value is read when the title is set
+            font = {"fontsize": STYLE["axes.titlesize"]}  # these rc values are read when the title is set
+            ax.set_title = partial(ax.set_title, fontdict=font, loc="left")
         return ax
 
     def savefig(self, *args, **kwargs):
@@ -41,7 +44,7 @@ class StyledFigure(Figure):
             super().savefig(*args, **kwargs)
 
 
-def figure(claim: str, size: tuple[float, float] = (7, 4), **kwargs) -> Figure:
+def figure(claim: str, size: tuple[Number, Number] = (7, 4), **kwargs) -> Figure:
     """A figure with its claim as a bold title at the left. pyplot is not used, so a notebook keeps its backend."""
     kwargs.setdefault("layout", "constrained")
     with rc_context(STYLE):
@@ -61,7 +64,7 @@ def save(figure: Figure, path: Path | str) -> Path:
     return path
 
 
-def label(ax, x: float, y: float, text: str, color: str, **kwargs):
+def label(ax, x: Number, y: Number, text: str, color: str, **kwargs):
     """A direct label to the right of the point (x, y)."""
     settings = {"va": "center", "fontweight": "bold", "annotation_clip": False} | kwargs
     return ax.annotate(text, (x, y), (5, 0), textcoords="offset points", color=color, **settings)

@@ -64,8 +64,13 @@ def smo(
         room_i = C - a[i] if y[i] > 0 else a[i]
         room_j = a[j] if y[j] > 0 else C - a[j]
         move = min(move, room_i, room_j)
-        a[i] = moved(a[i], y[i] * move, move == room_i, C)
-        a[j] = moved(a[j], -y[j] * move, move == room_j, C)
+        a[i] += y[i] * move
+        a[j] -= y[j] * move
+        # A bound that is reached is set exactly: `movable` compares with it.
+        if move == room_i:
+            a[i] = C if y[i] > 0 else 0.0
+        if move == room_j:
+            a[j] = 0.0 if y[j] > 0 else C
         g += y * (K[i] - K[j]) * move
     free = (a > 0) & (a < C)
     b = v[free].mean() if free.any() else (v[i] + lowest) / 2
@@ -88,13 +93,6 @@ def best_partner(
     gain = np.where(low & (v < v[i]), (v[i] - v) ** 2 / curvature, -np.inf)
     j = int(gain.argmax())
     return j, (v[i] - v[j]) / curvature[j]
-
-
-def moved(a: float, amount: float, to_bound: bool, C: float) -> float:
-    """a + amount. A bound that is reached is set exactly: `movable` compares with it."""
-    if to_bound:
-        return C if amount > 0 else 0.0
-    return a + amount
 
 
 @dataclass(eq=False)

@@ -1,0 +1,3 @@
+"""Mutants that no promised behavior can tell from the reference, each with its reason."""
+
+EQUIVALENT = {}
