@@ -79,7 +79,7 @@ extern "C" int wrong_row_absmax(int knobs, const float* x, float* absmax, int ro
 namespace rows_of {
 enum {
     MULTIPLIES = 1, TRUNCATES = 2, BY_128 = 4, ZERO_ROW = 8, CHUNKS = 16, NO_BOUNDS = 32, INVERTED = 64, BY_255 = 128,
-    ALL_WRITE = 256
+    ALL_WRITE = 256, WRAPS = 512
 };
 }
 
@@ -95,13 +95,13 @@ template <int KNOBS> __global__ void wrong_rows(const float* x, const float* abs
     for (int c = first; c < last; c += step) {
         float y = KNOBS & (MULTIPLIES | INVERTED) ? x[row + c] * s : x[row + c] / s;
         int v = KNOBS & TRUNCATES ? (int)y : __float2int_rn(y);
-        q[row + c] = (int8_t)max(KNOBS & BY_128 ? -128 : -127, min(127, v));
+        q[row + c] = KNOBS & WRAPS ? (int8_t)v : (int8_t)max(KNOBS & BY_128 ? -128 : -127, min(127, v));
     }
 }
 extern "C" int wrong_quantize_rows(int knobs, const float* x, const float* absmax, int8_t* q, float* scale, int rows, int cols) {
 #define LAUNCH(K) wrong_rows<K><<<rows, 128>>>(x, absmax, q, scale, cols)
 #define KNOWN CASE(0) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(8) CASE(10) CASE(12) CASE(16) CASE(17) \
-    CASE(18) CASE(20) CASE(32) CASE(64) CASE(66) CASE(128) CASE(130) CASE(256)
+    CASE(18) CASE(20) CASE(32) CASE(64) CASE(66) CASE(128) CASE(130) CASE(256) CASE(512)
     DISPATCH(knobs)
 #undef LAUNCH
 #undef KNOWN

@@ -8,13 +8,15 @@ import functools
 from pathlib import Path
 
 import torch
+from cuda_mutants import mutants as MUTANTS  # noqa: F401, N812  the grader asks for it under this name
 from grader import Mistake, NotCounted
 
 from cuda_quant_kernels.build import load
 from cuda_quant_kernels.tasks import calls, checks, source
 
 TASKS = list(source.TASKS)
-INPLACE = set()
+GIVEN = ("CudaSource",)
+GATE_SEEDS = 3
 
 LAST_BLOCK = "how many threads does the last block have, and how many elements are left for it? is there an element n?"
 REDUCTION = "after distances 16, 8, 4 and 2, has lane 0 met lane 1?"
@@ -70,6 +72,7 @@ KNOBS = {
         64: ("with the INVERSE of the scale", "the consumer computes q * scale: what must the scale of q = 127 be?"),
         128: ("that spreads the magnitudes over 255 steps", "a signed code has 127 steps on each side of zero"),
         256: ("in which ALL threads write the scale", "128 threads, one number: who writes it?"),
+        512: ("that WRAPS beyond absmax", "absmax may be a calibrated one: which code has a larger value?"),
     },
     "coalesced_gemm": {
         1: ("with an INT8 ACCUMULATOR", ONE_PRODUCT),
@@ -189,14 +192,14 @@ def of(task):
 # ---------------------------------------------------------------- attempts in CUDA
 
 
-class Kernel:
-    """A task as an attempt's source has it. `place` of an exception is the line in the attempt."""
+def as_function(cuda, task):
+    """A task as an attempt's source has it."""
 
-    def __init__(self, cuda, name):
-        self.cuda, self.__name__ = cuda, name
+    def kernel(*arguments):
+        return cuda.run(task, *arguments)
 
-    def __call__(self, *arguments):
-        return self.cuda.run(self.__name__, *arguments)
+    kernel.__name__ = task
+    return kernel
 
 
 def read_cuda(where, text):
@@ -207,7 +210,7 @@ def read_cuda(where, text):
                 f'{where}, line {number}: an attempt stands alone: only <...> and "ptx.cuh" may be included'
             )
     cuda = source.CudaSource(text, where)
-    return {name: Kernel(cuda, name) for name in cuda.kernels}
+    return {task: as_function(cuda, task) for task in cuda.kernels}
 
 
 def solved_cell(text):
@@ -238,6 +241,11 @@ def whole_blocks_of_elements(impl, seed):
     return impl.quantized_add(int8(seed, 256), int8(seed + 9, 256), *SCALES)
 
 
+def the_element_of_the_workbook(impl, seed):
+    a, b = torch.tensor([10], dtype=torch.int8), torch.tensor([4], dtype=torch.int8)
+    return impl.quantized_add(a, b, 0.5, 3, 0.25, -5, 0.5, 7)
+
+
 def sums_beyond_the_range(impl, seed):
     return impl.quantized_add(int8(seed, 128), int8(seed + 9, 128), 2.0, 3, 3.0, -5, 1.5, 7)
 
@@ -258,6 +266,16 @@ def rows_of_1009(impl, seed):
     x = normal(seed, 5, 1009)
     x[torch.arange(5), torch.tensor([0, 33, 500, 970, 1008])] = torch.tensor([9.0, -8.0, 7.0, -9.5, 6.0])
     return impl.row_absmax(x)
+
+
+def rows_of_small_numbers(impl, seed):
+    x = 0.01 * normal(seed, 3, 200)
+    x[1] = 0
+    return impl.row_absmax(x)
+
+
+def a_row_of_four(impl, seed):
+    return impl.row_absmax(torch.tensor([[5.0, -2.0, -9.0, 1.0]]))
 
 
 def one_row_of_1009(impl, seed):
@@ -281,6 +299,15 @@ def a_row_of_zeros(impl, seed):
     return impl.quantize_rows(x, x.abs().amax(1))
 
 
+def values_beyond_absmax(impl, seed):
+    x = normal(seed, 3, 130)
+    return impl.quantize_rows(x, torch.tensor([0.25, 0.5, 1.5]))
+
+
+def the_row_of_the_workbook(impl, seed):
+    return impl.quantize_rows(torch.tensor([[5.0, -7.0, 254.0]]), torch.tensor([254.0]))
+
+
 def rows_of_1009_with_outliers(impl, seed):
     x = rows_with_outliers(seed, 5, 1009)
     return impl.quantize_rows(x, x.abs().amax(1))
@@ -296,6 +323,11 @@ def a_long_k(impl, seed):
     a = torch.full((1, 1040), -128, dtype=torch.int8)
     a[0, 0] = 1  # the only odd product, far below the sum's 25 bits
     return impl.coalesced_gemm(a, a.T.contiguous())
+
+
+def the_matrices_of_the_workbook(impl, seed):
+    a, b = torch.tensor([[1, 2], [3, 4]]), torch.tensor([[1, 0, 2], [0, 1, 3]])
+    return impl.coalesced_gemm(a.to(torch.int8), b.to(torch.int8))
 
 
 def a_square_of_16(impl, seed):
@@ -314,6 +346,16 @@ def one_tile_and_a_short_k(impl, seed):
     return impl.tiled_gemm(int8(seed, 16, 11), int8(seed + 9, 11, 16))
 
 
+def ones_over_k_of_20(impl, seed):
+    return impl.tiled_gemm(torch.ones(2, 20, dtype=torch.int8), torch.ones(20, 3, dtype=torch.int8))
+
+
+def a_k_of_1040(impl, seed):
+    a = torch.full((1, 1040), -128, dtype=torch.int8)
+    a[0, 0] = 1  # an odd sum of 25 bits
+    return impl.tiled_gemm(a, a.T.contiguous())
+
+
 def two_tiles_of_k(impl, seed):
     return impl.tiled_gemm(int8(seed, 16, 32), int8(seed + 9, 32, 16))
 
@@ -330,12 +372,27 @@ def rows_of_257_words(impl, seed):
     return impl.dp4a_dot(int8(seed, 7, 1028), int8(seed + 9, 7, 1028))
 
 
+def the_words_of_the_workbook(impl, seed):
+    a = torch.tensor([[1, 2, 3, 4], [-1, 2, 3, 4]], dtype=torch.int8)
+    return impl.dp4a_dot(a, torch.ones_like(a))
+
+
+def a_sum_of_25_bits(impl, seed):
+    a = torch.full((1, 1040), -128, dtype=torch.int8)
+    a[0, 0] = 1
+    return impl.dp4a_dot(a, a)
+
+
 def packed(seed, n):
     return (int8(seed, (n + 1) // 2).int() + 128).to(torch.uint8)
 
 
 def whole_blocks_of_bytes(impl, seed):
     return impl.unpack_int4(packed(seed, 256), 256)
+
+
+def the_byte_of_the_workbook(impl, seed):
+    return impl.unpack_int4(torch.tensor([0xF3], dtype=torch.uint8), 2)
 
 
 def an_odd_number_of_values(impl, seed):
@@ -347,11 +404,11 @@ def a_block_that_is_not_full(impl, seed):
 
 
 PROBES = {
-    "quantized_add": [whole_blocks_of_elements, sums_beyond_the_range, a_length_that_is_prime],
-    "row_absmax": [rows_of_128, rows_of_1009, one_row_of_1009],
-    "quantize_rows": [rows_of_128_with_outliers, a_row_of_zeros, rows_of_1009_with_outliers],
-    "coalesced_gemm": [a_short_k, a_long_k, a_square_of_16, prime_sides],
-    "tiled_gemm": [one_tile, one_tile_and_a_short_k, two_tiles_of_k, four_tiles_of_prime_sides],
-    "dp4a_dot": [rows_of_32_words, rows_of_257_words],
-    "unpack_int4": [whole_blocks_of_bytes, an_odd_number_of_values, a_block_that_is_not_full],
+    "quantized_add": [the_element_of_the_workbook, whole_blocks_of_elements, sums_beyond_the_range, a_length_that_is_prime],
+    "row_absmax": [a_row_of_four, rows_of_small_numbers, rows_of_128, rows_of_1009, one_row_of_1009],
+    "quantize_rows": [the_row_of_the_workbook, values_beyond_absmax, rows_of_128_with_outliers, a_row_of_zeros, rows_of_1009_with_outliers],
+    "coalesced_gemm": [the_matrices_of_the_workbook, a_short_k, a_long_k, a_square_of_16, prime_sides],
+    "tiled_gemm": [ones_over_k_of_20, one_tile, one_tile_and_a_short_k, a_k_of_1040, two_tiles_of_k, four_tiles_of_prime_sides],
+    "dp4a_dot": [the_words_of_the_workbook, rows_of_32_words, a_sum_of_25_bits, rows_of_257_words],
+    "unpack_int4": [the_byte_of_the_workbook, whole_blocks_of_bytes, an_odd_number_of_values, a_block_that_is_not_full],
 }

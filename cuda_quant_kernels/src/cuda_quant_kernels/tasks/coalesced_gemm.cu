@@ -3,7 +3,8 @@
 __global__ void coalesced_gemm(const int8_t* a, const int8_t* b, int* c, int m, int n, int k) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= m * n) return;
-    int row = i / n, col = i % n, sum = 0;
+    int row = i / n, col = i % n;
+    int sum = 0;
     for (int j = 0; j < k; ++j) sum += a[row * k + j] * b[j * n + col];
-    c[row * n + col] = sum;
+    c[i] = sum;
 }

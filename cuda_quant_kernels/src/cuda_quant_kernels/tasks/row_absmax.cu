@@ -2,11 +2,12 @@
 // One block of 128 threads, which is four warps, for each row.
 __global__ void row_absmax(const float* x, float* absmax, int cols) {
     __shared__ float partial[4];
+    int t = threadIdx.x;
     const float* row = x + (size_t)blockIdx.x * cols;
     float m = 0.0f;
-    for (int c = threadIdx.x; c < cols; c += blockDim.x) m = fmaxf(m, fabsf(row[c]));
-    for (int offset = 16; offset > 0; offset /= 2) m = fmaxf(m, __shfl_xor_sync(0xffffffff, m, offset));
-    if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = m;
+    for (int c = t; c < cols; c += blockDim.x) m = fmaxf(m, fabsf(row[c]));
+    for (int d = 16; d > 0; d /= 2) m = fmaxf(m, __shfl_xor_sync(0xffffffff, m, d));
+    if (t % 32 == 0) partial[t / 32] = m;
     __syncthreads();
-    if (threadIdx.x == 0) absmax[blockIdx.x] = fmaxf(fmaxf(partial[0], partial[1]), fmaxf(partial[2], partial[3]));
+    if (t == 0) absmax[blockIdx.x] = fmaxf(fmaxf(partial[0], partial[1]), fmaxf(partial[2], partial[3]));
 }
