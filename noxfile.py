@@ -69,9 +69,12 @@ def peer_extras(folder):
 # -- environments ------------------------------------------------------------------------------------------------------
 
 
-def torch_env(session):
-    """Where torch comes from: what the user has set, else a local wheel, else PyTorch's own CPU index (with uv)."""
-    env = {}
+def torch_env(session, constrained=True):
+    """Where torch comes from: what the user has set, else a local wheel, else PyTorch's own CPU index (with uv).
+
+    `constrained=False` leaves the user's constraints out, for an environment with old pins of its own.
+    """
+    env = {} if constrained else {"UV_CONSTRAINT": "", "PIP_CONSTRAINT": ""}
     links = os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS", "")
     folders = [f for f in re.split(r"[,\s]+", links.strip()) if f]
     if folders:
@@ -86,13 +89,13 @@ def torch_env(session):
     own = Path(session.create_tmp()).resolve() / "torch.txt"
     own.write_text(f"torch=={wheels[-1].name.split('-')[1]}\n")
     for name in ("UV_CONSTRAINT", "PIP_CONSTRAINT"):
-        files = os.environ.get(name, "").split()
+        files = os.environ.get(name, "").split() if constrained else []
         pinned = any(re.search(r"^torch *==", Path(f).read_text(), re.M) for f in files if Path(f).is_file())
         env[name] = " ".join(files if pinned else [*files, str(own)])
     return env
 
 
-def install(session, folder, *extras):
+def install(session, folder, *extras, constrained=True):
     """Install a folder with its extras: once for each state of its pyproject.toml, and anew after a month."""
     if session.venv_backend == "none":
         session.log("no environment of its own: using what is installed")
@@ -107,7 +110,7 @@ def install(session, folder, *extras):
         return
     upgrade = ["--upgrade"] if known else []
     try:
-        session.install(*upgrade, "-e", target, env=torch_env(session))
+        session.install(*upgrade, "-e", target, env=torch_env(session, constrained))
     except CommandFailed:
         if not known:
             raise
@@ -222,7 +225,7 @@ def mutate(session, folder):
 
 def peers(session, folder, name, extras):
     """the tests of {} marked {}, in an environment of their own"""
-    install(session, folder, *extras)
+    install(session, folder, *extras, constrained=False)
     pytest(session, folder, "-m", name)
 
 

@@ -15,7 +15,7 @@ PLANNED = """01_byte_pair_smith 02_meaning_space 03_rope_animator 04_attention_l
 07_entropy_plotter 08_kv_speedrun 09_sliding_window 10_grouped_query 11_expert_router 12_int8_quant 13_objective_arena
 14_instruct_tuner 15_ppo_loop 16_scaling_laws capstone_gpt cuda_quant_kernels serving_stack""".split()
 TOP_FOLDERS = {*PLANNED, ".ci", ".github", ".template"}
-TOP_FILES = {"CONTRIBUTING.md", "INDEX.md", "LICENSE", "README.md", "noxfile.py", "ruff.toml"}
+TOP_FILES = {"CONTRIBUTING.md", "conftest.py", "INDEX.md", "LICENSE", "README.md", "noxfile.py", "ruff.toml"}
 TOP = TOP_FOLDERS | TOP_FILES | {".gitattributes", ".gitignore"}
 NEEDED = """README.md pyproject.toml starter.ipynb conftest.py results/results.json results/REPORT.md
 tests/mistakes.py tests/styles.py tests/equivalents.py""".split()
