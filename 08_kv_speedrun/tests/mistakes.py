@@ -185,6 +185,7 @@ FULL = [
     "that counts the new tokens before it raises, so that nothing fits afterwards",
 ]
 DTYPE = ["asked", "that ignores dtype"]
+DEVICE = ["asked", "that ignores device"]
 GRADIENT = ["numbers", "that stores the graph of gradients with the keys"]
 CACHE_HINTS = {
     SLOT[1]: "Where does the second chunk begin?",
@@ -205,6 +206,7 @@ CACHE_HINTS = {
     FULL[3]: "A model that forgets its beginning without a word: who will notice?",
     FULL[4]: "After the error, does a token that fits still go in?",
     DTYPE[1]: "A model in bfloat16 asks for a cache in bfloat16: what does it get?",
+    DEVICE[1]: "A model on a GPU asks for a cache beside it: what does it get?",
     GRADIENT[1]: "Without no_grad, what does the cache keep alive besides the numbers?",
 }
 
@@ -220,15 +222,17 @@ def wrong_cache(
     reset=RESET[0],
     full=FULL[0],
     dtype=DTYPE[0],
+    device=DEVICE[0],
     gradient=GRADIENT[0],
 ):
-    ask_dtype, how_to_reset = dtype, reset
+    ask_dtype, ask_device, how_to_reset = dtype, device, reset
 
     class Cache:
         def __init__(self, config, batch_size, max_seq_len, dtype=torch.float32, device="cpu"):
             self.layers, self.max_seq_len = config.layers, max_seq_len
             shape = (config.layers, batch_size, config.heads, max_seq_len, config.head_dim)
-            self.keys = torch.zeros(shape, dtype=dtype if ask_dtype == DTYPE[0] else torch.float32)
+            dtype = dtype if ask_dtype == DTYPE[0] else torch.float32
+            self.keys = torch.zeros(shape, dtype=dtype, device=device if ask_device == DEVICE[0] else "cpu")
             self.values = self.keys if value == VALUE[2] else torch.zeros_like(self.keys)
             self.seq_lens = [0] * config.layers
 
@@ -306,13 +310,16 @@ def memory_that_stays_in_place(impl, seed):
 
 
 def used_again_after_reset(impl, seed):
-    cache = impl.StaticCache(SHAPE, 3, 40)
+    cache, seen = impl.StaticCache(SHAPE, 3, 40), {}
     for layer in range(SHAPE.layers):
         cache.update(layer, *kv(seed, 3))
     cache.reset()
-    position = cache.position
-    k, v = cache.update(0, *kv(seed + 1, 2))
-    return {"position after reset": position, "the keys": k.clone(), "the values": v.clone()}
+    seen["position after reset"] = cache.position
+    for layer in range(SHAPE.layers):
+        k, v = cache.update(layer, *kv(seed + layer, 2))
+        seen |= {f"keys of layer {layer}": k.clone(), f"values of layer {layer}": v.clone()}
+    seen["position with two new tokens"] = cache.position
+    return seen
 
 
 def filled_beyond_its_length(impl, seed):
@@ -337,6 +344,13 @@ def in_other_dtypes(impl, seed):
         k, v = cache.update(0, *kv(seed, 2, dtype))
         seen |= {f"keys in {dtype}": k.clone(), f"values in {dtype}": v.clone()}
     return seen
+
+
+def on_another_device(impl, seed):
+    """The device "meta" has shapes and no numbers, so it is there on every machine."""
+    cache = impl.StaticCache(SHAPE, 3, 4, device="meta")
+    k, v = cache.update(0, *(x.to("meta") for x in kv(seed, 2)))
+    return {"the device of the keys": k.device.type, "the device of the values": v.device.type}
 
 
 def written_with_gradients_on(impl, seed):
@@ -864,6 +878,7 @@ PROBES = {
         filled_beyond_its_length,
         filled_to_the_last_slot,
         in_other_dtypes,
+        on_another_device,
         written_with_gradients_on,
     ],
     "forward_with_cache": [
@@ -929,6 +944,7 @@ def cache_mistakes():
         "position": POSITION[3:],
         "full": FULL[3:],
         "dtype": DTYPE[1:],
+        "device": DEVICE[1:],
         "gradient": GRADIENT[1:],
     }
     for knob, settings in singles.items():

@@ -133,7 +133,7 @@ class AsModule(nn.Module):
         return sorted(self.filled)[0]
 
     def update(self, layer, k, v):
-        new = torch.arange(self.filled[layer], self.filled[layer] + k.shape[-2])
+        new = torch.arange(self.filled[layer], self.filled[layer] + k.shape[-2], device=k.device)
         if len(new) and new[-1] >= self.max_seq_len:
             raise ValueError(f"no room in {self.max_seq_len}")
         keys, values = self.memory[2 * layer], self.memory[2 * layer + 1]

@@ -85,6 +85,14 @@ def test_keeps_the_dtype_it_was_made_for(impl, seed, dtype):
 
 
 @pytest.mark.task("StaticCache")
+def test_lies_on_the_device_it_was_made_for(impl, seed):
+    """The device "meta" has shapes and no numbers, so it is there on every machine."""
+    cache = impl.StaticCache(SHAPE, 3, 4, device="meta")
+    for x in cache.update(0, *(x.to("meta") for x in kv(seed, 2))):
+        assert x.device.type == "meta"
+
+
+@pytest.mark.task("StaticCache")
 def test_holds_numbers_without_gradients(impl, seed):
     cache = impl.StaticCache(SHAPE, 3, 4)
     for x in cache.update(0, *(x.requires_grad_() for x in kv(seed, 2))):

@@ -93,6 +93,16 @@ def test_a_cache_that_holds_another_prompt_is_reset_first(impl, seed):
 
 
 @pytest.mark.task("generate")
+def test_no_gradients_are_recorded(impl, seed):
+    model, tokens = model_and_tokens(seed, 5)
+    recorded = []
+    hook = model.wte.register_forward_hook(lambda module, args, out: recorded.append(torch.is_grad_enabled()))
+    impl.generate(model, tokens, 3, GrowingCache(SHAPE))
+    hook.remove()
+    assert not any(recorded), "gradients are recorded, though nobody calls backward"
+
+
+@pytest.mark.task("generate")
 def test_what_has_no_room_is_an_error(impl, seed):
     model, tokens = model_and_tokens(seed, 5)
     for max_new_tokens, cache in ((6, StaticCache(SHAPE, 2, 8)), (29, GrowingCache(SHAPE))):

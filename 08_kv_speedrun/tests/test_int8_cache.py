@@ -74,6 +74,12 @@ def test_what_no_scale_represents_is_an_error(impl, seed, bad):
 
 
 @pytest.mark.task("quantize")
+def test_halves_are_rounded_to_even(impl):
+    codes, scale = impl.quantize(torch.tensor([[127.0, 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, -127.0]]))
+    assert scale.item() == 1 and codes.tolist() == [[127, 0, 2, 2, 0, -2, -2, -127]]
+
+
+@pytest.mark.task("quantize")
 def test_one_row_is_enough_and_small_numbers_have_a_scale(impl, seed):
     for x in (torch.tensor([0.5, -1.27, 0.02, 0.0]), 1e-9 * tokens(seed, (7, 5))):
         codes, scale = impl.quantize(x)

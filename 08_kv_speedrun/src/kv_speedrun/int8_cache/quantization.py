@@ -29,4 +29,4 @@ def quantize(x: Float[Tensor, "*rows D"]) -> tuple[Int8[Tensor, "*rows D"], Floa
 
 def dequantize(codes: Int8[Tensor, "*rows D"], scale: Float[Tensor, "*rows 1"]) -> Float[Tensor, "*rows D"]:
     """codes · scale, in the scale's dtype."""
-    return codes.to(scale.dtype) * scale
+    return codes * scale
