@@ -54,6 +54,18 @@ def index(projects: list[Path]) -> Iterator[str]:
             yield f"INDEX.md: {folder.name} is there, but has no link ({folder.name}/README.md)"
 
 
+def links(files: list[Path]) -> Iterator[str]:
+    """Every link of a page to a file of the repository leads somewhere."""
+    for file in files:
+        if file.suffix != ".md" or file.parts[0] == ".template":
+            continue
+        text = re.sub(r"```.*?```|`[^`\n]*`", "", (ROOT / file).read_text(encoding="utf-8"), flags=re.DOTALL)
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            path = target.partition("#")[0]
+            if path and ":" not in path and not (ROOT / file.parent / path).exists():
+                yield f"{file}: links to {path}, which is not there"
+
+
 # -- one project -------------------------------------------------------------------------------------------------------
 
 
@@ -87,6 +99,8 @@ def readme(folder: Path) -> Iterator[str]:
     if not path.exists():
         return
     name, lines = f"{folder.name}/README.md", path.read_text(encoding="utf-8").splitlines()
+    if any("One sentence: the " in line for line in lines):
+        yield f"{name}: still has the template's sentences"
     headings = {line[3:].strip(): number for number, line in enumerate(lines) if line.startswith("## ")}
     found = [heading for heading in headings if heading in SECTIONS]
     for heading in SECTIONS:
@@ -148,6 +162,7 @@ def faults() -> Iterator[str]:
     projects = [ROOT / name for name in PLANNED if (ROOT / name / "pyproject.toml").exists()]
     yield from top_level(files)
     yield from index(projects)
+    yield from links(files)
     for folder in projects:
         if not list(folder.glob("src/*/__init__.py")):
             yield f"{folder.name}/src: holds no package"
