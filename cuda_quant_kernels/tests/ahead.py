@@ -1,7 +1,7 @@
 """Compiles what the tests will ask for while the first of them run, in a process of its own.
 
 A test module names its builds in AHEAD: (sources, target), or (sources, "gpu", architectures). They are made in the
-order of the collected tests. Who needs a build before it is there waits for it, as for any build (on_cpu/cache.py).
+order of the collected tests. A test that needs a build earlier waits for it (on_cpu/cache.py).
 """
 
 import json
@@ -10,12 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from grader import STATE
+
 running: list[subprocess.Popen] = []
 
 
 def pytest_collection_finish(session):
-    config = session.config
-    if config.option.collectonly or config.getoption("--attempt") or config.getoption("--mistakes") or config._live:
+    config, state = session.config, session.config.stash[STATE]
+    if config.option.collectonly or state.attempt or state.mistakes or state.mutants:
         return
     modules = dict.fromkeys(item.module for item in session.items)
     wanted = [build for module in modules for build in getattr(module, "AHEAD", [])]

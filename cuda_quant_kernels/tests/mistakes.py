@@ -199,6 +199,7 @@ def as_function(cuda, task):
         return cuda.run(task, *arguments)
 
     kernel.__name__ = task
+    kernel.trace = functools.partial(cuda.trace, task)
     return kernel
 
 

@@ -44,6 +44,7 @@ class State:
     whole: bool = True  # pytest was not told to look at some files only
     seen: dict[str, Seen] = field(default_factory=dict)
     caught: dict[tuple, dict[int, str]] = field(default_factory=dict)  # (task, sentence): {seed: test}
+    left: dict[str, list] = field(default_factory=dict)  # of each task, the mutants that its tests must tell
     results: dict[str, tuple[str, Finding]] | None = None
 
     def wanted(self, tasks: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from .lab import bench, break_it, experiment, plots, profile, tables
 from .lab.cli import Command, main
+from .lab.mutation import mutants, mutation_table
 
 
 def as_sentence(run: Callable) -> Callable:
@@ -26,6 +27,7 @@ COMMANDS = (
     Command("headline", "the int8 GEMM's ladder, counted", as_sentence(experiment.headline), tables.headline, 0.5),
     Command("break", "what each fault does", as_sentence(break_it.break_it), tables.break_it, 0.5),
     Command("profile", "one kernel by source line", as_sentence(profile.profile), minutes=0.1),
+    Command("mutants", "what notices each small change of a task", mutants, mutation_table, 1.0),
     Command("bench", "every kernel on a GPU, beside its peers", as_sentence(bench.bench), tables.bench, 5.0),
     Command("counters", "Nsight Compute beside the tracer", as_sentence(profile.counters), tables.counters, 5.0),
 )

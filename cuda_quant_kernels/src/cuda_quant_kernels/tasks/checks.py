@@ -26,13 +26,15 @@ Place = Callable[[int], str]  # from a line of the source to its name in a messa
 class WrongKernel(RuntimeError):
     """Something that a kernel may not do.
 
-    `place` is where: file, or notebook and cell, and line. `facts` are what two kernels share that do the same thing
+    `place` is where: file, or notebook and cell, and line; a traceback shows it under the sentence. `facts` are what two kernels share that do the same thing
     wrong, however they are written.
     """
 
     def __init__(self, sentence: str, place: str = "", facts: tuple = ()):
-        super().__init__(f"{place}: {sentence}" if place else sentence)
+        super().__init__(sentence)
         self.place, self.facts = place, facts
+        if place:
+            self.add_note(place)
 
 
 class DoesNotCompile(WrongKernel):
