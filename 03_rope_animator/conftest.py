@@ -2,5 +2,5 @@
 
 import sys
 
-sys.path.insert(0, __file__.replace("conftest.py", "tests"))  # noqa: E702
+sys.path.insert(0, __file__.replace("conftest.py", "tests"))
 from grader import *  # noqa: E402, F403  pytest finds hooks and fixtures by name

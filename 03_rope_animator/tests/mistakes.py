@@ -5,11 +5,11 @@ Two wrong settings make a mistake of their own, with a sentence made of the two.
 """
 
 import math
-from itertools import combinations, product
+from itertools import combinations
 
 import candidates
 import torch
-from grader import Mistake
+from grader import Mistake, combine, error_of
 from rope_animator.rope import LAYOUTS, join_pairs, split_pairs
 
 TASKS = [
@@ -22,25 +22,6 @@ TASKS = [
     "alibi_slopes",
     "interpolate",
 ]
-
-
-def combine(task, noun, knobs, build, hints, most=2, without=()):
-    """A Mistake for each setting of the knobs with one to `most` of them wrong."""
-    for setting in product(*knobs.values()):
-        wrong = [s for s, choices in zip(setting, knobs.values(), strict=True) if s != choices[0]]
-        if 1 <= len(wrong) <= most and not any(set(pair) <= set(wrong) for pair in without):
-            sentence, hint = f"{noun} {' AND '.join(wrong)}", " ".join(hints[w] for w in wrong)
-            yield Mistake(task, sentence, hint, len(wrong), build(**dict(zip(knobs, setting, strict=True))))
-
-
-def error_of(function):
-    """The name of the exception that a call raises, or None."""
-    try:
-        function()
-    except Exception as error:
-        builtin = (c.__name__ for c in type(error).__mro__ if c.__module__ == "builtins")
-        return next(builtin)
-    return None
 
 
 def tensor(**named):
@@ -106,7 +87,7 @@ def a_head_of_16(impl, seed):
 
 
 def another_width_and_base(impl, seed):
-    return tensor(the_frequencies=impl.frequencies(6 + 2 * seed, 500.0))
+    return tensor(the_frequencies=impl.frequencies(6 + 2 * (seed % 50), 500.0), small_base=impl.frequencies(6, 0.5))
 
 
 def a_single_pair_and_two_pairs(impl, seed):
@@ -322,6 +303,7 @@ def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads
     def apply_rope(q, k, at, base, layout):
         B, T, device = q.shape[0], q.shape[2], q.device
         fits = at.shape in ((T,), (B, T)) and at.dtype not in (torch.float16, torch.bfloat16)
+        fits = fits and (k.shape[0], k.shape[3]) == (B, q.shape[3])
         if not fits or (k.shape[2] != T and lengths != ANY_LENGTH):
             raise ValueError("positions must fit the tokens")
         base = 10_000.0 if given == ROPE_BASE else base
@@ -387,10 +369,14 @@ def inputs_that_do_not_fit(impl, seed):
     q, ten_keys = torch.zeros(2, 3, 5, 4), torch.zeros(2, 3, 10, 4)
     calls = {
         "four positions for five tokens": (q, q, torch.arange(4)),
+        "six positions for five tokens": (q, q, torch.arange(6)),
         "one position for five tokens": (q, q, torch.zeros(1)),
         "three rows of positions for a batch of two": (q, q, torch.zeros(3, 5)),
         "one query, ten keys and one position": (q[:, :, :1], ten_keys, torch.tensor([9])),
         "five queries, one key and five positions": (q, q[:, :, :1], torch.arange(5)),
+        "a batch of two queries and one of one key": (q, q[:1], torch.arange(5)),
+        "keys of half the width": (q, q[..., :2], torch.arange(5)),
+        "an odd width": (q[..., :3], q[..., :3], torch.arange(5)),
         "positions in bfloat16": (q, q, torch.arange(5).bfloat16()),
         "positions in float16": (q, q, torch.arange(5).half()),
         "an unknown layout": (q, q, torch.arange(5), 10_000.0, "llama"),
@@ -510,8 +496,8 @@ ATTENTION_HINTS = {
 
 def wrong_attention(rotated, positions, scale, mask, axis, given):
     def attention(q, k, v, at, base):
-        if not q.shape == k.shape == v.shape:
-            raise ValueError("q, k and v must have one shape")
+        if not q.shape[2] == k.shape[2] == v.shape[2]:
+            raise ValueError("q, k and v must have one length")
         T = q.shape[2]
         at = torch.arange(T) if positions == COUNTED else at
         base = 10_000.0 if given == ATTENTION_BASE else base
@@ -562,6 +548,7 @@ def shapes_that_differ(impl, seed):
     q, k, v = qkv(0)
     calls = {
         "fewer values than keys": (q, k, v[:, :, :4], torch.arange(5)),
+        "more values than keys": (q[:, :, :4], k[:, :, :4], v, torch.arange(4)),
         "fewer keys than queries": (q, k[:, :, :4], v[:, :, :4], torch.arange(5)),
     }
     return {what: error_of(lambda call=call: impl.rotary_attention(*call)) for what, call in calls.items()}
@@ -632,7 +619,7 @@ def other_numbers_of_heads(impl, seed):
 
 
 def no_heads(impl, seed):
-    return {f"{n} heads": error_of(lambda n=n: impl.alibi_slopes(n)) for n in (0, -3)}
+    return {f"{n} heads": error_of(lambda n=n: impl.alibi_slopes(n)) for n in (0, -1, -3)}
 
 
 # ---------------------------------------------------------------- interpolate
@@ -663,7 +650,7 @@ SQUEEZE_HINTS = {
 
 def wrong_interpolate(way, short, whole, dtype):
     def interpolate(positions, trained_len, seq_len):
-        if trained_len < 1 or seq_len < 1:
+        if trained_len < 1 or seq_len < 1 or positions.dtype in (torch.float16, torch.bfloat16):
             raise ValueError(f"trained_len={trained_len}, seq_len={seq_len} must be at least 1")
         p = positions.double()
         if seq_len > trained_len or short == SHORT_TOO:
@@ -702,8 +689,9 @@ def trained_on_one_token(impl, seed):
     )
 
 
-def lengths_below_one(impl, seed):
+def inputs_that_are_refused(impl, seed):
     calls = {f"trained on {a}, a text of {b}": (torch.arange(4), a, b) for a, b in ((0, 8), (8, 0), (-1, 8))}
+    calls |= {f"positions in {t}": (torch.arange(4).to(t), 8, 16) for t in (torch.bfloat16, torch.float16)}
     return {what: error_of(lambda call=call: impl.interpolate(*call)) for what, call in calls.items()}
 
 
@@ -794,7 +782,7 @@ PROBES = {
         shorter_than_in_training,
         positions_that_are_not_whole,
         trained_on_one_token,
-        lengths_below_one,
+        inputs_that_are_refused,
     ],
 }
 INPLACE = set()

@@ -11,7 +11,7 @@ from rope_animator.lab import corpus
 from rope_animator.lab.model import Config, TinyLM
 from rope_animator.lab.train import Training, loss_by_position, train
 from rope_animator.learned import LearnedPositionalEmbedding
-from rope_animator.rope import check_positions, check_rope_inputs, join_pairs, split_pairs
+from rope_animator.rope import check_positions, split_pairs
 from rope_animator.rope_fast import RotaryEmbedding
 from rope_animator.t5_bias import T5Bias, t5_bucket
 
@@ -60,9 +60,7 @@ def test_a_learned_table_takes_integers_of_any_width_and_nothing_else():
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.int8, torch.bool])
 def test_positions_in_a_dtype_that_cannot_hold_them(dtype):
-    q, at = torch.zeros(1, 1, 2, 4), torch.tensor([1, 0]).to(dtype)
-    refuses(f"positions.dtype={dtype}: .*use int64", check_rope_inputs, q, q, at)
-    refuses(f"positions.dtype={dtype}: .*use int64", check_positions, at)
+    refuses(f"positions.dtype={dtype}: .*use int64", check_positions, torch.tensor([1, 0]).to(dtype))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -98,7 +96,7 @@ def test_one_query_and_the_keys_of_a_cache():
 
 @pytest.mark.parametrize("shape", [(2, 1, 5, 4), (1, 1, 5, 6)])
 def test_keys_of_another_batch_or_width(shape):
-    refuses("k.shape=", check_rope_inputs, torch.zeros(1, 1, 5, 4), torch.zeros(shape), torch.arange(5))
+    refuses("k.shape=", apply_rope, torch.zeros(1, 1, 5, 4), torch.zeros(shape), torch.arange(5))
 
 
 def test_positions_of_another_shape():
@@ -108,9 +106,9 @@ def test_positions_of_another_shape():
 
 
 def test_pairs_need_an_even_width_and_a_known_layout():
-    refuses("dim=5: ", split_pairs, torch.zeros(1, 5), "half")
-    for function in (split_pairs, join_pairs):
-        refuses("layout='neox': ", function, torch.zeros(1, 2, 2), "neox")
+    q = torch.zeros(1, 1, 2, 5)
+    refuses("dim=5: ", apply_rope, q, q, torch.arange(2))
+    refuses("layout='neox': ", split_pairs, torch.zeros(1, 4), "neox")
     refuses("layout='neox': ", RotaryEmbedding, 4, 4, layout="neox")
 
 

@@ -211,6 +211,9 @@ def test_apply_rope_refuses_keys_of_other_tokens(impl):
     for q_len, k_len, at in ((1, 10, torch.tensor([9])), (5, 1, torch.arange(5)), (1, 10, torch.arange(10))):
         with pytest.raises(ValueError):
             impl.apply_rope(x[:, :, :q_len], x[:, :, :k_len], at)
+    for k in (x[:1], x[..., :2]):  # another batch, another width
+        with pytest.raises(ValueError):
+            impl.apply_rope(x, k, torch.arange(10))
 
 
 @pytest.mark.task("apply_rope")

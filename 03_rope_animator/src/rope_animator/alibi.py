@@ -17,9 +17,9 @@ def alibi_slopes(num_heads: int) -> Float[Tensor, "H"]:
     if num_heads < 1:
         raise ValueError(f"num_heads={num_heads}: at least one head needs a slope; use 1 or more")
     power = 1 << (num_heads.bit_length() - 1)  # the largest power of two that is not above num_heads
-    first = torch.arange(1, power + 1, dtype=torch.float64) * 8 / power
-    extra = (2 * torch.arange(num_heads - power, dtype=torch.float64) + 1) * 4 / power
-    return torch.cat((2.0**-first, 2.0**-extra)).float()
+    first = torch.arange(1, power + 1) * 8 / power
+    extra = (2 * torch.arange(num_heads - power) + 1) * 4 / power
+    return 2.0 ** -torch.cat((first, extra))
 
 
 def alibi_bias(num_heads: int, query_len: int, key_len: int) -> Float[Tensor, "H Q K"]:

@@ -29,14 +29,12 @@ def rotary_attention(
     they carry the content, and nothing would undo their rotation.
 
     Raises:
-        ValueError: q, k and v have different shapes, or `apply_rope` refuses its arguments.
+        ValueError: keys and values have different shapes, or `apply_rope` refuses its arguments.
     """
-    if not q.shape == k.shape == v.shape:
-        raise ValueError(
-            f"v.shape={tuple(v.shape)}: q, k and v must have one shape; q has {tuple(q.shape)}, k {tuple(k.shape)}"
-        )
+    if v.shape != k.shape:
+        raise ValueError(f"v.shape={tuple(v.shape)}: each key needs a value; use the shape of k, {tuple(k.shape)}")
     q, k = apply_rope(q, k, positions, base)
-    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])  # B H T T
-    future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device).triu(1)  # T T
+    scores = q @ k.mT / math.sqrt(q.shape[-1])  # B H T T
+    future = torch.ones_like(scores, dtype=torch.bool).triu(1)
     weights = scores.masked_fill(future, -math.inf).softmax(-1)
     return weights @ v

@@ -4,9 +4,10 @@ Dimensions:
     B  sequences of a batch
     H  query heads
     G  key heads
-    T  tokens; an underscore: the function checks that it is T
+    T  tokens
     D  width of a head
     P  pairs of coordinates, P = D / 2
+    _  checked by the function itself
 
 The file goes from one pair to whole queries and keys:
     rotate_complex, rotate       one pair, as a complex number and without complex numbers
@@ -41,9 +42,8 @@ def rotate(pairs: Float[Tensor, "*N 2"], angle: Float[Tensor, "..."]) -> Float[T
     The product with [[cos, -sin], [sin, cos]] (Su et al. 2021, eq. 13). Cosine and sine are computed in the dtype of
     the angle and then rounded to the dtype of the pairs, so that the result has the dtype of the pairs.
     """
+    cos, sin = torch.stack((angle.cos(), angle.sin())).to(pairs)
     x, y = pairs.unbind(-1)
-    cos = angle.cos().to(pairs)
-    sin = angle.sin().to(pairs)
     return torch.stack((x * cos - y * sin, x * sin + y * cos), dim=-1)
 
 
@@ -57,13 +57,9 @@ def split_pairs(x: Float[Tensor, "*N D"], layout: str) -> Float[Tensor, "*N P 2"
     half:        (0, P), (1, P + 1), ...    GPT-NeoX, and every Llama in `transformers`
 
     Raises:
-        ValueError: the layout is unknown, or the width is odd.
+        ValueError: the layout is unknown.
     """
     check_layout(layout)
-    if x.shape[-1] % 2:
-        raise ValueError(
-            f"dim={x.shape[-1]}: coordinates are rotated in pairs, so the width must be even; use 2, 4, 6, ..."
-        )
     if layout == "interleaved":
         return x.unflatten(-1, (-1, 2))  # D -> P 2
     return x.unflatten(-1, (2, -1)).transpose(-1, -2)  # D -> 2 P -> P 2
@@ -71,7 +67,6 @@ def split_pairs(x: Float[Tensor, "*N D"], layout: str) -> Float[Tensor, "*N P 2"
 
 def join_pairs(pairs: Float[Tensor, "*N P 2"], layout: str) -> Float[Tensor, "*N D"]:
     """The inverse of `split_pairs`."""
-    check_layout(layout)
     if layout == "interleaved":
         return pairs.flatten(-2)
     return pairs.transpose(-1, -2).flatten(-2)
@@ -100,7 +95,7 @@ def angles(positions: Real[Tensor, "*N T"], theta: Float64[Tensor, "P"]) -> Floa
         ValueError: the dtype of the positions cannot hold them exactly.
     """
     check_positions(positions)
-    return positions.cpu().double()[..., None] * theta
+    return positions.cpu()[..., None] * theta  # float64, because theta is
 
 
 def rotate_heads(
@@ -113,11 +108,11 @@ def rotate_heads(
 
 
 def apply_rope_complex(
-    q: Float[Tensor, "B H T D"], k: Float[Tensor, "B G _ D"], positions: Real[Tensor, "..."], base: float = 10_000.0
+    q: Float[Tensor, "B H T D"], k: Float[Tensor, "_ G _ _"], positions: Real[Tensor, "..."], base: float = 10_000.0
 ) -> tuple[Float[Tensor, "B H T D"], Float[Tensor, "B G T D"]]:
     """The definition, in the interleaved layout: a pair is a complex number, multiplied by e^(i position theta)."""
-    check_rope_inputs(q, k, positions)
     angle = angles(positions, frequencies(q.shape[-1], base)).unsqueeze(-3)
+    check_tokens(q, k, positions)
     rotated_q = rotate_complex(split_pairs(q, "interleaved"), angle)
     rotated_k = rotate_complex(split_pairs(k, "interleaved"), angle)
     return rotated_q.flatten(-2), rotated_k.flatten(-2)
@@ -125,7 +120,7 @@ def apply_rope_complex(
 
 def apply_rope(
     q: Float[Tensor, "B H T D"],
-    k: Float[Tensor, "B G _ D"],
+    k: Float[Tensor, "_ G _ _"],
     positions: Real[Tensor, "..."],
     base: float = 10_000.0,
     layout: str = "half",
@@ -141,8 +136,8 @@ def apply_rope(
         ValueError: the width is odd, the layout is unknown, q and k do not hold the same tokens, or `positions` does
             not have one position for each token in a dtype that can hold it.
     """
-    check_rope_inputs(q, k, positions)
     angle = angles(positions, frequencies(q.shape[-1], base))
+    check_tokens(q, k, positions)
     return rotate_heads(q, angle, layout), rotate_heads(k, angle, layout)
 
 
@@ -169,16 +164,15 @@ def check_positions(positions: object) -> None:
         )
 
 
-def check_rope_inputs(q: Tensor, k: Tensor, positions: object) -> None:
-    """Raises TypeError or ValueError unless q, k and positions describe the same tokens."""
-    check_positions(positions)
+def check_tokens(q: Tensor, k: Tensor, positions: Tensor) -> None:
+    """Raises ValueError unless q, k and positions describe the same tokens."""
     B, _, T, D = q.shape
-    if (k.shape[0], *k.shape[2:]) != (B, T, D):
+    if k[:, :1].shape != q[:, :1].shape:
         raise ValueError(
             f"k.shape={tuple(k.shape)}: q has {B} sequences of {T} tokens of width {D}, and k must have the same; "
             "rotate keys when they are new, before they enter the cache"
         )
-    if positions.shape not in ((T,), (B, T)):
+    if positions.shape != (T,) and positions.shape != (B, T):
         raise ValueError(
             f"positions.shape={tuple(positions.shape)}: each token needs a position; use ({T},) or ({B}, {T})"
         )

@@ -49,7 +49,6 @@ def sinusoidal_table(max_seq_len: int, dim: int, base: float = 10_000.0) -> Floa
     """
     if max_seq_len < 1:
         raise ValueError(f"max_seq_len={max_seq_len}: a table needs at least one position; use 1 or more")
-    positions = torch.arange(max_seq_len, dtype=torch.float64)
-    angle = positions[:, None] * frequencies(dim, base)  # T P
+    angle = torch.arange(max_seq_len)[:, None] * frequencies(dim, base)  # T P
     pairs = torch.stack((angle.sin(), angle.cos()), dim=-1)  # T P 2
     return pairs.flatten(1).float()  # T D
