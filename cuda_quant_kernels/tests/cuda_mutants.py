@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from mutants import Mutant
+
 from cuda_quant_kernels.build import load
 from cuda_quant_kernels.on_cpu.cache import cached, key
 from cuda_quant_kernels.tasks import calls, checks, source
-from mutants import Mutant
 
 SECONDS = 0.1  # a mutant that computes for longer is stopped
 TOKEN = re.compile(
@@ -178,7 +179,9 @@ def texts(task: str) -> dict[str, tuple[str, str]]:
         if new in seen:
             continue
         seen.add(new)
-        label = f"{text[change.start : change.end].strip()} -> {change.new or 'nothing'}, in: {_line(text, change.start)}"
+        label = (
+            f"{text[change.start : change.end].strip()} -> {change.new or 'nothing'}, in: {_line(text, change.start)}"
+        )
         count[label] += 1
         found[label if count[label] == 1 else f"{label} ({count[label]})"] = (change.kind, new)
     return found

@@ -405,11 +405,29 @@ def a_block_that_is_not_full(impl, seed):
 
 
 PROBES = {
-    "quantized_add": [the_element_of_the_workbook, whole_blocks_of_elements, sums_beyond_the_range, a_length_that_is_prime],
+    "quantized_add": [
+        the_element_of_the_workbook,
+        whole_blocks_of_elements,
+        sums_beyond_the_range,
+        a_length_that_is_prime,
+    ],
     "row_absmax": [a_row_of_four, rows_of_small_numbers, rows_of_128, rows_of_1009, one_row_of_1009],
-    "quantize_rows": [the_row_of_the_workbook, values_beyond_absmax, rows_of_128_with_outliers, a_row_of_zeros, rows_of_1009_with_outliers],
+    "quantize_rows": [
+        the_row_of_the_workbook,
+        values_beyond_absmax,
+        rows_of_128_with_outliers,
+        a_row_of_zeros,
+        rows_of_1009_with_outliers,
+    ],
     "coalesced_gemm": [the_matrices_of_the_workbook, a_short_k, a_long_k, a_square_of_16, prime_sides],
-    "tiled_gemm": [ones_over_k_of_20, one_tile, one_tile_and_a_short_k, a_k_of_1040, two_tiles_of_k, four_tiles_of_prime_sides],
+    "tiled_gemm": [
+        ones_over_k_of_20,
+        one_tile,
+        one_tile_and_a_short_k,
+        a_k_of_1040,
+        two_tiles_of_k,
+        four_tiles_of_prime_sides,
+    ],
     "dp4a_dot": [the_words_of_the_workbook, rows_of_32_words, a_sum_of_25_bits, rows_of_257_words],
     "unpack_int4": [the_byte_of_the_workbook, whole_blocks_of_bytes, an_odd_number_of_values, a_block_that_is_not_full],
 }

@@ -1,6 +1,7 @@
 """Builds: found again by content, safe side by side, refused with the compiler's message at the .cu file's own line."""
 
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cuda_quant_kernels.build import BuildError, build, find_headers, load, nvcc, resource_usage, sass
-from cuda_quant_kernels.on_cpu import toolchain
+from cuda_quant_kernels.on_cpu import memory, toolchain
 from cuda_quant_kernels.on_cpu.cache import cache_folder
 from cuda_quant_kernels.on_cpu.rewrite import RewriteError, rewrite
 
@@ -228,3 +229,35 @@ def test_an_error_of_nvcc_is_reported(source):
     source.write_text("__global__ void k(int* x) {\n    x[0] = undefined_name;\n}\n")
     with pytest.raises(BuildError, match=r"minimal.cu\(2\): error: identifier .undefined_name"):
         build(source, "gpu")
+
+
+# ---- the folder by itself
+
+
+def test_the_emulator_s_folder_alone_is_enough(tmp_path):
+    """As its README says: copied elsewhere, it compiles and traces with nothing of this project's around it."""
+    shutil.copytree(Path(memory.__file__).parent, tmp_path / "on_cpu", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "add.cu").write_text(ADD_ONE)
+    done = subprocess.run([sys.executable, "-c", ALONE], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "[1", "2", "3]", "[]"], done.stdout + done.stderr
+
+
+ADD_ONE = """\
+#include <cuda_runtime.h>
+#include "wgmma.cuh"
+__global__ void add_one(const int* x, int* y) { y[threadIdx.x] = x[threadIdx.x] + 1; }
+extern "C" int run(const int* x, int* y) { add_one<<<1, 3>>>(x, y); return (int)cudaGetLastError(); }
+"""
+ALONE = """\
+import sys
+from pathlib import Path
+import numpy as np
+from on_cpu.compile import build_on_cpu
+from on_cpu.library import Library
+from on_cpu.memory import guarded, pointer
+from on_cpu.trace import trace
+lib = Library(build_on_cpu([Path("add.cu")], "trace", defines=()))
+x, y = guarded(np.arange(3, dtype=np.int32)), guarded(np.zeros(3, np.int32))
+print(trace(lib, lambda lib: lib.run(pointer(x), pointer(y)), {"x": x, "y": y}).clean, y)
+print([name for name in sys.modules if name.startswith(("cuda_quant", "torch"))])
+"""

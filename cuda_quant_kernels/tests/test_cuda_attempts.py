@@ -88,7 +88,9 @@ def test_a_step_outside_for_another_reason_is_not_called_a_missing_check():
     source = GEMM % ("row = 1 + t / n, col = t % n", "row * k + kk", "kk * n + col")
     attempt = grader.Names(mistakes.read_cuda("my_kernels.cu", source))
     found = diagnosis.diagnose(attempt, "coalesced_gemm", 3, with_mutants=False)
-    assert found.mistake is None and "raises OutOfBounds" in found.sentence and "my_kernels.cu, line 6" in found.sentence
+    assert (
+        found.mistake is None and "raises OutOfBounds" in found.sentence and "my_kernels.cu, line 6" in found.sentence
+    )
 
 
 @pytest.mark.parametrize(
