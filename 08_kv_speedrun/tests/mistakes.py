@@ -154,6 +154,13 @@ def in_float64(impl, seed):
     return impl.attend(*qkv(seed + 7, 2, 5, dtype=torch.float64))
 
 
+def the_numbers_of_the_workbook(impl, seed):
+    q, k = torch.zeros(1, 1, 2, 1), torch.zeros(1, 1, 5, 1)
+    v = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0]).view(1, 1, 5, 1)
+    padding_first = torch.tensor([[False, True, True, True, True]])
+    return {"without padding": impl.attend(q, k, v), "key 0 is padding": impl.attend(q, k, v, padding_first)}
+
+
 def more_queries_than_keys(impl, seed):
     return {"the error": error_of(lambda: impl.attend(*qkv(seed, 5, 4)))}
 
@@ -288,6 +295,17 @@ def three_chunks_through_every_layer(impl, seed):
             seen[f"keys of layer {layer} after chunk {n + 1}"] = k.clone()
             seen[f"values of layer {layer} after chunk {n + 1}"] = v.clone()
             seen[f"position after layer {layer} of chunk {n + 1}"] = cache.position
+    return seen
+
+
+def the_table_of_the_workbook(impl, seed):
+    cache = impl.StaticCache(Config(vocab_size=53, context_length=64, layers=2, heads=2, width=14), 3, 5)
+    seen = {}
+    for T in (3, 1):
+        for layer in (0, 1):
+            k, v = cache.update(layer, *kv(seed + layer, T))
+            seen[f"layer {layer}, {T} tokens: held"] = k.shape[2]
+            seen[f"layer {layer}, {T} tokens: position"] = cache.position
     return seen
 
 
@@ -773,7 +791,7 @@ def a_row_of_zeros(impl, seed):
     return {"the codes": codes, "every scale is positive and finite": usable}
 
 
-def the_numbers_of_the_workbook(impl, seed):
+def four_numbers_of_the_workbook(impl, seed):
     return told(impl.quantize(torch.tensor([0.5, -1.27, 0.02, 0.0])))
 
 
@@ -868,9 +886,11 @@ PROBES = {
         queries_that_see_no_key,
         scores_in_the_hundreds,
         in_float64,
+        the_numbers_of_the_workbook,
         more_queries_than_keys,
     ],
     "StaticCache": [
+        the_table_of_the_workbook,
         three_chunks_through_every_layer,
         an_early_layer_read_again,
         memory_that_stays_in_place,
@@ -901,7 +921,7 @@ PROBES = {
         one_loud_token,
         all_negative_rows,
         a_row_of_zeros,
-        the_numbers_of_the_workbook,
+        four_numbers_of_the_workbook,
         exact_halves,
         very_small_and_very_large_numbers,
         other_dtypes_to_quantize,

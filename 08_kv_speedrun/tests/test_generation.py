@@ -37,6 +37,7 @@ def test_gives_the_tokens_of_generation_without_a_cache(impl, seed):
     model, tokens = model_and_tokens(seed, 7)
     got = impl.generate(model, tokens, 9, StaticCache(SHAPE, 2, 32))
     exactly(got.tolist(), generate_without_cache(model, tokens, 9).tolist(), "tokens")
+    assert got.dtype == tokens.dtype, f"the tokens are {got.dtype}, the prompt is {tokens.dtype}"
 
 
 @pytest.mark.task("generate")

@@ -51,7 +51,7 @@ def break_it(options: Namespace, log: Callable[[str], None]) -> dict:
 def small_model(
     config: Config = WORKBOOK,
     steps: int = 300,
-    rows: int = 8,
+    rows: int = 32,
     seed: int = 0,
     lr: float | None = None,
     data: str = "pydoc",
