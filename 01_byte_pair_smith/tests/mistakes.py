@@ -7,27 +7,13 @@ one mistake. Two at once then have a sentence of their own, made of the two.
 import random
 import re
 from collections import Counter
-from itertools import pairwise, product
+from itertools import pairwise
 
 import regex
 from byte_pair_smith import BYTE_ORDER, GPT2, GPT2_ORDER, NO_SPLIT, Vocabulary, train_fast
-from grader import Mistake
+from grader import combine, error_of
 
 TASKS = ["count_pairs", "merge", "pretokenize", "train", "encode", "decode", "encode_with_special"]
-
-
-def combine(task, noun, knobs, build, hints, most=2, without=()):
-    """One Mistake for each setting of the knobs with one to `most` of them wrong."""
-    for setting in product(*knobs.values()):
-        wrong = [s for s, right in zip(setting, (k[0] for k in knobs.values()), strict=True) if s != right]
-        if 1 <= len(wrong) <= most and not any(set(pair) <= set(wrong) for pair in without):
-            yield Mistake(
-                task,
-                f"{noun} {' AND '.join(wrong)}",
-                " ".join(hints[w] for w in wrong),
-                len(wrong),
-                build(**dict(zip(knobs, setting, strict=True))),
-            )
 
 
 # ---------------------------------------------------------------- count_pairs
@@ -37,9 +23,14 @@ COUNT = {
         "all",
         "that skips overlapping pairs, so that aaa holds (a, a) once",
         "that steps over two ids at a time",
+        "that counts a pair ONCE per pre-token, however often the pre-token holds it",
     ],
     "times": ["times", "that counts each distinct pre-token ONCE, whatever its frequency"],
-    "border": ["within", "that also pairs the end of one pre-token with the start of the next"],
+    "border": [
+        "within",
+        "that also pairs the end of one pre-token with the start of the next",
+        "that also pairs the last id of a pre-token with its first",
+    ],
     "order": ["ordered", "that adds up (a, b) and (b, a)"],
 }
 COUNT_HINTS = {
@@ -49,6 +40,8 @@ COUNT_HINTS = {
     COUNT["overlap"][
         2
     ]: "A pre-token of n ids has n - 1 pairs of neighbours, and each id but the ends is in two of them.",
+    COUNT["overlap"][3]: "How often does (a, b) occur in `abab`?",
+    COUNT["border"][2]: "Is the last id of a pre-token a neighbour of the first?",
     COUNT["times"][1]: "If ` the` occurs 9,000 times in the text, how often does its first pair occur?",
     COUNT["border"][1]: "The pre-tokens of the dict are not neighbours in the text. Can a merge join two of them?",
     COUNT["order"][1]: "Does merging `th` do anything for a text full of `ht`?",
@@ -56,19 +49,28 @@ COUNT_HINTS = {
 
 
 def wrong_count_pairs(overlap, times, border, order):
-    def count_pairs(words):
+    def pairs_of(word):
+        pairs = list(pairwise(word))
+        if overlap == COUNT["overlap"][1]:
+            kept, skipped = [], False
+            for n, pair in enumerate(pairs):
+                skipped = not skipped and n > 0 and pair == pairs[n - 1] and pair[0] == pair[1]
+                kept += [] if skipped else [pair]
+            pairs = kept
+        elif overlap == COUNT["overlap"][2]:
+            pairs = pairs[::2]
+        if border == COUNT["border"][2] and len(word) > 1:
+            pairs.append((word[-1], word[0]))
+        pairs = [(min(p), max(p)) for p in pairs] if order != "ordered" else pairs
+        return set(pairs) if overlap == COUNT["overlap"][3] else pairs
+
+    def count_pairs(pre_tokens):
         counts, last = {}, None
-        for word, count in words.items():
-            if border != "within" and last is not None and word:
+        for word, count in pre_tokens.items():
+            if border == COUNT["border"][1] and last is not None and word:
                 counts[last, word[0]] = counts.get((last, word[0]), 0) + 1
-            i = 0
-            while i + 1 < len(word):
-                pair = (word[i], word[i + 1])
-                if order != "ordered":
-                    pair = (min(pair), max(pair))
+            for pair in pairs_of(word):
                 counts[pair] = counts.get(pair, 0) + (count if times == "times" else 1)
-                same = overlap == COUNT["overlap"][1] and i + 2 < len(word) and word[i] == word[i + 1] == word[i + 2]
-                i += 2 if same or overlap == COUNT["overlap"][2] else 1
             last = word[-1] if word else last
         return counts
 
@@ -85,16 +87,20 @@ def random_words(seed, letters=3):
     return {(97, 98, 99, 98): 7, (97, 97, 97): 3, **words}
 
 
-def a_few_words(impl, seed):
+def a_few_pre_tokens(impl, seed):
     return impl.count_pairs({(97, 98, 99): 5, (98, 97, 99, 100): 2 + seed % 7})
 
 
-def words_with_runs(impl, seed):
+def pre_tokens_with_runs(impl, seed):
     return impl.count_pairs(random_words(seed))
 
 
 def one_run(impl, seed):
     return impl.count_pairs({(97,) * (5 + seed % 7): 2})
+
+
+def pre_tokens_without_pairs(impl, seed):
+    return {"none": impl.count_pairs({}), "of one id and of none": impl.count_pairs({(97 + seed % 7,): 4, (): 2})}
 
 
 # ---------------------------------------------------------------- merge
@@ -153,21 +159,34 @@ def two_places(impl, seed):
 
 
 def a_run(impl, seed):
-    return [impl.merge([4] * n, (4, 4), 256 + seed % 7) for n in range(1, 8)]
+    return {f"{n} in a row": impl.merge([4] * n, (4, 4), 256 + seed % 7) for n in range(8)}
 
 
 def many_ids(impl, seed):
-    return [impl.merge(random_ids(seed), pair, 256) for pair in ((1, 2), (2, 1), (1, 1))]
+    return {f"merging {pair}": impl.merge(random_ids(seed), pair, 256) for pair in ((1, 2), (2, 1), (1, 1))}
+
+
+def ids_whose_digits_look_like_the_pair(impl, seed):
+    ids = (11, 2, 1, 22, 1, 2, 112, 12, 30 + seed % 7)
+    return {"(1, 2)": impl.merge(ids, (1, 2), 300), "(12, 30)": impl.merge((11, 2, 12, 30, 1230), (12, 30), 301)}
 
 
 # ---------------------------------------------------------------- pretokenize
 
 SPLIT = {
     "space": ["leading", "with the space at the END of the word before it", "that throws white space away"],
-    "letters": ["all", "that knows no letters but A to Z"],
+    "letters": [
+        "all",
+        "that knows no letters but A to Z",
+        r"that takes [^\W\d_] for the letters, which holds ² and Ⅷ too",
+    ],
     "ahead": ["ahead", "in which a run of spaces takes the space of the next word"],
     "clitics": ["lower", "that does not keep 's and 're together", "that keeps 'S and 'RE together too, as GPT-4 does"],
-    "digits": ["apart", "with letters and digits in one run"],
+    "digits": [
+        "apart",
+        "with letters and digits in one run",
+        r"that knows no digits but decimal ones (\d), so that ² and ½ go with the punctuation",
+    ],
     "pattern": ["given", "that IGNORES the pattern it is given", "that silently loses what the pattern does not match"],
 }
 SPLIT_HINTS = {
@@ -183,6 +202,8 @@ SPLIT_HINTS = {
     ]: "For two spaces and a word GPT-2 gives one space alone and one with the word: what does (?!\\S) see?",
     SPLIT["clitics"][1]: "How many pre-tokens is `don't` in GPT-2? The apostrophe goes with what follows it.",
     SPLIT["clitics"][2]: "GPT-2's rule lists the clitics in lower case only. GPT-4's pattern changed that.",
+    SPLIT["letters"][2]: r"Of which category is ²? \p{L} holds letters only.",
+    SPLIT["digits"][2]: "², ½ and Ⅷ belong to category N too. Which escape means all of it?",
     SPLIT["digits"][1]: "Is `gpt2` one pre-token or two?",
     SPLIT["pattern"][1]: "What should a pattern that matches everything give?",
     SPLIT["pattern"][
@@ -192,11 +213,12 @@ SPLIT_HINTS = {
 
 
 def wrong_pretokenize(space, letters, ahead, clitics, digits, pattern):
-    L = r"\p{L}" if letters == "all" else "A-Za-z"
+    L = {"all": r"\p{L}", SPLIT["letters"][1]: "A-Za-z"}.get(letters, r"\p{L}²³¹Ⅷ½")
+    N = r"\d" if digits == SPLIT["digits"][2] else r"\p{N}"
     run = "%s+" if space != SPLIT["space"][1] else "%s+ ?"
     lead = "" if space == SPLIT["space"][1] else " ?"
-    words = [f"[{L}]", r"\p{N}"] if digits == "apart" else [rf"[{L}\p{{N}}]"]
-    branches = [lead + run % w for w in [*words, rf"[^\s{L}\p{{N}}]"]]
+    words = [f"[{L}]", N] if digits != SPLIT["digits"][1] else [f"[{L}{N}]"]
+    branches = [lead + run % w for w in [*words, f"[^\\s{L}{N}]"]]
     clitic = {"lower": ["'(?:[sdmt]|ll|ve|re)"], SPLIT["clitics"][1]: []}.get(clitics, ["'(?i:[sdmt]|ll|ve|re)"])
     rule = "|".join([*clitic, *branches, *([r"\s+(?!\S)"] if ahead == "ahead" else []), r"\s+"])
 
@@ -218,12 +240,23 @@ def everything_at_once(impl, seed):
     return impl.pretokenize("I'll  say: DON'T you're  gpt2x  don't  Äpfel naïve ?!\n\n\t x  " + "y" * (seed % 7))
 
 
+def unusual_digits_and_letters(impl, seed):
+    texts = ("x²) + 5½!", "½ a½", "Ⅷ Ⅷa", "٣٤ab", "_-_ a_b", "ª日本 हिन्दी", "'sx 'S", "'d'm't've'll're")
+    return {text: impl.pretokenize(text + " " * (seed % 7)) for text in texts}
+
+
 def with_another_pattern(impl, seed):
-    return [impl.pretokenize("ab 12  c", p) for p in (NO_SPLIT, r"\S+|\s+", r"(?s:.)")]
+    return {p: impl.pretokenize("ab 12  c", p) for p in (NO_SPLIT, r"\S+|\s+", r"(?s:.)")} | {
+        "no text": impl.pretokenize("")
+    }
 
 
 def with_a_pattern_that_leaves_gaps(impl, seed):
-    return impl.pretokenize("one 1", r"[a-z]+")
+    return {
+        "in the middle": error_of(lambda: impl.pretokenize("one 1 two", r"[a-z]+|[0-9]+")),
+        "at the end": error_of(lambda: impl.pretokenize("one 1", r"[a-z ]+")),
+        "everywhere": error_of(lambda: impl.pretokenize("1", r"[a-z]+")),
+    }
 
 
 # ---------------------------------------------------------------- train
@@ -237,6 +270,7 @@ TRAIN = {
     "size": ["size", "with one merge too MANY", "with one merge too FEW", "with vocab_size merges beside the bytes"],
     "stop": ["none left", "that stops when the best pair occurs only once"],
     "first": ["256", "whose first new id is 257"],
+    "recount": ["each time", "that counts ONCE and takes the most frequent pairs of the bytes"],
 }
 TRAIN_HINTS = {
     TRAIN["ties"][1]: "Shuffle the documents. Are the merges still the same?",
@@ -249,11 +283,12 @@ TRAIN_HINTS = {
     TRAIN["size"][2]: "How many tokens are there before the first merge? Ids start at 0.",
     TRAIN["size"][3]: "The bytes are part of the vocabulary.",
     TRAIN["stop"][1]: "A pair that occurs once still makes the text shorter by one. Where does the text say to stop?",
+    TRAIN["recount"][1]: "After `th` is merged, how often does `he` still occur? And who can merge `the`?",
     TRAIN["first"][1]: "The last byte is number 255.",
 }
 
 
-def wrong_train(ties, times, border, overlap, unit, size, stop, first):
+def wrong_train(ties, times, border, overlap, unit, size, stop, first, recount):
     key = {"smallest": lambda c: lambda p: (-c[p], p), TRAIN["ties"][2]: lambda c: lambda p: (-c[p], -p[0], -p[1])}
     key = key.get(ties, lambda c: lambda p: -c[p])
     base = 256 if first == "256" else 257
@@ -278,6 +313,8 @@ def wrong_train(ties, times, border, overlap, unit, size, stop, first):
                     counts[pair], counted = counts.get(pair, 0) + count, i
             if not counts or stop != "none left" and max(counts.values()) == 1:
                 break
+            if recount != "each time":
+                return sorted(counts, key=key(counts))[: max(0, vocab_size - 256 + extra)]
             merges.append(min(counts, key=key(counts)))
             words = Counter({tuple(merge(w, merges[-1], base + len(merges) - 1)): n for w, n in words.items()})
         return merges
@@ -319,6 +356,13 @@ def many_merges_to_make(impl, seed):
     return impl.train("abcdefghij " * (3 + seed % 7), 259, GPT2)
 
 
+def the_smallest_vocabularies(impl, seed):
+    sizes = {f"vocab_size {n}": impl.train("aab aab" + "b" * (seed % 7), n, GPT2) for n in (256, 257)}
+    small = error_of(lambda: impl.train("text", 255, GPT2))
+    large = impl.train("abc" + "d" * (seed % 7), 512, GPT2)
+    return {**sizes, "vocab_size 255": small, "vocab_size 512": large, "no text": impl.train("", 300, GPT2)}
+
+
 # ---------------------------------------------------------------- encode
 
 ENCODE = {
@@ -328,6 +372,9 @@ ENCODE = {
         "that merges the FIRST pair it can, not the lowest rank",
         "that merges the HIGHEST rank first",
         "that makes one merge per pre-token and stops",
+        "that merges the RIGHTMOST of equal pairs",
+        "that merges all pairs of a round in one sweep",
+        "that knows whole pre-tokens and single bytes, and nothing between",
     ],
     "unit": ["bytes", "that looks up characters instead of UTF-8 bytes"],
     "ids": ["ranks", "that numbers single bytes by their VALUE instead of their rank"],
@@ -339,6 +386,9 @@ ENCODE_HINTS = {
     ENCODE["order"][2]: "Of all pairs in the pre-token, which was learned first?",
     ENCODE["order"][3]: "Which merge was made first in training: that of a low rank, or of a high one?",
     ENCODE["order"][4]: "When does training stop merging inside a word?",
+    ENCODE["order"][5]: "In `aaa` with the token `aa`, training merged from the left. Which two join?",
+    ENCODE["order"][6]: "A merge may make a new pair, of a lower rank than the next candidate. Look again each time.",
+    ENCODE["order"][7]: "What do you do with a pre-token that is no token, but whose parts are?",
     ENCODE["unit"][1]: "What does your encoder do with a character that no training text held?",
     ENCODE["ids"][1]: "In GPT-2's vocabulary, which id has the byte 33, the exclamation mark?",
     ENCODE["whole"][1]: "Llama 3's vocabulary holds tokens that merging does not reach: how does a text get their ids?",
@@ -356,15 +406,34 @@ def longest_from_left(parts, ranks):
 
 
 def merge_parts(parts, ranks, order):
+    if order == ENCODE["order"][7]:
+        return parts
+    keys = {
+        ENCODE["order"][2]: lambda m: m[1],
+        ENCODE["order"][3]: lambda m: (-m[0], m[1]),
+        ENCODE["order"][5]: lambda m: (m[0], -m[1]),
+    }
     while True:
         made = [(ranks[a + b], i) for i, (a, b) in enumerate(pairwise(parts)) if a + b in ranks]
         if not made:
             return parts
-        pick = {ENCODE["order"][2]: lambda m: m[1], ENCODE["order"][3]: lambda m: (-m[0], m[1])}.get(order, lambda m: m)
-        at = min(made, key=pick)[1]
+        if order == ENCODE["order"][6]:
+            parts = sweep(parts, sorted(made))
+            continue
+        at = min(made, key=keys.get(order, lambda m: m))[1]
         parts = parts[:at] + [parts[at] + parts[at + 1]] + parts[at + 2 :]
         if order == ENCODE["order"][4]:
             return parts
+
+
+def sweep(parts, made):
+    """All pairs of one round, the lowest rank first, as long as both halves are still there."""
+    taken, merged = set(), {}
+    for _, i in made:
+        if not {i, i + 1} & taken:
+            taken |= {i, i + 1}
+            merged[i] = parts[i] + parts[i + 1]
+    return [merged.get(i, part) for i, part in enumerate(parts) if i in merged or i not in taken]
 
 
 def wrong_encode(order, unit, ids, border, whole):
@@ -372,13 +441,11 @@ def wrong_encode(order, unit, ids, border, whole):
         out = []
         for pre_token in [text] if border != "within" and text else regex.findall(pattern, text):
             if whole == "token" and pre_token.encode() in ranks:
-                out.append(ranks[pre_token.encode()])
-                continue
-            parts = [bytes([b]) for b in pre_token.encode()] if unit == "bytes" else [c.encode() for c in pre_token]
-            if order == ENCODE["order"][1]:
-                parts = longest_from_left(parts, ranks)
+                parts = [pre_token.encode()]
             else:
-                parts = merge_parts(parts, ranks, order)
+                parts = [bytes([b]) for b in pre_token.encode()] if unit == "bytes" else [c.encode() for c in pre_token]
+                longest = order == ENCODE["order"][1]
+                parts = longest_from_left(parts, ranks) if longest else merge_parts(parts, ranks, order)
             out += [p[0] if ids != "ranks" and len(p) == 1 else ranks[p] for p in parts]
         return out
 
@@ -405,12 +472,17 @@ TRAP = {bytes([b]): b for b in range(256)} | {
     b"xyxy": 265,
 }
 # Merging ".:.:" joins the two in the middle first, and never arrives at the whole.
-OUT_OF_REACH = {bytes([b]): b for b in range(256)} | {b":.": 256, b".:": 257, b".:.:": 258}
+OUT_OF_REACH = {bytes([b]): b for b in range(256)} | {b":.": 256, b".:": 257, b".:.:": 258, b"xyz": 259}
 TRAP_TEXT = "abcdex-abcd-bcd-abcab-cdab xyxyx-yxyx abc e e a"
+LATER = {bytes([b]): b for b in range(256)} | {b"ab": 256, b"abc": 257, b"aa": 258, b"cd": 259, b"de": 260}
 
 
 def merges_that_compete(impl, seed):
     return impl.encode(TRAP_TEXT + " abc" * (seed % 7), TRAP, GPT2)
+
+
+def equal_pairs_and_new_ones(impl, seed):
+    return {text: impl.encode(text + "-" * (seed % 7), LATER, NO_SPLIT) for text in ("aaa", "aaaaa", "abcd", "xabcde")}
 
 
 def a_trained_vocabulary(impl, seed):
@@ -424,20 +496,24 @@ def bytes_in_gpt2s_order(impl, seed):
 
 
 def a_token_that_merging_does_not_reach(impl, seed):
-    return impl.encode(".:.:", OUT_OF_REACH, NO_SPLIT) + impl.encode(
-        "a.:.: .: " + ".:" * (seed % 7), OUT_OF_REACH, GPT2
-    )
+    texts = (".:.:", "a.:.: .: " + ".:" * (seed % 7), "xyz", "xyzz")
+    return {text: impl.encode(text, OUT_OF_REACH, GPT2) for text in texts}
+
+
+def a_pattern_that_matches_nothing_too(impl, seed):
+    return impl.encode("ba" + "c" * (seed % 7), OUT_OF_REACH, "a*|[^a]")
 
 
 def characters_never_seen(impl, seed):
     ranks, _ = toy(seed)
-    return impl.encode("héé ओम 🙂 ab cé", ranks, GPT2)
+    return {text: impl.encode(text, ranks, GPT2) for text in ("héé ओम 🙂 ab cé", "", " ")}
 
 
 # ---------------------------------------------------------------- decode
 
 DECODE = {
     "join": ["joined", "token by token, so that a character spread over two tokens is lost"],
+    "code": ["UTF-8", "that reads the bytes as LATIN-1"],
     "errors": [
         "honoured",
         "that always REPLACES bytes that are not UTF-8, whatever errors says",
@@ -452,6 +528,7 @@ DECODE = {
 }
 DECODE_HINTS = {
     DECODE["join"][1]: "The four bytes of an emoji may be four tokens: what is the text of the first alone?",
+    DECODE["code"][1]: "How many bytes has `é` in UTF-8, and how many in Latin-1?",
     DECODE["errors"][1]: "errors='strict' asks for an exception.",
     DECODE["errors"][2]: "If a model emits half a character, should the reader see nothing at all?",
     DECODE["unknown"][
@@ -464,9 +541,11 @@ DECODE_HINTS = {
 }
 
 
-def wrong_decode(join, errors, unknown):
-    def decode(ids, tokens, mode="replace"):
-        mode = {"honoured": mode, DECODE["errors"][1]: "replace"}.get(errors, "ignore")
+def wrong_decode(join, code, errors, unknown):
+    code = "utf-8" if code == "UTF-8" else "latin-1"
+
+    def decode(ids, tokens, errors="replace"):
+        mode = errors_knob.get(errors_setting, errors)
         known = []
         for i in ids:
             if i in tokens:
@@ -477,20 +556,23 @@ def wrong_decode(join, errors, unknown):
                 raise KeyError(i)
             elif unknown == DECODE["unknown"][2]:
                 known.append("\ufffd".encode())
-        return (
-            b"".join(known).decode("utf-8", mode)
-            if join == "joined"
-            else "".join(t.decode("utf-8", mode) for t in known)
-        )
+        return b"".join(known).decode(code, mode) if join == "joined" else "".join(t.decode(code, mode) for t in known)
 
-    return lambda ids, tokens, errors="replace": decode(ids, tokens, errors)
+    errors_setting, errors_knob = errors, {DECODE["errors"][1]: "replace", DECODE["errors"][2]: "ignore"}
+    return decode
 
 
 TOKENS = {i: bytes([i]) for i in range(256)} | {256: "é".encode(), 257: b" the", 258: "日".encode()[:2], 259: b"x\xe6"}
 
 
 def plain_text(impl, seed):
-    return impl.decode([*b"on", 257, *b" rock", 48 + seed % 7], TOKENS)
+    ids = [*b"on", 257, *b" rock", 48 + seed % 7]
+    return {
+        "a list": impl.decode(ids, TOKENS),
+        "a tuple": impl.decode(tuple(ids), TOKENS),
+        "an iterator": impl.decode(iter(ids), TOKENS),
+        "no ids": impl.decode([], TOKENS),
+    }
 
 
 def characters_in_parts(impl, seed):
@@ -502,15 +584,24 @@ def half_a_character(impl, seed):
 
 
 def half_a_character_strictly(impl, seed):
-    return impl.decode([97, 0xC3, 98], TOKENS, "strict")
+    return {
+        "half": decoding_or_error(impl, [97, 0xC3, 98], TOKENS, "strict"),
+        "whole": impl.decode([97, 0xC3, 0xA9, 97 + seed % 7], TOKENS, "strict"),
+    }
 
 
 def half_a_character_ignored(impl, seed):
-    return impl.decode([97, 0xC3, 98, 97 + seed % 7], TOKENS, "ignore")
+    return impl.decode([97, 0xC3, 98, 97 + seed % 7], TOKENS, errors="ignore")
+
+
+def decoding_or_error(impl, *arguments):
+    """The text, or the name of the error."""
+    result = []
+    return error_of(lambda: result.append(impl.decode(*arguments))) or result[0]
 
 
 def an_unknown_id(impl, seed):
-    return impl.decode([97, 999, 98], TOKENS)
+    return {f"{ids}": decoding_or_error(impl, ids, TOKENS) for ids in ([97, 999, 98], [-1], [260])}
 
 
 # ---------------------------------------------------------------- encode_with_special
@@ -521,6 +612,7 @@ SPECIAL = {
         "raise",
         "that silently encodes a special token that is NOT allowed as text",
         "that gives a special token its id although it is NOT allowed",
+        "that looks for disallowed special tokens only BETWEEN the allowed ones",
     ],
     "longest": [
         "longest",
@@ -533,6 +625,7 @@ SPECIAL = {
         "that strips white space around a special token",
         "that loses the text after the last special token",
     ],
+    "all": ["everything", 'that does not know allowed_special="all"'],
     "as_text": ["as text", "that refuses special tokens even with disallowed_special=()"],
     "unknown": ["raises", "that accepts names in allowed_special that are no special tokens"],
 }
@@ -540,6 +633,7 @@ SPECIAL_HINTS = {
     SPECIAL["allowed"][1]: "The model was trained on one id there, not on the tokens `<`, `|`, `end`.",
     SPECIAL["others"][1]: "A user may have typed those characters. The default is to raise.",
     SPECIAL["others"][2]: "A user who can type the end-of-text token can end the text.",
+    SPECIAL["others"][3]: "If only <|im|><|sep|> is allowed, does `<|im|><|sep|>` hold the disallowed <|im|>?",
     SPECIAL["longest"][1]: "Of <|im|> and <|im|><|sep|>, which one does the text hold?",
     SPECIAL["longest"][2]: "Does a dict's order decide what a text means?",
     SPECIAL["escape"][1]: "What does `<|end|>` mean to a regular expression?",
@@ -548,48 +642,52 @@ SPECIAL_HINTS = {
     SPECIAL["as_text"][
         1
     ]: "A corpus about tokenizers must be encodable: disallowed_special=() says that nothing is forbidden.",
+    SPECIAL["all"][1]: '"all" is short for the set of all special tokens.',
     SPECIAL["unknown"][1]: "A typing error in a name would switch the protection off silently.",
 }
 
 
-# Two at once of which one hides the other: who never looks for special tokens cannot look for them wrongly.
+# Two at once of which one hides the other: without looking for special tokens, one cannot look for them wrongly.
 HIDDEN = [
-    *((SPECIAL["allowed"][1], x) for k in ("longest", "escape", "rest") for x in SPECIAL[k][1:]),
+    *((SPECIAL["allowed"][1], x) for k in ("longest", "escape", "rest", "all") for x in SPECIAL[k][1:]),
     (SPECIAL["allowed"][1], SPECIAL["others"][2]),
+    (SPECIAL["allowed"][1], SPECIAL["others"][3]),
     (SPECIAL["others"][1], SPECIAL["as_text"][1]),
     (SPECIAL["longest"][2], SPECIAL["escape"][1]),
 ]
 
 
-def wrong_special(allowed, others, longest, escape, rest, as_text, unknown):
-    def encode_with_special(text, encode_ordinary, special, allow, forbid):
-        allow = set(special) if allow == "all" else allow
-        if unknown == "raises" and set(allow) - set(special):
-            raise ValueError("no such special token")
-        forbidden = set(special) - set(allow) if forbid == "all" or as_text != "as text" else set(forbid)
-        if others == "raise" and any(name in text for name in forbidden):
-            raise ValueError("a special token that is not allowed")
-        wanted = [n for n in special if n in allow or others == SPECIAL["others"][2] and n in forbidden]
-        if not wanted or allowed != "ids":
-            return encode_ordinary(text)
-        wanted = {"longest": sorted(wanted, key=len, reverse=True), SPECIAL["longest"][1]: sorted(wanted, key=len)}.get(
-            longest, wanted
-        )
-        ids, at = [], 0
+def wrong_special(allowed, others, longest, escape, rest, all, as_text, unknown):
+    def parts_of(text, wanted):
+        """[text, special token, text, ..., text]"""
+        orders = {"longest": sorted(wanted, key=len, reverse=True), SPECIAL["longest"][1]: sorted(wanted, key=len)}
+        wanted = orders.get(longest, wanted)
+        parts, at = [], 0
         for match in re.finditer("|".join(wanted if escape != "escaped" else map(re.escape, wanted)), text):
-            ids += encode_ordinary(
-                text[at : match.start()].strip() if rest == SPECIAL["rest"][1] else text[at : match.start()]
-            )
-            ids += [special.get(match.group(), -1)]
+            parts += [text[at : match.start()], match.group()]
             at = match.end()
-        if rest == SPECIAL["rest"][2] and at:
-            return ids
-        return ids + encode_ordinary(text[at:].strip() if rest == SPECIAL["rest"][1] else text[at:])
+        return [*parts, text[at:]]
 
-    def with_defaults(text, encode_ordinary, special_tokens, allowed_special=(), disallowed_special="all"):
-        return encode_with_special(text, encode_ordinary, special_tokens, allowed_special, disallowed_special)
+    def encode_with_special(text, encode_ordinary, special_tokens, allowed_special=(), disallowed_special="all"):
+        allow = set(special_tokens) if allowed_special == "all" and all == "everything" else set(allowed_special)
+        if unknown == "raises" and allow - set(special_tokens):
+            raise ValueError("no such special token")
+        everything = disallowed_special == "all" or as_text != "as text"
+        forbidden = set(special_tokens) - allow if everything else set(disallowed_special)
+        wanted = [n for n in special_tokens if n in allow or others == SPECIAL["others"][2] and n in forbidden]
+        parts = parts_of(text, wanted) if wanted and allowed == "ids" else [text]
+        searched = {"raise": [text], SPECIAL["others"][3]: parts[::2]}.get(others, [])
+        if any(name in part for name in forbidden for part in searched):
+            raise ValueError("a special token that is not allowed")
+        ids = []
+        for n, part in enumerate(parts):
+            if n % 2:
+                ids += [special_tokens.get(part, -1)]
+            elif not (rest == SPECIAL["rest"][2] and n == len(parts) - 1 and n):
+                ids += encode_ordinary(part.strip() if rest == SPECIAL["rest"][1] and len(parts) > 1 else part)
+        return ids
 
-    return with_defaults
+    return encode_with_special
 
 
 def letters(text):
@@ -601,43 +699,70 @@ SPECIAL_TOKENS = {"<|a|>": 5001, "<|a|><|b|>": 5002, "<|end|>": 5003, "<|b|>": 5
 
 
 def special_tokens_allowed(impl, seed):
-    return impl.encode_with_special(
-        "one <|end|> two<|end|> tail" + "!" * (seed % 7), letters, SPECIAL_TOKENS, {"<|end|>"}
-    )
+    text = "one <|end|> two<|end|> tail" + "!" * (seed % 7)
+    return {
+        "one": impl.encode_with_special(text, letters, SPECIAL_TOKENS, {"<|end|>"}),
+        "two, in a tuple": impl.encode_with_special("<|b|><|end|>", letters, SPECIAL_TOKENS, ("<|b|>", "<|end|>")),
+        "none in the text": impl.encode_with_special(" a|b ", letters, SPECIAL_TOKENS, {"<|end|>"}),
+        "no text": impl.encode_with_special("", letters, SPECIAL_TOKENS, {"<|end|>"}),
+        "no special tokens": impl.encode_with_special("<|x|>", letters, {}),
+        "all of none": impl.encode_with_special("<|x|>", letters, {}, "all"),
+    }
+
+
+def all_special_tokens_allowed(impl, seed):
+    return impl.encode_with_special("one <|end|> two<|b|> tail" + "!" * (seed % 7), letters, SPECIAL_TOKENS, "all")
 
 
 def long_and_short_special_tokens(impl, seed):
     text = "x<|a|><|b|>y <|b|> z" + "!" * (seed % 7)
-    return [
-        impl.encode_with_special(text, letters, tokens, set(SPECIAL_TOKENS))
-        for tokens in (SPECIAL_TOKENS, dict(reversed(SPECIAL_TOKENS.items())))
-    ]
+    orders = {"short ones first": SPECIAL_TOKENS, "long ones first": dict(reversed(SPECIAL_TOKENS.items()))}
+    return {name: impl.encode_with_special(text, letters, tokens, set(tokens)) for name, tokens in orders.items()}
+
+
+def encoding_or_error(impl, *arguments):
+    """The ids, or the name of the error."""
+    result = []
+    return error_of(lambda: result.append(impl.encode_with_special(*arguments))) or result[0]
 
 
 def a_special_token_not_allowed(impl, seed):
-    return impl.encode_with_special("one <|end|> two" + "!" * (seed % 7), letters, SPECIAL_TOKENS)
+    return encoding_or_error(impl, "one <|end|> two" + "!" * (seed % 7), letters, SPECIAL_TOKENS)
 
 
 def two_special_tokens_and_one_allowed(impl, seed):
-    return impl.encode_with_special(
-        "one <|b|> two <|end|> three" + "!" * (seed % 7), letters, SPECIAL_TOKENS, {"<|b|>"}
-    )
+    text = "one <|b|> two <|end|> three" + "!" * (seed % 7)
+    return {
+        "all others disallowed": encoding_or_error(impl, text, letters, SPECIAL_TOKENS, {"<|b|>"}),
+        "one disallowed": encoding_or_error(impl, text, letters, SPECIAL_TOKENS, {"<|b|>"}, {"<|end|>"}),
+        "another disallowed": encoding_or_error(impl, text, letters, SPECIAL_TOKENS, {"<|b|>"}, {"<|a|>"}),
+    }
+
+
+def a_disallowed_special_token_inside_an_allowed_one(impl, seed):
+    text = "x<|a|><|b|>" + "!" * (seed % 7)
+    return encoding_or_error(impl, text, letters, SPECIAL_TOKENS, {"<|a|><|b|>"}, {"<|a|>"})
 
 
 def special_tokens_as_text(impl, seed):
-    return [
-        impl.encode_with_special("one <|end|> two", letters, SPECIAL_TOKENS, allow, ()) for allow in ((), {"<|b|>"})
-    ]
+    text = "one <|end|> two" + "!" * (seed % 7)
+    return {f"{sorted(a)}": encoding_or_error(impl, text, letters, SPECIAL_TOKENS, a, ()) for a in ((), {"<|b|>"})}
 
 
 def an_allowed_name_that_is_none(impl, seed):
-    return impl.encode_with_special("one", letters, SPECIAL_TOKENS, {"<|ned|>"})
+    return encoding_or_error(impl, "one" + "!" * (seed % 7), letters, SPECIAL_TOKENS, {"<|ned|>"})
 
 
 PROBES = {
-    "count_pairs": [a_few_words, words_with_runs, one_run],
-    "merge": [two_places, a_run, many_ids],
-    "pretokenize": [plain_words, everything_at_once, with_another_pattern, with_a_pattern_that_leaves_gaps],
+    "count_pairs": [a_few_pre_tokens, pre_tokens_with_runs, one_run, pre_tokens_without_pairs],
+    "merge": [two_places, a_run, many_ids, ids_whose_digits_look_like_the_pair],
+    "pretokenize": [
+        plain_words,
+        everything_at_once,
+        unusual_digits_and_letters,
+        with_another_pattern,
+        with_a_pattern_that_leaves_gaps,
+    ],
     "train": [
         letters_and_runs,
         a_text_that_runs_out,
@@ -645,13 +770,16 @@ PROBES = {
         tied_pairs,
         runs_against_pairs,
         many_merges_to_make,
+        the_smallest_vocabularies,
     ],
     "encode": [
         a_trained_vocabulary,
         merges_that_compete,
         bytes_in_gpt2s_order,
         characters_never_seen,
+        equal_pairs_and_new_ones,
         a_token_that_merging_does_not_reach,
+        a_pattern_that_matches_nothing_too,
     ],
     "decode": [
         plain_text,
@@ -663,9 +791,11 @@ PROBES = {
     ],
     "encode_with_special": [
         special_tokens_allowed,
+        all_special_tokens_allowed,
         long_and_short_special_tokens,
         a_special_token_not_allowed,
         two_special_tokens_and_one_allowed,
+        a_disallowed_special_token_inside_an_allowed_one,
         special_tokens_as_text,
         an_allowed_name_that_is_none,
     ],
@@ -678,21 +808,17 @@ def of(task):
     elif task == "merge":
         yield from combine(task, "a merge", MERGE, wrong_merge, MERGE_HINTS)
     elif task == "pretokenize":
-        yield from combine(
-            task,
-            "GPT-2's split",
-            SPLIT,
-            wrong_pretokenize,
-            SPLIT_HINTS,
-            without=[(SPLIT["space"][2], SPLIT["ahead"][1])],
-        )
+        hidden = [(SPLIT["space"][2], SPLIT["ahead"][1]), (SPLIT["letters"][2], SPLIT["digits"][1])]
+        yield from combine(task, "GPT-2's split", SPLIT, wrong_pretokenize, SPLIT_HINTS, without=hidden)
     elif task == "train":
-        yield from combine(
-            task, "training", TRAIN, wrong_train, TRAIN_HINTS, without=[(TRAIN["times"][1], TRAIN["border"][1])]
-        )
+        hidden = [(TRAIN["times"][1], TRAIN["border"][1])]
+        hidden += [(TRAIN["recount"][1], x) for x in (TRAIN["stop"][1], TRAIN["first"][1])]
+        yield from combine(task, "training", TRAIN, wrong_train, TRAIN_HINTS, without=hidden)
     elif task == "encode":
-        yield from combine(task, "an encoder", ENCODE, wrong_encode, ENCODE_HINTS)
+        hidden = [(ENCODE["order"][1], ENCODE["whole"][1])]
+        yield from combine(task, "an encoder", ENCODE, wrong_encode, ENCODE_HINTS, without=hidden)
     elif task == "decode":
-        yield from combine(task, "a decoder", DECODE, wrong_decode, DECODE_HINTS)
+        hidden = [(DECODE["code"][1], x) for x in (DECODE["join"][1], *DECODE["errors"][1:])]
+        yield from combine(task, "a decoder", DECODE, wrong_decode, DECODE_HINTS, without=hidden)
     else:
         yield from combine(task, "an encoder", SPECIAL, wrong_special, SPECIAL_HINTS, without=HIDDEN)

@@ -23,7 +23,7 @@ from byte_pair_smith import (
     save_tokenizer_json,
     train_fast,
 )
-from byte_pair_smith.bytes_to_unicode import from_unicode, to_unicode
+from byte_pair_smith.formats.bytes_to_unicode import from_unicode, to_unicode
 from mistakes import OUT_OF_REACH, random_text
 
 SPECIAL = {"<|end|>": 300, "<|sep|>": 301}

@@ -5,18 +5,19 @@ Read in this order:
     train              counting pairs and merging them        train_fast         the same, without recounting
     encode             merging by rank, and decoding          encode_fast        merging one pre-token, fast
     special            special tokens that no text may forge
-    bytes_to_unicode   GPT-2's order of the 256 bytes
     vocabulary         a list of tokens, and the pair that each is merged from
     tokenizer          all of it together, with a cache and offsets
+    checks             what all of them demand of their arguments
 
     formats/           how vocabularies travel: tiktoken's, GPT-2's, Hugging Face's and GGUF's files
     families/          side quest: characters, words, WordPiece and Unigram beside BPE
     lab/               the experiments, the texts, the tables and the figures
 """
 
-from .bytes_to_unicode import BYTE_ORDER, GPT2_ORDER, bytes_to_unicode
 from .encode import decode, encode
 from .formats import (
+    GPT2_ORDER,
+    bytes_to_unicode,
     load_gguf,
     load_gpt2,
     load_json,
@@ -32,7 +33,7 @@ from .pretokenize_fast import pretokenize_fast
 from .special import encode_with_special
 from .tokenizer import Tokenizer
 from .train import count_pairs, merge, train
-from .train_fast import train_fast
+from .train_fast import BYTE_ORDER, train_fast
 from .vocabulary import Vocabulary
 
 __all__ = [

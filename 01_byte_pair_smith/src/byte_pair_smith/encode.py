@@ -8,46 +8,44 @@ longest match from the left is another algorithm (WordPiece's) and gives other i
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
-from operator import index
 from typing import SupportsIndex
 
-from .pretokenize import GPT2, check_text, pretokenize
+from .checks import whole_numbers
+from .pretokenize import GPT2, pretokenize
 
 
 def encode(text: str, ranks: Mapping[bytes, int], pattern: str = GPT2) -> list[int]:
-    """The ids of `text`. `ranks` maps the bytes of each token to its id.
+    """The ids of `text`. `ranks` maps the bytes of each token to its id, single bytes included.
 
     A pre-token that is a token as a whole is that token. All others are merged by rank. For a trained vocabulary this
     changes nothing; Llama 3's has tokens that merging does not reach (tiktoken does the same).
 
     Raises:
         TypeError: `text` is not a str.
-        ValueError: `text` holds a lone surrogate, or a byte without an id.
+        ValueError: `text` holds a lone surrogate.
     """
-    check_text(text)
     ids = []
     for pre_token in pretokenize(text, pattern):
         data = pre_token.encode()
-        tokens = [data] if data in ranks else merge_by_rank([bytes([b]) for b in data], ranks)
-        for token in tokens:
-            if token not in ranks:
-                raise ValueError(f"text={pre_token!r}: its byte {token!r} has no id in ranks; replace the character")
-            ids.append(ranks[token])
+        tokens = [data] if data in ranks else list(merge_by_rank(data, ranks))[-1]
+        ids += [ranks[token] for token in tokens]
     return ids
 
 
-def merge_by_rank(tokens: list[bytes], ranks: Mapping[bytes, int], at_least: int = 1) -> list[bytes]:
-    """Merge neighbours, the lowest rank first, until nothing can be merged or `at_least` tokens are left."""
-    while len(tokens) > at_least:
+def merge_by_rank(data: bytes, ranks: Mapping[bytes, int]) -> Iterator[list[bytes]]:
+    """The tokens of one pre-token after each merge. The first are single bytes, the last cannot be merged further."""
+    tokens = [bytes([b]) for b in data]
+    yield tokens
+    while True:
         pair_ranks = [ranks.get(a + b, math.inf) for a, b in pairwise(tokens)]
-        lowest = min(pair_ranks)
+        lowest = min(pair_ranks, default=math.inf)
         if lowest == math.inf:
-            break
+            return
         i = pair_ranks.index(lowest)  # the leftmost of equals
         tokens = [*tokens[:i], tokens[i] + tokens[i + 1], *tokens[i + 2 :]]
-    return tokens
+        yield tokens
 
 
 def decode(ids: Iterable[SupportsIndex], tokens: Mapping[int, bytes], errors: str = "replace") -> str:
@@ -72,15 +70,3 @@ def join_tokens(ids: Iterable[SupportsIndex], tokens: Mapping[int, bytes]) -> by
             raise ValueError(f"id={i}: no token of this vocabulary of {len(tokens)}; is it the model's own tokenizer?")
         parts.append(tokens[i])
     return b"".join(parts)
-
-
-def whole_numbers(ids: Iterable[SupportsIndex]) -> list[int]:
-    """`ids` as a list of int. NumPy's and PyTorch's integers are taken too.
-
-    Raises:
-        TypeError: `ids` is not a sequence of whole numbers.
-    """
-    try:
-        return [index(i) for i in ids]
-    except TypeError:
-        raise TypeError(f"ids={ids!r:.60}: it must be a sequence of whole numbers; decode one row of a batch") from None

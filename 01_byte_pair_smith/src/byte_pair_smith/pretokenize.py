@@ -7,9 +7,7 @@ A pre-token keeps the space before it, so that the pre-tokens joined are the tex
 `pretokenize_fast.py` gives the same pre-tokens faster.
 """
 
-from functools import lru_cache
-
-import regex
+from .checks import check_nothing_lost, check_text, compile_pattern
 
 # The English clitics. Then a run of letters, of digits or of other visible characters, each with at most one space in
 # front. Then white space: \s+(?!\S) leaves the last space of a run to the word that follows.
@@ -37,59 +35,10 @@ def pretokenize(text: str, pattern: str = GPT2) -> list[str]:
 
     Raises:
         TypeError: `text` is not a str.
-        ValueError: `pattern` is not a regular expression, has a capturing group, or leaves characters out.
+        ValueError: `text` holds a lone surrogate; or `pattern` is not a regular expression, has a capturing group, or
+            leaves characters out.
     """
-    check_is_text(text)
+    check_text(text)
     pre_tokens = compile_pattern(pattern).findall(text)
     check_nothing_lost(pre_tokens, text, pattern)
     return pre_tokens
-
-
-@lru_cache(maxsize=32)
-def compile_pattern(pattern: str) -> regex.Pattern:
-    """The compiled pattern. The library is `regex`, because `re` does not know \\p{L}.
-
-    Raises:
-        ValueError: as for `pretokenize`.
-    """
-    try:
-        compiled = regex.compile(pattern)
-    except regex.error as e:
-        raise ValueError(f"pattern={pattern!r}: not a regular expression ({e}); correct it") from None
-    if compiled.groups:
-        raise ValueError(
-            f"pattern={pattern!r}: a capturing group keeps only what is inside it; write (?:...) instead of (...)"
-        )
-    return compiled
-
-
-def check_nothing_lost(pre_tokens: list[str], text: str, pattern: str) -> None:
-    """Raise ValueError unless the pre-tokens joined are the text."""
-    if sum(map(len, pre_tokens)) == len(text):
-        return
-    at = 0
-    for pre_token in pre_tokens:
-        if not text.startswith(pre_token, at):
-            break
-        at += len(pre_token)
-    raise ValueError(
-        f"pattern={pattern!r}: it leaves out {text[at]!r} at character {at}; it must match every character"
-    )
-
-
-def check_is_text(text: str) -> None:
-    """Raise TypeError unless `text` is a str."""
-    if not isinstance(text, str):
-        raise TypeError(f"text={text!r:.60}: it must be a str, not {type(text).__name__}; decode bytes, join lists")
-
-
-def check_text(text: str) -> None:
-    """Raise TypeError unless `text` is a str, and ValueError unless UTF-8 can write it."""
-    check_is_text(text)
-    try:
-        text.encode()
-    except UnicodeEncodeError as e:
-        raise ValueError(
-            f"text={text[max(0, e.start - 5) : e.start + 5]!r}: a lone surrogate at character {e.start}, which UTF-8 "
-            f"cannot write; replace it, or give the original bytes to Tokenizer.encode_bytes"
-        ) from None

@@ -9,15 +9,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from .pretokenize import (
-    CL100K,
-    GPT2,
-    SINGLE_DIGITS,
-    check_is_text,
-    check_nothing_lost,
-    compile_pattern,
-    pretokenize,
-)
+from .checks import check_is_text, check_nothing_lost, compile_pattern
+from .pretokenize import CL100K, GPT2, SINGLE_DIGITS
 
 # Each pattern for ASCII text. A test compares them with the originals.
 ASCII_PATTERNS = {
@@ -36,15 +29,17 @@ SAFE_CUT = re.compile(r"(?<=[!-~]) ")
 def pretokenize_fast(text: str, pattern: str = GPT2, block: int = 512) -> list[str]:
     """The pre-tokens of `pretokenize`. The ASCII pattern is used for each block of about `block` ASCII characters.
 
+    Lone surrogates are let through: `Tokenizer.encode_bytes` carries bytes that are not UTF-8 in them.
+
     Raises:
         TypeError, ValueError: as for `pretokenize`; or `block` is below 1.
     """
-    if pattern not in ASCII_PATTERNS:
-        return pretokenize(text, pattern)
     check_is_text(text)
+    whole = text.isascii() or pattern not in ASCII_PATTERNS
     pre_tokens: list[str] = []
-    for part in [text] if text.isascii() else blocks(text, block):
-        compiled = compile_ascii(pattern) if part.isascii() else compile_pattern(pattern)
+    for part in [text] if whole else blocks(text, block):
+        ascii_form = part.isascii() and pattern in ASCII_PATTERNS
+        compiled = compile_ascii(pattern) if ascii_form else compile_pattern(pattern)
         pre_tokens += compiled.findall(part)
     check_nothing_lost(pre_tokens, text, pattern)
     return pre_tokens

@@ -8,6 +8,8 @@ an error. This is tiktoken's rule, with the same arguments and defaults.
 import re
 from collections.abc import Callable, Collection, Mapping
 
+from .checks import names
+
 
 def encode_with_special(
     text: str,
@@ -25,49 +27,26 @@ def encode_with_special(
         TypeError: one of the two sets is a str other than "all".
         ValueError: `text` holds a disallowed special token, or `allowed_special` names one that does not exist.
     """
-    allowed = names(allowed_special, set(special_tokens), "allowed_special")
-    disallowed = names(disallowed_special, set(special_tokens) - allowed, "disallowed_special")
-    check_exist(allowed, special_tokens)
-    check_absent(text, disallowed)
+    allowed = names(allowed_special, special_tokens)
+    disallowed = names(disallowed_special, set(special_tokens) - allowed)
+    for name in allowed:
+        if name not in special_tokens:
+            raise ValueError(
+                f"allowed_special={name!r}: no such special token; this vocabulary has {sorted(special_tokens)!r}"
+            )
+    for name in disallowed:
+        if name in text:
+            raise ValueError(
+                f"text={name!r} at character {text.index(name)}: a special token that is not allowed; put it into "
+                f"allowed_special to get its id, or pass disallowed_special=() to encode it as text"
+            )
     if not allowed:
         return encode_ordinary(text)
+    longest_first = sorted([name for name in special_tokens if name in allowed], key=len, reverse=True)
     ids = []
     end = 0
-    for match in any_of(allowed).finditer(text):
+    for match in re.finditer("|".join(map(re.escape, longest_first)), text):
         ids += encode_ordinary(text[end : match.start()])
         ids.append(special_tokens[match.group()])
         end = match.end()
     return ids + encode_ordinary(text[end:])
-
-
-def names(chosen: Collection[str], everything: set[str], argument: str) -> set[str]:
-    """The set of names; `everything` for "all"."""
-    if not isinstance(chosen, str):
-        return set(chosen)
-    if chosen != "all":
-        raise TypeError(f'{argument}={chosen!r}: it must be "all" or a collection of names; put the name into a set')
-    return everything
-
-
-def check_exist(allowed: set[str], special_tokens: Mapping[str, int]) -> None:
-    """Raise ValueError for a name that is no special token: a typing error would switch the protection off."""
-    unknown = sorted(allowed - set(special_tokens))
-    if unknown:
-        raise ValueError(
-            f"allowed_special={unknown!r}: no such special token; this vocabulary has {sorted(special_tokens)!r}"
-        )
-
-
-def check_absent(text: str, disallowed: set[str]) -> None:
-    """Raise ValueError if the text holds one of the names."""
-    match = any_of(disallowed).search(text) if disallowed else None
-    if match:
-        raise ValueError(
-            f"text={match.group()!r} at character {match.start()}: a special token that is not allowed; put it into "
-            f"allowed_special to get its id, or pass disallowed_special=() to encode it as text"
-        )
-
-
-def any_of(strings: Collection[str]) -> re.Pattern:
-    """A pattern for any of the strings, the longest first: an alternation takes the first branch that matches."""
-    return re.compile("|".join(map(re.escape, sorted(strings, key=len, reverse=True))))

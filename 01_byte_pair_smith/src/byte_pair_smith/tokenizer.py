@@ -9,9 +9,9 @@ import sys
 from collections.abc import Collection, Iterable
 from typing import SupportsIndex
 
-from .encode import join_tokens, whole_numbers
+from .checks import check_text, whole_numbers
+from .encode import join_tokens
 from .encode_fast import merge_long, merge_short
-from .pretokenize import check_text
 from .pretokenize_fast import pretokenize_fast
 from .special import encode_with_special
 from .vocabulary import Vocabulary

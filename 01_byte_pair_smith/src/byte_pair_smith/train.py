@@ -14,7 +14,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from .pretokenize import GPT2, check_text, pretokenize
+from .checks import check_vocab_size
+from .pretokenize import GPT2, pretokenize
 
 
 def count_pairs(pre_tokens: Mapping[tuple[int, ...], int]) -> dict[tuple[int, int], int]:
@@ -51,7 +52,6 @@ def train(text: str, vocab_size: int, pattern: str = GPT2) -> list[tuple[int, in
         ValueError: `vocab_size` is below 256, or `text` holds a lone surrogate.
     """
     check_vocab_size(vocab_size)
-    check_text(text)
     pre_tokens = Counter(tuple(pre_token.encode()) for pre_token in pretokenize(text, pattern))
     merges: list[tuple[int, int]] = []
     while len(merges) < vocab_size - 256:
@@ -63,9 +63,3 @@ def train(text: str, vocab_size: int, pattern: str = GPT2) -> list[tuple[int, in
         pre_tokens = {tuple(merge(ids, best, new_id)): count for ids, count in pre_tokens.items()}
         merges.append(best)
     return merges
-
-
-def check_vocab_size(vocab_size: int) -> None:
-    """Raise ValueError if there is no room for the 256 bytes."""
-    if vocab_size < 256:
-        raise ValueError(f"vocab_size={vocab_size}: the first 256 tokens are the bytes; give at least 256")

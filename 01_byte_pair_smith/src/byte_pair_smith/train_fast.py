@@ -12,10 +12,11 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-from .bytes_to_unicode import BYTE_ORDER
-from .pretokenize import GPT2, check_text
+from .checks import byte_to_id, check_text, check_vocab_size
+from .pretokenize import GPT2
 from .pretokenize_fast import pretokenize_fast
-from .train import check_vocab_size
+
+BYTE_ORDER = bytes(range(256))
 
 
 def train_fast(text: str, vocab_size: int, pattern: str = GPT2, alphabet: bytes = BYTE_ORDER) -> list[tuple[int, int]]:
@@ -45,17 +46,6 @@ def count_pre_tokens(text: str, pattern: str, alphabet: bytes) -> dict[str, int]
     table = byte_to_id(alphabet)
     counts = Counter(pretokenize_fast(text, pattern))
     return {pre_token.encode().translate(table).decode("latin-1"): count for pre_token, count in counts.items()}
-
-
-def byte_to_id(alphabet: bytes) -> bytes:
-    """A table for `bytes.translate` that turns each byte into its id.
-
-    Raises:
-        ValueError: `alphabet` is not the 256 bytes.
-    """
-    if sorted(alphabet) != list(range(256)):
-        raise ValueError(f"alphabet={alphabet[:8]!r}...: it must hold each of the 256 bytes once; use BYTE_ORDER")
-    return bytes(alphabet.index(b) for b in range(256))
 
 
 class PairIndex:

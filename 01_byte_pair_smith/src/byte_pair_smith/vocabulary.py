@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from .bytes_to_unicode import BYTE_ORDER
+from .checks import byte_to_id, compile_pattern
 from .encode import merge_by_rank
-from .pretokenize import GPT2, compile_pattern
-from .train_fast import byte_to_id
+from .pretokenize import GPT2
+from .train_fast import BYTE_ORDER
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class Vocabulary:
         """{id: the ids of the two tokens it is merged from}. Single bytes and tokens out of reach are left out."""
         parents = {}
         for token, i in self.ranks.items():
-            parts = merge_by_rank([bytes([b]) for b in token], self.ranks, at_least=2)
-            if len(parts) == 2 and all(part in self.ranks for part in parts):
+            parts = next((tokens for tokens in merge_by_rank(token, self.ranks) if len(tokens) == 2), [])
+            if parts and all(part in self.ranks for part in parts):
                 parents[i] = (self.ranks[parts[0]], self.ranks[parts[1]])
         return parents
 

@@ -6,8 +6,9 @@ Training is `train_fast`, and encoding the plain merge by rank. Nothing is unkno
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..checks import check_text
 from ..encode import encode
-from ..pretokenize import GPT2, NO_SPLIT, check_text
+from ..pretokenize import GPT2, NO_SPLIT
 from ..train_fast import train_fast
 from ..vocabulary import tokens_of
 from .family import Family, Token

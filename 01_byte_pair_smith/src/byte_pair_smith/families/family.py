@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple, SupportsIndex
 
-from ..encode import whole_numbers
-from ..pretokenize import GPT2, check_text, pretokenize
+from ..checks import check_text, whole_numbers
+from ..pretokenize import GPT2, pretokenize
 
 UNK = "<unk>"
 

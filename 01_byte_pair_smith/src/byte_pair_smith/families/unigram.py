@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..pretokenize import GPT2, check_text, pretokenize
+from ..checks import check_text
+from ..pretokenize import GPT2, pretokenize
 from .family import UNK, Family, Token, check_vocab, count_pre_tokens
 from .lattice import UNKNOWN_PENALTY, Edge, edges_of, forward, sample, viterbi
 from .unigram_train import Round, learn_unigram

@@ -8,9 +8,9 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..bytes_to_unicode import GPT2_ORDER, from_unicode, to_unicode
 from ..pretokenize import GPT2
 from ..vocabulary import Vocabulary
+from .bytes_to_unicode import GPT2_ORDER, from_unicode, to_unicode
 from .files import name_file, parse_json, read, write
 
 

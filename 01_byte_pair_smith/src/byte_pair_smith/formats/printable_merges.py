@@ -7,8 +7,8 @@ agree exactly if the list follows the ids and names the merge of every token. Bo
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..bytes_to_unicode import from_unicode, to_unicode
 from ..vocabulary import Vocabulary
+from .bytes_to_unicode import from_unicode, to_unicode
 from .files import name_file
 
 

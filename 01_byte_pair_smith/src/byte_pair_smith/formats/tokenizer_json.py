@@ -8,9 +8,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..bytes_to_unicode import to_unicode
 from ..pretokenize import GPT2, NO_SPLIT, SMOLLM
 from ..vocabulary import Vocabulary
+from .bytes_to_unicode import to_unicode
 from .files import field, parse_json, read, write
 from .printable_merges import build_vocabulary
 

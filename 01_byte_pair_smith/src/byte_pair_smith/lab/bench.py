@@ -13,9 +13,10 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ..checks import compile_pattern
 from ..encode import encode
 from ..formats import save_tokenizer_json
-from ..pretokenize import GPT2, compile_pattern
+from ..pretokenize import GPT2
 from ..pretokenize_fast import ASCII_PATTERNS
 from ..tokenizer import Tokenizer
 from ..train import merge, train

@@ -5,8 +5,6 @@ other 68 bytes get the characters from U+0100 on: the space becomes U+0120 and t
 printable bytes first. So its id 0 is "!" (byte 33), and not byte 0.
 """
 
-BYTE_ORDER = bytes(range(256))
-
 PRINTABLE = bytes([*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)])
 
 GPT2_ORDER = PRINTABLE + bytes(b for b in range(256) if b not in PRINTABLE)
