@@ -23,7 +23,7 @@ EQUIVALENT = {
         "q -> k, in: angle = angles(positions, frequencies(q.shape[-1], base))": SAME_WIDTH,
     },
     "assert_relative": {
-        "scores -> shifted, in: assert not allclose(apart, scores), 'tokens three times as far ap...": (
+        "scores -> shifted, in: assert not allclose(apart, scores), 'tokens three times as far apar...": (
             "the shifted scores have just been shown to equal the others"
         ),
     },

@@ -90,8 +90,8 @@ def another_width_and_base(impl, seed):
     return tensor(the_frequencies=impl.frequencies(6 + 2 * (seed % 50), 500.0), small_base=impl.frequencies(6, 0.5))
 
 
-def a_single_pair_and_two_pairs(impl, seed):
-    return tensor(one_pair=impl.frequencies(2), two_pairs=impl.frequencies(4))
+def one_two_and_four_pairs(impl, seed):
+    return tensor(one_pair=impl.frequencies(2), two_pairs=impl.frequencies(4), four_pairs=impl.frequencies(8))
 
 
 def widths_and_bases_that_are_refused(impl, seed):
@@ -156,8 +156,8 @@ def more_positions_and_columns(impl, seed):
     return tensor(the_table=impl.sinusoidal_table(11 + seed % 50, 10, 300.0))
 
 
-def a_table_of_one_position(impl, seed):
-    return tensor(the_table=impl.sinusoidal_table(1, 4))
+def tables_of_one_and_two_positions(impl, seed):
+    return tensor(one_position=impl.sinusoidal_table(1, 4), two_positions=impl.sinusoidal_table(2, 4))
 
 
 def positions_beyond_256(impl, seed):
@@ -350,6 +350,11 @@ def positions_between_whole_numbers(impl, seed):
 def one_token_of_one_pair(impl, seed):
     q = torch.tensor([[[[1.0, 0.0]]]], dtype=torch.float64)
     return rotated_pair(impl, q, 2 * q, torch.tensor([3]))
+
+
+def one_token_of_two_pairs(impl, seed):
+    q = torch.tensor([[[[1.0, 1.0, 0.0, 0.0]]]])
+    return rotated_pair(impl, q, q, torch.tensor([1]))
 
 
 def far_positions_in_float64(impl, seed):
@@ -739,13 +744,13 @@ PROBES = {
     "frequencies": [
         a_head_of_16,
         another_width_and_base,
-        a_single_pair_and_two_pairs,
+        one_two_and_four_pairs,
         widths_and_bases_that_are_refused,
     ],
     "sinusoidal_table": [
         five_positions,
         more_positions_and_columns,
-        a_table_of_one_position,
+        tables_of_one_and_two_positions,
         positions_beyond_256,
         tables_without_a_position,
     ],
@@ -762,6 +767,7 @@ PROBES = {
         positions_of_each_row,
         positions_between_whole_numbers,
         one_token_of_one_pair,
+        one_token_of_two_pairs,
         far_positions_in_float64,
         far_positions_in_float16,
         inputs_that_do_not_fit,

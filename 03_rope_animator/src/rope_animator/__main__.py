@@ -7,6 +7,7 @@ from collections.abc import Callable
 from .lab import animate, bench, break_it, experiment, page, plots, tables
 from .lab.cli import Command
 from .lab.cli import main as run
+from .lab.mutation import mutants, mutation_table
 
 
 def draw_animation(options: argparse.Namespace, log: Callable[[str], None]) -> None:
@@ -21,6 +22,7 @@ COMMANDS = (
     Command("headline", "loss at 1 to 8 times the trained length", experiment.headline, tables.headline, 2.0),
     Command("bench", "the fast form beside transformers and a copy", bench.bench, tables.bench, 1.0),
     Command("break", "experiments that break something", break_it.break_it, tables.break_it, 2.0),
+    Command("mutants", "what notices each small change of a task", mutants, mutation_table, 1.0),
     Command("animate", "writes rope.html and rope.gif", draw_animation, None, 0.5),
 )
 
