@@ -241,6 +241,11 @@ def two_words(impl, seed):
     return impl.NegativeSampler(np.array([9, 1])).sample(np.array([0, 1, 1]), np.array([[0.0, 0.99]] * 3))
 
 
+def a_point_on_an_edge(impl, seed):
+    """Without word 2 the line is 0.75 long, and 0.375, where word 0 ends and word 1 begins, is half of it."""
+    return impl.NegativeSampler(np.array([3, 3, 2]), 1.0).sample(np.array([2]), np.array([[0.5, 0.0]]))
+
+
 def no_targets(impl, seed):
     return impl.NegativeSampler(np.array([9, 1])).sample(np.array([], dtype=np.int64), np.zeros((0, 3)))
 
@@ -253,7 +258,9 @@ def uniforms_next_to_the_edges(impl, seed):
     probability = counts**0.75 / (counts**0.75).sum()
     start = np.cumsum(probability) - probability
     edge = np.clip(start / (1 - probability), 0, np.nextafter(1, 0))
-    uniforms = np.stack([np.nextafter(edge, 0), edge, np.full(97, np.nextafter(1, 0))], axis=1)
+    below = np.nextafter(edge, 0)
+    above = np.minimum(np.nextafter(edge, 1), np.nextafter(1, 0))
+    uniforms = np.stack([np.nextafter(below, 0), below, edge, above, np.full(97, np.nextafter(1, 0))], axis=1)
     words = impl.NegativeSampler(counts).sample(targets, uniforms)
     return {
         "inside the vocabulary": bool(((words >= 0) & (words < 97)).all()),
@@ -265,7 +272,12 @@ def counts_targets_and_uniforms_that_are_refused(impl, seed):
     counts = {"one word": [7], "no word": [], "a count of zero": [3, 0], "two counts of one": [1, 1]}
     calls = {name: lambda c=c: impl.NegativeSampler(np.array(c, dtype=np.int64)) for name, c in counts.items()}
     samples = {"target -1": (-1, 0.5), "target V": (3, 0.5), "the last target": (2, 0.5), "uniform 1": (0, 1.0)}
-    samples |= {"uniform below 0": (0, -0.1), "uniform NaN": (0, float("nan")), "uniform 0": (0, 0.0)}
+    samples |= {
+        "uniform below 0": (0, -0.1),
+        "uniform NaN": (0, float("nan")),
+        "uniform 0": (0, 0.0),
+        "uniform 2": (0, 2.0),
+    }
     for name, (t, u) in samples.items():
         both = np.array([1, t]), np.array([[0.5, 0.5], [0.5, u]])
         calls[name] = lambda args=both: impl.NegativeSampler(np.array([5, 3, 2])).sample(*args)
@@ -398,6 +410,11 @@ def very_large_scores(impl, seed):
     return named(impl.loss_and_gradients(*vectors(seed + 2, scale=40.0)))
 
 
+def scores_of_a_hundred(impl, seed):
+    center, context = np.array([[2.0, 0.0]]), np.array([[-50.0, 1.0]])
+    return named(impl.loss_and_gradients(center, context, np.array([[[50.0, 3.0], [-50.0, 2.0]]])))
+
+
 def vectors_of_zeros(impl, seed):
     return named(impl.loss_and_gradients(*vectors(seed + 3, scale=0.0)))
 
@@ -406,6 +423,8 @@ def parts_of_other_shapes(impl, seed):
     center, context, negatives = vectors(seed + 5)
     calls = {
         "one context for all": (center, context[:1], negatives),
+        "five contexts for one center": (center[:1], context, negatives[:1]),
+        "negatives of five pairs for one": (center[:1], context[:1], negatives),
         "negatives of one pair for all": (center, context, negatives[:1]),
         "negatives of another dimension": (center, context, negatives[:, :, :1]),
         "shapes that fit": (center, context, negatives),
@@ -603,9 +622,15 @@ def questions_that_are_refused(impl, seed):
         "topn = V - 2": (0, 1, 2, 7),
         "topn = V - 3": (0, 1, 2, 6),
         "a word twice, topn = V - 1": (0, 1, 1, 8),
+        "b = c, topn = V - 2": (0, 1, 1, 7),
     }
     calls = {name: lambda q=q: impl.analogy(v, *q) for name, q in questions.items()}
-    for name, value in {"a zero vector": 0.0, "a NaN vector": np.nan, "an infinite vector": np.inf}.items():
+    for name, value in {
+        "a zero vector": 0.0,
+        "a NaN vector": np.nan,
+        "an infinite vector": np.inf,
+        "minus infinity": -np.inf,
+    }.items():
         damaged = v.copy()
         damaged[5] = value
         calls[name] = lambda d=damaged: impl.analogy(d, 0, 1, 2)
@@ -739,6 +764,7 @@ PROBES = {
         another_power,
         the_first_and_the_last_word_as_targets,
         two_words,
+        a_point_on_an_edge,
         no_targets,
         uniforms_next_to_the_edges,
         counts_targets_and_uniforms_that_are_refused,
@@ -748,6 +774,7 @@ PROBES = {
         ordinary_vectors,
         a_single_negative,
         no_negatives,
+        scores_of_a_hundred,
         very_large_scores,
         vectors_of_zeros,
         parts_of_other_shapes,
@@ -788,7 +815,7 @@ def alone(mistake, knobs):
 def of(task):
     """Every known mistake of a task, one or two at a time. Pairs of which one hides the other are left out."""
     noun, knobs, build, hints, without = {
-        "pairs": ("pairs", PAIRS, wrong_pairs, PAIRS_HINTS, [(LEFT, SHORT), (RIGHT, WRAPS)]),
+        "pairs": ("pairs", PAIRS, wrong_pairs, PAIRS_HINTS, [(LEFT, SHORT), (LEFT, FROM_ONE), (RIGHT, WRAPS)]),
         "keep_probability": (
             "a probability",
             KEEP,

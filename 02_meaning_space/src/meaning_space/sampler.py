@@ -26,13 +26,15 @@ class NegativeSampler:
         weight = counts**power
         self.probability: Float[np.ndarray, "V"] = weight / weight.sum()
         self.cumulative: Float[np.ndarray, "V"] = np.cumsum(self.probability)
+        self.cumulative[-1] = np.inf  # the last word owns the rest of the line, wherever rounding ends the sum
 
     def sample(self, targets: Int[np.ndarray, "B"], uniforms: Float[np.ndarray, "B K"]) -> Int[np.ndarray, "B K"]:
         """One negative for each uniform number in [0, 1), from P with the row's target taken out.
 
-        Lay the words side by side on a line from 0 to 1, word w from cumulative[w - 1] to cumulative[w]. Without the
-        target's interval the line is 1 - P(target) long, and the words after the gap have moved down by P(target).
-        Drawing again until the word is not the target has the same distribution, but needs more numbers.
+        Lay the words side by side on a line from 0 to 1, word w from cumulative[w - 1] up to, but not including,
+        cumulative[w]. Without the target's interval the line is 1 - P(target) long, and the words after the gap have
+        moved down by P(target). Drawing again until the word is not the target has the same distribution, but needs
+        more numbers.
 
         Raises:
             ValueError: a target is no word, or a uniform number is outside [0, 1).
@@ -44,15 +46,12 @@ class NegativeSampler:
             raise ValueError(f"uniforms={uniforms.min()}..{uniforms.max()}: must be in [0, 1); use rng.random")
         target = targets[:, None]  # B 1
         gap = self.probability[target]  # B 1
-        gap_start = self.cumulative[target] - gap  # B 1
         point = uniforms * (1 - gap)  # B K
-        before_gap = (point < gap_start) | (target == last)
-        point = np.where(before_gap, point, point + gap)
-        word = np.searchsorted(self.cumulative, point, side="right")
-        # A point near an edge may be rounded over it: keep the word on its side of the target, inside the vocabulary.
-        return np.where(before_gap, np.minimum(word, target - 1), np.clip(word, target + 1, last))
+        before_gap = point + gap < self.cumulative[target]
+        word = np.searchsorted(self.cumulative, np.where(before_gap, point, point + gap), side="right")
+        # Without the last word, 1 - gap may be rounded up over the end of the line: take the word before the target.
+        return np.where(before_gap, np.minimum(word, target - 1), word)
 
     def sample_shared(self, rng: np.random.Generator, blocks: int, size: int) -> Int[np.ndarray, "M N"]:
         """Negatives that all words of a block share. `skipgram_fast.py` gives a pair's own context no weight."""
-        word = np.searchsorted(self.cumulative, rng.random((blocks, size)), side="right")
-        return np.minimum(word, len(self.cumulative) - 1)
+        return np.searchsorted(self.cumulative, rng.random((blocks, size)), side="right")

@@ -21,7 +21,7 @@ def normalize(vectors: Float[np.ndarray, "V D"]) -> Float[np.ndarray, "V D"]:
         ValueError: a vector is zero, NaN or infinite: it has no direction.
     """
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not ((length > 0) & (length < np.inf)).all():
+    if not 0 < length.min() <= length.max() < np.inf:
         raise ValueError(f"vectors={length.min()}..{length.max()} long: must be finite and not zero; leave others out")
     return vectors / length
 

@@ -35,12 +35,12 @@ def pairs(ids: Int[np.ndarray, "N"], widths: Int[np.ndarray, "..."]) -> Int[np.n
     """
     if widths.shape != ids.shape:
         raise ValueError(f"widths={widths.shape}: must have the shape of ids, {ids.shape}; each word has its own width")
-    if len(widths) and widths.min() < 1:
+    if (widths < 1).any():
         raise ValueError(f"widths={widths.min()}: must be at least 1; a window reaches one word to either side")
     found = []
-    for i in range(len(ids)):
-        first = max(0, i - widths[i])
-        last = min(len(ids) - 1, i + widths[i])
+    for i, width in enumerate(widths):
+        first = max(0, i - width)
+        last = min(len(ids) - 1, i + width)
         for j in range(first, last + 1):
             if j != i:
                 found.append((ids[i], ids[j]))
