@@ -88,7 +88,7 @@ def test_bad_input_widths_below_one(impl, arguments):
         impl.swiglu_width(*arguments)
 
 
-def matrices(seed, D=5, H=7):
+def matrices(seed, D=6, H=7):
     return numbers(seed, H, D), numbers(seed + 1, H, D), numbers(seed + 2, D, H)
 
 
@@ -97,24 +97,24 @@ def test_swiglu_is_llamas_layer_values_and_gradients(impl, seed):
     from transformers import LlamaConfig
     from transformers.models.llama.modeling_llama import LlamaMLP
 
-    layer = LlamaMLP(LlamaConfig(hidden_size=5, intermediate_size=7, num_attention_heads=1)).double()
+    layer = LlamaMLP(LlamaConfig(hidden_size=6, intermediate_size=7, num_attention_heads=1)).double()
     weights = matrices(seed)
     for linear, weight in zip((layer.gate_proj, layer.up_proj, layer.down_proj), weights, strict=True):
         linear.weight.data = weight
-    x, dy = numbers(seed + 5, 2, 3, 5), numbers(seed + 6, 2, 3, 5)
+    x, dy = numbers(seed + 5, 2, 3, 6), numbers(seed + 6, 2, 3, 6)
     torch.testing.assert_close(impl.swiglu(x, *weights), layer(x), **EXACT)
     wanted = gradients(layer, dy, x)[0]
     torch.testing.assert_close(gradients(lambda x: impl.swiglu(x, *weights), dy, x)[0], wanted, **EXACT)
 
 
 def test_swiglu_backward_is_autograds(seed):
-    inputs = numbers(seed + 5, 2, 3, 5), *matrices(seed)
-    dy = numbers(seed + 6, 2, 3, 5)
+    inputs = numbers(seed + 5, 2, 3, 6), *matrices(seed)
+    dy = numbers(seed + 6, 2, 3, 6)
     torch.testing.assert_close(na.swiglu_backward(dy, *inputs), gradients(na.swiglu, dy, *inputs), **EXACT)
 
 
 def test_the_gated_family():
-    x, weights = numbers(1, 4, 5), matrices(2)
+    x, weights = numbers(1, 4, 6), matrices(2)
     gate, up = x @ weights[0].T, x @ weights[1].T
     torch.testing.assert_close(glu(x, *weights), F.glu(torch.cat([up, gate], -1)) @ weights[2].T, **EXACT)
     torch.testing.assert_close(geglu(x, *weights), (F.gelu(gate) * up) @ weights[2].T, **EXACT)

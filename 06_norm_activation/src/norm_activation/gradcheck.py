@@ -27,8 +27,9 @@ def numerical_gradient(
         raise ValueError(f"x.dtype={x.dtype}: use x.double(); float32 has too few digits for differences")
     differences = []
     for i in range(x.numel()):
-        step = torch.zeros_like(x)
-        step.view(-1)[i] = h
+        step = x.new_zeros(x.numel())
+        step[i] = h
+        step = step.view(x.shape)
         differences.append((function(x + step) - function(x - step)) / (2 * h))
     return torch.stack(differences).reshape(x.shape)
 

@@ -11,7 +11,7 @@ Dimensions: N examples of a mini-batch, I inputs, O outputs.
 import numpy as np
 from jaxtyping import Float
 
-Batch = Float[np.ndarray, "N D"]
+Batch = Float[np.ndarray, "N _"]
 
 
 class Layer:
