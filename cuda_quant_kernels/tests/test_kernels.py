@@ -1,4 +1,4 @@
-"""Every kernel against its exact reference: ragged shapes, outliers, poisoned outputs, three thread orders; the tracer
+"""Every kernel against its exact oracle: ragged shapes, outliers, poisoned outputs, three thread orders; the tracer
 and the sanitizer find nothing."""
 
 from contextlib import contextmanager

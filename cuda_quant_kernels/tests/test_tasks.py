@@ -86,6 +86,14 @@ def test_a_row_of_zeros_has_scale_one(impl, seed):
     equal(q[2], torch.zeros(130, dtype=torch.int8), "the codes of a row of zeros")
 
 
+@pytest.mark.task("quantize_rows")
+def test_values_beyond_absmax_saturate(impl, seed):
+    x, absmax = 3 * torch.randn(2, 131), torch.tensor([0.5, 1.0])
+    q, scale = impl.quantize_rows(x, absmax)
+    equal(scale, absmax / 127, "the scales")
+    equal(q, (x / scale[:, None]).round().clamp(-127, 127).to(torch.int8), "codes of values beyond absmax")
+
+
 @pytest.mark.task("coalesced_gemm")
 @pytest.mark.parametrize("m, n, k", [(16, 16, 4), (37, 41, 53), (16, 16, 16), (1, 3, 2)])
 def test_the_product_is_exact(impl, seed, m, n, k):

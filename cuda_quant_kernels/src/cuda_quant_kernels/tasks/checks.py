@@ -26,8 +26,8 @@ Place = Callable[[int], str]  # from a line of the source to its name in a messa
 class WrongKernel(RuntimeError):
     """Something that a kernel may not do.
 
-    `place` is where: file, or notebook and cell, and line. A traceback shows it under the sentence. `facts` are what two
-    kernels share that do the same thing wrong, however they are written.
+    `place` is where: file, or notebook and cell, and line. A traceback shows it under the sentence. `facts` are what
+    two kernels share that do the same thing wrong, however they are written.
     """
 
     def __init__(self, sentence: str, place: str = "", facts: tuple = ()):

@@ -1,7 +1,7 @@
 """The same kernels in Triton, where a program works on a block of elements and the compiler decides about threads.
 
-Shared memory, the asynchronous copies and the tensor core's fragments of gemm_w8a8.cu are all there, and none of them
-is written: compare the length. What is left to choose is the shape of the blocks, the warps and the pipeline's depth.
-They run on a GPU, in Triton's interpreter (TRITON_INTERPRET=1, set before triton is imported), and can be compiled to
-machine code without a GPU (compiled.py).
+The compiled code has the shared memory, the asynchronous copies and the fragments of gemm_w8a8_tensor.cu; the source
+writes none of them. What is left to choose is the shape of the blocks, the warps and the pipeline's depth. The kernels
+run on a GPU, and in Triton's interpreter (set TRITON_INTERPRET=1 before triton is imported). compiled.py compiles them
+to machine code without a GPU.
 """

@@ -46,7 +46,7 @@ def machine_code(name: str, capability: int) -> str:
         RuntimeError: Triton's own disassembler is missing or refuses the code.
     """
     if name not in KERNELS:
-        raise ValueError(f"name is {name!r}: it must be one of {', '.join(KERNELS)}")
+        raise ValueError(f"name={name!r}: unknown kernel; choose {', '.join(KERNELS)}")
     kernel, types, constants, options = KERNELS[name]
     signature = {n: "constexpr" if t == "c" else t for n, t in (part.split() for part in types.split(", "))}
     whole = {(i,): [["tt.divisibility", 16]] for i, t in enumerate(signature.values()) if t != "constexpr"}

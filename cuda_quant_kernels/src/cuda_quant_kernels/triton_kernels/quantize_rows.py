@@ -21,14 +21,14 @@ def quantize_rows_kernel(x, q, scale, cols, BLOCK: tl.constexpr):
 
 
 def quantize_rows(x: Float[Tensor, "R C"]) -> tuple[Int8[Tensor, "R C"], Float32[Tensor, " R"]]:
-    """(q, scale) as ops.quantize gives them. NaN is not looked for here: the scale shows it.
+    """(q, scale) as quantize of the package gives them. A row with NaN has a NaN scale.
 
     Raises:
         ValueError: a row is longer than a program's registers hold (65536).
     """
     rows, cols = x.shape
     if cols > 65536:
-        raise ValueError(f"x has {cols} columns: a program keeps a row in registers, up to 65536")
+        raise ValueError(f"x={cols} columns: a program keeps a row in registers, up to 65536; use the CUDA kernel")
     q, scale = torch.empty_like(x, dtype=torch.int8), torch.empty(rows, device=x.device)
     block = triton.next_power_of_2(cols)
     quantize_rows_kernel[(rows,)](x, q, scale, cols, BLOCK=block, num_warps=min(16, max(1, block // 512)))

@@ -1,7 +1,6 @@
 """Four-bit weights, dequantized in registers on the way into `tl.dot`.
 
-fp16 rather than bf16: Triton's interpreter computes bf16 `tl.dot` wrongly, and a kernel that cannot be checked on a CPU
-is not worth the wider range here.
+fp16 and not bf16, because Triton's interpreter computes bf16 `tl.dot` wrongly, and these kernels are checked there.
 """
 
 import torch
@@ -28,7 +27,7 @@ def w4a16_kernel(x, packed, scale, y, M, N, K: tl.constexpr, BM: tl.constexpr, B
 def linear_w4a16(
     x: Float16[Tensor, "M K"], packed: Int32[Tensor, "N words"], scale: Float16[Tensor, "N G"], block: int = 64
 ) -> Float16[Tensor, "M N"]:
-    """As ops.linear_w4a16, for 1 to 16 tokens: `tl.dot` needs 16 rows, and the missing ones are zeros."""
+    """As linear_w4a16 of the package, for 1 to 16 tokens: `tl.dot` needs 16 rows, and the missing ones are zeros."""
     (m, k), n = x.shape, len(packed)
     y = torch.empty(m, n, dtype=torch.float16, device=x.device)
     w4a16_kernel[(triton.cdiv(n, block),)](x, packed, scale, y, m, n, k, BM=16, BN=block, num_warps=4, num_stages=3)

@@ -1,4 +1,4 @@
-"""The int8 product: `tl.dot` on int8 blocks becomes the tensor core's instruction, IMMA or (on Hopper) IGMMA."""
+"""The int8 GEMM: `tl.dot` on int8 blocks becomes the tensor core's instruction, IMMA, or IGMMA on Hopper."""
 
 import torch
 import triton
@@ -9,7 +9,7 @@ from torch import Tensor
 
 @triton.jit
 def w8a8_kernel(a, w, sa, sw, c, M, N, K: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr):
-    # neighbouring programs share columns of w in groups of 8 rows of blocks: what one reads, the next finds in L2
+    # Programs run in groups of 8 rows of blocks. Neighbours share columns of w: what one reads, the next finds in L2.
     pid, blocks_n, blocks_m = tl.program_id(0), tl.cdiv(N, BN), tl.cdiv(M, BM)
     first = pid // (8 * blocks_n) * 8
     group = min(blocks_m - first, 8)
@@ -28,17 +28,29 @@ def w8a8_kernel(a, w, sa, sw, c, M, N, K: tl.constexpr, BM: tl.constexpr, BN: tl
 def linear_w8a8(
     a: Int8[Tensor, "M K"],
     w: Int8[Tensor, "N K"],
-    sa: Float32[Tensor, " M"],
-    sw: Float32[Tensor, " N"],
+    scale_a: Float32[Tensor, " M"],
+    scale_w: Float32[Tensor, " N"],
     block: tuple[int, int, int] = (128, 256, 128),
     num_warps: int = 8,
     num_stages: int = 3,  # Hopper's; less before
 ) -> Float32[Tensor, "M N"]:
-    """As ops.linear_w8a8. K is a compile-time constant, so a new K compiles anew."""
+    """As linear_w8a8 of the package. K is a compile-time constant, so a new K compiles anew."""
     (m, k), n = a.shape, len(w)
     c = torch.empty(m, n, device=a.device)
     grid = (triton.cdiv(m, block[0]) * triton.cdiv(n, block[1]),)
     w8a8_kernel[grid](
-        a, w, sa, sw, c, m, n, k, BM=block[0], BN=block[1], BK=block[2], num_warps=num_warps, num_stages=num_stages
+        a,
+        w,
+        scale_a,
+        scale_w,
+        c,
+        m,
+        n,
+        k,
+        BM=block[0],
+        BN=block[1],
+        BK=block[2],
+        num_warps=num_warps,
+        num_stages=num_stages,
     )
     return c
