@@ -304,7 +304,7 @@ def sync(session):
 def fmt(session):
     """lay the code out: ruff format, and imports in order"""
     session.install(RUFF)
-    session.run("ruff", "check", "--select", "I", "--fix", "--quiet", str(ROOT))
+    session.run("ruff", "check", "--select", "I", "--fix", "--exit-zero", "--quiet", str(ROOT))
     session.run("ruff", "format", str(ROOT))
 
 
