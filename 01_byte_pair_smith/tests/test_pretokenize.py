@@ -39,6 +39,14 @@ def test_letters_of_all_scripts(impl):
 
 
 @pytest.mark.task("pretokenize")
+def test_letters_and_digits_are_those_of_unicode_s_categories(impl):
+    exactly(
+        impl.pretokenize("x²) 5½! Ⅷa"), ["x", "²", ")", " 5½", "!", " Ⅷ", "a"], "²; ½ and Ⅷ, which are of category N"
+    )
+    exactly(impl.pretokenize("_-_ a_b"), ["_-_", " a", "_", "b"], "underscores, which are neither")
+
+
+@pytest.mark.task("pretokenize")
 def test_another_pattern_can_be_given(impl):
     exactly(
         impl.pretokenize("don't 12", NO_SPLIT), ["don't 12"], "the pre-tokens under a pattern that matches everything"

@@ -104,6 +104,12 @@ def test_no_token_crosses_a_border_and_training_ends_when_words_are_tokens(impl)
 
 
 @pytest.mark.task("train")
+def test_overlapping_pairs_count(impl):
+    merges = [tuple(m) for m in impl.train("aaaa aaaa aaa bc bc bc bc bc bc", 257, GPT2)]
+    exactly(merges, [(97, 97)], "the first merge: (a, a) occurs 8 times, (b, c) 6 times")
+
+
+@pytest.mark.task("train")
 def test_training_works_on_bytes(impl):
     exactly(
         [tuple(m) for m in impl.train("éé", 257, NO_SPLIT)], [(195, 169)], "the first merge of é, which is two bytes"

@@ -44,15 +44,20 @@ class Experiment:
     holds: Callable[[dict], bool]
 
 
+def corpus(data: str = "pydoc", quick: bool = False, seed: int = 0) -> Corpus:
+    """The corpus of the recorded run, or a small one."""
+    text = fetch.load_text(data)[: 60_000 if quick else None]
+    code = fetch.load_text("code")[: len(text)]
+    return Corpus(text, code, 512 if quick else 2048, seed)
+
+
 def break_it(options: Namespace, log: Callable[[str], None]) -> dict:
     """All experiments on one text: {name: outcome}."""
-    text = fetch.load_text(options.data)[: 60_000 if options.quick else None]
-    code = fetch.load_text("code")[: len(text)]
-    corpus = Corpus(text, code, 512 if options.quick else 2048, options.seed)
+    on = corpus(options.data, options.quick, options.seed)
     results = {}
     for name, experiment in EXPERIMENTS.items():
         log(experiment.change)
-        results[name] = experiment.run(corpus)
+        results[name] = experiment.run(on)
     return results
 
 
