@@ -5,7 +5,7 @@ NOT_USED = "the further rows of the full matrix are not used"
 
 EQUIVALENT = {
     "pairs": {
-        "ids -> widths, in: last = min(len(ids) - 1, i + width)": "widths has the shape of ids, which is checked before",
+        "ids -> widths, in: last = min(len(ids) - 1, i + width)": "widths has the shape of ids: it is checked",
         "-1 -> -2, in: return np.array(found, dtype=np.int64).reshape(-1, 2)": "NumPy takes any negative size for -1",
     },
     "NegativeSampler": {

@@ -1,6 +1,6 @@
 """The classic mistakes of word2vec as running code, and the inputs on which they are recognised.
 
-Each knob has its right setting first. Whatever differs from it is one mistake; two at once have a sentence of their own.
+Each knob has its right setting first. Whatever differs from it is one mistake. Two at once have their own sentence.
 """
 
 import numpy as np

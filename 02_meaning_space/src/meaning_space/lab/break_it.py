@@ -98,6 +98,7 @@ class Laboratory:
     def __init__(self, corpus: Corpus, config: Config = CONFIG):
         self.corpus, self.config = corpus, config
         self.lift = lift(corpus)
+        self.results: dict[str, dict[str, float]] = {}
 
     def run(self, name: str) -> dict[str, float]:
         """Trains with one thing changed, and measures the vectors."""
@@ -105,7 +106,22 @@ class Laboratory:
         seed = self.config.seed
         corpus = self.corpus.shuffled(seed) if experiment.shuffle else self.corpus
         vectors = train(corpus, replace(self.config, **experiment.changes)).centers
-        return measure(vectors, self.corpus, self.lift, seed)
+        self.results[name] = measure(vectors, self.corpus, self.lift, seed)
+        return self.results[name]
+
+    def show(self, name: str) -> None:
+        """Runs an experiment, and prints its measures and the baseline's.
+
+        Raises:
+            RuntimeError: the outcome is not the one that is written down (`EXPERIMENTS[name].claims`).
+        """
+        baseline = self.results.get(BASELINE) or self.run(BASELINE)
+        measures = baseline if name == BASELINE else self.run(name)
+        for title, row in {BASELINE: baseline, name: measures}.items():
+            print(f"{title:15}" + "".join(f"  {key} {value:5.1f}" for key, value in row.items()))
+        for claim in EXPERIMENTS[name].claims:
+            if not claim.holds(measures, baseline):
+                raise RuntimeError(f"{name}: {claim} does not hold: {measures[claim.measure]:.1f}")
 
 
 def lift(corpus: Corpus) -> Float[np.ndarray, "V V"]:
