@@ -145,14 +145,14 @@ def test_launches_are_read(text, kernel, shape, arguments):
 
 def test_bad_arguments(source, tmp_path):
     for call, says in (
-        (lambda: build(source, "tpu"), "target is 'tpu'"),
-        (lambda: build([], "cpu"), "sources is empty"),
-        (lambda: build(tmp_path / "none.cu", "cpu"), "none.cu, which is not a file"),
-        (lambda: build(source, "cpu", arch="sm_80"), "arch is 'sm_80'"),
-        (lambda: build(source, "gpu", arch="hopper"), "arch is 'hopper'"),
-        (lambda: build(source, "gpu", arch=["sm_80", "90"]), "arch is '90'"),
+        (lambda: build(source, "tpu"), "target='tpu'"),
+        (lambda: build([], "cpu"), r"sources=\[\]: empty"),
+        (lambda: build(tmp_path / "none.cu", "cpu"), "none.cu: not a file"),
+        (lambda: build(source, "cpu", arch="sm_80"), "arch='sm_80'"),
+        (lambda: build(source, "gpu", arch="hopper"), "arch='hopper'"),
+        (lambda: build(source, "gpu", arch=["sm_80", "90"]), "arch='90'"),
         (lambda: load(source, "asan"), "call on_cpu.sanitize"),
-        (lambda: resource_usage(source), "must come from build"),
+        (lambda: resource_usage(source), "make it with build"),
     ):
         with pytest.raises(ValueError, match=says):
             call()

@@ -38,19 +38,7 @@ def linear_w8a8(
     (m, k), n = a.shape, len(w)
     c = torch.empty(m, n, device=a.device)
     grid = (triton.cdiv(m, block[0]) * triton.cdiv(n, block[1]),)
-    w8a8_kernel[grid](
-        a,
-        w,
-        scale_a,
-        scale_w,
-        c,
-        m,
-        n,
-        k,
-        BM=block[0],
-        BN=block[1],
-        BK=block[2],
-        num_warps=num_warps,
-        num_stages=num_stages,
-    )
+    options = {"num_warps": num_warps, "num_stages": num_stages}
+    bm, bn, bk = block
+    w8a8_kernel[grid](a, w, scale_a, scale_w, c, m, n, k, BM=bm, BN=bn, BK=bk, **options)
     return c
