@@ -161,7 +161,7 @@ def tables_of_one_and_two_positions(impl, seed):
 
 
 def positions_beyond_256(impl, seed):
-    return tensor(the_last_rows=impl.sinusoidal_table(600, 8)[256:])
+    return tensor(rows_257_300_and_511=impl.sinusoidal_table(512, 8)[[257, 300, 511]])
 
 
 def tables_without_a_position(impl, seed):
@@ -238,7 +238,7 @@ READ_WRITE = "that takes pairs in one layout and writes them back in the other"
 KEYS_BACKWARDS = "with the sign flipped in the keys alone"
 FROM_0, WHOLE = "that IGNORES the positions given and counts from 0", "that rounds positions down to whole numbers"
 FIRST_ROW = "that gives every row of the batch the first row's positions"
-FLOAT32_ANGLES = "whose angles are float32"
+FLOAT32_ANGLES, FLOAT32_THETA = "whose angles are float32", "whose frequencies are float32"
 Q_ANGLES = "whose angles have the dtype of q, so that half precision loses the phase"
 NOT_CAST = "that does not cast cosine and sine, so that float16 queries come back as float64"
 Q_ONLY, TWICE = "on the queries ONLY", "applied TWICE"
@@ -251,7 +251,7 @@ ROPE = {
     "exponent": ["2i/d", HALVED],
     "trig": ["cos, sin", TRIG],
     "positions": ["given", FROM_0, WHOLE, FIRST_ROW],
-    "precision": ["float64", FLOAT32_ANGLES, Q_ANGLES, NOT_CAST],
+    "precision": ["float64", FLOAT32_ANGLES, FLOAT32_THETA, Q_ANGLES, NOT_CAST],
     "which": ["both", Q_ONLY, TWICE],
     "heads": ["each", ALL_HEADS],
     "given": ["base", ROPE_BASE],
@@ -269,6 +269,7 @@ ROPE_HINTS = {
     WHOLE: "What becomes of a position that was squeezed to 2.5?",
     FIRST_ROW: "Two prompts padded on the left by different amounts: do their first words have the same position?",
     FLOAT32_ANGLES: "How far apart are neighbouring float32 numbers at 100,000 radians?",
+    FLOAT32_THETA: "What is a relative error of 6e-8 in a frequency at position 100,000, in radians?",
     Q_ANGLES: "Which integers above 2,048 can float16 represent?",
     NOT_CAST: "Which dtype has the product of a float16 and a float64 tensor?",
     Q_ONLY: "Shift both tokens by one: does their score stay?",
@@ -291,6 +292,7 @@ def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads
         first, second = split_pairs(x, read).unbind(-1)
         i = torch.arange(x.shape[-1] // 2, dtype=torch.float64)
         theta = base ** (-(1 if exponent == HALVED else 2) * i / x.shape[-1])
+        theta = theta.float().double() if precision == FLOAT32_THETA else theta
         kind = {FLOAT32_ANGLES: torch.float32, Q_ANGLES: x.dtype}.get(precision, torch.float64)
         angle = (at.to(kind)[..., None] * theta.to(kind)).unsqueeze(-3)
         cos, sin = angle.cos(), (-angle if clockwise else angle).sin()
@@ -470,6 +472,7 @@ def what_it_returns(impl, seed):
 VALUES_TOO, OUTPUT = "that rotates the VALUES too", "that rotates the OUTPUT instead of queries and keys"
 NOTHING, COUNTED = "without any rotation", "that counts positions from 0 instead of using those given"
 UNSCALED, NO_MASK = "WITHOUT the 1/sqrt(d) scale", "WITHOUT the causal mask"
+BY_WIDTH, PAST_MASK = "with the scale 1/d instead of 1/sqrt(d)", "whose mask hides the past, not the future"
 ZERO_MASK = "that sets the scores of the future to 0 instead of minus infinity"
 SMALL_MASK = "that sets the scores of the future to -100 instead of minus infinity"
 SELF_MASK, POSITION_MASK = "whose mask hides the token itself", "whose mask compares positions, not the order of tokens"
@@ -478,8 +481,8 @@ OVER_QUERIES, ATTENTION_BASE = "with the softmax over the queries", "that IGNORE
 ATTENTION = {
     "rotated": ["q, k", VALUES_TOO, OUTPUT, NOTHING],
     "positions": ["given", COUNTED],
-    "scale": ["1/sqrt(d)", UNSCALED],
-    "mask": ["causal", NO_MASK, ZERO_MASK, SMALL_MASK, SELF_MASK, POSITION_MASK],
+    "scale": ["1/sqrt(d)", UNSCALED, BY_WIDTH],
+    "mask": ["causal", NO_MASK, PAST_MASK, ZERO_MASK, SMALL_MASK, SELF_MASK, POSITION_MASK],
     "axis": ["keys", OVER_QUERIES],
     "given": ["base", ATTENTION_BASE],
 }
@@ -489,6 +492,8 @@ ATTENTION_HINTS = {
     NOTHING: "Do the weights know the positions of the tokens?",
     COUNTED: "Tokens 0, 10 and 20 of a text: are they neighbours?",
     UNSCALED: "What is the variance of a dot product of two d-dimensional vectors of unit variance?",
+    BY_WIDTH: "What is the standard deviation of a dot product of two d-dimensional vectors of unit variance?",
+    PAST_MASK: "Which of `triu` and `tril` marks the keys after the query?",
     NO_MASK: "Does the first output change when the last value does?",
     ZERO_MASK: "What does softmax make of a score of 0?",
     SMALL_MASK: "What does softmax make of a score of -100 when the others are -500?",
@@ -509,8 +514,10 @@ def wrong_attention(rotated, positions, scale, mask, axis, given):
         if rotated in ("q, k", VALUES_TOO):
             q, k = (candidates.apply_rope(x, x, at, base)[0] for x in (q, k))
         v = candidates.apply_rope(v, v, at, base)[0] if rotated == VALUES_TOO else v
-        s = q @ k.transpose(-1, -2) * (1.0 if scale == UNSCALED else q.shape[-1] ** -0.5)
+        s = q @ k.transpose(-1, -2) * q.shape[-1] ** {UNSCALED: 0, BY_WIDTH: -1}.get(scale, -0.5)
         future = torch.ones(T, T, dtype=torch.bool).triu(0 if mask == SELF_MASK else 1)
+        if mask == PAST_MASK:
+            future = future.mT
         if mask == POSITION_MASK:
             future = (at[..., None, :] > at[..., :, None]).unsqueeze(-3)
         hidden = {ZERO_MASK: 0.0, SMALL_MASK: -100.0}.get(mask, -math.inf)
