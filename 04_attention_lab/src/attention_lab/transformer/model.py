@@ -30,7 +30,7 @@ class Block(nn.Module):
         q, k, v = (split_heads(p(normed), layer.heads) for p in (layer.q_proj, layer.k_proj, layer.v_proj))
         attn_out, weights = scaled_dot_product_attention(q, k, v, mask)  # B H T D
         x = x + layer.o_proj(merge_heads(attn_out * kept[:, None, None]))
-        return x + self.down(F.gelu(self.up(self.norm2(x)))), weights
+        return x + self.down(F.gelu(self.up(self.norm2(x)), approximate="tanh")), weights
 
 
 class Transformer(nn.Module):
