@@ -239,8 +239,9 @@ def wrong_cache(
             self.layers, self.max_seq_len = config.layers, max_seq_len
             shape = (config.layers, batch_size, config.heads, max_seq_len, config.head_dim)
             dtype = dtype if ask_dtype == DTYPE[0] else torch.float32
-            self.keys = torch.zeros(shape, dtype=dtype, device=device if ask_device == DEVICE[0] else "cpu")
-            self.values = self.keys if value == VALUE[2] else torch.zeros_like(self.keys)
+            device = device if ask_device == DEVICE[0] else "cpu"
+            self.keys = torch.zeros(shape, dtype=dtype, device=device)
+            self.values = self.keys if value == VALUE[2] else torch.zeros(shape, dtype=dtype, device=device)
             self.seq_lens = [0] * config.layers
 
         @property
@@ -364,11 +365,18 @@ def in_other_dtypes(impl, seed):
     return seen
 
 
+def tensors_of(x):
+    """The tensors that an object holds, in attributes, lists and dictionaries."""
+    if isinstance(x, torch.Tensor):
+        return [x]
+    inside = x.values() if isinstance(x, dict) else x if isinstance(x, (list, tuple)) else getattr(x, "__dict__", {})
+    return [t for item in (inside.values() if isinstance(inside, dict) else inside) for t in tensors_of(item)]
+
+
 def on_another_device(impl, seed):
     """The device "meta" has shapes and no numbers, so it is there on every machine."""
-    cache = impl.StaticCache(SHAPE, 3, 4, device="meta")
-    k, v = cache.update(0, *(x.to("meta") for x in kv(seed, 2)))
-    return {"the device of the keys": k.device.type, "the device of the values": v.device.type}
+    memory = [t for t in tensors_of(impl.StaticCache(SHAPE, 3, 4, device="meta")) if t.dim() >= 4]
+    return {"the memory is on the device": all(t.device.type == "meta" for t in memory)}
 
 
 def written_with_gradients_on(impl, seed):
@@ -431,9 +439,9 @@ def wrong_forward(offset=OFFSET[0], triangle=TRIANGLE[0], read=READ[0], residual
     return forward_with_cache
 
 
-def model_and_tokens(seed, T, batch=2):
+def model_and_tokens(seed, T, batch=2, config=SHAPE):
     """A random model whose weights are large enough for positions and attention to matter, and a text for it."""
-    model = GPT(SHAPE, seed=seed)
+    model = GPT(config, seed=seed)
     with torch.no_grad():
         for p in model.parameters():
             p.mul_(10 if p.dim() == 2 else 1)
@@ -574,13 +582,16 @@ def one_new_token_and_none(impl, seed):
 
 
 def more_than_the_cache_or_the_model_has_room_for(impl, seed):
-    model, tokens = model_and_tokens(seed, 5)
+    config = Config(vocab_size=53, context_length=9, layers=1, heads=2, width=6)
+    model, tokens = model_and_tokens(seed, 5, config=config)
+
+    def error(max_new_tokens, cache):
+        return error_of(lambda: impl.generate(model, tokens, max_new_tokens, cache))
+
     return {
-        "the error when the cache is too short": error_of(
-            lambda: impl.generate(model, tokens, 6, StaticCache(SHAPE, 2, 8))
-        ),
-        "the error when the positions run out": error_of(lambda: impl.generate(model, tokens, 61, GrowingCache(SHAPE))),
-        "the tokens that just fit": impl.generate(model, tokens, 6, StaticCache(SHAPE, 2, 10)),
+        "the error when the cache is too short": error(4, StaticCache(config, 2, 7)),
+        "the error when the positions run out": error(6, GrowingCache(config)),
+        "the tokens that just fit": impl.generate(model, tokens, 5, StaticCache(config, 2, 9)),
     }
 
 

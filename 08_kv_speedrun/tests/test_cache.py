@@ -4,6 +4,7 @@ import pytest
 import torch
 from grader import exactly
 from kv_speedrun import Config, GrowingCache, Int8Cache, StaticCache, cache_bytes
+from mistakes import tensors_of
 
 SHAPE = Config(vocab_size=53, context_length=64, layers=3, heads=2, width=14)
 
@@ -85,11 +86,10 @@ def test_keeps_the_dtype_it_was_made_for(impl, seed, dtype):
 
 
 @pytest.mark.task("StaticCache")
-def test_lies_on_the_device_it_was_made_for(impl, seed):
+def test_allocates_on_the_device_it_is_made_for(impl):
     """The device "meta" has shapes and no numbers, so it is there on every machine."""
-    cache = impl.StaticCache(SHAPE, 3, 4, device="meta")
-    for x in cache.update(0, *(x.to("meta") for x in kv(seed, 2))):
-        assert x.device.type == "meta"
+    memory = [t for t in tensors_of(impl.StaticCache(SHAPE, 3, 4, device="meta")) if t.dim() >= 4]
+    assert all(t.device.type == "meta" for t in memory)
 
 
 @pytest.mark.task("StaticCache")
