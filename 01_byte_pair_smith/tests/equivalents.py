@@ -3,6 +3,9 @@
 A_COPY = "a new list cannot be told from its copy"
 A_SENTENCE = "the check makes a sentence of later errors"
 NEVER_ABOVE = "the left side is never above the right one"
+SORTED = "sorted([name for name in special_tokens if name in allowed], key=len, reverse=True)"
+SORTED_BY_NAME = "sorted([name for name in special_tokens if name in allowed], reverse=True)"
+STATEMENT = "longest_first = sorted([name for name in special_tokens if name in ..."
 
 EQUIVALENT: dict[str, dict[str, str]] = {
     "count_pairs": {"return counts -> return _copied(counts), in: def count_pairs(pre_tokens):": A_COPY},
@@ -29,10 +32,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "decode": {"whole_numbers(ids) -> ids, in: for i in whole_numbers(ids):": "ids are promised to be int"},
     "encode_with_special": {
-        "sorted([name for name in special_tokens if name in allowed], key=len, reverse=True) -> "
-        "sorted([name for name in special_tokens if name in allowed], reverse=True), "
-        "in: longest_first = sorted([name for name in special_tokens if name in ...": "of two names that match at one place, the longer one comes later in the alphabet",
-        "special_tokens -> allowed, in: longest_first = sorted([name for name in special_tokens if name in ...": (
+        f"{SORTED} -> {SORTED_BY_NAME}, in: {STATEMENT}": (
+            "of two names that match at one place, the longer one comes later in the alphabet"
+        ),
+        f"special_tokens -> allowed, in: {STATEMENT}": (
             "the order before sorting matters only for names of one length, which never match at one place"
         ),
     },

@@ -1,13 +1,10 @@
-"""The premium of languages, and the page that shows tokens, which is also opened in a browser where there is one."""
+"""The premium of languages, and the page that shows tokens."""
 
-import html
 import json
-import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import pytest
-from byte_pair_smith import CL100K, GPT2_ORDER, Tokenizer, Vocabulary, train_fast
+from byte_pair_smith import CL100K, Tokenizer, Vocabulary, train_fast
 from byte_pair_smith.lab.experiment import SAMPLES
 from byte_pair_smith.lab.fetch import load_text
 from byte_pair_smith.lab.languages import LANGUAGES, count_tokens, premiums, sentences
@@ -110,37 +107,3 @@ def test_white_space_and_parts_of_characters_can_be_seen():
 def test_the_page_knows_gpt2_s_split_only():
     with pytest.raises(ValueError, match="knows GPT2 only"):
         page(SAMPLES, {}, Vocabulary.from_merges([], pattern=CL100K), "t")
-
-
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-@pytest.mark.skipif(not BROWSER, reason="no Chromium on this machine")
-@pytest.mark.parametrize("slider", [1000, 500, 0])
-def test_the_page_s_own_encoder_gives_our_ids_in_a_browser(tmp_path, slider):
-    text = "It's 12345 tokenizers,  naïve\nछह 🙂 and more text like this."
-    vocabulary = Vocabulary.from_merges(train_fast(load_text("pydoc")[:60_000], 700, alphabet=GPT2_ORDER), GPT2_ORDER)
-    samples = {"only": text}
-    (tmp_path / "page.html").write_text(page(samples, {}, vocabulary, "t"), encoding="utf-8")
-    dump = subprocess.run(
-        [
-            BROWSER,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-background-networking",
-            "--disable-sync",
-            "--disable-component-update",
-            "--no-first-run",
-            f"--user-data-dir={tmp_path}/profile",
-            "--dump-dom",
-            f"{(tmp_path / 'page.html').as_uri()}#slider={slider}",
-        ],
-        capture_output=True,
-        timeout=100,
-    )
-    live = dump.stdout.decode().split('id="live">')[1].split("</div>")[0]
-    ids = [int(part.split('"')[0]) for part in live.split('data-id="')[1:]]
-    size = round(256 * (700 / 256) ** (slider / 1000))
-    assert ids == Tokenizer(vocabulary.truncate(size)).encode_ordinary(text)
-    assert html.unescape("".join(part.split(">")[1].split("<")[0] for part in live.split("<span")[1:])).count("·") > 5

@@ -4,12 +4,14 @@ import sys
 
 from .lab import bench, break_it, experiment, families, plots, tables
 from .lab.cli import Command, main
+from .lab.mutation import mutants, mutation_table
 
 COMMANDS = [
     Command("headline", "compression, languages, merges, a page of tokens", experiment.headline, tables.headline, 0.5),
     Command("bench", "beside rustbpe, tokenizers and tiktoken", bench.bench, tables.bench, 4),
     Command("break", "changes made on purpose, and what happens", break_it.break_it, tables.break_it, 0.2),
     Command("families", "the side quest: seven kinds of tokenizers", families.families, tables.families, 1),
+    Command("mutants", "what notices each small change of a task", mutants, mutation_table, 1),
 ]
 
 
