@@ -1,15 +1,25 @@
-"""One sentence: what the experiments show."""
+"""Attention: why √d, the bottleneck it opens, what heads look at, and the same beside PyTorch."""
 
 import sys
 
-from .lab import bench, break_it, experiment, plots, tables
+from .lab import bench, break_it, experiment, induction, page, plots, recurrent, tables
 from .lab.cli import Command, main
 
 COMMANDS = [
-    Command("headline", "entropy against temperature", experiment.headline, tables.headline, minutes=0.1),
-    Command("bench", "beside torch.softmax", bench.bench, tables.bench, minutes=0.1),
-    Command("break", "what happens without subtracting the maximum", break_it.break_it, tables.break_it, minutes=0.1),
+    Command("headline", "why √d, the bottleneck, a small model's heads", experiment.headline, tables.headline, minutes=2),
+    Command("road", "RNN, LSTM, GRU, attention-LSTM, transformer", recurrent.road, tables.road, minutes=4),
+    Command("induction", "the copying heads of a real model (--model smollm2)", induction.induction, tables.induction, 2),
+    Command("bench", "beside PyTorch's attention", bench.bench, tables.bench, minutes=2),
+    Command("break", "five mistakes and what they do", break_it.break_it, tables.break_it, minutes=1.5),
+    Command("page", "the interactive page, with a model of its own", page.make, minutes=0.5),
 ]
 
+
+def arguments(argv: list[str]) -> list[str]:
+    """`--model smollm2` alone means the command for the real model."""
+    named = any(argument in {command.name for command in COMMANDS} for argument in argv)
+    return ["induction", *argv] if any(a.startswith("--model") for a in argv) and not named else argv
+
+
 if __name__ == "__main__":
-    sys.exit(main("attention_lab", __doc__, COMMANDS, plots.draw))
+    sys.exit(main("attention_lab", __doc__, COMMANDS, plots.draw, arguments(sys.argv[1:])))

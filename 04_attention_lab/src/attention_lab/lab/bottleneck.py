@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..road import Seq2Seq
+from .packing import packed
 
 COPY, REVERSE = 1, 2  # the first token of the source says what to do; 0 starts the target
 LETTERS = 16
@@ -67,6 +68,5 @@ def bottleneck(seeds: list[int], steps: int, log) -> dict:
         if attention == "additive":
             for name, task in (("copy", COPY), ("reverse", REVERSE)):
                 source, target = batch(1, 8, task, torch.Generator().manual_seed(5))
-                weights = model(source, target)[1][0]
-                content["weights"][name] = [[round(float(w), 3) for w in row] for row in weights]
+                content["weights"][name] = packed(model(source, target)[1][0])
     return content

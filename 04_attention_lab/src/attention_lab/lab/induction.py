@@ -8,6 +8,7 @@ import torch
 from ..induction import Llama, head_scores, loss_by_copy, read_checkpoint, repeated_tokens
 from . import fetch
 from .cli import seeds_of
+from .packing import packed
 
 N = 64  # random tokens, then the same again
 COUNTS = (1, 2, 4)
@@ -26,7 +27,7 @@ def induction(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     weights = model.look(repeated_tokens(config.vocab_size, n, 2, 1_000 + seeds[0]))[1]  # other tokens than below
     scores = head_scores(weights)
     content = {"seeds": seeds, "tokens": n, "heads": [config.layers, config.heads], "removed": {}, "random": {}}
-    content["scores"] = {name: [[round(float(s), 4) for s in row] for row in s_] for name, s_ in scores._asdict().items()}
+    content["scores"] = {name: packed(rows) for name, rows in scores._asdict().items()}
     best = ranked(scores.induction)
     content["best"] = {name: [list(h) for h in ranked(getattr(scores, name))[:8]] for name in scores._fields}
     batches = [repeated_tokens(config.vocab_size, n, 2, seed) for seed in seeds]
@@ -56,5 +57,5 @@ def gallery(model: Llama, tokens, best: dict[str, list[list[int]]]) -> dict:
     ids = tokens.encode(TEXT)
     weights = model.look(torch.tensor([ids]))[1][:, 0]  # L H T T
     shown = {f"{kind} {layer}.{head}": weights[layer, head] for kind, heads in best.items() for layer, head in heads[:SHOWN]}
-    maps = {name: [[round(float(w), 3) for w in row] for row in w_] for name, w_ in shown.items()}
+    maps = {name: packed(rows) for name, rows in shown.items()}
     return {"tokens": [tokens.decode([i]) for i in ids], "weights": maps}

@@ -3,6 +3,7 @@
 import torch
 
 from ..transformer import Transformer
+from .packing import packed
 from .training import Corpus, corpus, loss_of, train, validation
 
 SEQ_LEN, WIDTH, LAYERS, HEADS = 64, 64, 2, 4
@@ -37,7 +38,7 @@ def patterns(text: str, seeds: list[int], steps: int, log) -> dict:
             ids = torch.tensor([[data.characters.index(c) for c in known]])
             weights = model.look(ids)[1][:, 0]  # L H T T
             content["characters"] = known
-            content["weights"] = [[[[round(float(w), 3) for w in row] for row in h] for h in l] for l in weights]
+            content["weights"] = [[packed(rows) for rows in layer] for layer in weights]
             previous = weights.diagonal(offset=-1, dim1=-2, dim2=-1).mean(-1)  # L H
             content["previous"] = [[float(p) for p in row] for row in previous]
     return content
