@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import mistakes
 import pytest
 from rope_animator.__main__ import main
 from rope_animator.lab import bench, experiment, plots, record, tables
@@ -94,3 +95,8 @@ def test_a_missing_peer_is_named_with_its_command(tmp_path, monkeypatch, capsys)
     monkeypatch.setitem(sys.modules, "transformers.models.llama.modeling_llama", None)
     assert main(["bench", "--quick", "--out", str(tmp_path)]) == 1
     assert "pip install -e '.[peers]'" in capsys.readouterr().out
+
+
+def test_the_page_counts_the_mistakes_rightly():
+    count = sum(len(list(mistakes.of(task))) for task in mistakes.TASKS)
+    assert f"{count} known mistakes" in (record.FOLDER / "README.md").read_text(encoding="utf-8")
