@@ -1,15 +1,45 @@
-"""One sentence: what the experiments show."""
+"""Norms and activations: what each does to a language model, to a real one, and to training itself."""
 
 import sys
 
-from .lab import bench, break_it, experiment, plots, tables
+from .lab import plots, tables
+from .lab.bench import bench
+from .lab.break_it import break_it
 from .lab.cli import Command, main
+from .lab.dynamics_runs import dynamics
+from .lab.experiment import headline
+from .lab.framework_runs import framework
+from .lab.recipes import laboratory
+from .lab.smollm2 import smollm2
 
 COMMANDS = [
-    Command("headline", "entropy against temperature", experiment.headline, tables.headline, minutes=0.1),
-    Command("bench", "beside torch.softmax", bench.bench, tables.bench, minutes=0.1),
-    Command("break", "what happens without subtracting the maximum", break_it.break_it, tables.break_it, minutes=0.1),
+    Command("headline", "norms and feed-forward layers of a small language model", headline, tables.headline, 2),
+    Command("bench", "RMSNorm and LayerNorm beside torch.nn.functional", bench, tables.bench, 1),
+    Command("break", "five classic mistakes, and what they do", break_it, tables.break_it, 1),
+    Command("dynamics", "signal and gradient by layer, for inits and norms", dynamics, tables.dynamics, 0.3),
+    Command("framework", "the NumPy framework beside PyTorch; --data mnist", framework, tables.framework, 2),
+    Command(
+        "laboratory", "norm × optimizer × schedule × regularizer, with intervals", laboratory, tables.laboratory, 3
+    ),
+    Command("smollm2", "the same as headline --model smollm2: our layers in a real model", smollm2, tables.smollm2, 4),
 ]
 
+
+def chosen(arguments: list[str]) -> list[str]:
+    """`--model smollm2` selects the command of that name; framework's MNIST has a section of its own."""
+    named = any(command.name in arguments for command in COMMANDS if command.name != "headline")
+    model = any(argument.startswith("--model") for argument in arguments)
+    return ["smollm2", *[a for a in arguments if a != "headline"]] if model and not named else arguments
+
+
+def run(arguments: list[str] | None = None) -> int:
+    arguments = chosen(sys.argv[1:] if arguments is None else arguments)
+    commands = COMMANDS
+    if "framework" in arguments and any("mnist" in argument for argument in arguments):
+        both = Command("framework", "MNIST", framework, tables.framework, 4, section="framework_mnist")
+        commands = [both if command.name == "framework" else command for command in COMMANDS]
+    return main("norm_activation", __doc__, commands, plots.draw, arguments)
+
+
 if __name__ == "__main__":
-    sys.exit(main("norm_activation", __doc__, COMMANDS, plots.draw))
+    sys.exit(run())

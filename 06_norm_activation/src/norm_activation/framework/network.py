@@ -51,7 +51,7 @@ class Network:
         epochs: int,
         batch_size: int,
         rng: np.random.Generator,
-        test: tuple[Batch, np.ndarray] | None = None,
+        test: tuple[np.ndarray, np.ndarray] | None = None,
         max_norm: float | None = None,
     ) -> History:
         """Train in shuffled mini-batches. The last one of an epoch may be smaller.
