@@ -22,6 +22,7 @@ TASKS = [
 ]
 
 GIVEN = ["GPT", "Config", "GrowingCache"]
+GATE_SEEDS = 3
 PARTS = {"StaticCache": ["__init__", "position", "update", "reset"]}
 
 SHAPE = Config(vocab_size=53, context_length=64, layers=3, heads=2, width=14)

@@ -79,7 +79,7 @@ def test_more_queries_than_keys_is_an_error(impl, seed):
         impl.attend(q, k, v)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(Tq=st.integers(1, 6), extra=st.integers(0, 5), seed=st.integers(0, 10**6), padded=st.booleans())
 def test_the_fused_form_equals_the_plain_one(Tq, extra, seed, padded):
     q, k, v = qkv(seed, Tq, Tq + extra)

@@ -43,7 +43,7 @@ def bench(section: dict) -> Figure:
         ax.set_yticks(range(len(names)), names if ax is axes[0] else [""] * len(names))
         ax.invert_yaxis()
         ax.set_title(f"batch 1, {threads} thread{'s' * (threads != '1')}")
-        ax.set_xlabel("tokens/s with range of rounds; red: the most that memory allows", fontsize=8.5)
+        ax.set_xlabel("tokens/s; blue: same tokens, orange: rounded weights, red: limit of memory", fontsize=8.5)
     return fig
 
 
