@@ -26,7 +26,7 @@ def one_thread():
 
 def loss(scheme, factor, scaling=None):
     """Loss of a two-second model at a multiple of its length."""
-    model = trained_model(WORKBOOK, 0, scheme, 1000.0)
+    model = trained_model(WORKBOOK, 0, scheme, 10_000.0)
     if scaling is None:
         return losses(model, WORKBOOK, factor * WORKBOOK.trained_len).mean().item()
     return loss_by_position(model, load_corpus(), factor * WORKBOOK.trained_len, 4096, scaling).mean().item()
@@ -45,7 +45,7 @@ def test_alibi_reads_on_where_rope_does_not():
 
 
 def test_interpolation_needs_training_and_ntk_does_not():
-    interpolated, ntk = loss("rope", 4, linear(16, 1000.0, 4.0)), loss("rope", 4, ntk_aware(16, 1000.0, 4.0))
+    interpolated, ntk = loss("rope", 4, linear(16, 10_000.0, 4.0)), loss("rope", 4, ntk_aware(16, 10_000.0, 4.0))
     assert ntk < interpolated - 0.1
 
 

@@ -114,7 +114,7 @@ class Extrapolated(torch.nn.Module):
 
 def beyond_the_table(size: Size, seed: int) -> dict:
     """Loss of learned positions within their table, and beyond it where the table is made to answer."""
-    model = copy.deepcopy(trained_model(size, seed, "learned"))
+    model = copy.deepcopy(trained_model(size, seed, "learned", 10_000.0))
     weight = model.wpe.weight
     outcome = {"within": losses(model, size, size.trained_len).mean().item()}
     for rule in ("clamped", "wrapped"):
