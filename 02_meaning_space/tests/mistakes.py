@@ -10,6 +10,7 @@ from meaning_space import loss_and_gradients
 TASKS = ["pairs", "keep_probability", "NegativeSampler", "loss_and_gradients", "sgd_step", "analogy", "pca"]
 INPLACE = {"sgd_step"}
 PARTS = {"NegativeSampler": ["__init__", "sample"]}
+GATE_SEEDS = 3
 
 
 def refused(calls):
@@ -192,18 +193,20 @@ def wrong_sampler(power, target, place, sum):
             last = len(self.probability) - 1
             if ((targets < 0) | (targets > last)).any() or not ((uniforms >= 0) & (uniforms < 1)).all():
                 raise ValueError("targets or uniforms")
-            words = [[self.word(t, u) for u in row] for t, row in zip(targets.tolist(), uniforms, strict=True)]
-            return np.array(words, dtype=np.int64).reshape(uniforms.shape) - (place == BEFORE_IT)
+            words = np.empty(uniforms.shape, dtype=np.int64)
+            for t in np.unique(targets):
+                words[targets == t] = self.words(t, uniforms[targets == t])
+            return words - (place == BEFORE_IT)
 
-        def word(self, t, u):
+        def words(self, t, u):
             p, last = self.probability, len(self.probability) - 1
             others = np.delete(np.arange(last + 1), t)
             if target in (WITH_TARGET, NEXT):
-                word = min(np.searchsorted(np.cumsum(p), u, side="right"), last)
-                return (word + 1) % (last + 1) if target == NEXT and word == t else word
-            upper = np.cumsum(p[others])
+                word = np.minimum(np.searchsorted(np.cumsum(p), u, side="right"), last)
+                return np.where(word == t, (word + 1) % (last + 1), word) if target == NEXT else word
             length = p.sum() - p[t] if target != LONG else p.sum()
-            i = min(np.searchsorted(upper, u * (length if sum == "one" else 1.0), side="right"), last - 1)
+            point = u * (length if sum == "one" else 1.0)
+            i = np.minimum(np.searchsorted(np.cumsum(p[others]), point, side="right"), last - 1)
             return i if target == TOO_LOW else others[i]
 
     return NegativeSampler

@@ -13,7 +13,7 @@ from meaning_space.lab.break_it import BASELINE, EXPERIMENTS
 
 FOLDER = Path(__file__).parents[1]
 RESULTS = record.read(record.COMMITTED)
-SECTIONS = ["headline", "bench", "break_it", "novels", "probes"]
+SECTIONS = ["headline", "bench", "break_it", "novels", "probes", "foundations"]
 
 
 @pytest.mark.parametrize("name", ["README.md", "results/REPORT.md"])

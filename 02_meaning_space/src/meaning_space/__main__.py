@@ -9,6 +9,7 @@ from .lab.bench import bench
 from .lab.break_it import break_it
 from .lab.cli import Command, main
 from .lab.experiment import headline
+from .lab.foundations import foundations
 from .lab.novels import novels
 from .lab.own_text import train_on_text
 from .lab.plots import draw
@@ -21,6 +22,8 @@ COMMANDS = (
     Command("break", "what the vectors lose when one thing is changed", break_it, tables.break_it, 0.3),
     Command("novels", "27 English novels next to gensim; --seeds N", novels, tables.novels, 2),
     Command("train", "your own text: --data book.txt --save vectors.kv", train_on_text, tables.own_text, 0.5),
+    Command("foundations", "estimation, the central limit theorem, descent, PCA in the plane", foundations,
+            tables.foundations, 0.05),
     Command("probes", "the classical algorithms next to scikit-learn", probes, tables.probes, 1),
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from .break_it import BASELINE
+from .foundation_plots import descent, estimation
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, figure, save
 
 GROUP_COLORS = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, "#5B5B5B", "#A0522D", SKY]
@@ -22,6 +23,8 @@ def draw(results: dict, folder: Path) -> list[Path]:
         "break_it.png": ("break_it", break_it),
         "novels.png": ("novels", novels),
         "novels_words.png": ("novels", lambda r: word_map(r["map"], "27 English novels")),
+        "estimation.png": ("foundations", estimation),
+        "descent.png": ("foundations", descent),
         "probes.png": ("probes", lambda r: probes(r["compare"]["rows"])),
     }
     return [

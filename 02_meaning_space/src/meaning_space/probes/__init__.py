@@ -2,6 +2,7 @@
 
 Read in this order:
 
+0. `estimation.py`, `descent.py`: Bayes, likelihood and prior; batches and momentum
 1. `linear.py`      least squares three ways: what conditioning costs
 2. `logistic.py`    softmax regression by Newton's method, then `proximal.py`: how L1 makes exact zeros
 3. `bayes.py`       counting
