@@ -69,6 +69,7 @@ def bench(options: Namespace, log: Log) -> dict:
         "max_new_tokens": {str(batch_size): new for batch_size, (new, _) in plan.items()},
         "peer": peers.version(),
         "by_threads": by_threads,
+        "threads": max(map(int, by_threads)),  # goes to the meta line
         "work": work,
         "goals": goals(by_threads),
     }
