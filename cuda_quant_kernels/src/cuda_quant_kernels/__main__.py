@@ -5,7 +5,7 @@ import functools
 import sys
 from collections.abc import Callable
 
-from .lab import bench, break_it, experiment, plots, profile, tables
+from .lab import bench, break_it, experiment, plots, profile, real_layer, tables
 from .lab.cli import Command, main
 from .lab.mutation import mutants, mutation_table
 
@@ -27,6 +27,14 @@ COMMANDS = (
     Command("headline", "the int8 GEMM's ladder, counted", as_sentence(experiment.headline), tables.headline, 0.5),
     Command("break", "what each fault does", as_sentence(break_it.break_it), tables.break_it, 0.5),
     Command("profile", "one kernel by source line", as_sentence(profile.profile), minutes=0.1),
+    Command(
+        "real",
+        "one layer of SmolLM2, quantized",
+        as_sentence(real_layer.real_layer),
+        tables.real_layer,
+        1.0,
+        "real_layer",
+    ),
     Command("mutants", "what notices each small change of a task", mutants, mutation_table, 1.0),
     Command("bench", "every kernel on a GPU, beside its peers", as_sentence(bench.bench), tables.bench, 5.0),
     Command("counters", "Nsight Compute beside the tracer", as_sentence(profile.counters), tables.counters, 5.0),

@@ -77,7 +77,7 @@ def roofline(results: dict) -> Figure:
             ax.plot(row["intensity"], 2 * side**3 / us / 1e6, "D", mfc="none", mec=BLACK, ms=6, zorder=3)
     if measured:
         ax.text(0.04, 1.2, "diamonds: measured", color=BLACK, fontsize=8)
-    ax.text(0.04, 6.5, "128 B a cycle for\neach multiprocessor", color=GREY, fontsize=8)
+    ax.text(0.03, 9, "128 B a cycle for\neach multiprocessor", color=GREY, fontsize=8)
     xlabel = "operations for each requested byte of global memory"
     ax.set(xscale="log", yscale="log", xlim=(0.025, 1600), ylim=(0.5, 4000), xlabel=xlabel)
     ax.set_ylabel("TOPS that the lower bound allows")

@@ -131,6 +131,18 @@ def counters(section: dict | None = None) -> str:
     return "\n\n".join([table, f"{section['device']}, Nsight Compute.", markdown.meta_line(section)]) + "\n"
 
 
+def real_layer(section: dict | None = None) -> str:
+    """One layer of a real model: the relative error of each scheme."""
+    section, _ = _sections(section, "real_layer")
+    largest = section["largest"]
+    head = ("scheme", f"the massive token (largest entry {largest['massive']:,.0f})")
+    head += (f"the other {section['tokens'] - section['massive_tokens']} tokens (largest {largest['others']:.1f})",)
+    body = [(row["scheme"], f"{row['massive']:.2%}", f"{row['others']:.2%}") for row in section["rows"]]
+    note = f"`down_proj` of layer {section['layer']} of SmolLM2-135M-Instruct, error relative to float32. "
+    note += "The file holds its weights in four bits with scales for 32 neighbours, another grid than ours of 128."
+    return "\n\n".join([markdown.table([head, *body]), note, markdown.meta_line(section)]) + "\n"
+
+
 def break_it(section: dict | None = None) -> str:
     """What each fault did."""
     section, _ = _sections(section, "break_it")
