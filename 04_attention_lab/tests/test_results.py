@@ -49,6 +49,16 @@ def test_the_real_model_belongs_to_its_own_command():
         experiment.headline(options(model="smollm2"), print)
 
 
+def test_the_recorded_mutants_and_mistakes_are_those_that_there_are():
+    import mistakes
+    from mutants import mutants
+
+    recorded = record.read(record.COMMITTED)["mutants"]["tasks"]
+    assert {t: n["mutants"] for t, n in recorded.items()} == {t: len(mutants(t)) for t in mistakes.TASKS}
+    assert {t: n["mistakes"] for t, n in recorded.items()} == {t: len(list(mistakes.of(t))) for t in mistakes.TASKS}
+    assert not any(n["survive"] for n in recorded.values())
+
+
 def test_break_it_is_as_recorded():
     """What needs no training is computed again; floats may differ in the last digits on another machine."""
     recorded = record.read(record.COMMITTED)["break_it"]

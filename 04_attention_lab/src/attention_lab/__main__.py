@@ -2,7 +2,7 @@
 
 import sys
 
-from .lab import bench, break_it, experiment, induction, page, plots, recurrent, tables
+from .lab import bench, break_it, experiment, induction, mutation, page, plots, recurrent, tables
 from .lab.cli import Command, main
 
 COMMANDS = [
@@ -12,6 +12,7 @@ COMMANDS = [
     Command("bench", "beside PyTorch's attention", bench.bench, tables.bench, minutes=2),
     Command("break", "five mistakes and what they do", break_it.break_it, tables.break_it, minutes=1.5),
     Command("page", "the interactive page, with a model of its own", page.make, minutes=0.5),
+    Command("mutants", "count what the tests of the tasks notice", mutation.mutants, tables.mutants, minutes=0.5),
 ]
 
 

@@ -68,5 +68,5 @@ def bottleneck(seeds: list[int], steps: int, log) -> dict:
         if attention == "additive":
             for name, task in (("copy", COPY), ("reverse", REVERSE)):
                 source, target = batch(1, 8, task, torch.Generator().manual_seed(5))
-                content["weights"][name] = packed(model(source, target)[1][0])
+                content["weights"][name] = packed(model(source, target)[1][0].detach())
     return content

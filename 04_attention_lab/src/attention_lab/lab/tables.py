@@ -160,3 +160,14 @@ def worked(step: str = "weights") -> str:
     head = ("query", *(TOKENS if step != "output" else ("channel 0", "channel 1")))
     cells = [[f"{x:.3f}" if x != float("-inf") else "−∞" for x in row] for row in rows]
     return table([head, *((f"**{t}**", *row) for t, row in zip(TOKENS, cells, strict=True))]) + "\n"
+
+
+def mutants(content: dict | None = None) -> str:
+    """How many small changes of each task's reference differ on a probe, fail a test, or are equivalent."""
+    content = content or section("mutants", command="pytest --mutants")
+    rows = [("task", "mutants", "differ on a probe", "fail a test", "equivalent", "survive", "mistakes with a name")]
+    for task, n in content["tasks"].items():
+        rows.append((f"`{task}`", n["mutants"], n["probes"], n["tests"], n["equivalent"], n["survive"], n["mistakes"]))
+    rows.append(("all", *(sum(n[k] for n in content["tasks"].values()) for k in
+                          ("mutants", "probes", "tests", "equivalent", "survive", "mistakes"))))  # fmt: skip
+    return f"{table(rows)}\n\n{meta_line(content)}\n"
