@@ -13,6 +13,6 @@ EQUIVALENT = {
     },
     "online_softmax": {
         "scores -> values, in: lowest = torch.finfo(scores.dtype).min": "scores and values have one dtype",
-        "highest -> new, in: return (output / total.clamp(min=1), highest + total.log())": "they are equal after the loop",
+        "highest -> new, in: return (output / total.clamp(min=1), highest + total.log())": "equal after the loop",
     },
 }

@@ -59,7 +59,7 @@ PUZZLE_MISTAKES = {  # letter: {what the answer takes for true: (the answer, a h
             "Write both shapes one under the other, the last axes in line. Is each pair equal, or one of it 1?",
         )
     },
-    "F": {"compares element by element": (lambda B, T, H, D: (T,), "`[:, None]` makes an axis. What is (T, 1) and (T,)?")},
+    "F": {"compares element by element": (lambda B, T, H, D: (T,), "What do (T, 1) and (T,) stretch to?")},
     "G": {
         "lets `view` take any order in memory": (
             lambda B, T, H, D: (B, T, H * D),
@@ -67,7 +67,7 @@ PUZZLE_MISTAKES = {  # letter: {what the answer takes for true: (the answer, a h
         )
     },
     "H": {"lets `reshape` refuse too": (lambda B, T, H, D: None, "What does `reshape` do where `view` gives up?")},
-    "I": {"takes an index for a slice": (lambda B, T, H, D: (B, 1, H * D), "`x[:, -1]` and `x[:, -1:]`: which drops the axis?")},
+    "I": {"takes an index for a slice": (lambda B, T, H, D: (B, 1, H * D), "Is `-1` an index or a slice?")},
     "J": {
         "drops the axes of size 1": (lambda B, T, H, D: (B, T), "How many axes does `[:, None, None, None]` leave?"),
         "puts T before the axes of size 1": (
@@ -180,7 +180,8 @@ MASK = ["-inf", "that IGNORES the mask", "with its mask INVERTED", "that applies
 AXIS = ["keys", "with its softmax over the QUERIES"]
 NOTHING = ["zeros", "that gives NaN to a query that may see nothing"]
 DROPOUT = ["right", "that drops at evaluation too", "that does not divide by 1 - dropout_p",
-           "that drops the weights it should keep", "that never drops", "that returns the weights AFTER dropout"]  # fmt: skip
+           "that drops the weights it should keep", "that never drops",
+           "that returns the weights AFTER dropout"]  # fmt: skip
 ATTENTION_HINTS = {
     SCALE[1]: "What is the variance of a dot product of two vectors of d unit-variance numbers?",
     SCALE[2]: "The variance of the scores grows with d. What does their standard deviation grow with?",
@@ -242,7 +243,9 @@ def both(pair):
 
 
 def qkv(seed, *batch, Tq=5, Tk=11, D=7, Dv=4, dtype=torch.float32):
-    return [normal(seed + i, *batch, T, width, dtype=dtype) for i, (T, width) in enumerate(((Tq, D), (Tk, D), (Tk, Dv)))]
+    return [
+        normal(seed + i, *batch, T, width, dtype=dtype) for i, (T, width) in enumerate(((Tq, D), (Tk, D), (Tk, Dv)))
+    ]
 
 
 def queries_keys_and_values(impl, seed):
@@ -395,7 +398,10 @@ def lengths_of_a_batch(impl, seed):
 
 
 def an_empty_and_a_full_sequence(impl, seed):
-    return {"four positions": impl.padding_mask(torch.tensor([0, 4]), 4), "one": impl.padding_mask(torch.tensor([1]), 1)}
+    return {
+        "four positions": impl.padding_mask(torch.tensor([0, 4]), 4),
+        "one": impl.padding_mask(torch.tensor([1]), 1),
+    }
 
 
 def lengths_that_are_refused(impl, seed):
@@ -444,7 +450,10 @@ def one_head_and_heads_of_one_channel(impl, seed):
 
 
 def head_counts_that_do_not_divide(impl, seed):
-    return {f"{h} heads of 12 channels": error_of(lambda h=h: impl.split_heads(normal(seed, 1, 2, 12), h)) for h in (5, 8, 4)}
+    return {
+        f"{h} heads of 12 channels": error_of(lambda h=h: impl.split_heads(normal(seed, 1, 2, 12), h))
+        for h in (5, 8, 4)
+    }
 
 
 MERGE = ["right", "that uses `reshape` ALONE, so that positions are mixed", "that leaves the axes at (B, T, H, D)",
@@ -513,7 +522,9 @@ MULTI_HINTS = {
 }
 
 
-def wrong_multi(source=SOURCE[0], left_out=LEFT_OUT[0], heads_=HEADS[0], width=WIDTH[0], passed=PASSED[0], shown=SHOWN[0]):
+def wrong_multi(
+    source=SOURCE[0], left_out=LEFT_OUT[0], heads_=HEADS[0], width=WIDTH[0], passed=PASSED[0], shown=SHOWN[0]
+):
     def multi_head_attention(projections, x, context, heads, attention_mask=None):
         p, d_model, H = projections, x.shape[-1], 1 if heads_ == HEADS[3] else heads
         of_query = {LEFT_OUT[3]: p.k_proj}.get(left_out, p.q_proj)
@@ -579,7 +590,11 @@ def float32_without_bias(impl, seed):
 
 TOTAL = ["corrected", "that does not correct the SUM when a larger score appears"]
 OUTPUT = ["corrected", "that does not correct the OUTPUT when a larger score appears"]
-FACTOR = ["old - new", "that corrects with exp(new - old)", "that corrects with exp(block - all so far), always below 1"]
+FACTOR = [
+    "old - new",
+    "that corrects with exp(new - old)",
+    "that corrects with exp(block - all so far), always below 1",
+]
 LARGEST = ["so far", "that uses each block's own largest score", "that subtracts nothing"]
 BLIND = ["zeros", "that gives NaN to a query that sees nothing in a block"]
 LOG = ["right", "that returns the log of the sum WITHOUT the largest score", "that returns the sum, not its logarithm"]
@@ -682,7 +697,10 @@ def number_formats_of_blocks(impl, seed):
     for name, dtype in (("float16", torch.float16), ("bfloat16", torch.bfloat16), ("float32", torch.float32)):
         scores, values = normal(seed, 2, 6, dtype=dtype), normal(seed, 6, 3, dtype=dtype)
         output, log_sum = impl.online_softmax(handed_over(scores, values, (3, 3)))
-        found |= {f"dtypes for {name}": [str(output.dtype), str(log_sum.dtype)], "finite": bool(output.isfinite().all())}
+        found |= {
+            f"dtypes for {name}": [str(output.dtype), str(log_sum.dtype)],
+            "finite": bool(output.isfinite().all()),
+        }
     return found
 
 
@@ -717,16 +735,19 @@ def of(task):
     """Every known mistake of a task."""
     yield from {
         "shape_puzzles": puzzle_mistakes,
-        "softmax": lambda: combine(task, "a softmax", {"shift": SHIFT, "summed": SUM, "empty": EMPTY, "format_": FORMAT},
-                                   wrong_softmax, SOFTMAX_HINTS,
-                                   without=[(s, x) for s in SUM[1:] for x in (*EMPTY[1:], SHIFT[2])]),
+        "softmax": lambda: combine(
+            task, "a softmax", {"shift": SHIFT, "summed": SUM, "empty": EMPTY, "format_": FORMAT},
+            wrong_softmax, SOFTMAX_HINTS,
+            without=[(s, x) for s in SUM[1:] for x in (*EMPTY[1:], SHIFT[2])]),
         "scaled_dot_product_attention": lambda: combine(
             task, "an attention",
             {"scale": SCALE, "mask": MASK, "axis": AXIS, "nothing": NOTHING, "dropout": DROPOUT},
             wrong_attention, ATTENTION_HINTS, without=[(m, NOTHING[1]) for m in MASK[1:]]
             + [(d, x) for d in DROPOUT[1:] for x in (*SCALE[1:], *MASK[1:], *AXIS[1:], *NOTHING[1:])]),
-        "causal_mask": lambda: combine(task, "a mask", {"reach": REACH, "aligned": ALIGNED, "sense": SENSE, "kind": KIND},
-                                       wrong_causal, CAUSAL_HINTS, without=[(reach, sense) for reach in REACH[1:] for sense in SENSE[1:]]),
+        "causal_mask": lambda: combine(
+            task, "a mask", {"reach": REACH, "aligned": ALIGNED, "sense": SENSE, "kind": KIND},
+            wrong_causal, CAUSAL_HINTS,
+            without=[(reach, sense) for reach in REACH[1:] for sense in SENSE[1:]]),
         "padding_mask": lambda: combine(
             task, "a mask",
             {"sense": PAD_SENSE, "count": PAD_COUNT, "side": PAD_SIDE, "shape": PAD_SHAPE, "check": PAD_CHECK},

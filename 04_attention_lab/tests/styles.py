@@ -34,7 +34,9 @@ def puzzles_by_running_them(B, T, H, D):
 
 def puzzles_as_lists(B, T, H, D):
     heads = [B, H, T]
-    answers = dict(A=[B, T, H, D], B=heads + [D], C=heads + [T], D=heads + [1], F=[T] * 2, H=[B, T, D * H], I=[B, D * H])
+    answers = dict(
+        A=[B, T, H, D], B=heads + [D], C=heads + [T], D=heads + [1], F=[T] * 2, H=[B, T, D * H], I=[B, D * H]
+    )
     return answers | {"E": None, "G": None, "J": [B] + [1] * 2 + [T]}
 
 

@@ -98,7 +98,9 @@ def test_oracle_causal_lower_right_on_rectangles():
     """PyTorch's `is_causal` aligns at the top left; its `causal_lower_right` is our mask."""
     q, k, v = qkv(1, 2, 3, Tq=4, Tk=9)
     ours = scaled_dot_product_attention(q, k, v, causal_mask(4, 9))[0]
-    torch.testing.assert_close(ours, F.scaled_dot_product_attention(q, k, v, causal_lower_right(4, 9)), rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        ours, F.scaled_dot_product_attention(q, k, v, causal_lower_right(4, 9)), rtol=0, atol=1e-12
+    )
     assert (ours - F.scaled_dot_product_attention(q, k, v, is_causal=True)).abs().max() > 0.1
 
 

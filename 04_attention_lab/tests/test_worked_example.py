@@ -4,7 +4,7 @@ import math
 
 import pytest
 from attention_lab import worked_example
-from attention_lab.worked_example import K, Q, TOKENS, V
+from attention_lab.worked_example import TOKENS, K, Q, V
 
 
 def by_hand(causal):

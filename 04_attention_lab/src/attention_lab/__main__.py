@@ -6,13 +6,15 @@ from .lab import bench, break_it, experiment, induction, mutation, page, plots, 
 from .lab.cli import Command, main
 
 COMMANDS = [
-    Command("headline", "why √d, the bottleneck, a small model's heads", experiment.headline, tables.headline, minutes=2),
+    Command("headline", "why √d, the bottleneck, a model's heads", experiment.headline, tables.headline, minutes=2),
     Command("road", "RNN, LSTM, GRU, attention-LSTM, transformer", recurrent.road, tables.road, minutes=4),
-    Command("induction", "the copying heads of a real model (--model smollm2)", induction.induction, tables.induction, 2),
+    Command("induction", "a real model's copying heads (--model smollm2)", induction.induction, tables.induction, 2),
     Command("bench", "beside PyTorch's attention", bench.bench, tables.bench, minutes=2),
     Command("break", "five mistakes and what they do", break_it.break_it, tables.break_it, minutes=1.5),
     Command("page", "the interactive page, with a model of its own", page.make, minutes=0.5),
-    Command("mutants", "count what the tests of the tasks notice", mutation.mutants, tables.mutants, minutes=0.5),
+    Command(
+        "mutants", "count what the tests of the tasks notice", mutation.mutants, mutation.mutation_table, minutes=0.5
+    ),
 ]
 
 

@@ -100,7 +100,7 @@ class Llama(nn.Module):
         return model.eval().requires_grad_(False)
 
     def look(self, tokens: Tensor, removed: tuple[tuple[int, int], ...] = ()) -> tuple[Tensor, Tensor]:
-        """Logits, and the weights of every head (L, B, H, T, T). `removed` are (layer, head) pairs that write nothing."""
+        """Logits, and the weights of every head (L, B, H, T, T). The (layer, head) pairs of `removed` write nothing."""
         x, mask, patterns = self.wte(tokens), causal_mask(tokens.shape[1]), []
         for layer, block in enumerate(self.blocks):
             x, weights = block(x, mask, [head for of_layer, head in removed if of_layer == layer])

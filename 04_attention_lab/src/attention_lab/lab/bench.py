@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -45,8 +46,8 @@ def bench(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
         log(f"T = {T}: do they agree?")
         content["error"][str(T)] = agree(q, k, v)
         log(f"T = {T}: memory")
-        calls = {name: lambda f=f: f(q, k, v) for name, f in CONTENDERS.items()}
-        both = {name: lambda f=f: forward_and_backward(f, q, k, v) for name, f in CONTENDERS.items()}
+        calls = {name: partial(f, q, k, v) for name, f in CONTENDERS.items()}
+        both = {name: partial(forward_and_backward, f, q, k, v) for name, f in CONTENDERS.items()}
         content["memory"][str(T)] = {name: peak_memory(call) / 2**20 for name, call in calls.items()}
         content["memory both"][str(T)] = {name: peak_memory(call) / 2**20 for name, call in both.items()}
         repeats = 2 if options.quick else 12 if T < 2000 else 5

@@ -56,6 +56,8 @@ def gallery(model: Llama, tokens, best: dict[str, list[list[int]]]) -> dict:
     """The weights of some heads on a text in which names come back."""
     ids = tokens.encode(TEXT)
     weights = model.look(torch.tensor([ids]))[1][:, 0]  # L H T T
-    shown = {f"{kind} {layer}.{head}": weights[layer, head] for kind, heads in best.items() for layer, head in heads[:SHOWN]}
+    shown = {
+        f"{kind} {layer}.{head}": weights[layer, head] for kind, heads in best.items() for layer, head in heads[:SHOWN]
+    }
     maps = {name: packed(rows) for name, rows in shown.items()}
     return {"tokens": [tokens.decode([i]) for i in ids], "weights": maps}

@@ -1,41 +1,43 @@
-"""How many small changes of each task's reference the tests notice: `pytest --mutants`, counted."""
+"""The mutants of the tasks, counted: a section of the results like any other. `pytest --mutants` does the work."""
 
 import argparse
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
 
-from . import record
+from .markdown import meta_line, section, table
+from .record import FOLDER
 
-LINE = re.compile(
-    r"^(\w+) +(\d+) mutants: (\d+) differ on the probes, (\d+) fail a test, (\d+) equivalent, (\d+) survive", re.MULTILINE
-)
-COUNT = "import mistakes; print({t: len(list(mistakes.of(t))) for t in mistakes.TASKS})"
+COUNTS = ("mutants", "differ on the probes", "fail a test", "equivalent", "survive")
+LINE = re.compile(r"^(\w+) +(\d+) mutants: (\d+) differ on the probes, (\d+) fail a test, (\d+) equivalent, (\d+) surv")
 
 
 def mutants(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
-    """The grader's own counts, by task.
+    """For each task, how many mutants of its reference there are and what notices them.
 
     Raises:
-        ValueError: the grader did not run to its end.
+        ValueError: a mutant survives, or pytest could not run.
     """
-    log("every small change of every task")
-    only = ["--task", "merge_heads"] if options.quick else []
-    pytest = [sys.executable, "-m", "pytest", "--mutants", "-q", "-p", "no:cacheprovider"]
-    run = _run([*pytest, "--ignore", str(record.FOLDER / "tests" / "test_gates.py"), *only])
-    found = LINE.findall(run)
-    if not found:
-        raise ValueError(f"pytest --mutants gave no counts: {run[-300:]}")
-    named = eval(_run([sys.executable, "-c", COUNT]), {"__builtins__": {}})
-    keys = ("mutants", "probes", "tests", "equivalent", "survive")
-    return {"tasks": {t: dict(zip(keys, map(int, n), strict=True)) | {"mistakes": named[t]} for t, *n in found}}
+    log("running pytest --mutants")
+    command = [sys.executable, "-m", "pytest", "--mutants", "-q", "-p", "no:cacheprovider"]
+    run = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True)
+    if run.returncode:
+        lines = (run.stdout + run.stderr).strip().splitlines()
+        raise ValueError(f"pytest --mutants ended with code {run.returncode}: {' '.join(lines[-3:])}")
+    return {"tasks": counts(run.stdout)}
 
 
-def _run(command: list[str]) -> str:
-    path = os.pathsep.join((str(record.FOLDER / "tests"), str(record.FOLDER / "src"), os.environ.get("PYTHONPATH", "")))
-    run = subprocess.run(
-        command, cwd=record.FOLDER, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
-    )
-    return run.stdout
+def counts(output: str) -> dict[str, dict[str, int]]:
+    """{task: {count: number}} from what `pytest --mutants` prints."""
+    matches = [match for line in output.splitlines() if (match := LINE.match(line))]
+    return {m[1]: dict(zip(COUNTS, map(int, m.groups()[1:]), strict=True)) for m in matches}
+
+
+def mutation_table(content: dict | None = None) -> str:
+    """One row a task, and the sum."""
+    content = content or section("mutants")
+    tasks = content["tasks"]
+    rows = [(f"`{task}`", *(numbers[name] for name in COUNTS)) for task, numbers in tasks.items()]
+    total = ("all", *(sum(numbers[name] for numbers in tasks.values()) for name in COUNTS))
+    return f"{table([('task', *COUNTS), *rows, total])}\n\n{meta_line(content)}\n"

@@ -40,7 +40,9 @@ def page(model: Transformer, characters: list[str]) -> str:
         start += values.size
     data = {"characters": characters, "seqLen": model.seq_len, "heads": model.heads, "layers": len(model.blocks),
             "layout": layout, "weights": base64.b64encode(b"".join(pieces)).decode()}  # fmt: skip
-    return TEMPLATE.read_text(encoding="utf-8").replace("/*MODEL*/null", json.dumps(data, ensure_ascii=False).replace("</", "<\\/"))
+    return TEMPLATE.read_text(encoding="utf-8").replace(
+        "/*MODEL*/null", json.dumps(data, ensure_ascii=False).replace("</", "<\\/")
+    )
 
 
 def model_of(text: str) -> tuple[Transformer, list[str]]:

@@ -52,9 +52,13 @@ def bottleneck(content: dict):
         ax.text(content["lengths"][0], 100 / 16 + 1.5, "guessing", color=GREY)
         ax.axvline(content["longest"], color=GREY, lw=0.8)
         ax.text(content["longest"] + 0.2, 103, "longest in training", color=GREY, fontsize=8)
-        ax.set(xlabel="length", ylim=(0, 108), title=task)
+        ax.set(xlabel="length", ylim=(0, 108), title=task, xticks=content["lengths"])
     axes[0].set_ylabel("tokens right, %")
-    for name, color, y in (("no attention", VERMILION, 40), ("additive attention", BLUE, 31), ("multiplicative", GREEN, 22)):
+    for name, color, y in (
+        ("no attention", VERMILION, 40),
+        ("additive attention", BLUE, 31),
+        ("multiplicative", GREEN, 22),
+    ):
         axes[0].text(2, y, name, color=color, fontweight="bold")
     return fig
 
@@ -75,8 +79,22 @@ def scaling(content: dict):
     widths = [int(w) for w in content]
     left, right = fig.subplots(1, 2)
     for name, color in (("plain", VERMILION), ("scaled", BLUE)):
-        band(left, widths, list(zip(*(content[str(w)][name]["variance"] for w in widths), strict=True)), color, "", marker="o")
-        band(right, widths, list(zip(*(content[str(w)][name]["trace"] for w in widths), strict=True)), color, "", marker="o")
+        band(
+            left,
+            widths,
+            list(zip(*(content[str(w)][name]["variance"] for w in widths), strict=True)),
+            color,
+            "",
+            marker="o",
+        )
+        band(
+            right,
+            widths,
+            list(zip(*(content[str(w)][name]["trace"] for w in widths), strict=True)),
+            color,
+            "",
+            marker="o",
+        )
     left.plot(widths, widths, color=GREY, ls="--")
     left.plot(widths, [1] * len(widths), color=GREY, ls="--")
     left.text(5, 90, "theory: d, and 1", color=GREY)
@@ -119,7 +137,11 @@ def road(content: dict):
         ax.plot(values, [y] * len(values), "o", color=KINDS[kind])
         ax.annotate(f"{median(values):.2f}", (median(values), y), (0, 8), textcoords="offset points", ha="center",
                     color=KINDS[kind], fontweight="bold")  # fmt: skip
-    ax.set(xlabel="validation perplexity per character (each dot a seed)", yticks=range(len(order)), ylim=(-0.5, len(order) - 0.3))
+    ax.set(
+        xlabel="validation perplexity per character (each dot a seed)",
+        yticks=range(len(order)),
+        ylim=(-0.5, len(order) - 0.3),
+    )
     ax.set_yticklabels(order[::-1])
     return fig
 

@@ -11,7 +11,9 @@ from .style import BLACK, BLUE, GREY, PURPLE, VERMILION, figure, label
 def heatmaps(content: dict):
     """Every head of the small model on one sentence."""
     weights, letters = content["weights"], content["characters"]
-    fig = figure("Heads of the first layer look at the letters just before; those of the second look further back", (9, 5))
+    fig = figure(
+        "Heads of the first layer look at the letters just before; those of the second look further back", (9, 5)
+    )
     axes = fig.subplots(len(weights), len(weights[0]))
     for layer, row in enumerate(weights):
         for head, texts in enumerate(row):
@@ -32,12 +34,12 @@ def draw_arcs(ax, tokens: list[str], rows: list, least: float, color: str) -> No
     for t, row in enumerate(rows):
         for s, weight in enumerate(row[:t]):
             if weight >= least:
-                x = np.linspace(s, t, 30)
-                height = np.sqrt(np.maximum(0, (t - s) ** 2 / 4 - (x - (s + t) / 2) ** 2))
+                angle = np.linspace(0, np.pi, 60)
+                x, height = (s + t) / 2 - np.cos(angle) * (t - s) / 2, np.sin(angle) * (t - s) / 2
                 ax.plot(x, height, color=color, alpha=min(1, float(weight)), lw=1.3)
-    for i, token in enumerate(tokens):
-        ax.text(i, -0.4, token, ha="center", va="top", fontsize=7, rotation=0 if len(token) == 1 else 90)
-    ax.set(xlim=(-1, len(tokens)), xticks=[], yticks=[])
+    ax.set(xlim=(-1, len(tokens)), ylim=(0, None), xticks=range(len(tokens)), yticks=[])
+    ax.set_xticklabels(tokens, fontsize=7)
+    ax.tick_params(length=0)
     for spine in ax.spines.values():
         spine.set_visible(False)
 
@@ -47,8 +49,13 @@ def arcs(content: dict):
     previous = np.array(content["previous"])
     first = divmod(int(previous.argmax()), previous.shape[1])
     last = (len(previous) - 1, int(previous[-1].argmin()))
-    fig = figure(f"Head {first[0]}.{first[1]} looks one letter back; head {last[0]}.{last[1]} reaches for earlier words", (9, 4.4))
-    for ax, (layer, head), least in zip(fig.subplots(2, 1), (first, last), (0.15, 0.15), strict=True):
+    fig = figure(
+        f"Head {first[0]}.{first[1]} looks one letter back; head {last[0]}.{last[1]} reaches many letters back",
+        (9, 4.4),
+    )
+    for ax, (layer, head), least in zip(
+        fig.subplots(2, 1, height_ratios=(1, 3)), (first, last), (0.15, 0.15), strict=True
+    ):
         rows = unpacked(content["weights"][layer][head], len(content["characters"]))
         draw_arcs(ax, content["characters"], rows, least, BLUE)
         ax.set_title(f"head {layer}.{head}, weights of 0.15 and more")
@@ -77,7 +84,10 @@ def induction(content: dict):
     fig = figure("Four of SmolLM2's 270 heads do most of its copying", (7, 3.6))
     ax = fig.subplots()
     counts = [0, *map(int, content["removed"])]
-    for key, color, name in (("removed", VERMILION, "the best copying heads"), ("random", BLUE, "as many random heads")):
+    for key, color, name in (
+        ("removed", VERMILION, "the best copying heads"),
+        ("random", BLUE, "as many random heads"),
+    ):
         runs = [[x[1] for x in content["loss"]], *([x[1] for x in content[key][str(n)]] for n in counts[1:])]
         ax.fill_between(counts, [min(r) for r in runs], [max(r) for r in runs], color=color, alpha=0.2, lw=0)
         ax.plot(counts, [median(r) for r in runs], "o-", color=color)
@@ -85,17 +95,32 @@ def induction(content: dict):
     first = median(x[0] for x in content["loss"])
     ax.axhline(first, color=GREY, ls="--")
     ax.text(0, first + 0.2, "first copy: nothing to look back to", color=GREY)
-    ax.set(xlabel="heads removed", ylabel="loss on the second copy, nats", ylim=(0, first + 1.5), xlim=(-0.2, 6.2), xticks=counts)
+    ax.set(
+        xlabel="heads removed",
+        ylabel="loss on the second copy, nats",
+        ylim=(0, first + 1.5),
+        xlim=(-0.2, 6.2),
+        xticks=counts,
+    )
     return fig
 
 
 def heads_map(content: dict):
     """Every head's score."""
-    fig = figure("Previous-token heads stand in earlier layers than the induction heads that need them", (9, 3.2))
-    titles = {"previous": "looks at the token before", "induction": "looks at what followed the earlier occurrence",
+    (first, _), (second, _) = content["best"]["previous"][0], content["best"]["induction"][0]
+    claim = f"The best previous-token head (layer {first}) stands before the best induction head (layer {second})"
+    fig = figure(claim, (9, 3.2))
+    titles = {"previous": "looks at the token before", "induction": "looks at what followed last time",
               "first": "looks at the first token"}  # fmt: skip
     for ax, (name, title) in zip(fig.subplots(1, 3), titles.items(), strict=True):
-        image = ax.imshow(np.array(unpacked(content["scores"][name], content["heads"][1])).T, cmap="Blues", vmin=0, vmax=1, aspect="auto", origin="lower")
+        image = ax.imshow(
+            np.array(unpacked(content["scores"][name], content["heads"][1])).T,
+            cmap="Blues",
+            vmin=0,
+            vmax=1,
+            aspect="auto",
+            origin="lower",
+        )
         ax.set(xlabel="layer", ylabel="head")
         ax.set_title(title, fontdict={"fontsize": 8.5}, loc="left")
     fig.colorbar(image, ax=fig.axes, shrink=0.8, label="mean weight")

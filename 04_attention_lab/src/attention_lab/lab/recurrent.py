@@ -73,7 +73,12 @@ def vanishing(seeds: list[int]) -> dict:
     Networks as they are initialised, 32 units. The LSTM stands there twice: forget bias 0, and 1.
     """
     found = {}
-    for name, kind, bias in (("rnn", "rnn", 0), ("lstm", "lstm", 0), ("lstm, forget bias 1", "lstm", 1), ("gru", "gru", 0)):
+    for name, kind, bias in (
+        ("rnn", "rnn", 0),
+        ("lstm", "lstm", 0),
+        ("lstm, forget bias 1", "lstm", 1),
+        ("gru", "gru", 0),
+    ):
         found[name] = []
         for seed in seeds:
             torch.manual_seed(seed)

@@ -22,7 +22,9 @@ def scaling(seeds: list[int]) -> dict:
             scores = q @ k.T
             runs["plain"].append(statistics(scores))
             runs["scaled"].append(statistics(scores / math.sqrt(width)))
-        measured[str(width)] = {name: {key: [r[key] for r in list_] for key in list_[0]} for name, list_ in runs.items()}
+        measured[str(width)] = {
+            name: {key: [r[key] for r in list_] for key in list_[0]} for name, list_ in runs.items()
+        }
     return measured
 
 

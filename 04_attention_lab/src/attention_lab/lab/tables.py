@@ -22,8 +22,17 @@ def _scaling(content: dict) -> str:
         for name, word in (("plain", "no"), ("scaled", "yes")):
             s = both[name]
             shares = [spread([100 * e for e in s["entropy"]], 1, "%")]
-            rows.append((width, word, spread(s["variance"], 1), spread(s["largest"], 3), *shares, spread(s["trace"], 3)))
-    head = ("d", "scaled by 1/√d", "variance of the scores", "largest weight", "entropy, of ln 64", "trace of the Jacobian")
+            rows.append(
+                (width, word, spread(s["variance"], 1), spread(s["largest"], 3), *shares, spread(s["trace"], 3))
+            )
+    head = (
+        "d",
+        "scaled by 1/√d",
+        "variance of the scores",
+        "largest weight",
+        "entropy, of ln 64",
+        "trace of the Jacobian",
+    )
     return table([head, *rows])
 
 
@@ -54,7 +63,9 @@ def cog(content: dict | None = None, content_bench: dict | None = None, content_
     wide, found = content["scaling"]["1024"], content["bottleneck"]
     at = list(found["lengths"]).index(found["longest"])
     right = {name: [100 * r[at] for r in found["accuracy"][name]["copy"]] for name in found["accuracy"]}
-    ratio = {T: median(run["forward"][T]["SDPA"]) / median(run["forward"][T]["blocked_attention"]) for T in run["forward"]}
+    ratio = {
+        T: median(run["forward"][T]["SDPA"]) / median(run["forward"][T]["blocked_attention"]) for T in run["forward"]
+    }
     megabytes, last = run["memory"], list(run["memory"])[-1]
     second = [x[1] for x in real["loss"]]
     rows = [
@@ -96,8 +107,8 @@ def _goals(content: dict) -> str:
 def road(content: dict | None = None) -> str:
     """The language models, and how much gradient is left."""
     content = content or section("road")
-    rows = [("model", "width", "parameters", "loss, nats", "perplexity", "largest gradient", "clipped", "tokens/s trained",
-             "ms a sampled token")]  # fmt: skip
+    rows = [("model", "width", "parameters", "loss, nats", "perplexity", "largest gradient", "clipped",
+             "tokens/s trained", "ms a sampled token")]  # fmt: skip
     for kind, m in content["models"].items():
         rows.append((kind, m["width"][0], f"{m['parameters'][0]:,}", spread(m["loss"], 3), spread(m["perplexity"], 2),
                      spread(m["largest gradient"], 1), spread([100 * c for c in m["clipped"]], 0, "%"),
@@ -140,11 +151,13 @@ def break_it(content: dict | None = None) -> str:
     places = content["no positions"]
     rows = [("mistake", "measured", "with it", "right")]
     rows += [
-        ("no scale at d = 1024", "largest weight", f"{scale['without']['largest']:.2f}", f"{scale['with']['largest']:.2f}"),
+        ("no scale at d = 1024", "largest weight", f"{scale['without']['largest']:.2f}",
+         f"{scale['with']['largest']:.2f}"),
         ("", "trace of the Jacobian", f"{scale['without']['trace']:.3f}", f"{scale['with']['trace']:.3f}"),
         ("mask after the softmax", "first row sums to", f"{after['first row sums to']:.3f}", "1"),
         ("", "an earlier output moves by", f"{after['leak']:.2f}", f"{after['leak of ours']:g}"),
-        ("softmax over the queries", "a query's weights sum to", f"{queries['least']:.2f} to {queries['most']:.2f}", "1"),
+        ("softmax over the queries", "a query's weights sum to",
+         f"{queries['least']:.2f} to {queries['most']:.2f}", "1"),
         ("no positions", "shuffled sentence: outputs differ by", f"{places['without positions']:.0e}",
          f"{places['with positions']:.1f}"),
         ("one head for eight", "two earlier tokens named right", *(
@@ -160,14 +173,3 @@ def worked(step: str = "weights") -> str:
     head = ("query", *(TOKENS if step != "output" else ("channel 0", "channel 1")))
     cells = [[f"{x:.3f}" if x != float("-inf") else "−∞" for x in row] for row in rows]
     return table([head, *((f"**{t}**", *row) for t, row in zip(TOKENS, cells, strict=True))]) + "\n"
-
-
-def mutants(content: dict | None = None) -> str:
-    """How many small changes of each task's reference differ on a probe, fail a test, or are equivalent."""
-    content = content or section("mutants", command="pytest --mutants")
-    rows = [("task", "mutants", "differ on a probe", "fail a test", "equivalent", "survive", "mistakes with a name")]
-    for task, n in content["tasks"].items():
-        rows.append((f"`{task}`", n["mutants"], n["probes"], n["tests"], n["equivalent"], n["survive"], n["mistakes"]))
-    rows.append(("all", *(sum(n[k] for n in content["tasks"].values()) for k in
-                          ("mutants", "probes", "tests", "equivalent", "survive", "mistakes"))))  # fmt: skip
-    return f"{table(rows)}\n\n{meta_line(content)}\n"

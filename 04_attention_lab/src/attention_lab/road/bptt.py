@@ -82,7 +82,7 @@ def backward_through_time(kind: str, x: Tensor, state: State, weights: Weights, 
         return Gradients(grad_x, grad_state, sums)
 
 
-# Each of these returns the gradients of from_input and from_state (B, G·H), and those that reach the old state directly.
+# Each of these returns the gradients of from_input and from_state (B, G·H), and what reaches the old state directly.
 
 
 def rnn_backward(grad: State, from_input: Tensor, old: State, new: State, weights: Weights):

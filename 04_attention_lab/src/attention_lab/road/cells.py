@@ -1,4 +1,4 @@
-"""One step of the three recurrent cells. A cell reads one input and what it remembers, and returns what it remembers now.
+"""One step of the three recurrent cells. A cell reads an input and its state, and returns the new state.
 
 Each step takes `from_input = x W_ihᵀ + b_ih`: it does not depend on the state, so it is made for all steps at once.
 
