@@ -9,7 +9,7 @@ import math
 import torch
 import torch.nn.functional as F
 from block_builder import ACTIVATIONS, Config, MultiHeadAttention
-from grader import combine, error_of
+from grader import Mistake, combine, error_of
 from torch import nn
 
 TASKS = ["FeedForward", "residual", "Block", "GPT", "init_weights", "EncoderBlock", "DecoderBlock", "conv2d"]
@@ -31,14 +31,19 @@ def filled(module, seed):
     """The module in float64, at evaluation, with every parameter drawn in the order of the names."""
     module = module.double().eval()
     generator = torch.Generator().manual_seed(seed)
+    drawn = set()
     with torch.no_grad():
-        for _, parameter in sorted(module.named_parameters()):
+        for _, parameter in sorted(module.named_parameters(remove_duplicate=False), key=lambda pair: pair[0]):
+            if id(parameter) in drawn:
+                continue  # a shared tensor belongs to the first of its names
+            drawn.add(id(parameter))
             parameter.copy_(0.6 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
     return module
 
 
 def shapes(module):
-    return {name: list(parameter.shape) for name, parameter in sorted(module.named_parameters())}
+    found = dict(module.named_parameters(remove_duplicate=False))
+    return {name: list(found[name].shape) for name in sorted(found)}
 
 
 def zeroed(module):
@@ -378,11 +383,6 @@ def block_maker(name):
     return make
 
 
-def block_pairs(name, noun, knobs):
-    """Single mistakes, and pairs of what a block sees with another mistake."""
-    return combine(name, noun, knobs, block_maker(name), BLOCK_HINTS, most=1)
-
-
 def shapes_of_the_block(impl, seed):
     return shapes(impl.Block(SMALL))
 
@@ -434,7 +434,7 @@ def real_tokens(*lengths):
 def real_tokens_beside_padding(impl, seed):
     seen = real_tokens(7, 4, 1)
     out = filled(impl.EncoderBlock(SMALL), seed)(randn(seed + 3, 3, 7, 10), attention_mask=seen)
-    return {"the outputs of real tokens": out[seen]}
+    return {"the outputs of real tokens": out[seen], "every output is finite": bool(out.isfinite().all())}
 
 
 def an_encoder_block_at_dropout_1(impl, seed):
@@ -919,10 +919,6 @@ def wrong_conv2d(kernel, pad, step, gaps, added, channels, refuse):
     return conv2d
 
 
-def images(seed, *shape):
-    return randn(seed, *shape)
-
-
 def a_plain_convolution(impl, seed):
     return impl.conv2d(randn(seed, 2, 3, 6, 7), randn(seed + 1, 5, 3, 2, 3))
 
@@ -1051,8 +1047,6 @@ def of(task):
     if task == "FeedForward":
         yield from combine(task, "a feed-forward layer", FEED_FORWARD, wrong_feed_forward, FEED_FORWARD_HINTS)
     elif task == "residual":
-        from grader import Mistake
-
         yield from combine(task, "a residual", RESIDUAL, wrong_residual, RESIDUAL_HINTS)
         hint = "The caller still needs x as it was, and so does autograd. Which operation makes a new tensor?"
         yield Mistake(task, f"a residual {IN_PLACE}", hint, 1, residual_in_place)

@@ -10,12 +10,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .block import Block
+from .encoder_decoder import EncoderBlock
 
 
 class FastBlock(nn.Module):
     """A block with the weights of `block`, for a norm of either place. `causal=False` makes it an encoder's."""
 
-    def __init__(self, block: Block, causal: bool = True):
+    def __init__(self, block: Block | EncoderBlock, causal: bool = True):
         super().__init__()
         attention = block.attn
         self.norm_first, self.causal, self.heads = block.norm_first, causal, attention.heads

@@ -3,6 +3,7 @@
 Dimensions:
     B   sequences in a batch
     T   positions
+    N   positions and new ones
     V   tokens in the vocabulary
 """
 
@@ -47,7 +48,7 @@ def memorize(model: GPT, tokens: Int[Tensor, "B T"], steps: int = 150, lr: float
 
 
 @torch.no_grad()
-def recite(model: GPT, tokens: Int[Tensor, "B T"], max_new_tokens: int) -> Int[Tensor, "B T"]:
+def recite(model: GPT, tokens: Int[Tensor, "B T"], max_new_tokens: int) -> Int[Tensor, "B N"]:
     """The tokens, and the most probable next ones. There is no cache: project 08 adds it."""
     model.eval()
     for _ in range(max_new_tokens):

@@ -14,8 +14,6 @@ import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from .model import GPT
-
 
 @contextmanager
 def recorded(blocks: nn.ModuleList) -> Iterator[dict[str, list[Tensor]]]:
@@ -49,7 +47,7 @@ def rms(x: Tensor) -> float:
     return float(x.square().mean().sqrt())
 
 
-def measure(model: GPT, tokens: Int[Tensor, "B T"]) -> dict[str, list[float]]:
+def measure(model: nn.Module, tokens: Int[Tensor, "B T"]) -> dict[str, list[float]]:
     """For each block: RMS of the stream after it, of the loss's gradient there, and the gradient norm of `fc_out`.
 
     The gradients of the model's weights are left as they were found.
