@@ -80,9 +80,6 @@ def test_the_longest_sum_is_exact_and_a_longer_one_is_refused():
     a = torch.full((1, k), -128, dtype=torch.int8)
     for version in GEMM[:2]:
         assert linear.linear_w8a8(a, a, one, one, version=version).item() == float(k * 16384)
-    for version, multiple in (("dp4a", 4), ("mma", 16)):
-        shorter = a[:, : k // multiple * multiple].contiguous()
-        assert linear.linear_w8a8(shorter, shorter, one, one, version=version).item() == float(shorter.numel() * 16384)
     longer = torch.full((1, k + 1), -128, dtype=torch.int8)
     for version in GEMM:
         with pytest.raises(ValueError, match="K=131072: int32 sums are exact up to K=131071"):

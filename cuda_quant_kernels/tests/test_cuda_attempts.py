@@ -192,9 +192,12 @@ def test_comments_and_other_kernels_do_not_hide_a_stub():
     assert sources.definition(source, "row_absmax") is None
 
 
-def test_an_attempt_that_includes_the_reference_is_not_counted():
+@pytest.mark.parametrize(
+    "include", ['"../src/cuda_quant_kernels/tasks/tiled_gemm.cu"', "<../../tasks/tiled_gemm.cu>", "</home/me/tiled.cu>"]
+)
+def test_an_attempt_that_includes_the_reference_is_not_counted(include):
     with pytest.raises(grader.NotCounted, match="line 2: an attempt stands alone"):
-        mistakes.read_cuda("a.cu", '#include <cstdint>\n#include "../src/cuda_quant_kernels/tasks/tiled_gemm.cu"\n')
+        mistakes.read_cuda("a.cu", f"#include <cuda/std/limits>\n # include {include}\n")
 
 
 def test_a_notebook_cell_that_writes_a_file_is_an_attempt(tmp_path):
