@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from norm_activation.activations import ACTIVATIONS
 from norm_activation.gated import gated, geglu, glu
 from test_norms import EXACT, gradients, numbers
+from transformers import LlamaConfig
+from transformers.models.llama.modeling_llama import LlamaMLP
 
 GRID = torch.linspace(-9, 9, 367, dtype=torch.float64)  # not at zero, where ReLU has no derivative
 
@@ -94,9 +96,6 @@ def matrices(seed, D=6, H=7):
 
 @pytest.mark.task("swiglu")
 def test_swiglu_is_llamas_layer_values_and_gradients(impl, seed):
-    from transformers import LlamaConfig
-    from transformers.models.llama.modeling_llama import LlamaMLP
-
     layer = LlamaMLP(LlamaConfig(hidden_size=6, intermediate_size=7, num_attention_heads=1)).double()
     weights = matrices(seed)
     for linear, weight in zip((layer.gate_proj, layer.up_proj, layer.down_proj), weights, strict=True):

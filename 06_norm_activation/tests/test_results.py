@@ -5,9 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from norm_activation.__main__ import COMMANDS
-from norm_activation.lab import break_it, plots, record
-from norm_activation.lab.cli import main, options
+from norm_activation.__main__ import COMMANDS, chosen, run
+from norm_activation.lab import record
 
 FOLDER = Path(__file__).parents[1]
 
@@ -19,20 +18,22 @@ def test_the_tables_are_those_of_the_results(name):
     assert run.returncode == 0, f"run: python -m cogapp -r {name}\n{run.stdout[-2000:]}{run.stderr[-2000:]}"
 
 
-def test_nothing_quick_is_committed():
+def test_nothing_quick_is_committed_and_every_figure_is_shown():
     sections = record.read(record.COMMITTED)
-    assert set(sections) == {command.key for command in COMMANDS}
-    assert not [name for name, section in sections.items() if section["meta"]["quick"]]
+    assert {command.key for command in COMMANDS} <= set(sections)
+    assert not [name for name, section in sections.items() if section.get("meta", {}).get("quick")]
+    shown = (FOLDER / "results/REPORT.md").read_text()
+    assert all(figure.name in shown for figure in (FOLDER / "results").glob("*.png"))
 
 
-@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
+@pytest.mark.parametrize("command", ["headline", "bench", "dynamics", "framework", "laboratory"])
 def test_each_command_runs_quickly(command, tmp_path, capsys):
-    assert main("norm_activation", "", COMMANDS, plots.draw, [command, "--quick", "--out", str(tmp_path)]) == 0
+    assert run([command, "--quick", "--out", str(tmp_path)]) == 0
     assert "Quick run" in capsys.readouterr().out
 
 
-def test_break_it_is_as_recorded():
-    recorded = record.read(record.COMMITTED)["break_it"]["broken rows"]
-    repeated = break_it.break_it(options(), lambda line: None)["broken rows"]
-    assert repeated == recorded
-    assert recorded["100"]["naive"] > 0.9 and recorded["500"]["ours"] == 0
+def test_the_real_model_is_selected_by_its_option():
+    assert chosen(["--model", "smollm2", "--quick"])[0] == "smollm2"
+    assert chosen(["headline", "--model=smollm2"])[0] == "smollm2"
+    assert chosen(["framework", "--data", "mnist"]) == ["framework", "--data", "mnist"]
+    assert chosen([]) == []

@@ -66,7 +66,8 @@ def check(x, weight, bias, dy) -> dict[str, float]:
     for name in CONTENDERS:
         want = run("F.rms_norm" if "RMS" in name or "rms" in name else "F.layer_norm", x, weight, bias, dy)
         got = run(name, x, weight, bias, dy)
-        errors[name] = max(float((g - w).abs().max() / w.abs().max()) for g, w in zip(got, want, strict=True))
+        pairs = zip(got, want, strict=True)
+        errors[name] = max(float(((g - w).abs().max() / w.abs().max()).detach()) for g, w in pairs)
         if errors[name] > 1e-5:
             raise ValueError(f"{name}: error={errors[name]}; values must agree before anything is timed")
     return errors

@@ -57,7 +57,7 @@ def smollm2(options: argparse.Namespace, log: Log) -> dict:
     path = model_file("smollm2", log)
     log("reading the model")
     model, tokenizer = real.load(path, 2 if options.quick else None)
-    rows, length = (1, 32) if options.quick else (8, 256)
+    rows, length = (1, 32) if options.quick else (4, 256)
     tokens = batch_of(tokenizer, load_text(options.data), rows, length)
     log("its own layers")
     base = loss_of(model, tokens)

@@ -191,3 +191,38 @@ def mutants(content: dict | None = None) -> str:
     rows += [(name, *(f"{n:,}" for n in counts)) for name, counts in content["tasks"].items()]
     rows.append(("all", *(f"{sum(column):,}" for column in zip(*content["tasks"].values(), strict=True))))
     return table(rows) + "\n"
+
+
+def work(content: dict | None = None) -> str:
+    """Bytes moved by the plain norms."""
+    content = _named(content, "headline")
+    rows = [("plain form", "forward", "backward", "operations")]
+    for name, label in (("layer", "LayerNorm"), ("rms", "RMSNorm")):
+        found = content["bytes"][name]
+        rows.append((label, f"{found['forward']:.1f}", f"{found['backward']:.1f}", found["operations"]))
+    return table(rows) + "\n"
+
+
+def xor() -> str:
+    """The worked example, computed anew."""
+    from ..framework import worked_example
+
+    rows = [("number", "value")]
+    for name, value in worked_example().items():
+        flat = [value] if isinstance(value, float) else [v for v in value]
+        flat = [v for row in flat for v in (row if isinstance(row, list) else [row])]
+        rows.append((name, ", ".join(f"{v:.6f}" for v in flat)))
+    return table(rows) + "\n"
+
+
+def negative() -> str:
+    """What the laboratory could not show, and what did harm, in sentences."""
+    rows = section("laboratory")["effects"]
+    worse = [r["value"] for r in rows if r["holm p"] < 0.05 and r["mean"] < 0]
+    unclear = [r["value"] for r in rows if r["holm p"] >= 0.05]
+    lines = []
+    if worse:
+        lines.append(f"- In the laboratory these choices did harm, beyond chance: {', '.join(worse)}.")
+    if unclear:
+        lines.append(f"- For these no difference was shown: {', '.join(unclear)}.")
+    return "\n".join(lines) + "\n"
