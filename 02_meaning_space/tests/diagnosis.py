@@ -79,7 +79,8 @@ def seed_everything(seed: int) -> None:
 
 def line_of(error: BaseException) -> str:
     """Where in the attempt an exception comes from, e.g. " (starter.ipynb, code cell 3, line 7)"."""
-    found, traceback = "", error.__traceback__
+    at = getattr(error, "place", "")  # of attempts that are not Python: the exception knows its line
+    found, traceback = f" ({at})" if at and isinstance(at, str) else "", error.__traceback__
     while traceback:
         frame = traceback.tb_frame
         if is_attempt(frame.f_code, frame.f_globals):

@@ -45,7 +45,7 @@ from diagnosis import Mistake, combine, error_of, output, seed_everything
 from limits import CPU_SECONDS, limited
 from mutants import Mutant
 from report import VERDICTS, Seen, State, readable, report_lines, results, save_progress
-from runs import MUTANT_SECONDS, Run, mutation_report, runs, uncaught
+from runs import Run, mutation_report, runs, uncaught
 
 __all__ = ["impl", "pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "pytest_generate_tests",
            "pytest_pyfunc_call", "pytest_report_teststatus", "pytest_runtest_call", "pytest_runtest_makereport",
@@ -164,7 +164,7 @@ def pytest_pyfunc_call(pyfuncitem):
         return True
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
     seconds = setting("SECONDS", {}).get(task, CPU_SECONDS)
-    limited(lambda: pyfuncitem.obj(**arguments), seconds if not state.mutants else max(MUTANT_SECONDS, seconds / 4))
+    limited(lambda: pyfuncitem.obj(**arguments), seconds)
     return True
 
 

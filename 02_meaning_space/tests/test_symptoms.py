@@ -4,9 +4,10 @@ import ast
 
 import numpy as np
 import pytest
+from changes import changes
 from compare import Raised, brief, close, first_difference, same
 from limits import TooLong, limited
-from mutants import bare, changed, changes
+from mutants import bare, changed
 from symptoms import symptom
 
 X = np.arange(1.0, 25.0).reshape(2, 3, 4) ** 1.5

@@ -10,6 +10,7 @@ from .lab.break_it import break_it
 from .lab.cli import Command, main
 from .lab.experiment import headline
 from .lab.foundations import foundations
+from .lab.mutation import mutants, mutation_table
 from .lab.novels import novels
 from .lab.own_text import train_on_text
 from .lab.plots import draw
@@ -25,6 +26,7 @@ COMMANDS = (
     Command("foundations", "estimation, the central limit theorem, descent, PCA in the plane", foundations,
             tables.foundations, 0.05),
     Command("probes", "the classical algorithms next to scikit-learn", probes, tables.probes, 1),
+    Command("mutants", "what notices each small change of a task", mutants, mutation_table, 1),
 )  # fmt: skip
 
 

@@ -15,6 +15,25 @@ def headline(section: dict | None = None) -> str:
     return "\n\n".join([neighbors(section), scores(section), exact(section)])
 
 
+def headline_rows() -> str:
+    """The first table of the README: ours, the peer, the limit."""
+    bench, head, novel = recorded("bench"), recorded("headline"), recorded("novels")
+    speeds = {name: median(runs) for name, runs in bench["speed"].items()}
+    row = head["exact"]["rows"][-1]
+    quality = {side: spread(values, 1, "%") for side, values in bench["quality"]["analogies"].items()}
+    family = {side: spread(values["family"], 1, "%") for side, values in novel["sides"].items()}
+    return table([
+        ("", "this project", "gensim", "limit"),
+        ("words a second, one thread", f"{speeds['blocks, 1 thread']:,.0f}", f"{speeds['gensim, 1 thread']:,.0f}",
+         f"{bench['limit']['words_per_second']:,.0f} by bytes and FLOPs"),
+        ("words a second, pair by pair", f"{speeds['pair by pair, PyTorch']:,.0f}", "", ""),
+        ("analogies of word forms, Python's documentation", quality["ours"], quality["gensim"], ""),
+        ("family analogies, 27 novels", family["ours"], family["gensim"], ""),
+        (f"correlation with PMI − log k, {row['dimensions']} dimensions", f"{row['correlation']:.7f}", "",
+         "1, by Levy and Goldberg's proof"),
+    ])  # fmt: skip
+
+
 def neighbors(section: dict | None = None) -> str:
     """Nearest words in Python's documentation."""
     lists = (section or recorded("headline"))["neighbors"]
