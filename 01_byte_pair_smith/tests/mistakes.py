@@ -25,7 +25,11 @@ COUNT = {
         "that steps over two ids at a time",
         "that counts a pair ONCE per pre-token, however often the pre-token holds it",
     ],
-    "times": ["times", "that counts each distinct pre-token ONCE, whatever its frequency"],
+    "times": [
+        "times",
+        "that counts each distinct pre-token ONCE, whatever its frequency",
+        "that keeps the LAST pre-token's count of a pair and does not add up",
+    ],
     "border": [
         "within",
         "that also pairs the end of one pre-token with the start of the next",
@@ -43,6 +47,9 @@ COUNT_HINTS = {
     COUNT["overlap"][3]: "How often does (a, b) occur in `abab`?",
     COUNT["border"][2]: "Is the last id of a pre-token a neighbour of the first?",
     COUNT["times"][1]: "If ` the` occurs 9,000 times in the text, how often does its first pair occur?",
+    COUNT["times"][
+        2
+    ]: "Two pre-tokens hold the same pair, one 5 times and one 2 times. How often does it occur in all?",
     COUNT["border"][1]: "The pre-tokens of the dict are not neighbours in the text. Can a merge join two of them?",
     COUNT["order"][1]: "Does merging `th` do anything for a text full of `ht`?",
 }
@@ -70,7 +77,8 @@ def wrong_count_pairs(overlap, times, border, order):
             if border == COUNT["border"][1] and last is not None and word:
                 counts[last, word[0]] = counts.get((last, word[0]), 0) + 1
             for pair in pairs_of(word):
-                counts[pair] = counts.get(pair, 0) + (count if times == "times" else 1)
+                so_far = 0 if times == COUNT["times"][2] else counts.get(pair, 0)
+                counts[pair] = so_far + (1 if times == COUNT["times"][1] else count)
             last = word[-1] if word else last
         return counts
 
@@ -174,11 +182,16 @@ def ids_whose_digits_look_like_the_pair(impl, seed):
 # ---------------------------------------------------------------- pretokenize
 
 SPLIT = {
-    "space": ["leading", "with the space at the END of the word before it", "that throws white space away"],
+    "space": [
+        "leading",
+        "with the space at the END of the word before it",
+        "that throws white space away",
+        r"in which any white space (\s?) may lead, not only a space",
+    ],
     "letters": [
         "all",
         "that knows no letters but A to Z",
-        r"that takes [^\W\d_] for the letters, which holds ² and Ⅷ too",
+        r"that takes [^\W\d_] for the letters, which holds Ⅷ and the marks of Hindi too",
     ],
     "ahead": ["ahead", "in which a run of spaces takes the space of the next word"],
     "clitics": ["lower", "that does not keep 's and 're together", "that keeps 'S and 'RE together too, as GPT-4 does"],
@@ -194,6 +207,7 @@ SPLIT_HINTS = {
         1
     ]: "GPT-2's vocabulary is full of tokens like ` the`, not `the `: where does the optional space stand?",
     SPLIT["space"][2]: "Join the pre-tokens: is it still the text? A Python program would not run any more.",
+    SPLIT["space"][3]: "How many pre-tokens is a line end and a word? GPT-2 gives the line end one of its own.",
     SPLIT["letters"][
         1
     ]: "How many pre-tokens is `Äpfel`, and what is the category of `Ä`? The library `regex` knows \\p{L}.",
@@ -202,7 +216,7 @@ SPLIT_HINTS = {
     ]: "For two spaces and a word GPT-2 gives one space alone and one with the word: what does (?!\\S) see?",
     SPLIT["clitics"][1]: "How many pre-tokens is `don't` in GPT-2? The apostrophe goes with what follows it.",
     SPLIT["clitics"][2]: "GPT-2's rule lists the clitics in lower case only. GPT-4's pattern changed that.",
-    SPLIT["letters"][2]: r"Of which category is ²? \p{L} holds letters only.",
+    SPLIT["letters"][2]: r"Of which category is Ⅷ, and is ि a letter? \p{L} holds letters only.",
     SPLIT["digits"][2]: "², ½ and Ⅷ belong to category N too. Which escape means all of it?",
     SPLIT["digits"][1]: "Is `gpt2` one pre-token or two?",
     SPLIT["pattern"][1]: "What should a pattern that matches everything give?",
@@ -213,12 +227,13 @@ SPLIT_HINTS = {
 
 
 def wrong_pretokenize(space, letters, ahead, clitics, digits, pattern):
-    L = {"all": r"\p{L}", SPLIT["letters"][1]: "A-Za-z"}.get(letters, r"\p{L}²³¹Ⅷ½")
+    known = "A-Za-z" if letters == SPLIT["letters"][1] else r"\p{L}"
+    L = r"[^\W\d_]" if letters == SPLIT["letters"][2] else f"[{known}]"
     N = r"\d" if digits == SPLIT["digits"][2] else r"\p{N}"
     run = "%s+" if space != SPLIT["space"][1] else "%s+ ?"
-    lead = "" if space == SPLIT["space"][1] else " ?"
-    words = [f"[{L}]", N] if digits != SPLIT["digits"][1] else [f"[{L}{N}]"]
-    branches = [lead + run % w for w in [*words, f"[^\\s{L}{N}]"]]
+    lead = {SPLIT["space"][1]: "", SPLIT["space"][3]: r"\s?"}.get(space, " ?")
+    words = [L, N] if digits != SPLIT["digits"][1] else [f"(?:{L}|{N})"]
+    branches = [lead + run % w for w in [*words, f"[^\\s{known}{N}]"]]
     clitic = {"lower": ["'(?:[sdmt]|ll|ve|re)"], SPLIT["clitics"][1]: []}.get(clitics, ["'(?i:[sdmt]|ll|ve|re)"])
     rule = "|".join([*clitic, *branches, *([r"\s+(?!\S)"] if ahead == "ahead" else []), r"\s+"])
 
@@ -241,7 +256,7 @@ def everything_at_once(impl, seed):
 
 
 def unusual_digits_and_letters(impl, seed):
-    texts = ("x²) + 5½!", "½ a½", "Ⅷ Ⅷa", "٣٤ab", "_-_ a_b", "ª日本 हिन्दी", "'sx 'S", "'d'm't've'll're")
+    texts = ("a\nb\t12\n!", "x²) + 5½!", "½ a½", "Ⅷ Ⅷa", "٣٤ab", "_-_ a_b", "ª日本 हिन्दी", "'sx 'S", "'d'm't've'll're")
     return {text: impl.pretokenize(text + " " * (seed % 7)) for text in texts}
 
 
@@ -804,7 +819,8 @@ PROBES = {
 
 def of(task):
     if task == "count_pairs":
-        yield from combine(task, "a count of pairs", COUNT, wrong_count_pairs, COUNT_HINTS)
+        hidden = [(COUNT["times"][2], x) for x in (COUNT["overlap"][1], COUNT["overlap"][3])]
+        yield from combine(task, "a count of pairs", COUNT, wrong_count_pairs, COUNT_HINTS, without=hidden)
     elif task == "merge":
         yield from combine(task, "a merge", MERGE, wrong_merge, MERGE_HINTS)
     elif task == "pretokenize":
