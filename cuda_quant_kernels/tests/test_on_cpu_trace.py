@@ -71,15 +71,16 @@ def test_sectors_of_other_patterns(lib, which, tag, sectors):
 
 
 @pytest.mark.parametrize(
-    ("stride", "ways"), [(0, 1), (1, 1), (2, 2), (3, 1), (4, 4), (8, 8), (16, 16), (32, 32), (33, 1), (31, 1), (6, 2)]
+    ("stride", "wavefronts"),
+    [(0, 1), (1, 1), (2, 2), (3, 1), (4, 4), (8, 8), (16, 16), (32, 32), (33, 1), (31, 1), (6, 2)],
 )
-def test_bank_conflicts(lib, stride, ways):
-    """32 lanes at a stride of s words meet in gcd(s, 32) ways, but for the broadcast."""
+def test_bank_conflicts(lib, stride, wavefronts):
+    """32 lanes at a stride of s words take gcd(s, 32) wavefronts, but for the broadcast."""
     y = guarded(np.zeros(32, np.int32))
     report = trace(lib, lambda lib: lib.run_banks(pointer(y), stride), {"y": y})
     assert report.clean
     row = next(r for r in report.at(line_of("memory.cu", "banks")) if r.space == "shared")
-    assert (row.name, row.requests, row.moved, row.worst, row.ideal) == ("s", 1, ways, ways, 1)
+    assert (row.name, row.requests, row.moved, row.worst, row.ideal) == ("s", 1, wavefronts, wavefronts, 1)
     np.testing.assert_array_equal(y, np.arange(32) * stride)
 
 

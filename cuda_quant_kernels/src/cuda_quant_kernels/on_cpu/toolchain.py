@@ -64,9 +64,9 @@ def disassembler() -> Path | None:
     if found := _tool("cuobjdump"):
         return found
     for place in sys.path:
-        beside = Path(place or ".") / "triton/backends/nvidia/bin/cuobjdump"
-        if beside.is_file():
-            return beside
+        tool = Path(place or ".") / "triton/backends/nvidia/bin/cuobjdump"
+        if tool.is_file():
+            return tool
     return None
 
 
