@@ -1,4 +1,4 @@
-"""The process that sanitize.py starts: makes the calls of order.json and writes the emulator's own faults to a file next to it.
+"""The process that sanitize.py starts: makes the calls of order.json, and writes the emulator's faults to answer.txt.
 
 It uses the standard library alone: what it does not load cannot slow it down or be blamed.
 """
