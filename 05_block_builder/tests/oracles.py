@@ -40,7 +40,9 @@ def pytorch_decoder_layer(ours, config):
 def huggingface_state(ours, names):
     """The state of `ours` under the names of transformers: {their name: our name}."""
     state = ours.state_dict()
-    return {f"{theirs}.{kind}": state[f"{mine}.{kind}"] for theirs, mine in names.items() for kind in ("weight", "bias")}
+    return {
+        f"{theirs}.{kind}": state[f"{mine}.{kind}"] for theirs, mine in names.items() for kind in ("weight", "bias")
+    }
 
 
 def gpt2_block_state(block):

@@ -124,7 +124,9 @@ def test_resnet18_has_eleven_million_parameters_and_eighteen_layers():
     with torch.device("meta"):
         net = vision.resnet(3, width=64)
     assert sum(p.numel() for p in net.parameters()) == 11_173_962  # He et al.'s, for ten classes and a 3 x 3 stem
-    weighted = [m for m in net.modules() if isinstance(m, (nn.Conv2d, nn.Linear)) and getattr(m, "kernel_size", 0) != (1, 1)]
+    weighted = [
+        m for m in net.modules() if isinstance(m, (nn.Conv2d, nn.Linear)) and getattr(m, "kernel_size", 0) != (1, 1)
+    ]
     assert len(weighted) == 18
 
 

@@ -19,7 +19,7 @@ def choose(words: dict[str, str], generator: torch.Generator) -> str:
 
 
 def noun_phrase(generator: torch.Generator) -> list[str]:
-    """ "the cat" or "the old cat". """
+    """ "the cat" or "the old cat"."""
     described = int(torch.randint(2, (), generator=generator))
     adjective = [choose(ADJECTIVES, generator)] if described else []
     return ["the", *adjective, choose(NOUNS, generator)]

@@ -40,7 +40,9 @@ class Transformer(nn.Module):
     def __init__(self, config: Config = BASE):
         super().__init__()
         if config.norm_first or config.activation != "relu":
-            raise ValueError(f"config={config}: the paper has Post-LN and ReLU; set norm_first=False, activation='relu'")
+            raise ValueError(
+                f"config={config}: the paper has Post-LN and ReLU; set norm_first=False, activation='relu'"
+            )
         self.config = config
         self.wte = nn.Embedding(config.vocab_size, config.width)
         nn.init.normal_(self.wte.weight, std=config.width**-0.5)  # times sqrt(d_model): unit variance

@@ -14,9 +14,7 @@ def im2col(
 ) -> Float[Tensor, "B CKJ N"]:
     """One column for each position of the kernel: the C·K·J numbers that it covers. A copy of K·J times the image."""
     K, J = kernel
-    rows, columns = (
-        output_size(size, k, stride, dilation) for size, k in zip(x.shape[2:], kernel, strict=True)
-    )
+    rows, columns = (output_size(size, k, stride, dilation) for size, k in zip(x.shape[2:], kernel, strict=True))
     B, C = x.shape[:2]
     b, c, h, w = x.stride()
     shape = (B, C, K, J, rows, columns)
