@@ -1,18 +1,20 @@
-"""The classic mistakes of a byte-pair tokenizer as running code, and the inputs on which they are recognised.
+"""The classic mistakes of a byte-pair tokenizer as running code, and the inputs on which they are recognized.
 
-Mistakes that combine are built from knobs: every knob has its right setting first, and whatever differs from it is
-one mistake. Two at once then have a sentence of their own, made of the two.
+Mistakes that combine are built from knobs: each knob has its right setting first, and every other setting is one
+mistake. Two at once have a sentence of their own, made of the two.
 """
 
 import random
 import re
 from collections import Counter
+from functools import cache
 from itertools import pairwise
 
 import regex
 from byte_pair_smith import BYTE_ORDER, GPT2, GPT2_ORDER, NO_SPLIT, Vocabulary, train_fast
 from grader import combine, error_of
 
+GATE_SEEDS = 3
 TASKS = ["count_pairs", "merge", "pretokenize", "train", "encode", "decode", "encode_with_special"]
 
 
@@ -467,6 +469,7 @@ def wrong_encode(order, unit, ids, border, whole):
     return encode
 
 
+@cache
 def toy(seed, order=BYTE_ORDER):
     """A vocabulary in which rank, length and place disagree, trained on a text of few letters."""
     text = random_text(seed, 400)

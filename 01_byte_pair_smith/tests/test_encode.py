@@ -122,13 +122,13 @@ TOY = Vocabulary.from_merges(train_fast(random_text(0, 4000), 400, GPT2, GPT2_OR
 ALPHABET = st.text(alphabet="abcé ", max_size=200) | st.text(max_size=40)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(ALPHABET)
 def test_the_tokenizer_equals_the_plain_encoder(text):
     assert Tokenizer(TOY).encode_ordinary(text) == encode(text, TOY.ranks, TOY.pattern)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(alphabet="abcé", max_size=300))
 def test_short_and_long_words_merge_alike(text):
     word = "".join(chr(TOY.ranks[bytes([b])]) for b in text.encode())
@@ -152,7 +152,7 @@ def test_a_full_cache_is_emptied_and_long_words_stay_out_of_it():
 # ---------------------------------------------------------------- round trips
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=80))
 @example(b"\xc3(\xff\x80 \xed\xa0\x80")
 def test_any_bytes_come_back(data):
@@ -160,7 +160,7 @@ def test_any_bytes_come_back(data):
     assert tokenizer.decode_bytes(tokenizer.encode_bytes(data)) == data
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_comes_back_and_bytes_and_text_agree(text):
     tokenizer = Tokenizer(TOY)
@@ -169,7 +169,7 @@ def test_any_text_comes_back_and_bytes_and_text_agree(text):
     assert tokenizer.encode_bytes(text.encode()) == ids
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=40))
 def test_offsets_cover_the_text(text):
     tokenizer = Tokenizer(TOY)

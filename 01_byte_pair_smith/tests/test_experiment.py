@@ -45,11 +45,20 @@ def test_a_quick_run_is_never_evidence(capsys):
     assert "a quick run is no evidence" in " ".join(capsys.readouterr().out.split())
 
 
-def test_a_text_of_the_readers_own_is_used(tmp_path):
-    (tmp_path / "own.txt").write_text("one two two three three three " * 300, encoding="utf-8")
-    arguments = ["headline", "--quick", "--data", str(tmp_path / "own.txt"), "--out", str(tmp_path / "out")]
+def test_a_text_of_the_readers_own_is_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(experiment, "real_tokenizers", lambda model, log: {})
+    own = tmp_path / "own.txt"
+    own.write_text("\n".join(f"one two {n} three" for n in range(100)), encoding="utf-8")
+    arguments = ["headline", "--quick", "--data", str(own), "--out", str(tmp_path / "out")]
     assert run(arguments) == 0
-    assert record.read(tmp_path / "out")["headline"]["text_bytes"] == 30 * 300
+    assert record.read(tmp_path / "out")["headline"]["text_bytes"] == own.stat().st_size
+
+
+def test_a_text_too_short_to_hold_something_out_is_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(experiment, "real_tokenizers", lambda model, log: {})
+    (tmp_path / "own.txt").write_text("one two three " * 300, encoding="utf-8")
+    assert run(["--quick", "--data", str(tmp_path / "own.txt"), "--out", str(tmp_path / "out")]) == 1
+    assert "too few to hold some out" in " ".join(capsys.readouterr().out.split())
 
 
 def test_an_unknown_text_is_one_sentence(capsys, tmp_path):

@@ -69,14 +69,14 @@ def test_nothing_gives_nothing(impl):
 
 
 @pytest.mark.parametrize("pattern", [GPT2, CL100K, SINGLE_DIGITS, SMOLLM, NO_SPLIT])
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(text=st.text(max_size=60))
 def test_pre_tokens_join_to_the_text(pattern, text):
     assert "".join(pretokenize(text, pattern)) == text
 
 
 @pytest.mark.parametrize("pattern", [GPT2, CL100K, SINGLE_DIGITS])
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     text=st.text(alphabet=st.characters(max_codepoint=127), max_size=60) | st.text(alphabet=" \t\n\r\x1c\v'sSrReE1.x")
 )
@@ -85,7 +85,7 @@ def test_ascii_patterns_split_alike(pattern, text):
 
 
 @pytest.mark.parametrize("pattern", [GPT2, CL100K, SINGLE_DIGITS])
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(text=st.text(alphabet="ab1 .\n'sé\u00a0\u3000日", max_size=60), block=st.integers(1, 6))
 def test_texts_in_blocks_split_alike(pattern, text, block):
     assert pretokenize_fast(text, pattern, block) == pretokenize(text, pattern)
@@ -112,7 +112,7 @@ def test_smollm_s_split_leaves_every_digit_alone_and_the_spaces_before_it():
     assert pretokenize("x 1 y", SMOLLM) == ["x", " ", "1", " y"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(text=st.text(alphabet="ab 1٣½\n'st.é", max_size=40))
 def test_smollm_s_split_is_digits_first_then_gpt2_s(text):
     parts = regex.split(r"(\p{N})", text)

@@ -147,7 +147,7 @@ def test_a_vocabulary_too_small_for_the_bytes_is_refused(impl):
 TEXTS = st.text(alphabet="ab cé'", max_size=120) | st.text(max_size=60)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(TEXTS, st.integers(256, 290), st.sampled_from([GPT2, NO_SPLIT, WORDS]))
 def test_fast_training_equals_plain(text, size, pattern):
     text = text.encode("utf-8", "ignore").decode()

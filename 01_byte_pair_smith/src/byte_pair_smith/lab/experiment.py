@@ -87,14 +87,21 @@ def real_tokenizers(model: str | None, log: Log) -> dict[str, Tokenizer]:
 
 
 def hold_out(text: str, seed: int, share: float = 0.1) -> tuple[str, str]:
-    """(training text, held-out text): whole paragraphs, shuffled with `seed`.
+    """(training text, held-out text): whole paragraphs, shuffled with `seed`; lines where there are few paragraphs.
 
-    Each paragraph is kept once. The default text repeats whole topics inside others, and they would be in both parts.
+    Each part is kept once. The default text repeats whole topics inside others, and they would be in both texts.
+
+    Raises:
+        ValueError: the text has fewer than ten different lines.
     """
-    paragraphs = list(dict.fromkeys(text.split("\n\n")))
-    random.Random(seed).shuffle(paragraphs)
-    cut = int(len(paragraphs) * share)
-    return "\n\n".join(paragraphs[cut:]), "\n\n".join(paragraphs[:cut])
+    parts, separator = list(dict.fromkeys(text.split("\n\n"))), "\n\n"
+    if len(parts) * share < 1:
+        parts, separator = list(dict.fromkeys(text.split("\n"))), "\n"
+    cut = int(len(parts) * share)
+    if cut < 1:
+        raise ValueError(f"data: {len(parts)} different lines: too few to hold some out; give a text of at least ten")
+    random.Random(seed).shuffle(parts)
+    return separator.join(parts[cut:]), separator.join(parts[:cut])
 
 
 def compression(settings: Settings, text: str, log: Log) -> dict:
