@@ -24,7 +24,7 @@ TASKS = [
     "online_softmax",
 ]
 GIVEN = ["Projections"]
-GATE_SEEDS = 3
+GATE_SEEDS = 2
 INF = math.inf
 
 
@@ -139,8 +139,9 @@ def ordinary_scores(impl, seed):
     return impl.softmax(normal(seed, 3, 5, 7))
 
 
-def scores_in_the_hundreds(impl, seed):
-    return impl.softmax(normal(seed, 5, 7) * 20 + torch.tensor([0.0, 300.0, -300.0, 90.0, -1e4])[:, None])
+def scores_far_from_zero(impl, seed):
+    offsets = torch.tensor([0.0, 1500.0, -1500.0, 900.0, -1e4], dtype=torch.float64)
+    return impl.softmax(20 * normal(seed, 5, 7, dtype=torch.float64) + offsets[:, None])
 
 
 def scores_of_minus_infinity(impl, seed):
@@ -173,7 +174,8 @@ def scores_of_the_workbook(impl, seed):
 # ---------------------------------------------------------------- scaled_dot_product_attention
 
 SCALE = ["√d", "WITHOUT the 1/√d scale", "scaled by 1/d", "scaled by 1/√(H·d), the width of the model",
-         "scaled by 1/√(number of keys)", "scaled by √d, a product where a quotient belongs"]  # fmt: skip
+         "scaled by 1/√(number of keys)", "scaled by √d, a product where a quotient belongs",
+         "scaled by 1/√(width of a value)"]  # fmt: skip
 MASK = ["-inf", "that IGNORES the mask", "with its mask INVERTED", "that applies the mask AFTER the softmax",
         "that puts 0 in place of hidden scores", "that puts -1e9 in place of hidden scores",
         "that ADDS the mask to the scores"]  # fmt: skip
@@ -188,6 +190,7 @@ ATTENTION_HINTS = {
     SCALE[3]: "How many products does one score of one head add up?",
     SCALE[4]: "Which axis is summed over in q kᵀ?",
     SCALE[5]: "Do the scores of wide heads become larger or smaller by it?",
+    SCALE[6]: "Values may be wider or narrower than keys. Which width does a dot product add up?",
     MASK[1]: "Change a key that is hidden. Does the output move?",
     MASK[2]: "What does True mean: this key may be seen, or this key is hidden?",
     MASK[3]: "What do the weights of a query sum to, after the mask?",
@@ -214,7 +217,8 @@ def wrong_attention(scale=SCALE[0], mask=MASK[0], axis=AXIS[0], nothing=NOTHING[
         if attention_mask is not None and attention_mask.dtype != torch.bool:
             raise ValueError("the mask must be boolean")
         d, heads = q.shape[-1], q.shape[-3] if q.dim() > 3 else 1
-        by = {SCALE[0]: d, SCALE[1]: 1, SCALE[2]: d * d, SCALE[3]: d * heads, SCALE[4]: k.shape[-2], SCALE[5]: 1 / d}
+        by = {SCALE[0]: d, SCALE[1]: 1, SCALE[2]: d * d, SCALE[3]: d * heads, SCALE[4]: k.shape[-2], SCALE[5]: 1 / d,
+              SCALE[6]: v.shape[-1]}  # fmt: skip
         scores = q @ k.transpose(-2, -1) / math.sqrt(by[scale])
         after = torch.ones((), dtype=q.dtype)
         if attention_mask is not None and mask != MASK[1]:
@@ -364,7 +368,12 @@ PAD_SENSE = ["True is seen", "that is INVERTED: True at padding"]
 PAD_COUNT = ["exact", "that shows one token too MANY", "that shows one token too FEW"]
 PAD_SIDE = ["right", "that hides the BEGINNING: padding on the left"]
 PAD_SHAPE = ["B 1 1 Tk", "of shape (B, Tk)", "of shape (B, 1, Tk)", "that hides QUERIES: (B, 1, Tk, 1)"]
-PAD_CHECK = ["checked", "that accepts lengths above seq_len", "that accepts negative lengths"]
+PAD_CHECK = [
+    "checked",
+    "that accepts lengths above seq_len",
+    "that accepts negative lengths",
+    "that refuses a length of 0",
+]
 PADDING_HINTS = {
     PAD_SENSE[1]: "In this folder, what does True mean?",
     PAD_COUNT[1]: "A sequence of 3 tokens: which is the index of the last one?",
@@ -375,13 +384,14 @@ PADDING_HINTS = {
     PAD_SHAPE[3]: "Must padding not be looked AT, or must it not look?",
     PAD_CHECK[1]: "A length of 6 where 5 positions exist: what would your mask say?",
     PAD_CHECK[2]: "What is a length of -1?",
+    PAD_CHECK[3]: "May a sequence be empty? Read the promise once more.",
 }
 
 
 def wrong_padding(sense=PAD_SENSE[0], count=PAD_COUNT[0], side=PAD_SIDE[0], shape=PAD_SHAPE[0], check=PAD_CHECK[0]):
     def padding_mask(lengths, seq_len):
         low, high = check != PAD_CHECK[2] and (lengths < 0).any(), check != PAD_CHECK[1] and (lengths > seq_len).any()
-        if low or high:
+        if low or high or check == PAD_CHECK[3] and (lengths == 0).any():
             raise ValueError("lengths")
         n = lengths[:, None] + {PAD_COUNT[1]: 1, PAD_COUNT[2]: -1}.get(count, 0)
         places = torch.arange(seq_len)
@@ -458,13 +468,14 @@ def head_counts_that_do_not_divide(impl, seed):
 
 MERGE = ["right", "that uses `reshape` ALONE, so that positions are mixed", "that leaves the axes at (B, T, H, D)",
          "that puts channel 0 of all heads first, then channel 1, …", "that AVERAGES the heads",
-         "that ADDS the heads"]  # fmt: skip
+         "that ADDS the heads", "that joins the POSITIONS of each head"]  # fmt: skip
 MERGE_HINTS = {
     MERGE[1]: "Which axis stands before D in memory: the heads of a position, or the positions of a head?",
     MERGE[2]: "d_model is one axis: how many axes shall be left?",
     MERGE[3]: "merge_heads(split_heads(x)) must be x again.",
     MERGE[4]: "How wide is the output? Each head keeps what it has found.",
     MERGE[5]: "How wide is the output? Each head keeps what it has found.",
+    MERGE[6]: "What must stand side by side in a row of the output: heads, or positions?",
 }
 
 
@@ -477,6 +488,7 @@ def wrong_merge(how):
             MERGE[3]: lambda: x.permute(0, 2, 3, 1).reshape(B, T, H * D),
             MERGE[4]: lambda: x.mean(1),
             MERGE[5]: lambda: x.sum(1),
+            MERGE[6]: lambda: x.flatten(2),
         }[how]()
 
     return merge_heads
@@ -502,7 +514,9 @@ LEFT_OUT = ["nothing", "without o_proj", "without v_proj", "that uses k_proj for
             "that uses v_proj for the keys too"]  # fmt: skip
 HEADS = ["right", "that splits heads with `view` alone", "that merges heads with `reshape` alone", "with ONE head"]
 WIDTH = ["of a head", "scaled by 1/√d_model"]
-PASSED = ["used", "that IGNORES the mask", "with its mask INVERTED"]
+PASSED = ["used", "that IGNORES the mask", "with its mask INVERTED",
+          "that gives an average to a query that may see nothing", "that gives NaN to a query that may see nothing",
+          "that multiplies the weights by the mask AFTER the softmax"]  # fmt: skip
 SHOWN = ["each head", "whose weights are averaged over the heads"]
 MULTI_HINTS = {
     SOURCE[1]: "In translation, x is the French sentence so far. Where are the English words?",
@@ -518,6 +532,9 @@ MULTI_HINTS = {
     WIDTH[1]: "How many products does one score of one head add up?",
     PASSED[1]: "Change a key that is hidden. Does the output move?",
     PASSED[2]: "What does True mean here? nn.MultiheadAttention means the opposite.",
+    PASSED[3]: "All scores of a row are -1e9. What does the softmax make of them?",
+    PASSED[4]: "What is the softmax of a row of -inf?",
+    PASSED[5]: "What do the weights of a query sum to, after the mask?",
     SHOWN[1]: "(B, H, Tq, Tk): each head has a picture of its own.",
 }
 
@@ -540,9 +557,13 @@ def wrong_multi(
         k = split(of_key(x if source == SOURCE[1] else context))
         v = split(of_value(x if source in (SOURCE[1], SOURCE[3]) else context))
         scores = q @ k.transpose(-2, -1) / math.sqrt(d_model if width == WIDTH[1] else d_model // H)
-        if attention_mask is not None and passed != PASSED[1]:
-            scores = scores.masked_fill(attention_mask if passed == PASSED[2] else ~attention_mask, -INF)
-        weights = plain_softmax(scores)
+        after = 1
+        if attention_mask is not None and passed == PASSED[5]:
+            after = attention_mask
+        elif attention_mask is not None and passed != PASSED[1]:
+            hidden = attention_mask if passed == PASSED[2] else ~attention_mask
+            scores = scores.masked_fill(hidden, -1e9 if passed == PASSED[3] else -INF)
+        weights = (torch.softmax(scores, -1) if passed == PASSED[4] else plain_softmax(scores)) * after
         found = weights @ v
         found = found.reshape(*x.shape) if heads_ == HEADS[2] else found.transpose(1, 2).flatten(2)
         output = found if left_out == LEFT_OUT[1] else p.o_proj(found)
@@ -589,7 +610,8 @@ def float32_without_bias(impl, seed):
 # ---------------------------------------------------------------- online_softmax
 
 TOTAL = ["corrected", "that does not correct the SUM when a larger score appears"]
-OUTPUT = ["corrected", "that does not correct the OUTPUT when a larger score appears"]
+OUTPUT = ["corrected", "that does not correct the OUTPUT when a larger score appears",
+          "that divides each block's output by the block's own sum"]  # fmt: skip
 FACTOR = [
     "old - new",
     "that corrects with exp(new - old)",
@@ -602,6 +624,7 @@ KEEPS = ["one block", "that KEEPS all blocks"]
 ONLINE_HINTS = {
     TOTAL[1]: "The sum so far was made with the old largest score. What is it with the new one?",
     OUTPUT[1]: "The output so far was made with the old largest score. What is it with the new one?",
+    OUTPUT[2]: "When is it known what the weights must be divided by?",
     FACTOR[1]: "The new largest score is higher: are the old weights larger or smaller by it?",
     FACTOR[2]: "What is to be corrected: what is summed so far, or the block that has just come?",
     LARGEST[1]: "A later block has lower scores. Do you compare its weights with those of the first?",
@@ -636,7 +659,8 @@ def wrong_online(total=TOTAL[0], output=OUTPUT[0], factor=FACTOR[0], largest=LAR
             fix_total = 1.0 if total == TOTAL[1] else fix_total
             fix_output = 1.0 if output == OUTPUT[1] else fix_output
             sums = sums * fix_total + weights.sum(-1, keepdim=True)
-            made = made * fix_output + weights @ values
+            own_sum = weights.sum(-1, keepdim=True).clamp(min=1e-30) if output == OUTPUT[2] else 1.0
+            made = made * fix_output + weights / own_sum @ values
             highest = new
         answer = made / sums if blind == BLIND[1] else torch.where(sums == 0, 0.0 * made, made / sums)
         return answer, {LOG[1]: sums.log(), LOG[2]: sums * highest.exp()}.get(log, highest + sums.log())
@@ -713,7 +737,7 @@ def two_scores_of_the_workbook(impl, seed):
 
 PROBES = {
     "shape_puzzles": [the_puzzles],
-    "softmax": [ordinary_scores, scores_in_the_hundreds, scores_of_minus_infinity, a_row_of_minus_infinity, one_row,
+    "softmax": [ordinary_scores, scores_far_from_zero, scores_of_minus_infinity, a_row_of_minus_infinity, one_row,
                 number_formats, scores_of_the_workbook],
     "scaled_dot_product_attention": [queries_keys_and_values, without_batch_or_heads, a_mask_for_each_query,
                                      a_mask_for_each_sequence, a_query_that_may_see_nothing, dropout_in_training,
@@ -757,12 +781,12 @@ def of(task):
         "multi_head_attention": lambda: combine(
             task, "a layer",
             {"source": SOURCE, "left_out": LEFT_OUT, "heads_": HEADS, "width": WIDTH, "passed": PASSED, "shown": SHOWN},
-            wrong_multi, MULTI_HINTS, without=[(HEADS[3], WIDTH[1])]),
+            wrong_multi, MULTI_HINTS, most=1),
         "online_softmax": lambda: combine(
             task, "an online softmax",
             {"total": TOTAL, "output": OUTPUT, "factor": FACTOR, "largest": LARGEST, "blind": BLIND, "log": LOG,
              "keeps": KEEPS},
             wrong_online, ONLINE_HINTS,
-            without=[(f, x) for f in FACTOR[1:] for x in (TOTAL[1], OUTPUT[1], *LARGEST[1:])]
-            + [(x, y) for x in LARGEST[1:] for y in (TOTAL[1], OUTPUT[1])] + [(LARGEST[2], LOG[1])]),
+            without=[(f, x) for f in FACTOR[1:] for x in (TOTAL[1], *OUTPUT[1:], *LARGEST[1:])]
+            + [(x, y) for x in LARGEST[1:] for y in (TOTAL[1], *OUTPUT[1:])] + [(LARGEST[2], LOG[1])]),
     }[task]()  # fmt: skip

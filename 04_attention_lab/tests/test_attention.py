@@ -76,7 +76,8 @@ def test_dropout_keeps_the_average_and_needs_no_random_state(impl, seed):
     q, k, v = (x.expand(64, -1, -1) for x in qkv(seed, Tq=3, Tk=400))
     uniforms = torch.rand(64, 3, 400, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     state = torch.random.get_rng_state()
-    dropped = impl.scaled_dot_product_attention(q, k, v.abs(), None, 0.3, uniforms)[0]
+    dropped, weights = impl.scaled_dot_product_attention(q, k, v.abs(), None, 0.3, uniforms)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(64, 3, dtype=torch.float64))  # those before dropout
     whole = impl.scaled_dot_product_attention(q, k, v.abs())[0]
     assert torch.equal(state, torch.random.get_rng_state())
     torch.testing.assert_close(dropped.mean(0), whole[0], rtol=0.1, atol=0)  # 64 draws over 400 keys: 1 %
