@@ -215,8 +215,11 @@ def wrong_sampler(power, target, place, sum):
 def sampled(impl, seed, counts, *power):
     rng = np.random.default_rng(seed)
     sampler = impl.NegativeSampler(counts, *power)
-    targets = rng.integers(0, len(counts), 60)
-    return {"the probability": sampler.probability, "the words": sampler.sample(targets, rng.random((60, 7)))}
+    targets, uniforms = rng.integers(0, len(counts), 60), rng.random((60, 7))
+    before = targets.copy(), uniforms.copy()
+    words = sampler.sample(targets, uniforms)
+    unchanged = bool(np.array_equal(targets, before[0]) and np.array_equal(uniforms, before[1]))
+    return {"the probability": sampler.probability, "the words": words, "its arguments are unchanged": unchanged}
 
 
 def the_workbooks_vocabulary(impl, seed):

@@ -5,7 +5,6 @@ Dimensions: N points, D dimensions, k components.
 
 import numpy as np
 from jaxtyping import Float
-from sklearn.manifold import TSNE
 
 
 def pca(
@@ -60,5 +59,7 @@ def tsne(x: Float[np.ndarray, "N D"], seed: int, perplexity: float = 30.0) -> Fl
     """
     if not 0 < perplexity < len(x):
         raise ValueError(f"perplexity={perplexity}: must be above 0 and below {len(x)}, the number of points")
+    from sklearn.manifold import TSNE  # here, because its import takes as long as PyTorch's
+
     model = TSNE(perplexity=perplexity, metric="cosine", init="random", random_state=seed)
     return model.fit_transform(np.asarray(x, dtype=np.float32)).astype(np.float64)

@@ -52,7 +52,7 @@ def headline(options: argparse.Namespace, log: Log) -> dict:
             f"use the command `novels` for the novels, `train` for a text of your own"
         )
     seeds = seeds_of(options, 1 if options.quick else 3)
-    epochs = 2 if options.quick else 20
+    epochs = 1 if options.quick else 20
     corpus = load_corpus("pydoc")
     log(f"{len(corpus):,} words, {len(corpus.vocabulary):,} different ones")
     first_runs, scores = train_models(corpus, epochs, seeds, log)

@@ -40,11 +40,11 @@ def descent(content: dict) -> Figure:
     """A convex valley, a double well, batches of rows, and principal components in the plane."""
     steps = {name: content["valley"][name]["steps"] for name in ("descent", "momentum")}
     fig = figure(f"Momentum crosses a narrow valley in {steps['momentum']} steps, plain descent in {steps['descent']}; "
-                 "without convexity the start decides", (11, 6))  # fmt: skip
+                 "without convexity the start decides", (9, 5))  # fmt: skip
     (valley_ax, well_ax), (rows_ax, plane_ax) = fig.subplots(2, 2)
     x, y = np.meshgrid(np.linspace(-0.5, 1.1, 80), np.linspace(-2, 2, 80))
     valley_ax.contour(
-        x, y, (x**2 + 100 * y**2) / 2, levels=np.array([0.3, 1, 3, 10, 30, 100, 180]), colors="#DDDDDD", linewidths=0.7
+        x, y, (x**2 + 100 * y**2) / 2, levels=np.array([1, 10, 50, 150]), colors="#DDDDDD", linewidths=0.7
     )
     for i, (name, color) in enumerate((("descent", VERMILION), ("momentum", BLUE))):
         path = np.array(content["valley"][name]["path"])

@@ -94,7 +94,7 @@ def exact(content: dict) -> Figure:
     shown = [row for row in rows if "scores" in row][-2:]
     for row, color, y in zip(shown, (VERMILION, BLUE), (0.87, 0.94), strict=False):
         right.scatter(want, row["scores"], s=5, color=color, linewidths=0)
-        text = f"{row['dimensions']} dimensions, r = {row['correlation']:.4g}"
+        text = f"{row['dimensions']} dimensions, r = {row['correlation']:.{7 if row['correlation'] > 0.999 else 2}f}"
         right.text(0.03, y, text, color=color, transform=right.transAxes)
     right.set(xlabel=f"PMI − log {content['negatives']}  (nats)", ylabel="w · c after training", xlim=limits)
     return fig
