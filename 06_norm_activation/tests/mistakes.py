@@ -294,6 +294,7 @@ RMS_DTYPE = [
     "whose statistics are in the dtype of x, so bfloat16 rounds every square",
     "that returns float32 whatever the dtype of x",
     "that multiplies by the weight in float32, and only then goes back to the dtype of x",
+    "that goes through float32 even where x is float64",
 ]
 RMS_OVER = [OVER[0], OVER[1], OVER[2]]
 RMS_KNOBS = {
@@ -314,6 +315,7 @@ RMS_HINTS = {
     RMS_WEIGHT[2]: "A weight of 0: what should be left of x?",
     RMS_DTYPE[1]: "bfloat16 has 8 bits of precision. How exact is a mean of a hundred squares in it?",
     RMS_DTYPE[2]: "The next layer's weights are bfloat16. What does it say to a float32 input?",
+    RMS_DTYPE[4]: "float64 has sixteen digits. How many are left after a visit to float32?",
     RMS_DTYPE[3]: "Llama rounds x̂ to the dtype of x. Does your product see the rounded or the exact x̂?",
 }
 
@@ -323,6 +325,7 @@ def wrong_rms_norm(center, total, eps, over, affine, dtype):
         if eps in EPS[2:]:
             eps_ = 0.0 if eps == EPS[2] else 1e-6
         wide = x if dtype == RMS_DTYPE[1] else x.to(torch.promote_types(x.dtype, torch.float32))
+        wide = x.float() if dtype == RMS_DTYPE[4] else wide
         if center == RMS_MEAN[1]:
             wide = wide - mean_over(wide, over)
         n = {OVER[1]: x.shape[0], OVER[2]: x.numel()}.get(over, x.shape[-1])
@@ -376,6 +379,12 @@ def rms_in_bfloat16(impl, seed):
 def rms_in_float16(impl, seed):
     x = (300 * numbers(seed + 6, 3, 31)).to(torch.float16)  # squares are beyond 65,504, the largest float16
     return impl.rms_norm(x, numbers(seed + 10, 31).to(torch.float16))
+
+
+def the_ninth_digit_of_float64(impl, seed):
+    x = numbers(seed + 7, 1).abs() + 1 + 1e-9 * torch.arange(5.0, dtype=torch.float64)
+    y = impl.rms_norm(x, torch.ones(5, dtype=torch.float64))
+    return {"differences, times a billion": 1e9 * (y[1:] - y[:-1])}
 
 
 # ---------------------------------------------------------------- rms_norm_backward
@@ -1352,6 +1361,7 @@ PROBES = {
         rms_of_zeros,
         rms_in_bfloat16,
         rms_in_float16,
+        the_ninth_digit_of_float64,
     ],
     "rms_norm_backward": [
         rms_gradients_of_rows,

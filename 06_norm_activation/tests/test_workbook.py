@@ -30,16 +30,21 @@ def test_break_it_does_what_the_workbook_and_the_results_say(name):
     cell = next(TEXTS[i + 1] for i, text in enumerate(TEXTS) if text.startswith(f"## Break it · {name}"))
     assert f"{PARTS[name].__name__}(seed=0)" in cell
     for what, value in PARTS[name](seed=0).items():
-        allowed = {"abs": 0.12} if "accuracy" in what else {"rel": 0.2, "abs": 0.011}  # training differs by machine
+        allowed = (
+            {"abs": 0.12} if "accuracy" in what else {"rel": 0.2, "abs": 0.011 if abs(told[what]) > 1e-3 else 0.0}
+        )  # training differs by machine
         assert value == pytest.approx(told[what], **allowed), what
         assert recorded[what][0] == pytest.approx(told[what], **allowed), what
 
 
 def test_effects_of_break_it_hold_on_every_seed():
     found = record.read(record.COMMITTED)["break_it"]
-    assert max(found["no norm at 24 layers"]["signal at layer 24 / layer 1, tanh, no norm"]) < 1e-12
-    assert max(found["no norm at 24 layers"]["accuracy, tanh, no norm"]) < 0.2
-    assert min(found["no norm at 24 layers"]["accuracy, relu, BatchNorm"]) > 0.4
+    deep = found["no norm at 24 layers"]
+    assert max(deep["signal at layer 24 / layer 1, no norm"]) < 1e-12
+    assert max(deep["accuracy, no norm, lr 0.01"] + deep["accuracy, no norm, lr 0.0001"]) < 0.2
+    assert min(deep["accuracy, LayerNorm, lr 0.0001"]) > 0.7 and max(deep["accuracy, LayerNorm, lr 0.01"]) < 0.3
+    assert min(deep["cosine between examples at layer 24, ReLU, LayerNorm"]) > 0.9
+    assert max(deep["cosine between examples at layer 24, ReLU, BatchNorm"]) < 0.6
     assert min(found["a large negative bias"]["dead at the start"]) > 0.95
     assert min(found["a large negative bias"]["accuracy with LayerNorm"]) > 0.9
     two = found["BatchNorm with batch size 2"]

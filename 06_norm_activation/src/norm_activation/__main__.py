@@ -19,7 +19,7 @@ COMMANDS = [
     Command("dynamics", "signal and gradient by layer, for inits and norms", dynamics, tables.dynamics, 0.3),
     Command("framework", "the NumPy framework beside PyTorch; --data mnist", framework, tables.framework, 2),
     Command(
-        "laboratory", "norm × optimizer × schedule × regularizer, with intervals", laboratory, tables.laboratory, 3
+        "laboratory", "norm × optimizer × schedule × regularizer, with intervals", laboratory, tables.laboratory, 2
     ),
     Command("smollm2", "the same as headline --model smollm2: our layers in a real model", smollm2, tables.smollm2, 4),
 ]

@@ -56,15 +56,27 @@ def fit(
 
 
 def no_norm(seed: int) -> dict[str, float]:
-    """24 layers from small weights: tanh without a norm and with LayerNorm; ReLU with LayerNorm and with BatchNorm."""
+    """24 layers of tanh from small weights, without and with LayerNorm; and what LayerNorm cannot do for ReLU."""
     small = {"layers": 24, "init": "normal 0.02"}
-    signal = health(Plain(**small, activation="tanh"), seed).signal
-    found = {"signal at layer 24 / layer 1, tanh, no norm": signal[-1] / signal[0]}
-    for activation, norm in (("tanh", "none"), ("tanh", "layer"), ("relu", "layer"), ("relu", "batch")):
-        name = {"none": "no norm", "layer": "LayerNorm", "batch": "BatchNorm"}[norm]
-        config = Plain(**small, activation=activation, norm=norm)
-        found[f"accuracy, {activation}, {name}"] = fit(config, seed, 100, 0.01)[0]
+    bare, normed = (Plain(**small, activation="tanh", norm=norm) for norm in ("none", "layer"))
+    signal = health(bare, seed).signal
+    found = {"signal at layer 24 / layer 1, no norm": signal[-1] / signal[0]}
+    for lr in (0.01, 0.0001):
+        accuracy, ratios = fit(normed, seed, 100, lr)
+        found[f"accuracy, no norm, lr {lr:g}"] = fit(bare, seed, 100, lr)[0]
+        found[f"accuracy, LayerNorm, lr {lr:g}"] = accuracy
+        found[f"first update / weight, LayerNorm, lr {lr:g}"] = max(ratios)
+    for norm, name in (("layer", "LayerNorm"), ("batch", "BatchNorm")):
+        found[f"cosine between examples at layer 24, ReLU, {name}"] = alike(Plain(24, norm=norm), seed)
     return found
+
+
+def alike(config: Plain, seed: int) -> float:
+    """The mean cosine between the last layer's outputs of two examples: 1 when all point in one direction."""
+    network = Network(config, 64, 10, torch.Generator().manual_seed(seed))
+    network(digits()[0][:256])
+    directions = F.normalize(network.outputs[-1].detach(), dim=-1)
+    return float((directions @ directions.T).mean())
 
 
 def health(config: Plain, seed: int, N: int = 256):
