@@ -158,9 +158,15 @@ def command(session, folder, *words):
 # -- sessions of every project, by verb --------------------------------------------------------------------------------
 
 
+def test_extras(folder):
+    """What the tests need: the extra `test`, and `real` where the tests of the real model need more."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [name for name in ("test", "real") if name in project.get("optional-dependencies", {})]
+
+
 def project(session, folder):
     """test {}"""
-    install(session, folder, "test")
+    install(session, folder, *test_extras(folder))
     pytest(session, folder)
 
 
@@ -219,7 +225,7 @@ def alone(session, folder):
 
 def mutate(session, folder):
     """change {} in every small way; show what no test notices"""
-    install(session, folder, "test")
+    install(session, folder, *test_extras(folder))
     pytest(session, folder, "--mutants")
 
 
