@@ -23,6 +23,8 @@ def symptom(got: Any, want: Any, named: dict[str, float] | None = None) -> str:
         return raised(got, want)
     if isinstance(want, Raised):
         return f"returns {brief(got)} where {a(want.kind)} is promised"
+    if got is None and isinstance(want, str) and is_error_name(want):
+        return f"no error, where {a(want)} is promised"
     if want is not None and got is None:
         return "returns None: is there a `return`?"
     if is_number(got) and is_number(want):

@@ -38,6 +38,7 @@ ROWS = np.array([[0.2, 0.3, 0.5], [0.1, 0.6, 0.3]])
         (ROWS.T.reshape(2, 3), ROWS, "the right values in another order"),
         (ROWS * [[2], [1]], ROWS, "do not sum to one: the first sums to 2"),
         (None, X, "returns None"),
+        (None, "ValueError", "no error, where a ValueError is promised"),
         (X.tolist(), X, "returns a list where a NumPy array is expected"),
         (3, 4, "1 too small (3 where 4 is right)"),
         (3, 6, "too small by a factor of 2 (3 where 6 is right)"),

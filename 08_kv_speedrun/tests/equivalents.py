@@ -18,7 +18,7 @@ CHECK_UPDATE = "check_update(layer, k, v, self.keys)"
 CHECK_LAYERS = "check_layers(cache.layers, len(model.blocks))"
 CHECK_REQUEST = "check_request(model.config, tokens, max_new_tokens, cache.max_seq_len)"
 STEP = "logits = model(pieces[-1], cache, last_only=True)"
-APPEND = "pieces.append(logits[:, -1].argmax(dim=-1, keepdim=True))"
+APPEND = "pieces.append(logits[:, -1].argmax(dim=-1, keepdim=True).to(tokens...."
 WHERE = "scale = torch.where(scale < torch.finfo(torch.float32).tiny, torch...."
 
 EQUIVALENT = {

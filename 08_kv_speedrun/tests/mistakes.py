@@ -4,6 +4,7 @@ Mistakes that combine are built from knobs. The first setting of a knob is the r
 mistake, named by its sentence.
 """
 
+import functools
 import math
 
 import torch
@@ -51,6 +52,9 @@ PADDING = [
     "that ignores attention_mask when there is ONE query",
     "that masks the QUERIES at padding instead of the keys",
     "that sets v to zero at padding, but leaves it its weight",
+    "that gives ZEROS to the queries at padding too, whatever they may see",
+    "with the mask of the FIRST row for every row",
+    "that hides the keys where attention_mask is True, and shows the padding",
 ]
 AXIS = ["keys", "with its softmax over the QUERIES"]
 HIDING = [
@@ -58,6 +62,9 @@ HIDING = [
     "that MULTIPLIES the scores by the mask",
     "that fills with -1e9, so that a query without any key gets an average",
     "that gives NaN to a query without any key",
+    "that adds -10,000 to the scores of hidden keys, which a large score outweighs",
+    "that computes its softmax in float32, whatever the dtype of the arguments",
+    "that subtracts the largest score of ALL keys, hidden ones too, so that small weights vanish",
 ]
 ATTEND_HINTS = {
     SCALE[1]: "What is the variance of a dot product of two D-dimensional unit-variance vectors?",
@@ -73,10 +80,16 @@ ATTEND_HINTS = {
     PADDING[2]: "A decode step of a padded batch has one query: may it see the padding?",
     PADDING[3]: "Who must not be seen: the padding key, or what the padding query writes?",
     PADDING[4]: "The weights of a row add up to one: how much of it goes to padding?",
+    PADDING[5]: "The mask is about keys. Key 4 is padding, keys 0 to 3 are not: what does query 4 see?",
+    PADDING[6]: "Two prompts of different lengths: is the same key padding in both?",
+    PADDING[7]: "PyTorch's key_padding_mask is True at padding. What is True here?",
     AXIS[1]: "Whose weights must sum to one, and over what?",
     HIDING[1]: "A score of zero: what weight does the softmax give it?",
     HIDING[2]: "All scores of a row are -1e9: what does the softmax make of them?",
     HIDING[3]: "What is the softmax of a row of -inf, and what should the row be?",
+    HIDING[4]: "A hidden key has a score of 20,000, the others of 1: what is left of it after the subtraction?",
+    HIDING[5]: "float64 has 16 digits: how many are left after a softmax in float32?",
+    HIDING[6]: "The largest score belongs to a key that is hidden: how large are the exponentials of the others?",
 }
 
 
@@ -102,6 +115,12 @@ def wrong_attend(scale=SCALE[0], mask=MASK[0], padding=PADDING[0], axis=AXIS[0],
                 seen = seen & attention_mask[:, None, -Tq:, None]
             elif padding == PADDING[4]:
                 v = v * attention_mask[:, None, :, None]
+            elif padding == PADDING[5]:
+                seen = seen & attention_mask[:, None, None, :] & attention_mask[:, None, -Tq:, None]
+            elif padding == PADDING[7]:
+                seen = seen & ~attention_mask[:, None, None, :]
+            elif padding == PADDING[6]:
+                seen = seen & attention_mask[:1, None, None, :]
             else:
                 seen = seen & attention_mask[:, None, None, :]
         factor = dict(zip(SCALE, (D**-0.5, 1.0, 1 / D, (H * D) ** -0.5), strict=True))[scale]
@@ -109,8 +128,14 @@ def wrong_attend(scale=SCALE[0], mask=MASK[0], padding=PADDING[0], axis=AXIS[0],
         dim = -1 if axis == "keys" else -2
         if hiding == HIDING[1]:
             return (scores * seen).softmax(dim) @ v
-        weights = scores.masked_fill(~seen, -1e9 if hiding == HIDING[2] else -math.inf).softmax(dim)
-        return (weights if hiding in HIDING[2:] else weights.masked_fill(~seen, 0.0)) @ v
+        if hiding == HIDING[4]:
+            return ((scores - 1e4 * ~seen).softmax(dim) * seen) @ v
+        if hiding == HIDING[6]:
+            e = (scores - scores.amax(dim, keepdim=True)).exp() * seen
+            return e / e.sum(dim, keepdim=True).clamp(min=1e-30) @ v
+        scores = scores.masked_fill(~seen, -1e9 if hiding == HIDING[2] else -math.inf)
+        weights = (scores.float() if hiding == HIDING[5] else scores).softmax(dim).to(q.dtype)
+        return (weights if hiding in HIDING[2:4] else weights.masked_fill(~seen, 0.0)) @ v
 
     return attend
 
@@ -147,12 +172,34 @@ def queries_that_see_no_key(impl, seed):
     return impl.attend(*qkv(seed + 5, 4, 4), attention_mask)
 
 
+def padding_in_the_middle_and_at_the_end(impl, seed):
+    attention_mask = torch.ones(3, 7, dtype=torch.bool)
+    attention_mask[0, 2:4] = attention_mask[1, 5:] = attention_mask[2, 6] = False
+    return impl.attend(*qkv(seed + 8, 4, 7), attention_mask)
+
+
+def hidden_keys_with_very_large_scores(impl, seed):
+    q, k, v = qkv(seed + 9, 2, 5)
+    q[..., 0] = 2.0
+    k[:, :, 4, 0] = 50_000.0  # query 0 does not see key 4; query 1 sees nothing else
+    return impl.attend(q, k, v)[:, :, :1]
+
+
 def scores_in_the_hundreds(impl, seed):
     return impl.attend(*qkv(seed + 6, 4, 6, scale=12.0))
 
 
 def in_float64(impl, seed):
-    return impl.attend(*qkv(seed + 7, 2, 5, dtype=torch.float64))
+    q, k, v = qkv(seed + 7, 2, 5, dtype=torch.float64)
+    out = impl.attend(q, k, v)
+    want = torch.nn.functional.scaled_dot_product_attention(q, k, v, torch.ones(2, 5, dtype=torch.bool).tril(3))
+    return {"the output": out, "the digits of float64 are right": bool((out - want).abs().max() < 1e-12)}
+
+
+def gradients_of_queries_that_see_no_key(impl, seed):
+    leaves = [x.requires_grad_() for x in qkv(seed + 10, 4, 4)]
+    impl.attend(*leaves, torch.arange(4) >= torch.tensor([[0], [2], [4]])).square().sum().backward()
+    return {f"gradient of {name}": x.grad for name, x in zip("qkv", leaves, strict=True)}
 
 
 def the_numbers_of_the_workbook(impl, seed):
@@ -174,6 +221,10 @@ VIEW = [
     "that returns its EMPTY slots too",
     "that COPIES all it holds at every step, by cat or clone",
 ]
+COUNT = [
+    "each layer's",
+    "with ONE count for all layers, so that a layer that is ahead writes over its own tokens",
+]
 LAYER = ["each", "in which all layers share one memory, so only the last layer's keys are kept"]
 ROW = ["each", "in which every row of the batch gets the first row's keys"]
 AXES = ["B H T D", "with the head and time axes mixed up when it stores"]
@@ -184,13 +235,15 @@ POSITION = [
     "whose position counts every LAYER's write",
     "whose position is the count of the layer that is furthest AHEAD",
 ]
-RESET = ["clears", "whose reset leaves the last prompt in place"]
+RESET = ["clears", "whose reset leaves the last prompt in place", "whose reset allocates NEW memory"]
 FULL = [
     "raises",
     "that DROPS what does not fit, without a word",
     "that leaves overflow to PyTorch, whose error is no ValueError",
     "that writes over the OLDEST tokens when it is full",
     "that counts the new tokens before it raises, so that nothing fits afterwards",
+    "that compares with the layer that is furthest BEHIND, not with the one that writes",
+    "that refuses the LAST slot",
 ]
 DTYPE = ["asked", "that ignores dtype"]
 DEVICE = ["asked", "that ignores device"]
@@ -200,6 +253,7 @@ CACHE_HINTS = {
     SLOT[2]: "After three tokens, which slots are filled, and what is in slot 0?",
     VIEW[1]: "A key of zeros has a score of zero, not of minus infinity: does it take part in the softmax?",
     VIEW[2]: "How many bytes does your thousandth token copy?",
+    COUNT[1]: "Layer 0 gets two chunks before layer 1 gets one: where does the second begin?",
     LAYER[1]: "Write something through layer 0, then through layer 1, and look at layer 0 again.",
     ROW[1]: "Two prompts in one batch: do they have the same keys?",
     AXES[1]: "view reads memory in order; transpose changes the order. Which one happened to your heads?",
@@ -209,11 +263,14 @@ CACHE_HINTS = {
     POSITION[2]: "After one token has gone through all layers, how many tokens does the cache hold?",
     POSITION[3]: "Layer 0 has written and layer 1 has not: is the step complete?",
     RESET[1]: "What does the second prompt attend to?",
+    RESET[2]: "A server resets for each request: how many bytes does it allocate in a day?",
     FULL[1]: "Would the caller rather have an error or a model that has forgotten the newest token?",
     FULL[2]: "Compare the end with the length before you write.",
     FULL[3]: "A model that forgets its beginning without a word: who will notice?",
     FULL[4]: "After the error, does a token that fits still go in?",
-    DTYPE[1]: "A model in bfloat16 asks for a cache in bfloat16: what does it get?",
+    FULL[5]: "Layer 0 holds 3 of 4 tokens and the others none. How many more fit into layer 0?",
+    FULL[6]: "max_seq_len is 4, and 3 are held: does one more fit?",
+    DTYPE[1]: "A model in bfloat16loat16 asks for a cache in bfloat16: what does it get?",
     DEVICE[1]: "A model on a GPU asks for a cache beside it: what does it get?",
     GRADIENT[1]: "Without no_grad, what does the cache keep alive besides the numbers?",
 }
@@ -232,6 +289,7 @@ def wrong_cache(
     dtype=DTYPE[0],
     device=DEVICE[0],
     gradient=GRADIENT[0],
+    count=COUNT[0],
 ):
     ask_dtype, ask_device, how_to_reset = dtype, device, reset
 
@@ -251,15 +309,21 @@ def wrong_cache(
             return dict(zip(POSITION, (min(counts), 0, sum(counts), max(counts)), strict=True))[position]
 
         def reset(self):
-            if how_to_reset == "clears":
+            if how_to_reset != RESET[1]:
                 self.seq_lens = [0] * self.layers
+            if how_to_reset == RESET[2]:
+                self.keys, self.values = self.keys.clone(), self.values.clone()
 
         def update(self, i, k, v):
             T, start = k.shape[2], self.position if position == POSITION[2] else self.seq_lens[i]
-            if start + T > self.max_seq_len:
+            if count == COUNT[1]:
+                start = self.seq_lens[-1]
+            if full == FULL[5] and start + T > self.max_seq_len >= min(self.seq_lens) + T:
+                raise RuntimeError("the slice is too short")
+            if start + T + (full == FULL[6]) > self.max_seq_len:
                 if full == FULL[4]:
                     self.seq_lens[i] += T
-                if full in (FULL[0], FULL[2], FULL[4]):
+                if full in (FULL[0], FULL[2], *FULL[4:]):
                     raise (RuntimeError if full == FULL[2] else ValueError)("full")
                 if full == FULL[3]:
                     start = self.max_seq_len - T
@@ -276,7 +340,9 @@ def wrong_cache(
             where = i if layer == "each" else 0
             self.keys[where, :, :, at : at + T] = k
             self.values[where, :, :, at : at + T] = k if value == VALUE[1] else v
-            self.seq_lens[i] = start + T if position == POSITION[2] else self.seq_lens[i] + T
+            self.seq_lens[i] = self.seq_lens[i] + T if position != POSITION[2] else start + T
+            if count == COUNT[1]:
+                self.seq_lens = [start + T if i == self.layers - 1 else start] * self.layers
             end = self.max_seq_len if view == VIEW[1] else start + T
             out = self.keys[where, :, :, :end], self.values[where, :, :, :end]
             return tuple(x.clone() for x in out) if view == VIEW[2] else out
@@ -324,6 +390,7 @@ def memory_that_stays_in_place(impl, seed):
     old = cache.update(0, *kv(seed, 3))  # both are kept alive: freed memory could be given out again
     new = cache.update(0, *kv(seed, 1))
     return {
+        "tokens held": new[0].shape[2],
         "the keys are where they were": old[0].data_ptr() == new[0].data_ptr(),
         "the values are where they were": old[1].data_ptr() == new[1].data_ptr(),
     }
@@ -342,6 +409,17 @@ def used_again_after_reset(impl, seed):
     return seen
 
 
+def memory_kept_by_reset(impl, seed):
+    cache = impl.StaticCache(SHAPE, 3, 5)
+    old = cache.update(0, *kv(seed, 2))  # kept alive, as above
+    cache.reset()
+    new = cache.update(0, *kv(seed + 1, 2))
+    return {
+        "the keys are where they were": old[0].data_ptr() == new[0].data_ptr(),
+        "the values are where they were": old[1].data_ptr() == new[1].data_ptr(),
+    }
+
+
 def filled_beyond_its_length(impl, seed):
     cache = impl.StaticCache(SHAPE, 3, 4)
     for layer in range(SHAPE.layers):
@@ -349,6 +427,15 @@ def filled_beyond_its_length(impl, seed):
     error = error_of(lambda: cache.update(0, *kv(seed + 1, 2)))
     k, v = cache.update(0, *kv(seed + 2, 1))
     return {"the error when 2 tokens do not fit": error, "the keys with 1 that fits": k.clone(), "values": v.clone()}
+
+
+def a_layer_that_is_full_before_the_others(impl, seed):
+    cache = impl.StaticCache(SHAPE, 3, 4)
+    cache.update(0, *kv(seed, 3))
+    return {
+        "the error when 2 more do not fit into layer 0": error_of(lambda: cache.update(0, *kv(seed + 1, 2))),
+        "tokens of layer 1 after its first 2": cache.update(1, *kv(seed + 2, 2))[0].shape[2],
+    }
 
 
 def filled_to_the_last_slot(impl, seed):
@@ -388,20 +475,35 @@ def written_with_gradients_on(impl, seed):
 
 # ---------------------------------------------------------------- forward_with_cache
 
-OFFSET = ["go on", "with NO position offset (every chunk starts at position 0)", "with positions one too far"]
-TRIANGLE = ["bottom right", "with the mask aligned at the TOP LEFT", "with NO causal mask"]
+OFFSET = [
+    "go on",
+    "with NO position offset (every chunk starts at position 0)",
+    "with positions one too far",
+    "that gives ONE position to all new tokens of a later step",
+]
+TRIANGLE = [
+    "bottom right",
+    "with the mask aligned at the TOP LEFT",
+    "with NO causal mask",
+    "with the mask aligned at the top left, and none for a single token",
+]
 READ = [
     "each layer",
     "that attends to the NEW keys only and forgets what update returns",
     "that writes every layer's keys into layer 0",
     "with keys and values swapped",
+    "that RESETS the cache before it reads it",
 ]
 RESIDUAL = ["kept", "that forgets to keep what finish returns", "that adds the residual a SECOND time"]
 END = ["all logits", "that forgets the final norm", "that returns the LAST logits only"]
+PASSES = ["one", "that feeds its tokens ONE AT A TIME"]
 BYPASS = "a step that hands all the work to model(tokens, cache)"
 FORWARD_HINTS = {
     OFFSET[1]: "A text of 10 tokens, fed as 6 and 4: which row of the position table does token 7 need?",
     OFFSET[2]: "The cache holds n tokens, at positions 0 to n - 1. Where does the next one stand?",
+    OFFSET[3]: "The cache holds 4 tokens and 2 come: are both at position 4?",
+    TRIANGLE[3]: "A prompt and single tokens come out right. Which keys does the first of two new tokens see?",
+    READ[4]: "Where would the second chunk learn anything about the first? Who knows when a new text begins?",
     TRIANGLE[1]: "With 4 keys in the cache and 1 new query, how many keys may that query see?",
     TRIANGLE[2]: "Does the first token of a chunk change when the second one does?",
     READ[1]: "Where would the second chunk learn anything about the first?",
@@ -411,20 +513,28 @@ FORWARD_HINTS = {
     RESIDUAL[2]: "finish adds to the residual stream already: what comes out of it?",
     END[1]: "What stands between the last block and the head?",
     END[2]: "The caller wants logits after each of its tokens: how many are there?",
+    PASSES[1]: "Right, and slow: how often are the weights read for a prompt of 1,000 tokens?",
     BYPASS: "Write it from the parts: the model's own forward is switched off in the check.",
 }
 
 
-def wrong_forward(offset=OFFSET[0], triangle=TRIANGLE[0], read=READ[0], residual=RESIDUAL[0], end=END[0]):
+def wrong_forward(
+    offset=OFFSET[0], triangle=TRIANGLE[0], read=READ[0], residual=RESIDUAL[0], end=END[0], passes=PASSES[0]
+):
     def attend(q, k, v):
         Tq, Tk = q.shape[2], k.shape[2]
         ones = torch.ones(Tq, Tk, dtype=torch.bool)
         seen = {TRIANGLE[0]: ones.tril(Tk - Tq), TRIANGLE[1]: ones.tril()}.get(triangle, ones)
+        if triangle == TRIANGLE[3] and Tq > 1:
+            seen = ones.tril()
         return (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).masked_fill(~seen, -math.inf).softmax(-1) @ v
 
     def forward_with_cache(model, tokens, cache):
-        start = {OFFSET[0]: cache.position, OFFSET[1]: 0}.get(offset, cache.position + 1)
-        x = model.wte(tokens) + model.wpe(torch.arange(start, start + tokens.shape[1]))
+        if read == READ[4]:
+            cache.reset()
+        start = {OFFSET[1]: 0, OFFSET[2]: cache.position + 1}.get(offset, cache.position)
+        positions = torch.arange(start, start + tokens.shape[1])
+        x = model.wte(tokens) + model.wpe(positions * 0 + start if offset == OFFSET[3] and start else positions)
         for layer, block in enumerate(model.blocks):
             q, k, v = block.project(x)
             old_k, old_v = cache.update(0 if read == READ[2] else layer, k, v)
@@ -437,6 +547,10 @@ def wrong_forward(offset=OFFSET[0], triangle=TRIANGLE[0], read=READ[0], residual
         logits = model.lm_head(x if end == END[1] else model.ln_f(x))
         return logits[:, -1:] if end == END[2] else logits
 
+    if passes == PASSES[1]:
+        return lambda model, tokens, cache: torch.cat(
+            [forward_with_cache(model, token, cache) for token in tokens.split(1, dim=1)], dim=1
+        )
     return forward_with_cache
 
 
@@ -464,10 +578,13 @@ def in_steps(impl, seed, sizes, dtype=torch.float32, batch=2, static=False):
     model, tokens = model_and_tokens(seed, sum(sizes), batch)
     model = parts_only(model.to(dtype))
     cache = StaticCache(SHAPE, batch, sum(sizes), dtype) if static else GrowingCache(SHAPE)
-    seen = {}
+    seen, taken = {}, []
+    update = cache.update
+    cache.update = lambda layer, k, v: taken.append(layer) or update(layer, k, v)
     for n, chunk in enumerate(tokens.split(list(sizes), dim=1), 1):
         seen[f"the logits of step {n}, with {chunk.shape[1]} tokens"] = impl.forward_with_cache(model, chunk, cache)
         seen[f"tokens in the cache after step {n}"] = cache.position
+        seen[f"updates of layers so far, after step {n}"] = len(taken)
     return seen
 
 
@@ -495,34 +612,45 @@ FEED = [
     "that feeds the whole sequence AGAIN into the cache at every step",
     "that feeds the prompt's last token a second time",
     "that also feeds the last new token, for logits nobody reads",
+    "that feeds the prompt, and then the prompt's last token AGAIN",
 ]
 CLEAR = ["before", "that leaves the LAST PROMPT in the cache", "that resets the cache at its END, not before it begins"]
-CHOICE = ["last", "that reads the logits after the FIRST token fed"]
+CHOICE = ["last", "that reads the logits after the FIRST token fed", "that SAMPLES the next token"]
 RETURN = [
     "all",
     "that returns only the new tokens, without the prompt",
     "that makes one token too FEW",
     "that returns int32",
+    "that returns int64, whatever the prompt is",
+    "that STOPS at token 0, as if it ended the text",
 ]
 OWN = "a loop that ignores the cache it is given and makes its own"
 GRAD = "a loop that records GRADIENTS"
+OFF = "a loop that leaves gradients switched off for the rest of the program"
+FROZEN = "a loop that takes the gradients from the model's parameters for good"
 GENERATE_HINTS = {
     FEED[1]: "Right, and quadratic: how many tokens go through the model for 64 new ones?",
     FEED[2]: "How many tokens does the cache hold after the second step, and how many are there?",
     FEED[3]: "Which token is new to the cache when decoding starts?",
     FEED[4]: "To make n new tokens from a prompt of T, how many tokens must pass through the model?",
+    FEED[5]: "The prompt has been fed: whose logits tell you the first new token?",
+    CHOICE[2]: "Greedy takes the most likely token: is there any chance in it?",
     CLEAR[1]: "Call it twice with the same cache: does the second answer depend on the first prompt?",
     CLEAR[2]: "The cache may hold somebody else's prompt when it is handed to you.",
     CHOICE[1]: "The logits at position t are about token t + 1. Which t do you want?",
     RETURN[1]: "What does the caller have to glue together to go on?",
     RETURN[2]: "The prefill gives a token too: how many decode steps are left?",
     RETURN[3]: "Which dtype had the prompt?",
+    RETURN[4]: "argmax gives int64. What does cat make of int32 and int64?",
+    RETURN[5]: "Which token ends a text here? Did the caller ask for max_new_tokens, or for at most as many?",
     OWN: "What does the caller find in their cache afterwards?",
     GRAD: "Nobody calls backward here: what is the graph kept for?",
+    OFF: "After your call, somebody trains a model. Which form of no_grad ends with the function?",
+    FROZEN: "After your call, somebody trains this model. Are its parameters as they were?",
 }
 
 
-def wrong_generate(feed=FEED[0], clear=CLEAR[0], choice=CHOICE[0], returns=RETURN[0], own=False, grad=False):
+def wrong_generate(feed=FEED[0], clear=CLEAR[0], choice=CHOICE[0], returns=RETURN[0], own=False, grad=False, after=""):
     def generate(model, tokens, max_new_tokens, cache):
         if own:
             cache = GrowingCache(model.config)
@@ -530,8 +658,15 @@ def wrong_generate(feed=FEED[0], clear=CLEAR[0], choice=CHOICE[0], returns=RETUR
             cache.reset()
         out, T, piece = tokens, tokens.shape[1], tokens
         for n in range(max(0, max_new_tokens - 1) if returns == RETURN[2] else max_new_tokens):
+            if feed == FEED[5] and n == 0:
+                model(tokens, cache)
+                piece = tokens[:, -1:]
             logits = model(out) if feed == FEED[1] else model(piece, cache)
-            new = logits[:, -1 if choice == "last" else 0].argmax(-1, keepdim=True)
+            if returns == RETURN[5] and n and not piece.any():
+                break
+            logits = logits[:, 0 if choice == CHOICE[1] else -1]
+            new = logits.softmax(-1).multinomial(1) if choice == CHOICE[2] else logits.argmax(-1, keepdim=True)
+            new = new if returns == RETURN[4] else new.to(tokens.dtype)
             out = torch.cat([out, new], 1)
             piece = {FEED[2]: out, FEED[3]: out[:, -2:] if n == 0 else new}.get(feed, new)
         if feed == FEED[4]:
@@ -539,8 +674,16 @@ def wrong_generate(feed=FEED[0], clear=CLEAR[0], choice=CHOICE[0], returns=RETUR
         if clear == CLEAR[2]:
             cache.reset()
         out = out.int() if returns == RETURN[3] else out
+        if after == FROZEN:
+            model.requires_grad_(False)
         return out[:, T:] if returns == RETURN[1] else out
 
+    def and_leave_gradients_off(*args):
+        torch.set_grad_enabled(False)
+        return generate(*args)
+
+    if after == OFF:
+        return and_leave_gradients_off
     return generate if grad else torch.no_grad()(generate)
 
 
@@ -577,6 +720,46 @@ def two_prompts_through_one_cache(impl, seed):
     return {f"the tokens after a prompt of {T}": impl.generate(model, tokens[:, :T], 3, cache) for T in (4, 7)}
 
 
+def a_prompt_in_int32(impl, seed):
+    model, tokens = model_and_tokens(seed, 4)
+    out = impl.generate(model, tokens.int(), 3, GrowingCache(SHAPE))
+    return {"the tokens": out.long(), "their dtype": str(out.dtype)}
+
+
+def gradients_put_back(probe):
+    """The probe, after which PyTorch records gradients as before, whatever the attempt has switched off."""
+
+    @functools.wraps(probe)
+    def inside(impl, seed):
+        with torch.enable_grad():
+            return probe(impl, seed)
+
+    return inside
+
+
+def always_token_0(seed):
+    """A model whose logits are largest for token 0, whatever it reads, and a text for it."""
+    model, tokens = model_and_tokens(seed, 4)
+    with torch.no_grad():
+        model.ln_f.weight.zero_()
+        model.ln_f.bias.zero_()[0] = 1.0
+        model.wte.weight[:, 0] = torch.linspace(1.0, 0.0, SHAPE.vocab_size)
+    return model, tokens
+
+
+def a_model_that_always_says_token_0(impl, seed):
+    return impl.generate(*always_token_0(seed), 4, GrowingCache(SHAPE))
+
+
+def what_is_left_behind(impl, seed):
+    model, tokens = model_and_tokens(seed, 3)
+    impl.generate(model, tokens, 2, GrowingCache(SHAPE))
+    return {
+        "gradients are on afterwards": torch.is_grad_enabled(),
+        "the model can be trained": all(p.requires_grad for p in model.parameters()),
+    }
+
+
 def one_new_token_and_none(impl, seed):
     model, tokens = model_and_tokens(seed, 3, batch=1)
     return {f"the tokens with {n} new": impl.generate(model, tokens, n, GrowingCache(SHAPE)) for n in (1, 0)}
@@ -589,22 +772,32 @@ def more_than_the_cache_or_the_model_has_room_for(impl, seed):
     def error(max_new_tokens, cache):
         return error_of(lambda: impl.generate(model, tokens, max_new_tokens, cache))
 
+    no_position = "an error" if error(6, GrowingCache(config)) in ("ValueError", "IndexError") else "no such error"
     return {
         "the error when the cache is too short": error(4, StaticCache(config, 2, 7)),
-        "the error when the positions run out": error(6, GrowingCache(config)),
+        "the error when the positions run out": no_position,
         "the tokens that just fit": impl.generate(model, tokens, 5, StaticCache(config, 2, 9)),
     }
 
 
 # ---------------------------------------------------------------- cache_bytes and decode_flops
 
+UNEQUAL = Config(vocab_size=53, context_length=61, layers=3, heads=5, width=35)  # no size is another's double or root
+
 BYTES = {
     "pair": ["two", "WITHOUT the factor 2 (keys AND values)", "that counts the QUERIES too (3 where 2 are kept)"],
     "layers": ["all", "of ONE layer"],
     "batch": ["all", "of ONE row of the batch"],
-    "tokens": ["all", "of one token too few"],
-    "unit": ["bytes", "in BITS", "in ELEMENTS, not bytes"],
+    "tokens": ["all", "of one token too few", "of the whole context_length, not of seq_len tokens"],
+    "unit": [
+        "bytes",
+        "in BITS",
+        "in ELEMENTS, not bytes",
+        "divided by 8, as if itemsize were in bits",
+        "with 4 bytes for each number, whatever itemsize is",
+    ],
     "heads": ["once", "that multiplies the whole width by the heads again", "that forgets the heads"],
+    "shape": ["the config's", "of GPT-2's shape, whatever the config is"],
 }
 BYTES_HINTS = {
     BYTES["pair"][1]: "What does the cache keep for a token, apart from its key?",
@@ -612,6 +805,10 @@ BYTES_HINTS = {
     BYTES["layers"][1]: "Does layer 1 use the keys of layer 0?",
     BYTES["batch"][1]: "Do two prompts in one batch share their keys?",
     BYTES["tokens"][1]: "seq_len tokens are held. How many did you count?",
+    BYTES["tokens"][2]: "The context may be 1,024 tokens long. How many does the caller ask about?",
+    BYTES["unit"][3]: "What is the itemsize of float32 in PyTorch: 4 or 32?",
+    BYTES["unit"][4]: "How large is the same cache in bfloat16?",
+    BYTES["shape"][1]: "Which of your factors do not come from the arguments?",
     BYTES["unit"][1]: "itemsize already is in bytes.",
     BYTES["unit"][2]: "How many bytes is one float32?",
     BYTES["heads"][1]: "heads times head_dim is already the width.",
@@ -619,37 +816,51 @@ BYTES_HINTS = {
 }
 
 
-def wrong_bytes(pair, layers, batch, tokens, unit, heads):
+def wrong_bytes(pair, layers, batch, tokens, unit, heads, shape):
     def cache_bytes(config, batch_size, seq_len, itemsize):
+        config = Config.gpt2() if shape == BYTES["shape"][1] else config
         n = {BYTES["pair"][0]: 2, BYTES["pair"][2]: 3}.get(pair, 1)
         n *= (config.layers if layers == "all" else 1) * (batch_size if batch == "all" else 1)
-        n *= seq_len - (tokens != "all")
+        n *= {BYTES["tokens"][1]: seq_len - 1, BYTES["tokens"][2]: config.context_length}.get(tokens, seq_len)
         n *= config.head_dim * {BYTES["heads"][0]: config.heads, BYTES["heads"][1]: config.heads**2}.get(heads, 1)
-        return n * {"bytes": itemsize, BYTES["unit"][1]: 8 * itemsize}.get(unit, 1)
+        if unit == BYTES["unit"][3]:
+            return n * itemsize // 8
+        return n * {"bytes": itemsize, BYTES["unit"][1]: 8 * itemsize, BYTES["unit"][4]: 4}.get(unit, 1)
 
     return cache_bytes
 
 
 FLOPS = {
-    "add": ["two", "that counts a multiply-add as ONE operation"],
-    "head": ["once", "WITHOUT the head", "with the head in EACH layer"],
+    "add": [
+        "two",
+        "that counts a multiply-add as ONE operation",
+        "in which a sum of k products takes k - 1 additions, not k",
+    ],
+    "head": ["once", "WITHOUT the head", "with the head in EACH layer", "with the head ONCE for all rows of the batch"],
     "keys": [
         "and itself",
         "in which the new token does not meet ITSELF (position keys, not position + 1)",
         "in which the whole SQUARE is computed again",
+        "in which ALL tokens go through the model again",
     ],
     "products": [
         "both",
         "WITHOUT the product of weights and values",
         "WITHOUT attention's products (two operations for each weight, and nothing else)",
+        "with the attention of ONE head",
     ],
-    "mlp": ["in", "WITHOUT the MLP"],
+    "mlp": ["in", "WITHOUT the MLP", "with ONE of the two matrices of the MLP"],
     "batch": ["all", "of ONE row of the batch"],
 }
 FLOPS_HINTS = {
     FLOPS["add"][1]: "One multiplication and one addition.",
     FLOPS["head"][1]: "In GPT-2 small the head holds 38.6 of 124 million weights.",
     FLOPS["head"][2]: "How often are logits computed in a step?",
+    FLOPS["add"][2]: "By the convention of the task, how many operations has an (m, k) by (k, n) product?",
+    FLOPS["head"][3]: "Does each row need logits of its own?",
+    FLOPS["keys"][3]: "How many tokens are fed in a decode step?",
+    FLOPS["products"][3]: "heads times head_dim is C: how many heads have scores?",
+    FLOPS["mlp"][2]: "C to 4C, and back: how many matrices are that?",
     FLOPS["keys"][1]: "How many keys are there after the new one has been cached?",
     FLOPS["keys"][2]: "How many queries are there in a decode step?",
     FLOPS["products"][1]: "Attention has two products: with the keys, and with what?",
@@ -662,33 +873,46 @@ FLOPS_HINTS = {
 def wrong_flops(add, head, keys, products, mlp, batch):
     def decode_flops(config, position, batch_size=1):
         C, n = config.width, position + (keys != FLOPS["keys"][1])
-        met = n * n if keys == FLOPS["keys"][2] else n
-        attention = {"both": 2, FLOPS["products"][1]: 1}.get(products, 0) * C * met
-        heads = {"once": 1, FLOPS["head"][1]: 0}.get(head, config.layers)
-        total = config.layers * ((12 if mlp == "in" else 4) * C * C + attention) + heads * C * config.vocab_size
-        return (2 if add == "two" else 1) * (batch_size if batch == "all" else 1) * total
+        met = n * n if keys in FLOPS["keys"][2:] else n
+        width = config.head_dim if products == FLOPS["products"][3] else C
+        attention = {FLOPS["products"][1]: 1, FLOPS["products"][2]: 0}.get(products, 2) * width * met
+        fed = n if keys == FLOPS["keys"][3] else 1
+        weights = {FLOPS["mlp"][1]: 4, FLOPS["mlp"][2]: 8}.get(mlp, 12) * C * C * fed
+        heads = {FLOPS["head"][1]: 0, FLOPS["head"][2]: config.layers}.get(head, 1) * C * config.vocab_size * fed
+        rows = batch_size if batch == "all" else 1
+        total = rows * (config.layers * (weights + attention) + heads)
+        if head == FLOPS["head"][3]:
+            total -= (rows - 1) * heads
+        sums = config.layers * (9 * C + config.heads * n + C) + config.vocab_size
+        return total if add == FLOPS["add"][1] else 2 * total - (rows * sums if add == FLOPS["add"][2] else 0)
 
     return decode_flops
 
 
 def a_batch_in_float32(impl, seed):
     return {
-        "a small model": impl.cache_bytes(SHAPE, 3, 17 + seed, 4),
+        "a small model": impl.cache_bytes(UNEQUAL, 3, 17 + seed, 4),
         "GPT-2's whole context": impl.cache_bytes(Config.gpt2(), 1, 1024, 4),
         "GPT-2's first token": impl.cache_bytes(Config.gpt2(), 1, 1, 4),
     }
 
 
+def more_than_an_int32_counts(impl, seed):
+    shape = Config(32_000, 2**17, 32, 32, 4096)
+    return {"a large model and a long text": impl.cache_bytes(shape, 3, 131_071, 2)}
+
+
 def other_item_sizes(impl, seed):
-    return {f"{size} bytes each": impl.cache_bytes(SHAPE, 2, 5, size) for size in (1, 2, 8)}
+    return {f"{size} bytes each": impl.cache_bytes(UNEQUAL, 2, 5, size) for size in (1, 2, 8)}
 
 
 def one_row(impl, seed):
-    return {f"position {p}": impl.decode_flops(SHAPE, p) for p in (1, 7, 30 + seed)}
+    seen = {f"position {p}": impl.decode_flops(UNEQUAL, p) for p in (6, 0, 30 + seed)}
+    return seen | {"the example of the workbook": impl.decode_flops(SHAPE, 7)}
 
 
 def a_batch_at_several_positions(impl, seed):
-    return {f"position {p}": impl.decode_flops(SHAPE, p, 3) for p in (0, 1, 11 + seed)}
+    return {f"position {p}": impl.decode_flops(UNEQUAL, p, 3) for p in (0, 1, 11 + seed)}
 
 
 # ---------------------------------------------------------------- quantize and dequantize
@@ -698,23 +922,40 @@ SCOPE = [
     "with ONE scale for the whole tensor",
     "with a scale per CHANNEL, shared by all tokens",
     "whose scale goes over the TOKENS, not over the numbers of a token",
+    "whose scale goes over the FIRST axis, not over the last",
 ]
-ROUND = ["even", "that cuts off towards zero instead of rounding", "that rounds halves UP, not to even"]
+ROUND = [
+    "even",
+    "that cuts off towards zero instead of rounding",
+    "that rounds halves UP, not to even",
+    "that rounds halves AWAY from zero, not to even",
+]
 RANGE = [
     "127",
     "that uses -128, which a symmetric scale cannot give back",
     "that divides by 255 as if there were no sign",
     "that is ASYMMETRIC: from the smallest to the largest value",
+    "whose scale is the row's RANGE by 254, not its largest magnitude by 127",
 ]
 ABS = ["abs", "that takes the largest value, not the largest MAGNITUDE"]
 ZERO = [
     "safe",
     "that divides by zero on a row of zeros",
     "with a floor of 1e-5 under the scale, so that small numbers become zeros",
+    "that adds 1e-8 to every scale",
 ]
-STEP = ["step", "that returns the inverse of the scale"]
-NANS = ["refused", "that accepts NaN and infinity"]
-SCALE_DTYPE = ["float32", "whose scale has the dtype of x, not float32"]
+STEP = ["step", "that returns the inverse of the scale", "whose scale is rounded up to a power of two"]
+NANS = [
+    "refused",
+    "that accepts NaN and infinity",
+    "that accepts INFINITY",
+    "that looks for NaN in the SUM, which overflows where the numbers do not",
+]
+SCALE_DTYPE = [
+    "float32",
+    "whose scale has the dtype of x, not float32",
+    "that divides in the dtype of x, and makes the scale float32 too late",
+]
 QUANT_HINTS = {
     SCOPE[1]: "One token is a hundred times louder than the rest: how many codes do the others use?",
     SCOPE[2]: "When the next token arrives, do the tokens already stored have to be quantized again?",
@@ -729,6 +970,14 @@ QUANT_HINTS = {
     ZERO[2]: "Numbers of 1e-6 have a scale too. What is it?",
     STEP[1]: "codes times scale should be x again.",
     NANS[1]: "What is the largest magnitude of a row that holds NaN?",
+    SCOPE[4]: "x has any number of axes. Which of them holds the numbers of one token?",
+    ROUND[3]: "0.5, 1.5 and 2.5 steps become 0, 2 and 2: what does your rounding make of them?",
+    RANGE[4]: "A row from 1 to 2 has a range of 1: which code would 2 need?",
+    ZERO[3]: "Numbers of 1e-9 have scales of 1e-11: what does 1e-8 do to them?",
+    STEP[2]: "Does the largest number of a row get code 127?",
+    NANS[2]: "A row with infinity has an infinite scale: what are its codes?",
+    NANS[3]: "Two numbers of 3e38 are finite. Is their sum?",
+    SCALE_DTYPE[2]: "bfloat16 has eight bits: what is a / 127 in it, and what is it in float32?",
     SCALE_DTYPE[1]: "bfloat16 has eight bits of mantissa: how precise is a scale in it?",
 }
 
@@ -744,7 +993,8 @@ def wrong_quantize(
     dtype=SCALE_DTYPE[0],
 ):
     def quantize(x):
-        if nans == NANS[0] and not torch.isfinite(x).all():
+        refused = {NANS[0]: ~torch.isfinite(x), NANS[2]: torch.isnan(x), NANS[3]: ~torch.isfinite(x.sum())}
+        if nans in refused and refused[nans].any():
             raise ValueError("not finite")
         size = x.abs() if abs == "abs" else x
         if scope == SCOPE[1]:
@@ -753,20 +1003,28 @@ def wrong_quantize(
             top = size.amax(tuple(n for n, _ in enumerate(x.shape[:-1])), keepdim=True).expand_as(x)
         elif scope == SCOPE[3] and x.dim() > 1:
             top = size.amax(-2, keepdim=True)
+        elif scope == SCOPE[4]:
+            top = size.amax(0, keepdim=True)
         else:
             top = size.amax(-1, keepdim=True)
         low = x.amin(-1, keepdim=True)
-        span = top - low if range == RANGE[3] else top
-        span = span if dtype == SCALE_DTYPE[1] else span.float()
-        scale = span / {RANGE[1]: 128, RANGE[2]: 255, RANGE[3]: 254}.get(range, 127)
+        span = top - low if range in RANGE[3:] else top
+        span = span if dtype in SCALE_DTYPE[1:] else span.float()
+        scale = span / {RANGE[1]: 128, RANGE[2]: 255, RANGE[3]: 254, RANGE[4]: 254}.get(range, 127)
+        scale = scale.float() if dtype == SCALE_DTYPE[2] else scale
         if zero == ZERO[0]:
             scale = torch.where(span == 0, torch.ones_like(scale), scale)
         elif zero == ZERO[2]:
             scale = scale.clamp(min=1e-5)
+        elif zero == ZERO[3]:
+            scale = scale + 1e-8
+        if step == STEP[2]:
+            scale = 2 ** scale.log2().ceil()
         codes = (x - low) / scale - 127 if range == RANGE[3] else x / scale
-        codes = {ROUND[1]: codes.trunc(), ROUND[2]: (codes + 0.5).floor()}.get(round, codes.round())
+        away = codes.sign() * (codes.abs() + 0.5).floor()
+        codes = {ROUND[1]: codes.trunc(), ROUND[2]: (codes + 0.5).floor(), ROUND[3]: away}.get(round, codes.round())
         codes = codes.clamp(-128 if range == RANGE[1] else -127, 127).nan_to_num(0).to(torch.int8)
-        return codes, scale if step == "step" else 1 / scale
+        return codes, 1 / scale if step == STEP[1] else scale
 
     return quantize
 
@@ -816,6 +1074,14 @@ def very_small_and_very_large_numbers(impl, seed):
     return {"times 1e-9": told(impl.quantize(x * 1e-9)), "times 1e30": told(impl.quantize(x * 1e30))}
 
 
+def numbers_near_the_largest_of_their_dtype(impl, seed):
+    x = 1 + torch.rand(2, 3, 8, generator=torch.Generator().manual_seed(seed))
+    return {
+        "float32": told(impl.quantize(x * 1.5e38)),
+        "float16": told(impl.quantize((x * 3e4).half())),
+    }
+
+
 def other_dtypes_to_quantize(impl, seed):
     x = values(seed, (2, 3, 8))
     return {str(dtype): told(impl.quantize(x.to(dtype))) for dtype in (torch.bfloat16, torch.float64)}
@@ -861,6 +1127,36 @@ DEQUANT = [
         "A model in float64 has scales in float64: what does it want back?",
         lambda codes, scale: codes.float() * scale.float(),
     ),
+    (
+        "a dequantize that returns float32 where the scale has 16 bits",
+        "Which dtype is promised, that of the codes, float32, or that of the scale?",
+        lambda codes, scale: codes.float() * scale,
+    ),
+    (
+        "a dequantize with the FIRST token's scale for every token",
+        "Why did quantize return one scale per token?",
+        lambda codes, scale: codes * scale.flatten()[0],
+    ),
+    (
+        "a dequantize that reads the codes as UNSIGNED numbers",
+        "Code -1 has the same bits as 255: which of the two does it stand for?",
+        lambda codes, scale: codes.view(torch.uint8) * scale,
+    ),
+    (
+        "a dequantize that returns whole numbers in the dtype of the CODES",
+        "The codes are whole numbers; is x?",
+        lambda codes, scale: (codes * scale).to(codes.dtype),
+    ),
+    (
+        "a dequantize that divides the codes by 127",
+        "The scale is a / 127 already: which code stands for a?",
+        lambda codes, scale: codes * scale / 127,
+    ),
+    (
+        "a dequantize that multiplies in float32, though the scale is float64",
+        "0.1 in float32 is 0.100000001: how many digits of a float64 scale are left?",
+        lambda codes, scale: (codes.float() * scale.float()).to(scale.dtype),
+    ),
 ]
 
 
@@ -880,9 +1176,13 @@ def one_row_of_codes(impl, seed):
 def other_dtypes_to_dequantize(impl, seed):
     codes = torch.arange(-4, 4, dtype=torch.int8).view(2, 4)
     seen = {}
-    for dtype in (torch.float64, torch.bfloat16):
-        out = impl.dequantize(codes, torch.tensor([[0.5], [0.25 * (seed + 1)]], dtype=dtype))
+    for dtype in (torch.float64, torch.bfloat16, torch.float16):
+        scale = torch.tensor([[0.5], [0.1 * (seed % 4 + 1)]], dtype=dtype)
+        out = impl.dequantize(codes, scale)
         seen |= {f"with scales in {dtype}": out, f"dtype with scales in {dtype}": str(out.dtype)}
+        if dtype == torch.float64:
+            want = codes.double() * scale
+            seen["the digits of float64 are right"] = bool((out.double() - want).abs().max() < 1e-13)
     return seen
 
 
@@ -896,6 +1196,9 @@ PROBES = {
         rows_with_padding,
         one_query_and_padding,
         queries_that_see_no_key,
+        gradients_of_queries_that_see_no_key,
+        padding_in_the_middle_and_at_the_end,
+        hidden_keys_with_very_large_scores,
         scores_in_the_hundreds,
         in_float64,
         the_numbers_of_the_workbook,
@@ -907,7 +1210,9 @@ PROBES = {
         an_early_layer_read_again,
         memory_that_stays_in_place,
         used_again_after_reset,
+        memory_kept_by_reset,
         filled_beyond_its_length,
+        a_layer_that_is_full_before_the_others,
         filled_to_the_last_slot,
         in_other_dtypes,
         on_another_device,
@@ -920,13 +1225,19 @@ PROBES = {
         one_row_in_float64_through_a_static_cache,
     ],
     "generate": [
-        a_text_and_its_work,
-        a_cache_that_is_not_empty,
-        two_prompts_through_one_cache,
-        one_new_token_and_none,
-        more_than_the_cache_or_the_model_has_room_for,
+        gradients_put_back(probe)
+        for probe in (
+            a_text_and_its_work,
+            a_cache_that_is_not_empty,
+            two_prompts_through_one_cache,
+            one_new_token_and_none,
+            a_prompt_in_int32,
+            a_model_that_always_says_token_0,
+            what_is_left_behind,
+            more_than_the_cache_or_the_model_has_room_for,
+        )
     ],
-    "cache_bytes": [a_batch_in_float32, other_item_sizes],
+    "cache_bytes": [a_batch_in_float32, other_item_sizes, more_than_an_int32_counts],
     "decode_flops": [one_row, a_batch_at_several_positions],
     "quantize": [
         some_tokens,
@@ -936,6 +1247,7 @@ PROBES = {
         four_numbers_of_the_workbook,
         exact_halves,
         very_small_and_very_large_numbers,
+        numbers_near_the_largest_of_their_dtype,
         other_dtypes_to_quantize,
         numbers_that_no_scale_represents,
     ],
@@ -950,7 +1262,7 @@ def of(task):
         "StaticCache": cache_mistakes,
         "forward_with_cache": forward_mistakes,
         "generate": generate_mistakes,
-        "cache_bytes": lambda: combine("cache_bytes", "the cache's size", BYTES, wrong_bytes, BYTES_HINTS),
+        "cache_bytes": bytes_mistakes,
         "decode_flops": flops_mistakes,
         "quantize": quantize_mistakes,
         "dequantize": lambda: (Mistake("dequantize", s, hint, 1, wrong) for s, hint, wrong in DEQUANT),
@@ -965,7 +1277,14 @@ def attend_mistakes():
 
 
 def cache_mistakes():
-    pairs = {"slot": SLOT, "value": VALUE[:2], "row": ROW, "position": POSITION[:3], "reset": RESET, "full": FULL[:3]}
+    pairs = {
+        "slot": SLOT,
+        "value": VALUE[:2],
+        "row": ROW,
+        "position": POSITION[:3],
+        "reset": RESET[:2],
+        "full": FULL[:3],
+    }
     same = [(SLOT[1], POSITION[2])]
     yield from combine("StaticCache", "a cache", pairs, wrong_cache, CACHE_HINTS, without=same)
     singles = {
@@ -975,6 +1294,8 @@ def cache_mistakes():
         "value": VALUE[2:],
         "position": POSITION[3:],
         "full": FULL[3:],
+        "count": COUNT[1:],
+        "reset": RESET[2:],
         "dtype": DTYPE[1:],
         "device": DEVICE[1:],
         "gradient": GRADIENT[1:],
@@ -985,9 +1306,11 @@ def cache_mistakes():
 
 def forward_mistakes():
     same = [(TRIANGLE[1], READ[1]), (OFFSET[1], READ[2])]
-    pairs = {"offset": OFFSET, "triangle": TRIANGLE, "read": READ}
+    pairs = {"offset": OFFSET[:3], "triangle": TRIANGLE[:3], "read": READ[:4]}
     yield from combine("forward_with_cache", "a step", pairs, wrong_forward, FORWARD_HINTS, without=same)
-    for knob, settings in (("residual", RESIDUAL), ("end", END)):
+    singles = {"offset": ["", *OFFSET[3:]], "triangle": ["", *TRIANGLE[3:]], "read": ["", *READ[4:]]}
+    singles |= {"residual": RESIDUAL, "end": END, "passes": PASSES}
+    for knob, settings in singles.items():
         yield from combine("forward_with_cache", "a step", {knob: settings}, wrong_forward, FORWARD_HINTS)
     bypass = lambda model, tokens, cache: model(tokens, cache)  # noqa: E731
     yield Mistake("forward_with_cache", BYPASS, FORWARD_HINTS[BYPASS], 1, bypass)
@@ -995,21 +1318,44 @@ def forward_mistakes():
 
 def generate_mistakes():
     uncached = [(FEED[1], wrong) for wrong in CLEAR[1:]]  # what is not used is not left over
-    pairs = {"feed": FEED, "clear": CLEAR[:2], "choice": CHOICE}
+    pairs = {"feed": FEED[:5], "clear": CLEAR[:2], "choice": CHOICE[:2]}
     yield from combine("generate", "a loop", pairs, wrong_generate, GENERATE_HINTS, without=uncached)
-    for knob, settings in (("clear", CLEAR[2:]), ("returns", RETURN[1:])):
+    for knob, settings in (("clear", CLEAR[2:]), ("returns", RETURN[1:]), ("feed", FEED[5:]), ("choice", CHOICE[2:])):
         yield from combine("generate", "a loop", {knob: ["", *settings]}, wrong_generate, GENERATE_HINTS)
     yield Mistake("generate", OWN, GENERATE_HINTS[OWN], 1, wrong_generate(own=True))
     yield Mistake("generate", GRAD, GENERATE_HINTS[GRAD], 1, wrong_generate(grad=True))
+    for after in (OFF, FROZEN):
+        yield Mistake("generate", after, GENERATE_HINTS[after], 1, wrong_generate(after=after))
+
+
+def only(knobs, task, noun, build, hints, new):
+    """The settings of `new`, each alone, beside knobs that combine."""
+    for knob, settings in new.items():
+        rest = {name: [choices[0]] for name, choices in knobs.items()}
+        yield from combine(task, noun, {**rest, knob: [knobs[knob][0], *settings]}, build, hints)
+
+
+def bytes_mistakes():
+    alone = {"tokens": BYTES["tokens"][2:], "unit": BYTES["unit"][3:], "shape": BYTES["shape"][1:]}
+    pairs = {knob: [c for c in choices if c not in alone.get(knob, ())] for knob, choices in BYTES.items()}
+    common = ("cache_bytes", "the cache's size")
+    yield from combine(*common, pairs, wrong_bytes, BYTES_HINTS)
+    yield from only(BYTES, *common, wrong_bytes, BYTES_HINTS, alone)
 
 
 def flops_mistakes():
-    nothing = [(FLOPS["products"][2], wrong) for wrong in FLOPS["keys"][1:]]  # keys that are not multiplied
-    yield from combine("decode_flops", "the cost of a step", FLOPS, wrong_flops, FLOPS_HINTS, without=nothing)
+    nothing = [(FLOPS["products"][2], wrong) for wrong in FLOPS["keys"][1:3]]  # keys that are not multiplied
+    alone = {"add": FLOPS["add"][2:], "head": FLOPS["head"][3:], "keys": FLOPS["keys"][3:]}
+    alone |= {"products": FLOPS["products"][3:], "mlp": FLOPS["mlp"][2:]}
+    pairs = {knob: [c for c in choices if c not in alone.get(knob, ())] for knob, choices in FLOPS.items()}
+    common = ("decode_flops", "the cost of a step")
+    yield from combine(*common, pairs, wrong_flops, FLOPS_HINTS, without=nothing)
+    yield from only(FLOPS, *common, wrong_flops, FLOPS_HINTS, alone)
 
 
 def quantize_mistakes():
-    pairs = {"scope": SCOPE[:3], "round": ROUND[:2], "range": RANGE[:3], "abs": ABS, "zero": ZERO[:2], "step": STEP}
+    pairs = {"scope": SCOPE[:3], "round": ROUND[:2], "range": RANGE[:3], "abs": ABS, "zero": ZERO[:2], "step": STEP[:2]}
+    pairs["dtype"] = [SCALE_DTYPE[0], SCALE_DTYPE[2]]
     never_zero = [(scope, ZERO[1]) for scope in SCOPE[1:3]]  # such a scale is not zero for one row
     yield from combine("quantize", "a quantizer", pairs, wrong_quantize, QUANT_HINTS, without=never_zero)
     singles = {
@@ -1017,8 +1363,9 @@ def quantize_mistakes():
         "round": ROUND[2:],
         "range": RANGE[3:],
         "zero": ZERO[2:],
+        "step": STEP[2:],
         "nans": NANS[1:],
-        "dtype": SCALE_DTYPE[1:],
+        "dtype": SCALE_DTYPE[1:2],
     }
     for knob, settings in singles.items():
         yield from combine("quantize", "a quantizer", {knob: ["", *settings]}, wrong_quantize, QUANT_HINTS)

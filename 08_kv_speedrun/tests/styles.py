@@ -211,7 +211,26 @@ def generate_prefill_then_decode(model, tokens, max_new_tokens, cache):
             row.append(token)
         if step < max_new_tokens - 1:
             last = model(last.unsqueeze(1), cache)[:, -1].argmax(-1)
-    return torch.tensor(rows)
+    return torch.tensor(rows, dtype=tokens.dtype)
+
+
+@torch.no_grad()
+def generate_by_a_step_of_its_own(model, tokens, max_new_tokens, cache):
+    """With a step from the model's parts, which checks nothing: the cache and the position table do."""
+    cache.reset()
+    pieces = [tokens]
+    while len(pieces) <= max_new_tokens:
+        logits = forward_with_positions_by_name(model, pieces[-1], cache)
+        pieces.append(logits[:, -1:].argmax(-1).type_as(tokens))
+    return torch.cat(pieces, 1)
+
+
+def forward_with_positions_by_name(model, tokens, cache):
+    x = model.wte(tokens) + model.wpe(torch.arange(cache.position, cache.position + tokens.shape[1]))
+    for layer, block in enumerate(model.blocks):
+        q, k, v = block.project(x)
+        x = block.finish(x, attend_by_the_library(q, *cache.update(layer, k, v)))
+    return model.lm_head(model.ln_f(x))
 
 
 # ---------------------------------------------------------------- formulas
@@ -302,6 +321,7 @@ STYLES = {
     "generate": {
         "into a preallocated result": generate_into_a_buffer,
         "prefill and decode apart, rows as lists": generate_prefill_then_decode,
+        "with a step of its own": generate_by_a_step_of_its_own,
     },
     "cache_bytes": {"counting": cache_bytes_by_counting, "the size of a tensor": cache_bytes_by_a_tensor},
     "decode_flops": {"matrix by matrix": decode_flops_matrix_by_matrix, "by weights": decode_flops_by_weights},

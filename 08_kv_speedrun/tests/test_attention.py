@@ -53,6 +53,23 @@ def test_a_query_with_no_key_at_all_gives_zeros_and_not_nan(impl, seed):
 
 
 @pytest.mark.task("attend")
+def test_padding_may_be_anywhere(impl, seed):
+    q, k, v = qkv(seed, 4, 7)
+    attention_mask = torch.ones(3, 7, dtype=torch.bool)
+    attention_mask[0, 2:4] = attention_mask[1, 5:] = attention_mask[2, 6] = False
+    mask = attention_mask[:, None, None, :] & torch.ones(4, 7, dtype=torch.bool).tril(3)
+    want = F.scaled_dot_product_attention(q, k, v, mask)
+    torch.testing.assert_close(impl.attend(q, k, v, attention_mask), want, **EXACT)
+
+
+@pytest.mark.task("attend")
+def test_gradients_of_a_query_with_no_key_are_no_nan(impl, seed):
+    leaves = [x.requires_grad_() for x in qkv(seed, 4, 4)]
+    impl.attend(*leaves, torch.arange(4) >= torch.tensor([[0], [2], [4]])).square().sum().backward()
+    assert all(torch.isfinite(x.grad).all() for x in leaves), "one NaN in a gradient reaches every weight"
+
+
+@pytest.mark.task("attend")
 def test_large_scores_stay_finite(impl, seed):
     q, k, v = (x.float() for x in qkv(seed, 3, 6))
     torch.testing.assert_close(

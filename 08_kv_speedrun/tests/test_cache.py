@@ -68,6 +68,15 @@ def test_reset_forgets_the_last_prompt(impl, seed):
 
 
 @pytest.mark.task("StaticCache")
+def test_reset_keeps_the_memory(impl, seed):
+    cache = impl.StaticCache(SHAPE, 3, 4)
+    old = cache.update(0, *kv(seed, 3))  # kept alive: its address is not given out again
+    cache.reset()
+    new = cache.update(0, *kv(seed + 1, 2))
+    assert [x.data_ptr() for x in new] == [x.data_ptr() for x in old], "reset allocates new memory"
+
+
+@pytest.mark.task("StaticCache")
 def test_overflow_is_an_error_and_changes_nothing(impl, seed):
     cache, new = impl.StaticCache(SHAPE, 3, 4), kv(seed + 1, 1)
     old = kv(seed, 3)

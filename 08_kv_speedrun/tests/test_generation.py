@@ -32,6 +32,13 @@ def fed_to(model):
     return fed, model.wte.register_forward_hook(lambda module, args, out: fed.append(args[0].shape[1]))
 
 
+@pytest.fixture(autouse=True)
+def gradients_put_back():
+    """An attempt that switches gradients off for good is wrong here, and not in the tests that follow."""
+    with torch.enable_grad():
+        yield
+
+
 @pytest.mark.task("generate")
 def test_gives_the_tokens_of_generation_without_a_cache(impl, seed):
     model, tokens = model_and_tokens(seed, 7)
@@ -104,10 +111,29 @@ def test_no_gradients_are_recorded(impl, seed):
 
 
 @pytest.mark.task("generate")
+def test_leaves_gradients_and_the_model_as_they_were(impl, seed):
+    model, tokens = model_and_tokens(seed, 5)
+    impl.generate(model, tokens, 3, GrowingCache(SHAPE))
+    assert torch.is_grad_enabled(), "gradients are off for the rest of the program"
+    assert all(p.requires_grad for p in model.parameters()), "the model cannot be trained any more"
+
+
+@pytest.mark.task("generate")
+def test_the_tokens_have_the_dtype_of_the_prompt(impl, seed):
+    model, tokens = model_and_tokens(seed, 5)
+    got = impl.generate(model, tokens.int(), 3, GrowingCache(SHAPE))
+    assert got.dtype == torch.int32, f"the tokens are {got.dtype}, the prompt is torch.int32"
+    exactly(got.tolist(), generate_without_cache(model, tokens, 3).tolist(), "tokens")
+
+
+@pytest.mark.task("generate")
 def test_what_has_no_room_is_an_error(impl, seed):
     model, tokens = model_and_tokens(seed, 5)
-    for max_new_tokens, cache in ((6, StaticCache(SHAPE, 2, 8)), (29, GrowingCache(SHAPE))):
-        with pytest.raises(ValueError):
+    for max_new_tokens, cache, error in (
+        (6, StaticCache(SHAPE, 2, 8), ValueError),
+        (29, GrowingCache(SHAPE), (ValueError, IndexError)),
+    ):
+        with pytest.raises(error):
             impl.generate(model, tokens, max_new_tokens, cache)
 
 

@@ -94,6 +94,23 @@ def test_scales_are_float32_for_any_dtype(impl, seed, dtype):
     assert (codes.dtype, scale.dtype) == (torch.int8, torch.float32)
 
 
+@pytest.mark.task("quantize")
+@pytest.mark.parametrize("dtype, size", [(torch.float32, 1.5e38), (torch.float16, 3e4)], ids=str)
+def test_numbers_near_the_largest_of_their_dtype_are_no_error(impl, seed, dtype, size):
+    x = ((1 + torch.rand(2, 8, generator=torch.Generator().manual_seed(seed))) * size).to(dtype)
+    codes, scale = impl.quantize(x)
+    torch.testing.assert_close(scale, x.float().abs().amax(-1, keepdim=True) / 127, rtol=1e-6, atol=0)
+    assert codes.amax() == 127
+
+
+@pytest.mark.task("dequantize")
+def test_a_scale_in_float64_keeps_its_digits(impl):
+    codes = torch.arange(-127, 128, dtype=torch.int8)[None]
+    want = torch.arange(-127, 128).double()[None] * 0.1
+    got = impl.dequantize(codes, torch.tensor([[0.1]], dtype=torch.float64))
+    torch.testing.assert_close(got, want, rtol=1e-14, atol=0)
+
+
 @pytest.mark.task("dequantize")
 def test_the_result_has_the_dtype_of_the_scale(impl, seed):
     codes, scale = quantize(tokens(seed))

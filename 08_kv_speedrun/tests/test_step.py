@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from grader import exactly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kv_speedrun import GPT, Config, GrowingCache, Int8Cache, StaticCache, forward_with_cache
@@ -58,6 +59,16 @@ def test_a_later_token_changes_no_earlier_logits(impl, seed):
     )
     torch.testing.assert_close(a[:, :-1], b[:, :-1], rtol=0, atol=0, msg="the last token changes logits before it")
     assert not torch.equal(a[:, -1], b[:, -1])
+
+
+@pytest.mark.task("forward_with_cache")
+def test_all_new_tokens_go_through_a_layer_together(impl, seed):
+    model, tokens = model_and_tokens(seed, 6)
+    cache, taken = CACHES["growing"](2), []
+    update = cache.update
+    cache.update = lambda layer, k, v: taken.append((layer, k.shape[2])) or update(layer, k, v)
+    in_steps(impl.forward_with_cache, parts_only(model), tokens, [4, 2], cache)
+    exactly(taken, [(layer, T) for T in (4, 2) for layer in range(SHAPE.layers)], "(layer, new tokens) of each update")
 
 
 @settings(max_examples=25, deadline=None)

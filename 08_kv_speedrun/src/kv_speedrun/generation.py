@@ -22,7 +22,8 @@ def generate_without_cache(model: GPT, tokens: Int[Tensor, "B T"], max_new_token
     check_request(model.config, tokens, max_new_tokens)
     for _ in range(max_new_tokens):
         logits = model(tokens, last_only=True)
-        tokens = torch.cat([tokens, logits[:, -1].argmax(dim=-1, keepdim=True)], dim=1)
+        new = logits[:, -1].argmax(dim=-1, keepdim=True).to(tokens.dtype)
+        tokens = torch.cat([tokens, new], dim=1)
     return tokens
 
 
@@ -42,5 +43,5 @@ def generate(model: GPT, tokens: Int[Tensor, "B T"], max_new_tokens: int, cache:
     pieces = [tokens]
     for _ in range(max_new_tokens):
         logits = model(pieces[-1], cache, last_only=True)
-        pieces.append(logits[:, -1].argmax(dim=-1, keepdim=True))
+        pieces.append(logits[:, -1].argmax(dim=-1, keepdim=True).to(tokens.dtype))
     return torch.cat(pieces, dim=1)
