@@ -42,13 +42,15 @@ FROM_ONE = "that start at i = 1, so that the pair of 1 radian a token is missing
 RISING, REVERSED = "that RISE with i: the wavelengths instead of the frequencies", "in the reverse order, slowest first"
 TURNS, CYCLES = "in rotations per token, not radians", "multiplied by 2 pi"
 IN_FLOAT32, OTHER_BASE = "in float32", "that IGNORE the base given"
+TOO_LATE = "that become float64 only after a calculation in float32"
+ROUNDED_BASE = "whose base is rounded to float32"
 
 FREQUENCIES = {
     "exponent": ["2i/d", HALVED, DOUBLED, TO_ONE, FROM_ONE],
     "direction": ["falling", RISING, REVERSED],
     "unit": ["radians", TURNS, CYCLES],
-    "dtype": ["float64", IN_FLOAT32],
-    "given": ["base", OTHER_BASE],
+    "dtype": ["float64", IN_FLOAT32, TOO_LATE],
+    "given": ["base", OTHER_BASE, ROUNDED_BASE],
 }
 FREQUENCY_HINTS = {
     HALVED: "How slow is the last pair of a head of 128? It should be near 1/base.",
@@ -60,7 +62,9 @@ FREQUENCY_HINTS = {
     TURNS: "cos and sin expect radians: how many are one rotation?",
     CYCLES: "The formula has no pi in it: which unit does it give?",
     IN_FLOAT32: "What is left of a frequency's relative error of 6e-8 at position 100,000, in radians?",
+    TOO_LATE: "Which dtype has 2i/d before you convert it? How many digits does it have?",
     OTHER_BASE: "Does frequencies(16, base=500.0) differ from frequencies(16)?",
+    ROUNDED_BASE: "Which dtype has torch.tensor(142857.3)? How many digits of the base are left?",
 }
 
 
@@ -71,13 +75,14 @@ def wrong_frequencies(exponent, direction, unit, dtype, given):
         if not 0 < base < math.inf:
             raise ValueError(f"base={base} must be positive and finite")
         base = 10_000.0 if given == OTHER_BASE else base
-        i = torch.arange(dim // 2, dtype=torch.float64)
+        base = torch.tensor(base).double() if given == ROUNDED_BASE else base
+        i = torch.arange(dim // 2, dtype=torch.float32 if dtype == TOO_LATE else torch.float64)
         powers = {"2i/d": 2 * i / dim, HALVED: i / dim, DOUBLED: 4 * i / dim, FROM_ONE: 2 * (i + 1) / dim}
         power = powers.get(exponent, i / max(1, dim // 2 - 1))
         theta = base ** (power if direction == RISING else -power)
         theta = theta.flip(0) if direction == REVERSED else theta
         theta = theta * {TURNS: 1 / (2 * math.pi), CYCLES: 2 * math.pi}.get(unit, 1)
-        return theta.float() if dtype == IN_FLOAT32 else theta
+        return theta.float() if dtype == IN_FLOAT32 else theta.double()
 
     return frequencies
 
@@ -94,6 +99,17 @@ def one_two_and_four_pairs(impl, seed):
     return tensor(one_pair=impl.frequencies(2), two_pairs=impl.frequencies(4), four_pairs=impl.frequencies(8))
 
 
+def twelve_digits(impl, seed):
+    """Float64 keeps 16 digits, float32 seven."""
+    found = {}
+    for words, base in (("with the base 10,000", 10_000.0), ("with a base of many digits", 142_857.3 + seed % 50)):
+        theta = impl.frequencies(22, base)
+        right = torch.tensor([base ** (-2 * i / 22) for i in range(11)], dtype=torch.float64)
+        close = theta.shape == right.shape and bool(((theta - right) / right).abs().max() < 1e-12)
+        found[f"the frequencies have twelve right digits {words}"] = close
+    return found
+
+
 def widths_and_bases_that_are_refused(impl, seed):
     bad = {f"dim {dim}": (dim, 10_000.0) for dim in (0, 1, 7, -2)}
     bad |= {f"base {base}": (8, base) for base in (0.0, -1.0, math.inf, math.nan)}
@@ -106,13 +122,14 @@ SWAPPED, SEPARATE = "with sine and cosine SWAPPED", "with all sines first and al
 EACH_ITS_OWN = "in which every column has a frequency of its own, so that no column pairs with another"
 COUNTED_FROM_1, ROUNDED = "with positions counted from 1", "whose positions are rounded to bfloat16"
 IN_FLOAT64, TABLE_BASE = "in float64", "that IGNORES the base given"
+TABLE_ANGLES, LEARNED = "whose angles are float32", "that asks for a gradient, as if it were learned"
 
 SINUSOIDAL = {
     "trig": ["sine first", SWAPPED],
     "columns": ["interleaved", SEPARATE],
     "exponent": ["2i/d", HALVED, EACH_ITS_OWN],
     "start": ["0", COUNTED_FROM_1, ROUNDED],
-    "dtype": ["float32", IN_FLOAT64],
+    "dtype": ["float32", IN_FLOAT64, TABLE_ANGLES, LEARNED],
     "given": ["base", TABLE_BASE],
 }
 SINUSOIDAL_HINTS = {
@@ -124,6 +141,8 @@ SINUSOIDAL_HINTS = {
     COUNTED_FROM_1: "What are the sine and the cosine of the first token's angle?",
     ROUNDED: "Which integers above 256 can bfloat16 represent?",
     IN_FLOAT64: "Which dtype do embeddings have? In which dtype does the task want the table?",
+    TABLE_ANGLES: "An angle of 3,500 radians in float32: how far away is the next one?",
+    LEARNED: "Which numbers of a sinusoidal table does training change?",
     TABLE_BASE: "Does a table with base=500.0 differ from one with the default base?",
 }
 
@@ -133,17 +152,22 @@ def wrong_table(trig, columns, exponent, start, dtype, given):
         if max_seq_len < 1:
             raise ValueError(f"max_seq_len={max_seq_len} must be at least 1")
         base = 10_000.0 if given == TABLE_BASE else base
+        if dim < 2 or dim % 2 or not 0 < base < math.inf:
+            raise ValueError(f"dim={dim}, base={base} must be even and positive")
         pair = torch.arange(dim // 2, dtype=torch.float64).repeat_interleave(2)
         columns_ = torch.arange(dim, dtype=torch.float64)
         power = {"2i/d": 2 * pair, HALVED: pair}.get(exponent, columns_) / dim
         positions = torch.arange(max_seq_len, dtype=torch.float64) + (start == COUNTED_FROM_1)
         positions = positions.bfloat16().double() if start == ROUNDED else positions
-        angle = positions[:, None] * base**-power
+        theta = base**-power
+        angle = positions[:, None] * theta
+        if dtype == TABLE_ANGLES:
+            angle = positions.float()[:, None] * theta.float()
         even = torch.arange(dim) % 2 == 0
         table = torch.where(even == (trig == "sine first"), angle.sin(), angle.cos())
         if columns == SEPARATE:
             table = torch.cat((table[:, ::2], table[:, 1::2]), -1)
-        return table if dtype == IN_FLOAT64 else table.float()
+        return table if dtype == IN_FLOAT64 else table.float().requires_grad_(dtype == LEARNED)
 
     return sinusoidal_table
 
@@ -164,8 +188,18 @@ def positions_beyond_256(impl, seed):
     return tensor(rows_257_300_and_511=impl.sinusoidal_table(512, 8)[[257, 300, 511]])
 
 
-def tables_without_a_position(impl, seed):
-    return {f"{n} positions": error_of(lambda n=n: impl.sinusoidal_table(n, 8)) for n in (0, -1)}
+def far_rows(impl, seed):
+    """Angles in float64 give every row to the precision of float32; angles in float32 are off by 1e-4 here."""
+    table, p = impl.sinusoidal_table(5000, 4, 2.0), torch.arange(4900, 5000).double()
+    angle = p * 2.0**-0.5
+    off = (table[4900:, 2].double() - angle.sin()).abs().max()
+    return {"rows 4,900 to 4,999 are right to 1e-6": bool(off < 1e-6), "needs a gradient": table.requires_grad}
+
+
+def inputs_without_a_table(impl, seed):
+    calls = {f"{n} positions": (n, 8) for n in (0, -1)}
+    calls |= {f"a width of {d}": (5, d) for d in (0, 7)} | {"a base of 0": (5, 8, 0.0)}
+    return {what: error_of(lambda call=call: impl.sinusoidal_table(*call)) for what, call in calls.items()}
 
 
 # ---------------------------------------------------------------- rotate
@@ -174,6 +208,8 @@ CLOCKWISE, OVERWRITTEN = "that rotates CLOCKWISE", "whose second row uses the x 
 NO_MINUS, REFLECTION = "with BOTH signs positive, which is no rotation", "with a reflection for a rotation"
 DEGREES, ANGLES_DTYPE = "with the angle read as degrees", "whose result has the dtype of the angle, not of the pairs"
 TRIG = "with sine and cosine SWAPPED"
+ROUNDED_ANGLE = "that rounds the angle to the dtype of the pairs before it takes cosine and sine"
+DETACHED = "through which no gradient passes"
 
 ROTATE = {
     "sign": ["counter-clockwise", CLOCKWISE],
@@ -181,7 +217,8 @@ ROTATE = {
     "order": ["at once", OVERWRITTEN],
     "matrix": ["rotation", NO_MINUS, REFLECTION],
     "unit": ["radians", DEGREES],
-    "dtype": ["of the pairs", ANGLES_DTYPE],
+    "dtype": ["of the pairs", ANGLES_DTYPE, ROUNDED_ANGLE],
+    "gradient": ["passes", DETACHED],
 }
 ROTATE_HINTS = {
     CLOCKWISE: "Where does (1, 0) point after a quarter of a rotation?",
@@ -191,12 +228,15 @@ ROTATE_HINTS = {
     REFLECTION: "Two small rotations should add up: do two of yours?",
     DEGREES: "How much is a quarter of a rotation in the unit of torch.cos?",
     ANGLES_DTYPE: "A float16 query times a float64 cosine: which dtype has the product?",
+    ROUNDED_ANGLE: "What is left of an angle of 3,000.4 radians in float16?",
+    DETACHED: "How would W_q be trained, if queries are rotated after it?",
 }
 
 
-def wrong_rotate(sign, trig, order, matrix, unit, dtype):
+def wrong_rotate(sign, trig, order, matrix, unit, dtype, gradient):
     def rotate(pairs, angle):
-        x, y = pairs.unbind(-1)
+        x, y = (pairs.detach() if gradient == DETACHED else pairs).unbind(-1)
+        angle = angle.to(pairs.dtype) if dtype == ROUNDED_ANGLE else angle
         angle = torch.deg2rad(angle) if unit == DEGREES else angle
         cos, sin = angle.cos(), -angle.sin() if sign == CLOCKWISE else angle.sin()
         if dtype != ANGLES_DTYPE:
@@ -227,8 +267,19 @@ def many_angles_for_one_pair(impl, seed):
 
 def float16_pairs_and_float64_angles(impl, seed):
     pairs = torch.randn(5, 2, generator=generator(seed + 2)).half()
-    rotated = impl.rotate(pairs, torch.linspace(3000, 3001, 5, dtype=torch.float64))
-    return {"dtype of the pairs": str(rotated.dtype)}
+    angle = torch.linspace(3000, 3001, 5, dtype=torch.float64)
+    rotated, exact = impl.rotate(pairs, angle), impl.rotate(pairs.double(), angle)
+    near = rotated.shape == exact.shape and bool((rotated.double() - exact).abs().max() < 0.02)
+    return {"dtype of the pairs": str(rotated.dtype), "float16 is near float64": near}
+
+
+def gradients_of_the_pairs(impl, seed):
+    pairs = torch.randn(5, 2, generator=generator(seed + 3)).double().requires_grad_()
+    rotated = impl.rotate(pairs, torch.linspace(0, 2, 5, dtype=torch.float64))
+    if not rotated.requires_grad:
+        return {"a gradient passes": False}
+    weights = torch.arange(rotated.numel()).double().view(rotated.shape)
+    return {"a gradient passes": True} | tensor(the_gradient=torch.autograd.grad((rotated * weights).sum(), pairs)[0])
 
 
 # ---------------------------------------------------------------- apply_rope
@@ -236,6 +287,10 @@ def float16_pairs_and_float64_angles(impl, seed):
 NEIGHBOURS, HALVES = "that pairs neighbours (2i, 2i+1) whatever the layout", "that pairs halves whatever the layout"
 READ_WRITE = "that takes pairs in one layout and writes them back in the other"
 KEYS_BACKWARDS = "with the sign flipped in the keys alone"
+QUERIES_BACKWARDS = "with the sign flipped in the queries alone"
+MIXED = "whose interleaved layout pairs halves, with each angle at two coordinates side by side"
+DEFAULT = "whose DEFAULT layout is the interleaved one"
+KEYS_DTYPE = "that gives the keys the dtype of the queries"
 FROM_0, WHOLE = "that IGNORES the positions given and counts from 0", "that rounds positions down to whole numbers"
 FIRST_ROW = "that gives every row of the batch the first row's positions"
 FLOAT32_ANGLES, FLOAT32_THETA = "whose angles are float32", "whose frequencies are float32"
@@ -246,16 +301,17 @@ ALL_HEADS = "with one set of frequencies over all heads, as if rotated before th
 ROPE_BASE, ANY_LENGTH = "that IGNORES the base given", "that rotates keys of another number of tokens than the queries"
 
 ROPE = {
-    "pairing": ["as named", NEIGHBOURS, HALVES, READ_WRITE],
-    "sign": ["forward", CLOCKWISE, KEYS_BACKWARDS],
+    "pairing": ["as named", NEIGHBOURS, HALVES, READ_WRITE, MIXED],
+    "sign": ["forward", CLOCKWISE, KEYS_BACKWARDS, QUERIES_BACKWARDS],
     "exponent": ["2i/d", HALVED],
     "trig": ["cos, sin", TRIG],
     "positions": ["given", FROM_0, WHOLE, FIRST_ROW],
-    "precision": ["float64", FLOAT32_ANGLES, FLOAT32_THETA, Q_ANGLES, NOT_CAST],
+    "precision": ["float64", FLOAT32_ANGLES, FLOAT32_THETA, Q_ANGLES, NOT_CAST, KEYS_DTYPE],
     "which": ["both", Q_ONLY, TWICE],
     "heads": ["each", ALL_HEADS],
     "given": ["base", ROPE_BASE],
     "lengths": ["equal", ANY_LENGTH],
+    "default": ["half", DEFAULT],
 }
 ROPE_HINTS = {
     NEIGHBOURS: "In the half layout, which coordinate rotates with coordinate 0?",
@@ -263,6 +319,9 @@ ROPE_HINTS = {
     READ_WRITE: "With all positions 0, is anything moved?",
     CLOCKWISE: "Where does a pair (1, 0) point after a quarter of a rotation?",
     KEYS_BACKWARDS: "Does the score depend on the difference of the two positions, or on their sum?",
+    QUERIES_BACKWARDS: "Does the score depend on the difference of the two positions, or on their sum?",
+    MIXED: "Do the two coordinates of a pair have the same angle? In the interleaved layout, with which coordinate "
+    "does coordinate 0 rotate?",
     HALVED: "How slow is the last pair? It should be near 1/base.",
     TRIG: "What should a token at position 0 look like afterwards?",
     FROM_0: "With 100 tokens in a cache, which position has the next one?",
@@ -276,18 +335,20 @@ ROPE_HINTS = {
     TWICE: "At position 1 the first pair rotates by one radian: by how much does yours?",
     ALL_HEADS: "Has every head fast pairs and slow ones, or does the first head have all the fast ones?",
     ROPE_BASE: "Does base=500.0 change your result?",
+    KEYS_DTYPE: "Queries in float32 and keys in float64: which dtype should the rotated keys have?",
     ANY_LENGTH: "One position for a query: which positions do ten keys have?",
+    DEFAULT: "Which layout has a call that names none?",
 }
-ROPE_ALONE = [*ROPE["precision"][1:], *ROPE["which"][1:], ALL_HEADS, READ_WRITE, KEYS_BACKWARDS, WHOLE, FIRST_ROW]
-ROPE_ALONE += [ROPE_BASE, ANY_LENGTH]
+ROPE_ALONE = [*ROPE["precision"][1:], *ROPE["which"][1:], ALL_HEADS, READ_WRITE, MIXED, WHOLE, FIRST_ROW]
+ROPE_ALONE += [KEYS_BACKWARDS, QUERIES_BACKWARDS, ROPE_BASE, ANY_LENGTH, DEFAULT]
 
 
-def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads, given, lengths):
+def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads, given, lengths, default):
     def rotated(x, at, base, layout, clockwise):
         shape = x.shape
         if heads == ALL_HEADS:
             x = x.transpose(1, 2).flatten(2).unsqueeze(1)  # B 1 T HD
-        read = {NEIGHBOURS: "interleaved", HALVES: "half"}.get(pairing, layout)
+        read = {NEIGHBOURS: "interleaved", HALVES: "half", MIXED: "half"}.get(pairing, layout)
         write = LAYOUTS[1 - LAYOUTS.index(read)] if pairing == READ_WRITE else read
         first, second = split_pairs(x, read).unbind(-1)
         i = torch.arange(x.shape[-1] // 2, dtype=torch.float64)
@@ -299,6 +360,9 @@ def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads
         if precision != NOT_CAST:
             cos, sin = cos.to(x.dtype), sin.to(x.dtype)
         cos, sin = (sin, cos) if trig == TRIG else (cos, sin)
+        if pairing == MIXED and layout == "interleaved":  # cosines of (0, 0, 1, 1, ...), halves of x
+            cos, sin = (t.repeat_interleave(2, -1) for t in (cos, sin))
+            return x * cos + torch.cat((-second, first), -1) * sin
         y = join_pairs(torch.stack((first * cos - second * sin, first * sin + second * cos), -1), write)
         return y.squeeze(1).unflatten(-1, (shape[1], shape[3])).transpose(1, 2) if heads == ALL_HEADS else y
 
@@ -308,15 +372,18 @@ def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads
         fits = fits and (k.shape[0], k.shape[3]) == (B, q.shape[3])
         if not fits or (k.shape[2] != T and lengths != ANY_LENGTH):
             raise ValueError("positions must fit the tokens")
+        if q.shape[3] % 2 or layout not in LAYOUTS:
+            raise ValueError("an odd width or an unknown layout")
         base = 10_000.0 if given == ROPE_BASE else base
         at = torch.arange(T, device=device) if positions == FROM_0 else at.long() if positions == WHOLE else at
         at = at[:1] if positions == FIRST_ROW and at.ndim == 2 else at
         for _ in range(2 if which == TWICE else 1):
-            q = rotated(q, at, base, layout, sign == CLOCKWISE)
-            k = k if which == Q_ONLY else rotated(k, at, base, layout, sign != "forward")
-        return q, k
+            q = rotated(q, at, base, layout, sign in (CLOCKWISE, QUERIES_BACKWARDS))
+            k = k if which == Q_ONLY else rotated(k, at, base, layout, sign in (CLOCKWISE, KEYS_BACKWARDS))
+        return q, k.to(q.dtype) if precision == KEYS_DTYPE else k
 
-    return lambda q, k, positions, base=10_000.0, layout="half": apply_rope(q, k, positions, base, layout)
+    named = "interleaved" if default == DEFAULT else "half"
+    return lambda q, k, positions, base=10_000.0, layout=named: apply_rope(q, k, positions, base, layout)
 
 
 def queries_and_keys(seed, heads=(3, 3), dtype=torch.float64):
@@ -338,15 +405,40 @@ def interleaved_layout(impl, seed):
 
 
 def tokens_after_a_cache(impl, seed):
-    return rotated_pair(impl, *queries_and_keys(seed + 2, heads=(4, 2)), torch.arange(5) + 9 + seed % 90, 500.0)
+    return rotated_pair(impl, *queries_and_keys(seed + 2, heads=(4, 2)), torch.arange(5) + 9 + seed % 90, 500.0, "half")
 
 
 def positions_of_each_row(impl, seed):
-    return rotated_pair(impl, *queries_and_keys(seed + 3), torch.tensor([[0, 1, 2, 3, 4], [3, 4, 5, 6, 7]]))
+    return rotated_pair(impl, *queries_and_keys(seed + 3), torch.tensor([[2, 3, 4, 5, 6], [0, 0, 0, 1, 2]]))
 
 
 def positions_between_whole_numbers(impl, seed):
     return rotated_pair(impl, *queries_and_keys(seed + 4), torch.arange(5).double() / 2)
+
+
+def positions_in_float32(impl, seed):
+    return rotated_pair(impl, *queries_and_keys(seed + 4), torch.tensor([0.0, 0.75, 2.0, 1000.0, 4001.0]))
+
+
+def as_many_rows_and_heads_as_tokens(impl, seed):
+    """Three of each, so that angles on the wrong axis fit too."""
+    q, k = (
+        x[:, :, :3].expand(-1, 3, -1, -1)[[0, 1, 0]] + torch.arange(3).view(3, 1, 1) for x in queries_and_keys(seed)
+    )
+    same, own = torch.tensor([1, 5, 6]), torch.tensor([[0, 1, 2], [4, 5, 6], [0, 0, 1]])
+    (a, _), (b, c) = impl.apply_rope(q, k, same), impl.apply_rope(q, k, own)
+    return tensor(queries_at_the_same_positions=a, queries_at_their_own=b, keys_at_their_own=c)
+
+
+def queries_and_keys_of_two_dtypes(impl, seed):
+    q, k = queries_and_keys(seed + 7)
+    return rotated_pair(impl, q.float(), k, torch.arange(5))
+
+
+def gradients_of_queries_and_keys(impl, seed):
+    inputs = [x.requires_grad_() for x in queries_and_keys(seed + 8)]
+    outputs = impl.apply_rope(*inputs, torch.arange(5))
+    return {"a gradient passes through queries and keys": [x.requires_grad for x in outputs]}
 
 
 def one_token_of_one_pair(impl, seed):
@@ -379,7 +471,9 @@ def inputs_that_do_not_fit(impl, seed):
         "six positions for five tokens": (q, q, torch.arange(6)),
         "one position for five tokens": (q, q, torch.zeros(1)),
         "three rows of positions for a batch of two": (q, q, torch.zeros(3, 5)),
+        "one row of positions for a batch of two": (q, q, torch.zeros(1, 5)),
         "one query, ten keys and one position": (q[:, :, :1], ten_keys, torch.tensor([9])),
+        "one query, ten keys and ten positions": (q[:, :, :1], ten_keys, torch.arange(10)),
         "five queries, one key and five positions": (q, q[:, :, :1], torch.arange(5)),
         "a batch of two queries and one of one key": (q, q[:1], torch.arange(5)),
         "keys of half the width": (q, q[..., :2], torch.arange(5)),
@@ -393,7 +487,8 @@ def inputs_that_do_not_fit(impl, seed):
 
 # ---------------------------------------------------------------- assert_relative
 
-NO_SHIFT, NO_FAR = "that never SHIFTS the positions", "that shifts by a few tokens only"
+NO_SHIFT = "that never SHIFTS the positions, or never asserts that the scores stay"
+NO_FAR, VECTORS = "that shifts by a few tokens only", "that wants the rotated VECTORS to stay, not their scores"
 NO_APART = "that never moves tokens APART, so that an encoding without positions passes"
 WIDE = "with a tolerance so wide that angles in single precision pass"
 LENGTHS = "that wants the length of the vectors to be kept"
@@ -412,8 +507,9 @@ RELATIVE_HINTS = {
     NO_APART: "Which property does an encoding that does nothing at all lack?",
     WIDE: "In float64, how much may a score change by rounding alone?",
     LENGTHS: "YaRN multiplies q and k by a factor. Do scores then depend on anything but the distance?",
-    REJECTS: "Do you compare dot products, or vectors, which do change with position? In float64? How tight is the "
-    "tolerance?",
+    VECTORS: "A shift rotates every vector. Which numbers does it leave as they are?",
+    REJECTS: "Is each comparison true of a right encoding? Some scores stay even when tokens move apart: which? "
+    "Positions of up to tens of thousands, float64 and a tolerance near 1e-9?",
     ACCEPTS: "Which of the wrong encodings does it reject?",
 }
 
@@ -444,6 +540,12 @@ def rejects_everything(rotary):
     raise AssertionError("no")
 
 
+def wants_the_vectors_to_stay(rotary):
+    q, k = (torch.randn(1, 2, 6, 16, generator=generator(i), dtype=torch.float64) for i in range(2))
+    at = torch.tensor([0, 1, 2, 5, 11, 23])
+    assert (rotary(q, k, at + 100)[0] - rotary(q, k, at)[0]).abs().max() < 1e-9, "a vector changed"
+
+
 def verdicts(impl, encodings):
     found = {}
     for rotary in encodings:
@@ -471,18 +573,32 @@ def what_it_returns(impl, seed):
 
 VALUES_TOO, OUTPUT = "that rotates the VALUES too", "that rotates the OUTPUT instead of queries and keys"
 NOTHING, COUNTED = "without any rotation", "that counts positions from 0 instead of using those given"
+QUERIES, INTERLEAVED = "that rotates the queries ONLY", "that rotates in the interleaved layout, not in the half one"
 UNSCALED, NO_MASK = "WITHOUT the 1/sqrt(d) scale", "WITHOUT the causal mask"
 BY_WIDTH, PAST_MASK = "with the scale 1/d instead of 1/sqrt(d)", "whose mask hides the past, not the future"
+BY_TOKENS = "with the scale 1/sqrt(T) instead of 1/sqrt(d)"
+SELF_ZEROS = "whose mask hides the token itself, so that the first output is zero"
+AFTERWARDS = "that hides the future AFTER the softmax, so that the weights do not sum to 1"
 ZERO_MASK = "that sets the scores of the future to 0 instead of minus infinity"
-SMALL_MASK = "that sets the scores of the future to -100 instead of minus infinity"
+SMALL_MASK = "that sets the scores of the future to a finite number instead of minus infinity"
 SELF_MASK, POSITION_MASK = "whose mask hides the token itself", "whose mask compares positions, not the order of tokens"
 OVER_QUERIES, ATTENTION_BASE = "with the softmax over the queries", "that IGNORES the base given"
 
 ATTENTION = {
-    "rotated": ["q, k", VALUES_TOO, OUTPUT, NOTHING],
+    "rotated": ["q, k", VALUES_TOO, OUTPUT, NOTHING, QUERIES, INTERLEAVED],
     "positions": ["given", COUNTED],
-    "scale": ["1/sqrt(d)", UNSCALED, BY_WIDTH],
-    "mask": ["causal", NO_MASK, PAST_MASK, ZERO_MASK, SMALL_MASK, SELF_MASK, POSITION_MASK],
+    "scale": ["1/sqrt(d)", UNSCALED, BY_WIDTH, BY_TOKENS],
+    "mask": [
+        "causal",
+        NO_MASK,
+        PAST_MASK,
+        ZERO_MASK,
+        SMALL_MASK,
+        SELF_MASK,
+        SELF_ZEROS,
+        POSITION_MASK,
+        AFTERWARDS,
+    ],
     "axis": ["keys", OVER_QUERIES],
     "given": ["base", ATTENTION_BASE],
 }
@@ -493,11 +609,16 @@ ATTENTION_HINTS = {
     COUNTED: "Tokens 0, 10 and 20 of a text: are they neighbours?",
     UNSCALED: "What is the variance of a dot product of two d-dimensional vectors of unit variance?",
     BY_WIDTH: "What is the standard deviation of a dot product of two d-dimensional vectors of unit variance?",
+    QUERIES: "Does the score of a query and a key depend on the key's position?",
+    INTERLEAVED: "Which coordinate rotates with coordinate 0?",
+    BY_TOKENS: "Does the variance of a dot product depend on the number of tokens?",
     PAST_MASK: "Which of `triu` and `tril` marks the keys after the query?",
     NO_MASK: "Does the first output change when the last value does?",
     ZERO_MASK: "What does softmax make of a score of 0?",
-    SMALL_MASK: "What does softmax make of a score of -100 when the others are -500?",
+    SMALL_MASK: "What does softmax make of a score of -10,000 when the others are -1,000,000?",
     SELF_MASK: "What may the first token attend to?",
+    SELF_ZEROS: "What may the first token attend to?",
+    AFTERWARDS: "Without the future, do the weights of one query still sum to 1?",
     POSITION_MASK: "Two tokens with the same position: may the earlier one see the later one?",
     OVER_QUERIES: "The weights of which tokens add up to 1: those of one query, or those of one key?",
     ATTENTION_BASE: "Does base=300.0 change your result?",
@@ -511,18 +632,24 @@ def wrong_attention(rotated, positions, scale, mask, axis, given):
         T = q.shape[2]
         at = torch.arange(T) if positions == COUNTED else at
         base = 10_000.0 if given == ATTENTION_BASE else base
-        if rotated in ("q, k", VALUES_TOO):
-            q, k = (candidates.apply_rope(x, x, at, base)[0] for x in (q, k))
+        if rotated == QUERIES:
+            q = candidates.apply_rope(q, q, at, base)[0]
+        if rotated in ("q, k", VALUES_TOO, INTERLEAVED):
+            layout = "interleaved" if rotated == INTERLEAVED else "half"
+            q, k = (candidates.apply_rope(x, x, at, base, layout)[0] for x in (q, k))
         v = candidates.apply_rope(v, v, at, base)[0] if rotated == VALUES_TOO else v
-        s = q @ k.transpose(-1, -2) * q.shape[-1] ** {UNSCALED: 0, BY_WIDTH: -1}.get(scale, -0.5)
-        future = torch.ones(T, T, dtype=torch.bool).triu(0 if mask == SELF_MASK else 1)
+        s = q @ k.transpose(-1, -2) * {UNSCALED: 1, BY_WIDTH: 1 / q.shape[-1]}.get(scale, q.shape[-1] ** -0.5)
+        s = s * (q.shape[-1] / T) ** 0.5 if scale == BY_TOKENS else s
+        future = torch.ones(T, T, dtype=torch.bool).triu(0 if mask in (SELF_MASK, SELF_ZEROS) else 1)
         if mask == PAST_MASK:
             future = future.mT
         if mask == POSITION_MASK:
             future = (at[..., None, :] > at[..., :, None]).unsqueeze(-3)
         hidden = {ZERO_MASK: 0.0, SMALL_MASK: -100.0}.get(mask, -math.inf)
-        s = s if mask == NO_MASK else s.masked_fill(future, hidden)
-        y = s.softmax(-2 if axis == OVER_QUERIES else -1) @ v
+        s = s if mask in (NO_MASK, AFTERWARDS) else s.masked_fill(future, hidden)
+        weights = s.softmax(-2 if axis == OVER_QUERIES else -1)
+        weights = weights.nan_to_num() if mask == SELF_ZEROS else weights.tril() if mask == AFTERWARDS else weights
+        y = weights @ v
         return candidates.apply_rope(y, y, at, base)[0] if rotated == OUTPUT else y
 
     return lambda q, k, v, positions, base=10_000.0: attention(q, k, v, positions, base)
@@ -548,7 +675,7 @@ def tokens_far_apart(impl, seed):
 
 def scores_far_below_zero(impl, seed):
     q, _, v = qkv(seed + 3)
-    return tensor(the_output=impl.rotary_attention(30 * q, -30 * q, v, torch.arange(5)))
+    return tensor(the_output=impl.rotary_attention(1e5 * q, -1e5 * q, v, torch.arange(5)))
 
 
 def rows_with_positions_of_their_own(impl, seed):
@@ -573,13 +700,15 @@ NEGATIVE, EARLY = "that are NEGATIVE", "that begin at 1, one step too early"
 ALWAYS_HALVED = "that are halved from head to head whatever their number"
 ONE_SERIES = "of one geometric series even when the number of heads is no power of two"
 FIRST_SLOPES = "whose additional heads take the FIRST slopes of the finer series, not every second one"
+SECOND_SLOPES = "whose additional heads repeat slopes that are there already"
+ABOVE, NEAREST = "of the power of two ABOVE the number of heads", "of the power of two NEAREST to the number of heads"
 SLOPES_FLOAT64 = "in float64"
 
 SLOPES = {
     "order": ["of the paper's code", GENTLEST, SORTED],
     "sign": ["positive", NEGATIVE],
     "series": ["-8/H", EARLY, ALWAYS_HALVED],
-    "extra": ["every second", ONE_SERIES, FIRST_SLOPES],
+    "extra": ["every second", ONE_SERIES, FIRST_SLOPES, SECOND_SLOPES, ABOVE, NEAREST],
     "dtype": ["float32", SLOPES_FLOAT64],
 }
 SLOPE_HINTS = {
@@ -591,6 +720,9 @@ SLOPE_HINTS = {
     ONE_SERIES: "The paper's code keeps the slopes of the power of two below, and adds some. Are your first ones "
     "still those?",
     FIRST_SLOPES: "Every second slope of the finer series is there already: which ones are new?",
+    SECOND_SLOPES: "With 12 heads, how many different slopes have you? From which one on is every second taken?",
+    ABOVE: "With 12 heads, are the first eight slopes those of 8 heads?",
+    NEAREST: "With 12 heads, are the first eight slopes those of 8 heads?",
     SLOPES_FLOAT64: "Which dtype do scores have? In which dtype does the task want the slopes?",
 }
 
@@ -605,8 +737,11 @@ def wrong_slopes(order, sign, series, extra, dtype):
             raise ValueError(f"num_heads={num_heads} must be at least 1")
         power = 1 << (num_heads.bit_length() - 1)
         finer = geometric(2 * power)
-        added = finer if extra == FIRST_SLOPES else finer[::2]
-        slopes = geometric(num_heads) if extra == ONE_SERIES else geometric(power) + added[: num_heads - power]
+        if extra in (ABOVE, NEAREST) and num_heads != power:
+            power = 2 * power if extra == ABOVE else 2 ** round(math.log2(num_heads))
+            finer = geometric(2 * power)
+        added = {FIRST_SLOPES: finer, SECOND_SLOPES: finer[1::2]}.get(extra, finer[::2])
+        slopes = geometric(num_heads) if extra == ONE_SERIES else (geometric(power) + added)[:num_heads]
         slopes = {GENTLEST: slopes[::-1], SORTED: sorted(slopes, reverse=True)}.get(order, slopes)
         slopes = torch.tensor(slopes, dtype=torch.float64 if dtype == SLOPES_FLOAT64 else torch.float32)
         return -slopes if sign == NEGATIVE else slopes
@@ -626,6 +761,7 @@ def other_numbers_of_heads(impl, seed):
     return tensor(
         three_heads=impl.alibi_slopes(3),
         twelve_heads=impl.alibi_slopes(12),
+        seventeen_heads=impl.alibi_slopes(17),
         many_heads=impl.alibi_slopes(17 + seed % 15),
     )
 
@@ -641,13 +777,13 @@ WRAPPED = "that starts again at 0 after the trained length"
 END_POINTS = "that lets the end points meet, (L - 1) / (L' - 1)"
 SHORT_TOO = "that rescales texts SHORTER than the trained length too"
 FLOORED = "that rounds to whole positions, so that neighbours collide"
-SQUEEZED_FLOAT32 = "in float32"
+SQUEEZED_FLOAT32, PRODUCT = "in float32", "that becomes float64 only after a multiplication in float32"
 
 SQUEEZE = {
     "way": ["squeezed", STRETCHED, CLAMPED, WRAPPED, END_POINTS],
     "short": ["left alone", SHORT_TOO],
     "whole": ["real", FLOORED],
-    "dtype": ["float64", SQUEEZED_FLOAT32],
+    "dtype": ["float64", SQUEEZED_FLOAT32, PRODUCT],
 }
 SQUEEZE_HINTS = {
     STRETCHED: "Is the last position inside the trained range?",
@@ -656,6 +792,7 @@ SQUEEZE_HINTS = {
     END_POINTS: "What is the ratio in the paper: of lengths, or of last positions?",
     SHORT_TOO: "A text of the trained length needs no help: what does yours do to one of half that?",
     FLOORED: "Four tokens squeezed into one position: in which order were they?",
+    PRODUCT: "An integer tensor times a Python float: which dtype has the product?",
     SQUEEZED_FLOAT32: "Positions become angles in float64: what does rounding them before cost?",
 }
 
@@ -673,6 +810,7 @@ def wrong_interpolate(way, short, whole, dtype):
                 WRAPPED: p % trained_len,
             }.get(way, p * (trained_len - 1) / max(1, seq_len - 1))
         p = p.floor() if whole == FLOORED else p
+        p = p.float().double() if dtype == PRODUCT else p
         return p.float() if dtype == SQUEEZED_FLOAT32 else p
 
     return interpolate
@@ -695,6 +833,20 @@ def positions_that_are_not_whole(impl, seed):
     return tensor(the_positions=impl.interpolate(torch.tensor([0.5, 3.25, 17.0], dtype=torch.float64), 8, 20))
 
 
+def some_tokens_of_a_long_text(impl, seed):
+    return tensor(
+        tokens_4_and_31=impl.interpolate(torch.tensor([4, 31]), 8, 32),
+        token_4=impl.interpolate(torch.tensor([4]), 8, 32),
+    )
+
+
+def far_positions(impl, seed):
+    """Thirds of large numbers: float32 has seven digits."""
+    at = torch.arange(5) + 1_000_000 + seed % 90
+    off = (impl.interpolate(at, 700_000, 2_100_000) - at.double() / 3).abs().max()
+    return {"right to 1e-6": bool(off < 1e-6)}
+
+
 def trained_on_one_token(impl, seed):
     return tensor(
         a_text_of_three=impl.interpolate(torch.arange(3), 1, 3), a_text_of_one=impl.interpolate(torch.arange(1), 1, 1)
@@ -704,6 +856,7 @@ def trained_on_one_token(impl, seed):
 def inputs_that_are_refused(impl, seed):
     calls = {f"trained on {a}, a text of {b}": (torch.arange(4), a, b) for a, b in ((0, 8), (8, 0), (-1, 8))}
     calls |= {f"positions in {t}": (torch.arange(4).to(t), 8, 16) for t in (torch.bfloat16, torch.float16)}
+    calls["positions in float16, of a short text"] = (torch.arange(4).half(), 8, 4)
     return {what: error_of(lambda call=call: impl.interpolate(*call)) for what, call in calls.items()}
 
 
@@ -715,21 +868,21 @@ KNOBS = {  # task: (noun, knobs, how to build it, hints, settings that are not c
         FREQUENCIES,
         wrong_frequencies,
         FREQUENCY_HINTS,
-        [IN_FLOAT32, FROM_ONE, DOUBLED, CYCLES, OTHER_BASE],
+        [IN_FLOAT32, TOO_LATE, FROM_ONE, DOUBLED, CYCLES, OTHER_BASE, ROUNDED_BASE],
     ),
     "sinusoidal_table": (
         "a table",
         SINUSOIDAL,
         wrong_table,
         SINUSOIDAL_HINTS,
-        [ROUNDED, IN_FLOAT64, TABLE_BASE],
+        [ROUNDED, IN_FLOAT64, TABLE_ANGLES, LEARNED, TABLE_BASE],
     ),
     "rotate": (
         "a rotation",
         ROTATE,
         wrong_rotate,
         ROTATE_HINTS,
-        [NO_MINUS, REFLECTION, OVERWRITTEN, ANGLES_DTYPE],
+        [NO_MINUS, REFLECTION, OVERWRITTEN, ANGLES_DTYPE, ROUNDED_ANGLE, DETACHED],
     ),
     "apply_rope": ("a rotary embedding", ROPE, wrong_rope, ROPE_HINTS, ROPE_ALONE),
     "assert_relative": ("a test", RELATIVE, wrong_check, RELATIVE_HINTS, [LENGTHS, NO_SHIFT]),
@@ -738,10 +891,13 @@ KNOBS = {  # task: (noun, knobs, how to build it, hints, settings that are not c
         ATTENTION,
         wrong_attention,
         ATTENTION_HINTS,
-        [SMALL_MASK, SELF_MASK, POSITION_MASK, OVER_QUERIES, ATTENTION_BASE],
+        [
+            *(QUERIES, INTERLEAVED, BY_TOKENS, SMALL_MASK, SELF_MASK, SELF_ZEROS, POSITION_MASK, AFTERWARDS),
+            *(OVER_QUERIES, ATTENTION_BASE),
+        ],
     ),
-    "alibi_slopes": ("slopes", SLOPES, wrong_slopes, SLOPE_HINTS, [SORTED, SLOPES_FLOAT64]),
-    "interpolate": ("an interpolation", SQUEEZE, wrong_interpolate, SQUEEZE_HINTS, [SQUEEZED_FLOAT32]),
+    "alibi_slopes": ("slopes", SLOPES, wrong_slopes, SLOPE_HINTS, [SORTED, SLOPES_FLOAT64, ABOVE, NEAREST]),
+    "interpolate": ("an interpolation", SQUEEZE, wrong_interpolate, SQUEEZE_HINTS, [SQUEEZED_FLOAT32, PRODUCT]),
 }
 WITHOUT = {  # pairs in which one mistake hides the other
     "rotary_attention": [(NOTHING, COUNTED)],
@@ -752,6 +908,7 @@ PROBES = {
         a_head_of_16,
         another_width_and_base,
         one_two_and_four_pairs,
+        twelve_digits,
         widths_and_bases_that_are_refused,
     ],
     "sinusoidal_table": [
@@ -759,13 +916,15 @@ PROBES = {
         more_positions_and_columns,
         tables_of_one_and_two_positions,
         positions_beyond_256,
-        tables_without_a_position,
+        far_rows,
+        inputs_without_a_table,
     ],
     "rotate": [
         pairs_and_angles,
         one_angle_for_many_pairs,
         many_angles_for_one_pair,
         float16_pairs_and_float64_angles,
+        gradients_of_the_pairs,
     ],
     "apply_rope": [
         half_layout,
@@ -773,6 +932,10 @@ PROBES = {
         tokens_after_a_cache,
         positions_of_each_row,
         positions_between_whole_numbers,
+        positions_in_float32,
+        as_many_rows_and_heads_as_tokens,
+        queries_and_keys_of_two_dtypes,
+        gradients_of_queries_and_keys,
         one_token_of_one_pair,
         one_token_of_two_pairs,
         far_positions_in_float64,
@@ -794,6 +957,8 @@ PROBES = {
         as_long_as_in_training,
         shorter_than_in_training,
         positions_that_are_not_whole,
+        some_tokens_of_a_long_text,
+        far_positions,
         trained_on_one_token,
         inputs_that_are_refused,
     ],
@@ -815,4 +980,5 @@ def of(task):
     yield from combine(task, noun, knobs, build, hints, most, without(task))
     if task == "assert_relative":
         yield Mistake(task, f"a test {REJECTS}", RELATIVE_HINTS[REJECTS], 1, rejects_everything)
+        yield Mistake(task, f"a test {VECTORS}", RELATIVE_HINTS[VECTORS], 1, wants_the_vectors_to_stay)
         yield Mistake(task, f"a test {ACCEPTS}", RELATIVE_HINTS[ACCEPTS], 1, lambda rotary: None)

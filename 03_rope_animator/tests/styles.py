@@ -31,8 +31,8 @@ def frequencies_by_logarithms(dim, base=10_000.0):
 
 
 def table_in_loops(max_seq_len, dim, base=10_000.0):
-    if max_seq_len <= 0:
-        raise ValueError("no positions")
+    if max_seq_len <= 0 or dim < 2 or dim % 2 or not 0 < base < math.inf:
+        raise ValueError("no positions, or no pairs")
     rows = []
     for p in range(max_seq_len):
         row = []
@@ -46,6 +46,7 @@ def table_in_loops(max_seq_len, dim, base=10_000.0):
 def table_by_slices(max_seq_len, dim, base=10_000.0):
     if max_seq_len < 1:
         raise ValueError("no positions")
+    frequencies_in_a_loop(dim, base)  # its errors
     table = np.empty((max_seq_len, dim), dtype=np.float32)
     angle = np.outer(np.arange(max_seq_len), base ** (-np.arange(0, dim, 2) / dim))
     table[:, ::2], table[:, 1::2] = np.sin(angle), np.cos(angle)
