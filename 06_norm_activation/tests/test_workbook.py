@@ -31,7 +31,7 @@ def test_break_it_does_what_the_workbook_and_the_results_say(name):
     assert f"{PARTS[name].__name__}(seed=0)" in cell
     for what, value in PARTS[name](seed=0).items():
         allowed = (
-            {"abs": 0.12} if "accuracy" in what else {"rel": 0.2, "abs": 0.011 if abs(told[what]) > 1e-3 else 0.0}
+            {"abs": 0.12} if "accuracy" in what else {"rel": 0.2, "abs": 0.011 if told[what] > 0.05 else 0.0}
         )  # training differs by machine
         assert value == pytest.approx(told[what], **allowed), what
         assert recorded[what][0] == pytest.approx(told[what], **allowed), what

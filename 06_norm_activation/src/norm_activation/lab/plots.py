@@ -74,7 +74,7 @@ def bench(content: dict):
 
 def break_it(content: dict):
     """Accuracies with and without each mistake."""
-    made = figure("Each mistake keeps a small network from learning the digits", (7.6, 4.4))
+    made = figure("No norm, dead units and tiny batches stop learning; He for tanh does not", (7.6, 4.4))
     ax = made.subplots()
     y = 0
     ticks = []
@@ -90,7 +90,7 @@ def break_it(content: dict):
     ax.text(0.11, -0.7, "guessing", color=GREY, fontsize=8)
     ax.set_yticks([t for t, _ in ticks], [name for _, name in ticks], fontsize=8)
     ax.set_ylim(y - 0.5, -1)
-    ax.set_xlim(0, 1.02)
+    ax.set_xlim(0, 1.05)
     ax.set_xlabel("accuracy on unseen digits, a dot for each seed")
     return made
 

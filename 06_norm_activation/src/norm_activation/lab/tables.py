@@ -84,7 +84,7 @@ def break_it(content: dict | None = None) -> str:
         if isinstance(found, dict) and name != "meta":
             for what, values in found.items():
                 digits = 0 if all(float(v).is_integer() for v in values) and "accuracy" not in what else 2
-                text = f"{median(values):.0e}" if 0 < max(values) < 1e-3 else spread(values, digits)
+                text = f"{median(values):.0e}" if 0 < max(values) < 0.02 else spread(values, digits)
                 rows.append((name, what, text))
     return f"{table(rows)}\n\n{meta_line(content)}\n"
 

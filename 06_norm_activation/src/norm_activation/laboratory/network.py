@@ -21,7 +21,7 @@ REGULARIZERS = (
     "label smoothing",
 )  # fmt: skip
 NORMS = ("none", "layer", "rms", "batch", "group")
-OPTIMIZERS = {"sgd": 0.1, "momentum": 0.03, "adamw": 0.005}  # with a learning rate that works for each norm
+OPTIMIZERS = {"sgd": 0.02, "momentum": 0.03, "adamw": 0.005}  # with a learning rate that works for each norm
 DECAY = {"sgd": 0.01, "momentum": 0.01, "adamw": 0.3}  # AdamW moves a weight by lr · decay, whatever its gradient
 
 
