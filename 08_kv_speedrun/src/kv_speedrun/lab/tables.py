@@ -139,3 +139,18 @@ def break_it(section: dict | None = None) -> str:
 def predictions() -> str:
     """One line per experiment: what to predict."""
     return table([("experiment", "predict"), *((e.title, e.predict) for e in EXPERIMENTS)])
+
+
+def trial(content: dict | None = None) -> str:
+    """What the grader said of attempts by someone who knew README and workbook only: first, and after the repairs."""
+    content = content or markdown.section("trial")
+    kinds = list(content["wrong"]["first"])
+    rows = [("wrong attempts", "number", *kinds)]
+    for run in ("first", "last"):
+        counts = content["wrong"][run]
+        rows.append((f"{run} run", str(sum(counts.values())), *(str(counts[kind]) for kind in kinds)))
+    right = content["right"]
+    return (
+        f"{table(rows)}\n\nOf {right['attempts']} right attempts in other styles, {right['first']} were RIGHT in the "
+        f"first run and {right['last']} in the last. {content['date']}.\n"
+    )
