@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from attempts import Call, Names, Recorder, reference, substituted
-from compare import Raised, array, brief, first_difference, is_array, is_exact, is_telling, same
+from compare import Raised, array, brief, first_difference, is_array, is_exact, is_telling, ordinal, same
 from limits import TooLong, is_attempt, limited, place
 from mutants import mutants
 from symptoms import named_numbers, symptom
@@ -326,7 +326,7 @@ def symptoms_of(attempt: Names, got: list, task: str, seed: int) -> Finding:
         at, inner, inner_want = first_difference(call.result, call_want)
         said = said or (f"{at}: " if at else "") + symptom(inner, inner_want, named_numbers(arguments))
         if n and count > 1:
-            said = f"the first call is right, the {'second' if n == 1 else f'{n + 1}th'} is not: {said}"
+            said = f"the first call is right, the {ordinal(n)} is not: {said}"
     if not said:
         at, inner, inner_want = first_difference(g, w)
         said = (f"{at}: " if at else "") + symptom(inner, inner_want)

@@ -667,9 +667,10 @@ def weights_of_a_post_ln_model(impl, seed):
 def can_still_be_trained(impl, seed):
     model = given_model(SMALL)
     before = dict(model.named_parameters())
-    impl.init_weights(model, {name: torch.zeros_like(p) for name, p in before.items()})
+    returned = impl.init_weights(model, {name: torch.zeros_like(p) for name, p in before.items()})
     after = dict(model.named_parameters())
     return {
+        "what is returned": returned,
         "the parameters are the same objects": all(after[name] is p for name, p in before.items()),
         "all need gradients": all(p.requires_grad and p.is_leaf for p in after.values()),
         "the head is still the token table": model.lm_head.weight is model.wte.weight,

@@ -71,8 +71,6 @@ def test_break_it_repeats(name):
 def test_what_is_refused():
     with pytest.raises(ValueError, match="add --model smollm2"):
         stream.stream(cli.options(), print)
-    with pytest.raises(ValueError, match="add `stream`"):
-        experiment.headline(cli.options(model="smollm2"), print)
     with pytest.raises(ValueError, match="data='cats': choose one of digits, mnist, cifar10"):
         images.load(cli.options(data="cats"))
     with pytest.raises(ValueError, match="at least 20,000 are needed"):

@@ -18,7 +18,7 @@ COMMANDS = [
         tables.convolutions,
         minutes=1,
     ),
-    Command("stream", "the stream of a real model: --model smollm2", stream.stream, tables.stream, minutes=1.5),
+    Command("stream", "the stream of a real model", stream.stream, tables.stream, minutes=1, model=True),
     Command("mutants", "what notices each small change of a task", mutants, mutation_table, minutes=1),
 ]
 

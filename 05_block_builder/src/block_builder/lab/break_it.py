@@ -142,10 +142,10 @@ EXPERIMENTS = [
     Experiment(
         "no residual",
         "no residual",
-        "Each branch replaces the stream. How much gradient reaches the first of six blocks? What does the model learn?",
-        "The gradient arrives in full, because each norm restores the size. The model learns little more than how often "
-        "each character occurs all the same: every branch must pass on what it reads, and has not learned to. With "
-        "residuals it is more than half a nat better.",
+        "Each branch replaces the stream. How much gradient reaches the first of six blocks? What is learned?",
+        "The gradient arrives in full, because each norm restores the size. The model learns little more than how "
+        "often each character occurs all the same: every branch must pass on what it reads, and has not learned "
+        "to. With residuals it is more than half a nat better.",
         no_residual,
         lambda r: (
             0.5 < r["gradient, first over last"] < 2

@@ -21,7 +21,7 @@ def stream(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     path = fetch.model(options.model, log)
     log("dequantizing")
     model = smollm2.read(path)
-    size, length = (1, 32) if options.quick else (4, 128)
+    size, length = (1, 32) if options.quick else (2, 128)
     tokens = tokens_of(path, fetch.load_text(options.data), size, length)
     streams = [model.wte[tokens]]
     for i, block in enumerate(model.blocks):

@@ -19,7 +19,7 @@ def summary() -> str:
             for name, theory in (("Pre-LN", "-0.5 (theory)"), ("Post-LN", "0 (theory)"))
         ],
         (
-            "loss of 24 blocks after 120 steps, Pre-LN and Post-LN",
+            f"loss of 24 blocks after {head['training']['steps']} steps, Pre-LN and Post-LN",
             f"{spread(runs['Pre-LN']['unseen'])} and {spread(runs['Post-LN']['unseen'])}",
             f"{head['training']['unigram']:.2f} (counting characters)",
         ),
@@ -120,7 +120,7 @@ def convolutions(content: dict | None = None) -> str:
 def stream(content: dict | None = None) -> str:
     """Every third layer of the real model, in numbers."""
     content = content or section("stream")
-    rows = [("block", "norm before it, first token", "norm, other tokens", "size of what it adds", "cosine with the stream",
+    rows = [("block", "norm before it, first token", "norm, other tokens", "size of what it adds", "its cosine",
              "loss if the head reads here", "loss without it", "loss with it and the next exchanged")]  # fmt: skip
     count = len(content["without"])
     for i in range(count):

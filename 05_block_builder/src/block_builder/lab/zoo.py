@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from .. import vision
-from ..architectures import sentiment, train_classifier, train_translator, translate, translation, translation_batch
 from ..architectures import accuracy as classifier_accuracy
+from ..architectures import sentiment, train_classifier, train_translator, translate, translation, translation_batch
 from ..attention import causal_mask, padding_mask
 from ..config import Config
 from ..initialization import seeded
