@@ -153,7 +153,8 @@ def scores_of_minus_infinity(impl, seed):
 def a_row_of_minus_infinity(impl, seed):
     scores = normal(seed, 4, 5)
     scores[2] = -INF
-    return impl.softmax(scores)
+    weights = impl.softmax(scores)
+    return {"the weights": weights, "that row is exactly zero": bool((weights[2] == 0).all())}
 
 
 def one_row(impl, seed):
@@ -178,7 +179,8 @@ SCALE = ["√d", "WITHOUT the 1/√d scale", "scaled by 1/d", "scaled by 1/√(H
          "scaled by 1/√(width of a value)"]  # fmt: skip
 MASK = ["-inf", "that IGNORES the mask", "with its mask INVERTED", "that applies the mask AFTER the softmax",
         "that puts 0 in place of hidden scores", "that puts -1e9 in place of hidden scores",
-        "that ADDS the mask to the scores"]  # fmt: skip
+        "that ADDS the mask to the scores",
+        "that puts the lowest finite number in place of hidden scores"]  # fmt: skip
 AXIS = ["keys", "with its softmax over the QUERIES"]
 NOTHING = ["zeros", "that gives NaN to a query that may see nothing"]
 DROPOUT = ["right", "that drops at evaluation too", "that does not divide by 1 - dropout_p",
@@ -196,6 +198,7 @@ ATTENTION_HINTS = {
     MASK[3]: "What do the weights of a query sum to, after the mask?",
     MASK[4]: "A score of 0: what weight does the softmax give it?",
     MASK[5]: "All scores of a row are -1e9. What does the softmax make of them? And what is -1e9 in float16?",
+    MASK[7]: "All scores of a row are the lowest number. What does the softmax make of equal scores?",
     MASK[6]: "By how much does the weight of a key fall, when its score falls by 1?",
     AXIS[1]: "Whose weights must sum to one?",
     NOTHING[1]: "Your softmax of a row of -inf: what is it, and what should it be?",
@@ -228,7 +231,8 @@ def wrong_attention(scale=SCALE[0], mask=MASK[0], axis=AXIS[0], nothing=NOTHING[
             elif mask == MASK[6]:
                 scores = scores + attention_mask
             else:
-                scores = scores.masked_fill(hidden, {MASK[4]: 0.0, MASK[5]: -1e9}.get(mask, -INF))
+                low = {MASK[4]: 0.0, MASK[5]: -1e9, MASK[7]: torch.finfo(q.dtype).min}
+                scores = scores.masked_fill(hidden, low.get(mask, -INF))
         softmax = plain_softmax if nothing == NOTHING[0] else torch.softmax
         weights = softmax(scores, -2 if axis == AXIS[1] else -1) * after
         kept = weights
@@ -274,7 +278,9 @@ def a_mask_for_each_sequence(impl, seed):
 def a_query_that_may_see_nothing(impl, seed):
     mask = torch.ones(5, 11, dtype=torch.bool)
     mask[1] = False
-    return both(impl.scaled_dot_product_attention(*qkv(seed + 4, 2, 3), mask))
+    output, weights = impl.scaled_dot_product_attention(*qkv(seed + 4, 2, 3), mask)
+    zero = bool((output[:, :, 1] == 0).all() and (weights[:, :, 1] == 0).all())
+    return {"the output": output, "the weights": weights, "that query gets exactly zero": zero}
 
 
 def dropout_in_training(impl, seed):
@@ -616,6 +622,7 @@ FACTOR = [
     "old - new",
     "that corrects with exp(new - old)",
     "that corrects with exp(block - all so far), always below 1",
+    "that does not bring a new block to the largest score so far",
 ]
 LARGEST = ["so far", "that uses each block's own largest score", "that subtracts nothing"]
 BLIND = ["zeros", "that gives NaN to a query that sees nothing in a block"]
@@ -627,6 +634,7 @@ ONLINE_HINTS = {
     OUTPUT[2]: "When is it known what the weights must be divided by?",
     FACTOR[1]: "The new largest score is higher: are the old weights larger or smaller by it?",
     FACTOR[2]: "What is to be corrected: what is summed so far, or the block that has just come?",
+    FACTOR[3]: "The old sum is made with the largest score of all. With which one is the new block's?",
     LARGEST[1]: "A later block has lower scores. Do you compare its weights with those of the first?",
     LARGEST[2]: "What is exp(1000)?",
     BLIND[1]: "What is -inf minus -inf?",
@@ -654,6 +662,8 @@ def wrong_online(total=TOTAL[0], output=OUTPUT[0], factor=FACTOR[0], largest=LAR
             elif factor == FACTOR[2]:
                 fix_total = fix_output = 1.0
                 weights = weights * (own - new).exp()
+            elif factor == FACTOR[3]:
+                weights = (scores - own.clamp(min=torch.finfo(scores.dtype).min)).exp()
             elif largest != LARGEST[0]:
                 fix_total = fix_output = 1.0
             fix_total = 1.0 if total == TOTAL[1] else fix_total
