@@ -132,6 +132,10 @@ def load(path: str | Path) -> dict[str, Any]:
         for where, node in chosen(nodes):
             try:
                 limited(lambda where=where, node=node: exec(compiled(node, where), vars(module)))
+            except ImportError as e:
+                if isinstance(node, (ast.Import, ast.ImportFrom)):
+                    continue  # a picture's library may be missing; whoever needs the name is told that it is not there
+                raise NotCounted(f"{where}, line {node.lineno}: {e}") from None
             except (Exception, TooLong) as e:
                 note = "of an attempt, only definitions, imports and the constants that they use are read"
                 raise NotCounted(f"{where}, line {node.lineno}: {type(e).__name__}: {e} ({note})") from None

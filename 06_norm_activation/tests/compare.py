@@ -50,7 +50,7 @@ def close(a: np.ndarray, b: np.ndarray) -> bool:
     if is_exact(a) and is_exact(b):
         return np.array_equal(a, b)
     try:
-        scale = float(np.nanmax(np.abs(b), initial=1.0, where=np.isfinite(b)))
+        scale = float(np.max(np.abs(b), initial=1.0, where=np.isfinite(b)))
         return np.allclose(a, b, rtol=1e-4, atol=1e-6 * scale, equal_nan=True)
     except (TypeError, ValueError):  # arrays of objects or strings
         return np.array_equal(a, b)
@@ -106,6 +106,7 @@ def first_difference(got: Any, want: Any, at: str = "") -> tuple[str, Any, Any]:
             if not same(got[key], want[key]):
                 return first_difference(got[key], want[key], f"{at}, {key}" if at else str(key))
     alike = isinstance(want, (list, tuple)) and isinstance(got, (list, tuple)) and len(got) == len(want)
+    alike = alike and not isinstance(got, Raised) and not isinstance(want, Raised)  # an exception is one thing
     if alike and not all(map(is_number, [*got, *want])):
         for i, (g, w) in enumerate(zip(got, want, strict=True)):
             if not same(g, w):
@@ -115,7 +116,10 @@ def first_difference(got: Any, want: Any, at: str = "") -> tuple[str, Any, Any]:
 
 def ordinal(i: int) -> str:
     words = ("first", "second", "third", "fourth", "fifth", "sixth")
-    return words[i] if i < len(words) else f"{i + 1}th"
+    if i < len(words):
+        return words[i]
+    last = {1: "st", 2: "nd", 3: "rd"}.get((i + 1) % 10, "th") if (i + 1) % 100 not in (11, 12, 13) else "th"
+    return f"{i + 1}{last}"
 
 
 def parts(x: Any) -> list:

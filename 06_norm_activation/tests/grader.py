@@ -23,7 +23,7 @@ import sys
 import types
 from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from attempts import (
@@ -41,10 +41,11 @@ from attempts import (
     setting,
 )
 from compare import exactly, first_difference, is_array, same
-from diagnosis import Mistake, combine, error_of, output, outputs, right_outputs, seed_everything
-from limits import CPU_SECONDS, TooLong, limited
-from mutants import Mutant, mutants
-from report import PROBE_SEEDS, VERDICTS, Seen, State, readable, report_lines, results, save_progress
+from diagnosis import Mistake, combine, error_of, output, seed_everything
+from limits import CPU_SECONDS, limited
+from mutants import Mutant
+from report import VERDICTS, Seen, State, readable, report_lines, results, save_progress
+from runs import Run, mutation_report, runs, uncaught
 
 __all__ = ["impl", "pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "pytest_generate_tests",
            "pytest_pyfunc_call", "pytest_report_teststatus", "pytest_runtest_call", "pytest_runtest_makereport",
@@ -53,7 +54,6 @@ __all__ += ["HERE", "PACKAGE", "Attempt", "InPlace", "Mistake", "Mutant", "Names
             "error_of", "exactly", "is_array", "load", "replay", "same"]  # fmt: skip
 
 STATE = pytest.StashKey[State]()
-MUTANT_SECONDS = 1.5
 
 
 def tasks() -> list[str]:
@@ -113,53 +113,6 @@ def task_of(item):
     return mark.args[0] if mark else None
 
 
-def survivors(task: str) -> list[Mutant]:
-    """The mutants that the probes do not tell from the reference, and those listed as equivalent."""
-    listed, found = equivalents().get(task, {}), []
-    for mutant in mutants(task):
-        impl = Names({task: mutant.implementation}, fallback=reference())
-        try:
-            told = any(
-                not same(limited(lambda s=s, i=impl: outputs(i, task, s), MUTANT_SECONDS), right_outputs(task, s))
-                for s in range(PROBE_SEEDS)
-            )
-        except TooLong:
-            told = True
-        if not told or mutant.key in listed:
-            found.append(mutant)
-    return found
-
-
-def equivalents() -> dict[str, dict[str, str]]:
-    try:
-        return importlib.import_module("equivalents").EQUIVALENT
-    except ModuleNotFoundError:
-        return {}
-
-
-class Run(NamedTuple):
-    """One wrong implementation to run through its task's tests."""
-
-    task: str
-    label: str
-    implementation: Any
-    seed: int
-
-
-def runs(config, task: str) -> list[Run]:
-    state = config.stash[STATE]
-    if state.only and task not in state.only:
-        return []
-    if state.mutants:
-        store = config.stash.setdefault(RUNS, {})
-        if task not in store:
-            store[task] = [Run(task, m.key, m.implementation, 0) for m in survivors(task)]
-        return store[task]
-    known = importlib.import_module("mistakes").of(task)
-    return [Run(task, m.sentence, m.implementation, s) for m in known for s in range(state.mistakes)]
-
-
-RUNS = pytest.StashKey[dict]()
 SETTLED = pytest.StashKey[bool]()  # of an item that did not need to run
 
 
@@ -167,7 +120,7 @@ def pytest_generate_tests(metafunc):
     state = metafunc.config.stash[STATE]
     if (state.mistakes or state.mutants) and "impl" in metafunc.fixturenames and (task := task_of(metafunc.definition)):
         both = "seed" in metafunc.fixturenames
-        made = runs(metafunc.config, task)
+        made = runs(state, task)
         metafunc.parametrize("impl,seed" if both else "impl", [(r, r.seed) if both else r for r in made], indirect=True,
                              ids=[f"{r.label}-{r.seed}" for r in made], scope="session")  # fmt: skip
 
@@ -211,7 +164,7 @@ def pytest_pyfunc_call(pyfuncitem):
         return True
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
     seconds = setting("SECONDS", {}).get(task, CPU_SECONDS)
-    limited(lambda: pyfuncitem.obj(**arguments), seconds if not state.mutants else max(MUTANT_SECONDS, seconds / 4))
+    limited(lambda: pyfuncitem.obj(**arguments), seconds)
     return True
 
 
@@ -265,35 +218,11 @@ def pytest_sessionfinish(session):
     if state.mistakes:
         session.exitstatus = 1 if not state.caught or uncaught(state) else 0
     elif state.mutants:
-        session.exitstatus = 1 if mutation_report(session.config)[1] else 0
+        session.exitstatus = 1 if mutation_report(state)[1] else 0
     elif state.attempt and state.path:
         judged = results(state, tasks())
         save_progress(Path(session.config.getoption("--progress")), state, tasks())
         session.exitstatus = 0 if judged and all(v == "RIGHT" for v, _ in judged.values()) else 1
-
-
-def uncaught(state: State) -> list[tuple[str, str, int]]:
-    return [(*key, s) for key, seeds in state.caught.items() for s in range(state.mistakes) if not seeds.get(s)]
-
-
-def mutation_report(config) -> tuple[list[str], bool]:
-    """(lines, something is wrong): a line a task, then each mutant that survives and each listed one that does not."""
-    state, lines, faults, total, alike = config.stash[STATE], [], [], 0, 0
-    for task in state.wanted(tasks()):
-        made, listed = mutants(task), equivalents().get(task, {})
-        caught = {label: seeds for (t, label), seeds in state.caught.items() if t == task}
-        left = [r.label for r in runs(config, task) if not caught.get(r.label)]
-        by_tests = sum(bool(seeds) for label, seeds in caught.items() if label not in listed)
-        total, alike = total + len(made), alike + len(listed)
-        survive = [k for k in left if k not in listed]
-        lines.append(f"{task:24} {len(made):5} mutants: {len(made) - len(left) - by_tests} differ on the probes, "
-                     f"{by_tests} fail a test, {len(listed)} equivalent, {len(survive)} survive")  # fmt: skip
-        faults += [f"SURVIVES  {task}: {k}" for k in survive]
-        faults += [f"LISTED as equivalent, but not left over: {task}: {k}" for k in listed if k not in left]
-    if total and alike > 0.05 * total:
-        faults.append(f"{alike} of {total} mutants are listed as equivalent; at most 5 % may be")
-    lines.append(f"{'all':24} {total:5} mutants, {alike} equivalent ({alike / max(total, 1):.1%})")
-    return [*lines, *faults], bool(faults)
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -305,7 +234,7 @@ def pytest_terminal_summary(terminalreporter, config):
         for task, sentence, s in uncaught(state):
             write(f"NOT CAUGHT on seed {s}: {task}: {sentence}", red=True)
     elif state.mutants:
-        for line in mutation_report(config)[0]:
+        for line in mutation_report(state)[0]:
             write(line, red=line.startswith(("SURVIVES", "LISTED")))
     elif state.attempt:
         write("")

@@ -44,6 +44,7 @@ class State:
     whole: bool = True  # pytest was not told to look at some files only
     seen: dict[str, Seen] = field(default_factory=dict)
     caught: dict[tuple, dict[int, str]] = field(default_factory=dict)  # (task, sentence): {seed: test}
+    left: dict[str, list] = field(default_factory=dict)  # of each task, the mutants that its tests must tell
     results: dict[str, tuple[str, Finding]] | None = None
 
     def wanted(self, tasks: list[str]) -> list[str]:
@@ -125,7 +126,9 @@ def message(error: BaseException) -> str:
     """The telling lines of an assertion's message."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     facts = [line for line in lines if line.startswith(("Mismatched elements", "Greatest absolute"))]
-    return "; ".join(facts) if facts else f"{type(error).__name__}: {first_line(error)}" if lines else "it fails"
+    if not lines:
+        return "it fails" if isinstance(error, AssertionError) else f"raises {type(error).__name__}"
+    return "; ".join(facts) if facts else f"{type(error).__name__}: {first_line(error)}"
 
 
 def results(state: State, tasks: list[str]) -> dict[str, tuple[str, Finding]]:

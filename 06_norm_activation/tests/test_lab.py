@@ -385,3 +385,30 @@ def test_options_has_what_the_parser_has():
     parsed = vars(cli.parser(PACKAGE, "", [command(print)]).parse_args([]))
     assert {name: parsed[name] for name in vars(cli.options())} == vars(cli.options())
     assert cli.seeds_of(cli.options(seed=2, seeds=3)) == [2, 3, 4] and cli.seeds_of(cli.options(), 2) == [0, 1]
+
+
+# -- mutants -----------------------------------------------------------------------------------------------------------
+
+
+def test_mutants_are_counted_from_what_pytest_prints():
+    mutation = lab("mutation")
+    printed = (
+        "..F\nattend   275 mutants: 270 differ on the probes, 3 fail a test, 2 equivalent, 0 survive\nall  275 mutants"
+    )
+    content = {"tasks": mutation.counts(printed)}
+    assert content["tasks"] == {"attend": dict(zip(mutation.COUNTS, (275, 270, 3, 2, 0), strict=True))}
+    assert "| all | 275 | 270 | 3 | 2 | 0 |" in mutation.mutation_table(content)
+
+
+def test_a_model_selects_its_command_and_is_refused_by_others(tmp_path, capsys):
+    cli, ran = lab("cli"), []
+
+    def run(options, log):
+        ran.append(options.command)
+
+    commands = [cli.Command("headline", "", run), cli.Command("real", "", run, model=True)]
+    out = ["--out", str(tmp_path), "--model", "smollm2"]
+    assert cli.main(PACKAGE, "", commands, None, out) == 0 and ran == ["real"]
+    assert cli.main(PACKAGE, "", commands, None, ["headline", *out]) == 1
+    assert "headline has no form for it" in capsys.readouterr().out
+    assert cli.main(PACKAGE, "", commands, None, out[:2]) == 0 and ran == ["real", "headline"]

@@ -9,6 +9,7 @@ from .lab.cli import Command, main
 from .lab.dynamics_runs import dynamics
 from .lab.experiment import headline
 from .lab.framework_runs import framework
+from .lab.mutation import mutants, mutation_table
 from .lab.recipes import laboratory
 from .lab.smollm2 import smollm2
 
@@ -22,6 +23,7 @@ COMMANDS = [
         "laboratory", "norm × optimizer × schedule × regularizer, with intervals", laboratory, tables.laboratory, 2
     ),
     Command("smollm2", "the same as headline --model smollm2: our layers in a real model", smollm2, tables.smollm2, 4),
+    Command("mutants", "how each small change of the reference is noticed", mutants, mutation_table, 3),
 ]
 
 

@@ -152,7 +152,7 @@ def framework(content: dict):
 def laboratory(content: dict):
     """Main effects with their intervals."""
     rows = content["effects"]
-    made = figure("What a choice adds to the accuracy, with 95 % intervals; grey ones may be chance", (7.6, 5.6))
+    made = figure("Coloured differences are real after Holm's correction; grey ones may be chance", (7.6, 5.6))
     ax = made.subplots()
     for i, row in enumerate(rows):
         color = GREY if row["holm p"] >= 0.05 else GREEN if row["mean"] > 0 else VERMILION
@@ -161,7 +161,7 @@ def laboratory(content: dict):
     ax.axvline(0, color=BLACK, lw=0.8)
     ax.set_yticks(range(len(rows)), [f"{r['factor']}: {r['value']} against {r['against']}" for r in rows], fontsize=8)
     ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.set_xlabel("accuracy on unseen digits, percentage points, mean over all settings of the other factors")
+    ax.set_xlabel("points of accuracy on unseen digits, mean over the other factors")
     return made
 
 

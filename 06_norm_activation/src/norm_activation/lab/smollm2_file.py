@@ -106,9 +106,11 @@ def _run(command: list[str], folder: Path, log: Log) -> str:
     environment = {**os.environ, "TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder)}
     with open(output, "wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
+    done = 0
     try:
         while process.poll() is None:
-            log(f"fetching SmolLM2: {min(_megabytes(folder), MEGABYTES)} of {MEGABYTES} MB")
+            done = max(done, min(_megabytes(folder), MEGABYTES))  # files are moved: the sum can fall
+            log(f"fetching SmolLM2: {done} of {MEGABYTES} MB")
             time.sleep(0.2)
     finally:
         process.kill()

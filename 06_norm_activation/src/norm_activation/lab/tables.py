@@ -184,15 +184,6 @@ def smollm2(content: dict | None = None) -> str:
     return f"{table(rows)}\n\n{table(same)}\n\n{meta_line(content)}\n"
 
 
-def mutants(content: dict | None = None) -> str:
-    """How each small change of the reference was told apart."""
-    content = _named(content, "mutants")
-    rows = [("task", "mutants", "differ on the probes", "fail a test", "equivalent", "survive")]
-    rows += [(name, *(f"{n:,}" for n in counts)) for name, counts in content["tasks"].items()]
-    rows.append(("all", *(f"{sum(column):,}" for column in zip(*content["tasks"].values(), strict=True))))
-    return table(rows) + "\n"
-
-
 def work(content: dict | None = None) -> str:
     """Bytes moved by the plain norms."""
     content = _named(content, "headline")
