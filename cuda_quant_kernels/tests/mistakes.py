@@ -24,9 +24,11 @@ REDUCTION = "after distances 16, 8, 4 and 2, has lane 0 met lane 1?"
 COALESCED = "at the same instant, which addresses do lanes 0 and 1 read?"
 ONE_PRODUCT = "how large can one product of two int8 be, and a sum of them?"
 STRIDES = "how far is it from A[0, 0] to A[1, 0] when A is M x K?"
+TWICE = "1 / s is rounded, and the product with it once more: is a tie still a tie?"
+FIRST_STEP = "after distances 8, 4, 2 and 1, has lane 0 met lane 16?"
 KNOBS = {
     "quantized_add": {
-        1: ("WITHOUT the bounds check", LAST_BLOCK),
+        1: ("that lets threads WITHOUT an element work", LAST_BLOCK),
         2: (
             "MULTIPLIED by the output's scale",
             "an output scale twice as large has half as many steps: which way must c go?",
@@ -44,6 +46,13 @@ KNOBS = {
             "the range of int8 holds codes: is the value a code before the zero-point is in it?",
         ),
         2048: ("whose blocks all write the SAME elements", "threadIdx.x is 0 to 127 in every block"),
+        4096: (
+            "that rounds AFTER the output's zero-point is added",
+            "11.5 rounds to 12, and 18.5 to 18: which number is rounded in the workbook's example?",
+        ),
+        8192: ("that multiplies by the RECIPROCAL of the output's scale", TWICE),
+        16384: ("with the OPPOSITE sign of every zero-point", "which code of a stands for 0.0: za, or -za?"),
+        32768: ("that keeps a - za in int8", "how far is 127 from a zero-point of -5, and what is the largest int8?"),
     },
     "row_absmax": {
         1: ("whose warp reduction FORGETS the last step", REDUCTION),
@@ -56,12 +65,23 @@ KNOBS = {
         ),
         32: ("that reads UNCOALESCED", COALESCED),
         64: (
-            "WITHOUT the bounds check on columns",
+            "that reads BEYOND the last column",
             "1009 is not a multiple of 128: what lies behind a row's last element?",
         ),
         128: ("of the first 128 COLUMNS only", "a block has 128 threads and a row 1009 elements: who reads the rest?"),
         256: ("in which EVERY WARP reads the whole row", "how many threads share a row, and how many columns apart?"),
         512: ("that ADDS the warps' maxima", "what is the largest of four numbers, each the largest of some?"),
+        1024: ("whose warp reduction FORGETS the first step", FIRST_STEP),
+        2048: (
+            "that takes the absolute value LAST",
+            "the largest of 5 and -9 is 5: which of them is further from zero?",
+        ),
+        4096: (
+            "whose threads without a column LEAVE before the barrier",
+            "a barrier waits for all 128 threads: which maximum can a thread without a column give?",
+        ),
+        8192: ("whose rows begin 128 elements apart", "x is stored by rows: how far is it from x[0, 0] to x[1, 0]?"),
+        16384: ("that FORGETS the last warp", "128 threads are how many warps, and which maxima have met?"),
     },
     "quantize_rows": {
         1: ("MULTIPLIED by the scale", "the scale is the size of a step: how many steps is x?"),
@@ -69,11 +89,20 @@ KNOBS = {
         4: ("that produces -128", "a symmetric scheme has as many steps below zero as above: is 128 one of them?"),
         8: ("that gives a row of zeros the scale ZERO", "what will a consumer who divides by the scale get?"),
         16: ("that reads UNCOALESCED", COALESCED),
-        32: ("WITHOUT the bounds check on columns", "what lies behind the last element of the last row?"),
+        32: ("that goes BEYOND the last column", "what lies behind the last element of the last row?"),
         64: ("with the INVERSE of the scale", "the consumer computes q * scale: what must the scale of q = 127 be?"),
         128: ("that spreads the magnitudes over 255 steps", "a signed code has 127 steps on each side of zero"),
         256: ("in which ALL threads write the scale", "128 threads, one number: who writes it?"),
         512: ("that WRAPS beyond absmax", "absmax may be a calibrated one: which code has a larger value?"),
+        1024: (
+            "that takes a row of SMALL numbers for a row of zeros",
+            "the scale is 1 where absmax is 0: is 1e-7 zero?",
+        ),
+        2048: ("that multiplies by the RECIPROCAL of the scale", TWICE),
+        4096: ("that saturates at -128", "which code is the partner of -128?"),
+        8192: ("that divides absmax by 128", "which code must x = absmax get?"),
+        16384: ("that rounds a half AWAY from zero", "what do 0.5, 1.5 and 2.5 become, if magnitudes are not to grow?"),
+        32768: ("that takes the FIRST row's absmax for every row", "which row is this block's?"),
     },
     "coalesced_gemm": {
         1: ("with an INT8 ACCUMULATOR", ONE_PRODUCT),
@@ -83,7 +112,7 @@ KNOBS = {
             "neighbouring threads: the same row and neighbouring columns, or the other way round?",
         ),
         8: (
-            "WITHOUT the bounds check",
+            "that lets threads WITHOUT an element work",
             "M x N is seldom a multiple of 256: what do the last block's spare threads do?",
         ),
         16: ("that takes B for its TRANSPOSE", "B is K x N by rows: how far apart are B[0, n] and B[1, n]?"),
@@ -106,15 +135,20 @@ KNOBS = {
         ),
         8: ("with an INT8 ACCUMULATOR", ONE_PRODUCT),
         16: ("with the row strides of A and B SWAPPED", STRIDES),
-        32: ("WITHOUT the check on the last tile of K", "when K is 53, what is loaded as column 60 of A?"),
+        32: ("that loads BEYOND the last k", "when K is 53, what is loaded as column 60 of A?"),
         64: (
             "that reads every operand from GLOBAL memory",
             "a tile is loaded once and read 16 times: where are your reads?",
         ),
-        128: ("WITHOUT the bounds check on the store", "the grid is rounded up to whole tiles: who writes C[m, N]?"),
+        128: ("that stores OUTSIDE C", "the grid is rounded up to whole tiles: who writes C[m, N]?"),
         256: ("that multiplies rows by ROWS", "along which index of B's tile does k run?"),
         512: ("of the LAST tile of K only", "where is the sum set to zero, and how often?"),
         1024: ("that DROPS the last, incomplete tile of K", "how many steps of 16 does it take to cover 53?"),
+        2048: ("with rows of A that are N long", STRIDES),
+        4096: (
+            "that REPEATS the edge instead of zeros",
+            "ones over K of 20: what do the columns 20 to 31 of a tile add?",
+        ),
     },
     "dp4a_dot": {
         1: ("whose warp reduction FORGETS the last step", REDUCTION),
@@ -128,12 +162,18 @@ KNOBS = {
         256: ("whose reduction REPLACES instead of adding", "a shuffle gives the neighbour's sum: and your own?"),
         512: ("in which ALL lanes add up ALL words", "32 lanes, one row: which words are lane 5's?"),
         1024: ("in which every lane READS everything", "32 lanes, one row: which words are lane 5's?"),
+        2048: ("that DROPS the words left over", "257 words, 32 lanes: how many steps, and who works in the last one?"),
+        4096: ("whose warp reduction FORGETS the first step", FIRST_STEP),
+        8192: ("of the first QUARTER of the words", "`words` counts words: how many of them has a row?"),
     },
     "unpack_int4": {
         1: ("with the HIGH nibble first", "which bits of the byte hold the even element?"),
         2: ("WITHOUT sign extension", "1111 in four-bit two's complement: fifteen, or minus one?"),
         4: ("that takes two's complement for OFFSET 8", "is the nibble 0000 zero, or minus eight?"),
-        8: ("WITHOUT the bounds check", LAST_BLOCK.replace("element", "byte")),
+        8: (
+            "that lets threads WITHOUT a byte work",
+            "how many threads does the last block have, and how many bytes are left for it?",
+        ),
         16: (
             "that writes a byte's second half where there is NONE",
             "when n is odd, how many values does the last byte hold?",
@@ -141,6 +181,10 @@ KNOBS = {
         32: ("that takes 1000 for PLUS eight", "four bits of two's complement reach from -8 to 7: what is 1000?"),
         64: ("WITHOUT sign extension of the low nibble", "which bit is a nibble's sign, and where is it in the byte?"),
         128: ("that writes the low nibbles first and then the HIGH ones", "whose neighbour is a byte's high nibble?"),
+        256: ("that DROPS the last value of an odd number", "a byte with one value: which of its two is written?"),
+        512: ("that takes two's complement for SIGN AND MAGNITUDE", "1111 is minus one: what is 1001?"),
+        1024: ("WITHOUT sign extension of the high nibble", "is byte >> 4 of an unsigned byte ever negative?"),
+        2048: ("that divides a SIGNED byte by 16", "the byte 0xf3, read as int8, is -13: what is -13 % 16 in C++?"),
     },
 }
 PAIRS = {
@@ -149,7 +193,7 @@ PAIRS = {
     "quantize_rows": [3, 5, 6, 10, 12, 17, 18, 20, 66, 130],
     "coalesced_gemm": [3, 5, 6, 9, 12, 17, 34, 36, 66, 68, 129, 257],
     "tiled_gemm": [10, 24, 40, 72, 258, 264, 520, 1032, 1040],
-    "dp4a_dot": [3, 9, 17, 18, 24, 40, 65, 129, 136, 264, 513, 520],
+    "dp4a_dot": [3, 9, 17, 18, 24, 40, 65, 129, 136, 264, 513, 520, 2064],
     "unpack_int4": [3, 5, 9, 10, 12, 17, 18, 20, 33, 65, 130, 132],
 }
 
@@ -259,6 +303,11 @@ def a_length_that_is_prime(impl, seed):
     return impl.quantized_add(int8(seed, 1009), int8(seed + 9, 1009), *SCALES)
 
 
+def halves_of_a_scale_of_41(impl, seed):
+    a = torch.arange(-128, 128).to(torch.int8)  # every other sum is a tie, and 1 / 41 is not exact
+    return impl.quantized_add(a, int8(seed, 256), 20.5, 3, 41.0, -5, 41.0, 7)
+
+
 def rows_of_128(impl, seed):
     x = normal(seed, 3, 128)
     x[0] = -x[0].abs() - 1  # a row without a positive number
@@ -302,6 +351,16 @@ def a_row_of_zeros(impl, seed):
     x = rows_with_outliers(seed, 3, 128)
     x[1] = 0
     return impl.quantize_rows(x, x.abs().amax(1))
+
+
+def rows_of_tiny_numbers(impl, seed):
+    x = normal(seed, 4, 130) * torch.tensor([[1e-3], [1e-7], [1e-12], [1e-30]])
+    return impl.quantize_rows(x, x.abs().amax(1))
+
+
+def halves_of_scales_of_15_and_61(impl, seed):
+    scale = torch.tensor([15.0, 61.0])
+    return impl.quantize_rows((torch.arange(-127.0, 127) + 0.5) * scale[:, None], 127 * scale)
 
 
 def values_beyond_absmax(impl, seed):
@@ -413,6 +472,7 @@ PROBES = {
         the_element_of_the_workbook,
         whole_blocks_of_elements,
         sums_beyond_the_range,
+        halves_of_a_scale_of_41,
         a_length_that_is_prime,
     ],
     "row_absmax": [a_row_of_four, rows_of_small_numbers, rows_of_128, rows_of_1009, one_row_of_1009],
@@ -421,6 +481,8 @@ PROBES = {
         values_beyond_absmax,
         rows_of_128_with_outliers,
         a_row_of_zeros,
+        rows_of_tiny_numbers,
+        halves_of_scales_of_15_and_61,
         rows_of_1009_with_outliers,
     ],
     "coalesced_gemm": [the_matrices_of_the_workbook, a_short_k, a_long_k, a_square_of_16, prime_sides],
@@ -428,9 +490,9 @@ PROBES = {
         ones_over_k_of_20,
         one_tile,
         one_tile_and_a_short_k,
-        a_k_of_1040,
         two_tiles_of_k,
         four_tiles_of_prime_sides,
+        a_k_of_1040,
     ],
     "dp4a_dot": [the_words_of_the_workbook, rows_of_32_words, a_sum_of_25_bits, rows_of_257_words],
     "unpack_int4": [the_byte_of_the_workbook, whole_blocks_of_bytes, an_odd_number_of_values, a_block_that_is_not_full],

@@ -22,8 +22,7 @@ __global__ void row_absmax(const float* x, float* absmax, int cols) {
     float largest = 0;
     for (int j = threadIdx.x; j < cols; j += blockDim.x) {
         float v = x[blockIdx.x * cols + j];
-        if (v < 0) v = -v;
-        if (v > largest) largest = v;
+        largest = max(largest, abs(v));
     }
     tree[threadIdx.x] = largest;
     for (int half = 64; half >= 1; half >>= 1) {

@@ -49,7 +49,7 @@ SYNC = "__syncthreads();"
 pytest_plugins = ["ahead"]
 AHEAD = [([Path(mistakes.__file__).with_suffix(".cu")], "trace")]
 LEARNERS = {
-    "no bounds check": ("quantized_add", ADD % "", "WITHOUT the bounds check"),
+    "no bounds check": ("quantized_add", ADD % "", "lets threads WITHOUT an element work"),
     "no first barrier": ("tiled_gemm", TILED % ("int", "", SYNC), "WITHOUT the first barrier"),
     "no second barrier": ("tiled_gemm", TILED % ("int", SYNC, ""), "WITHOUT the second barrier"),
     "int8 sums": ("tiled_gemm", TILED % ("char", SYNC, SYNC), "INT8 ACCUMULATOR"),
@@ -151,6 +151,23 @@ def test_what_is_done_over_and_over_is_told_how_often():
     }"""
     error = fault(source, "dp4a_dot", *(torch.ones(7, 1028, dtype=torch.int8),) * 2)
     assert isinstance(error, checks.OverBudget) and "dots is stored 4000 times over" in str(error), error
+
+
+def test_parameters_in_another_order_are_told():
+    swapped = (ADD % " if (idx >= n) return;").replace("float sa, int za, float sb,", "float sa, float sb, int za,")
+    ones = torch.ones(300, dtype=torch.int8)
+    error = fault(swapped, "quantized_add", ones, ones, 1.0, 0, 1.0, 0, 1.0, 0)
+    assert str(error).endswith("in this order: a, b, c, n, sa, za, sb, zb, sc, zc")
+
+
+def test_an_output_that_nothing_sets_first_is_not_called_a_matter_of_order():
+    source = """__global__ void dp4a_dot(const int* a, const int* b, int* dots, int words) {
+        if (threadIdx.x < words)
+            atomicAdd(&dots[blockIdx.x], __dp4a(a[threadIdx.x], b[threadIdx.x], 0));
+    }"""
+    error = fault(source, "dp4a_dot", *(torch.ones(1, 128, dtype=torch.int8),) * 2)
+    assert isinstance(error, checks.Unwritten) and error.place == "my_kernels.cu, line 3"
+    assert "before anything sets it" in str(error)
 
 
 def test_a_result_that_depends_on_the_order_of_threads_is_found():

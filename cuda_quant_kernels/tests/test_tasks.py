@@ -37,6 +37,13 @@ def test_a_sum_of_two_scales_is_rounded_to_even_in_the_third(impl, seed, n):
 
 
 @pytest.mark.task("quantized_add")
+def test_ties_stay_ties_at_a_scale_whose_reciprocal_is_not_exact(impl, seed):
+    a, b = torch.arange(-128, 128).to(torch.int8), int8(256)
+    scales = (20.5, 3, 41.0, -5, 41.0, 7)
+    equal(impl.quantized_add(a, b, *scales), add_exactly(a, b, *scales), "ties at a scale of 41")
+
+
+@pytest.mark.task("quantized_add")
 def test_a_sum_beyond_the_range_saturates(impl, seed):
     a, b = int8(300), int8(300)
     scales = (2.0, 0, 2.0, 0, 0.5, 11)
@@ -84,6 +91,23 @@ def test_a_row_of_zeros_has_scale_one(impl, seed):
     q, scale = impl.quantize_rows(x, x.abs().amax(1))
     equal(scale[2:], torch.ones(1), "the scale of a row of zeros")
     equal(q[2], torch.zeros(130, dtype=torch.int8), "the codes of a row of zeros")
+
+
+@pytest.mark.task("quantize_rows")
+def test_a_row_of_tiny_numbers_is_no_row_of_zeros(impl, seed):
+    x = outliers(3, 130) * torch.tensor([[1e-10], [1e-15], [1e-30]])
+    q, scale = impl.quantize_rows(x, x.abs().amax(1))
+    equal(scale, x.abs().amax(1) / 127, "the scales of tiny numbers")
+    equal(q, (x / scale[:, None]).round().to(torch.int8), "the codes of tiny numbers")
+
+
+@pytest.mark.task("quantize_rows")
+def test_ties_stay_ties_at_scales_whose_reciprocal_is_not_exact(impl, seed):
+    scale = torch.tensor([15.0, 61.0])
+    steps = torch.arange(-127.0, 127) + 0.5
+    q, got = impl.quantize_rows(steps * scale[:, None], 127 * scale)
+    equal(got, scale, "the scales")
+    equal(q, steps.round().expand(2, -1).to(torch.int8), "ties at scales of 15 and 61")
 
 
 @pytest.mark.task("quantize_rows")

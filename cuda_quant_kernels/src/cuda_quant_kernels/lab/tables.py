@@ -190,3 +190,17 @@ def _bounds(found: dict) -> str:
     watchers = f"Without the bounds check the tracer says `{found['tracer']}`, the sanitizer `{found['sanitizer']}`."
     behind = f"Unguarded, {found['written_behind_the_end']} words behind the array are overwritten."
     return f"{watchers} {behind} Of {found['of']} results these are wrong: {inside}."
+
+
+VERDICTS = ("attempts", "named", "explained by a symptom", "falsely named", "told nothing useful", "RIGHT")
+
+
+def trial(section: dict | None = None) -> str:
+    """What the grader said to attempts by someone who had read only README and workbook: before and after repairs."""
+    section = section or markdown.section("trial")
+    rows = [
+        (f"{kind}, {when}", *(section[kind][when].get(name, "–") for name in VERDICTS))
+        for kind in ("wrong", "right")
+        for when in ("first", "last")
+    ]
+    return f"{markdown.table([('kernels, run', *VERDICTS), *rows])}\n\n{markdown.meta_line(section)}\n"

@@ -79,8 +79,12 @@ def checked(function: Callable, lib: Library, place: Place, call: Call) -> tuple
         run_in_order(
             lib, order, seed, lambda again=again: function(*map(pointer, again.values()), *call.numbers), place
         )
-        for name in call.outputs:
-            compare(name, buffers[name], again[name], order)
+        try:
+            for name in call.outputs:
+                compare(name, buffers[name], again[name], order)
+        except Unwritten:
+            raise_if_unset(function, lib, call, buffers, report, place)
+            raise
     if call.budget >= SMALL and report.total() > call.budget:
         raise over_budget(report, call, place)
     return [torch.from_numpy(np.array(buffers[name])) for name in call.outputs], report
@@ -136,6 +140,20 @@ def compare(name: str, first: np.ndarray, second: np.ndarray, order: str) -> Non
     if (bytes_a[at] == POISON).all() and (bytes_b[at] == OTHER_POISON).all():
         raise Unwritten(f"element {at} of {name} is never written ({differ.size} of {a.size} are not)")
     raise Unwritten(f"{name}[{at}] is {a[at]} in one order of the threads and {b[at]} in {order} order")
+
+
+def raise_if_unset(function: Callable, lib: Library, call: Call, first: dict, report: Report, place: Place) -> None:
+    """Raises Unwritten if an output that the kernel also reads depends on what was in it before."""
+    again = poisoned(call, OTHER_POISON)
+    run_in_order(lib, "ascending", 0, lambda: function(*map(pointer, again.values()), *call.numbers), place)
+    for name in call.outputs:
+        reads = [row for row in report.rows if row.name == name and row.kind in ("load", "atomic")]
+        if reads and not np.array_equal(np.array(first[name]).view(np.uint8), np.array(again[name]).view(np.uint8)):
+            raise Unwritten(
+                f"{name} is read or updated here before anything sets it: an output holds any bits at first",
+                place(reads[0].line),
+                ("unset",),
+            )
 
 
 def over_budget(report: Report, call: Call, place: Place) -> OverBudget:

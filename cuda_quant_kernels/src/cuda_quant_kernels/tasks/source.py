@@ -12,7 +12,7 @@ from ..on_cpu.cache import cached, key
 from ..on_cpu.library import Library
 from ..on_cpu.trace import Report
 from .calls import CALLS
-from .checks import DoesNotCompile, checked
+from .checks import DoesNotCompile, WrongKernel, checked
 
 FOLDER = Path(__file__).parent
 TASKS = tuple(CALLS)
@@ -34,6 +34,21 @@ def definition(source: str, name: str) -> str | None:
         if depth == 0:
             return plain[head.start() : at + 1]
     return plain[head.start() :]
+
+
+def parameters(kernel: str) -> list[tuple[str, str]]:
+    """(kind, name) of each parameter of a kernel's text: a pointer, a float or an integer."""
+    inside = kernel[kernel.index("(", kernel.index("void")) + 1 : kernel.index("{")].rsplit(")", 1)[0]
+    found = []
+    for parameter in inside.split(","):
+        kind = "pointer" if "*" in parameter else "float" if re.search(r"\b(float|double)\b", parameter) else "integer"
+        found.append((kind, re.split(r"[\s*]+", parameter.strip())[-1]))
+    return found
+
+
+@functools.cache
+def _expected(task: str) -> list[tuple[str, str]]:
+    return parameters(definition((FOLDER / f"{task}.cu").read_text(), task))
 
 
 class CudaSource:
@@ -79,6 +94,10 @@ class CudaSource:
             raise ValueError(f"task={task!r}: {self.name} has no such kernel; it defines {known}")
         if STUB in self.kernels[task]:
             raise NotImplementedError(f"{task} still holds {STUB}")
+        mine, ours = parameters(self.kernels[task]), _expected(task)
+        if [kind for kind, _ in mine] != [kind for kind, _ in ours]:
+            order = ", ".join(name for _, name in ours)
+            raise WrongKernel(f"has other parameters than the workbook's, which are in this order: {order}", self.name)
         call = CALLS[task](*arguments)
         outputs, report = checked(getattr(self.library, f"run_{task}"), self.library, self.place, call)
         return outputs[0] if len(outputs) == 1 else tuple(outputs), report

@@ -8,7 +8,7 @@
 #include <limits>
 #include <algorithm>
 #include <type_traits>
-using std::isinf; using std::isnan; using std::max; using std::min;
+using std::abs; using std::isinf; using std::isnan; using std::max; using std::min;
 
 namespace qk QK_HIDDEN {
 template <class To, class From> QK_UNTRACED inline To bits(From from) {
