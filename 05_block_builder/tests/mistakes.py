@@ -63,6 +63,8 @@ ACTIVATE = [
     "with its activation AFTER fc_out",
     "that takes GELU whatever config.activation says",
     "with the tanh approximation of GELU",
+    "that takes ReLU whatever config.activation says",
+    "that takes SiLU whatever config.activation says",
 ]
 HIDDEN = [
     "right",
@@ -78,6 +80,8 @@ FEED_FORWARD_HINTS = {
     ACTIVATE[2]: "Can a branch whose last step is an activation subtract from the stream?",
     ACTIVATE[3]: "Which two activations does the table ACTIVATIONS hold, and who chooses?",
     ACTIVATE[4]: "PyTorch knows two GELUs. Which one is the default?",
+    ACTIVATE[5]: "Which two activations does the table ACTIVATIONS hold, and who chooses?",
+    ACTIVATE[6]: "Which two activations does the table ACTIVATIONS hold? SiLU is none of them.",
     HIDDEN[1]: "For width 512 and expansion 4, how many numbers does the hidden layer have in GPT-2's style?",
     HIDDEN[2]: "What does config.expansion say?",
     HIDDEN[3]: "Is the hidden layer wider or narrower than the stream?",
@@ -97,6 +101,8 @@ def wrong_feed_forward(activate, hidden, bias, inside):
             self.activation = ACTIVATIONS[config.activation]
             if activate == ACTIVATE[3]:
                 self.activation = F.gelu
+            if activate in ACTIVATE[5:]:
+                self.activation = F.relu if activate == ACTIVATE[5] else F.silu
             if activate == ACTIVATE[4] and config.activation == "gelu":
                 self.activation = lambda h: F.gelu(h, approximate="tanh")
 
@@ -246,7 +252,12 @@ def the_residual_example_of_the_workbook(impl, seed):
 
 # ---------------------------------------------------------------- Block and EncoderBlock
 
-CAUSAL = ["right", "WITHOUT a causal mask", "whose mask shows only what comes LATER"]
+CAUSAL = [
+    "right",
+    "WITHOUT a causal mask",
+    "whose mask shows only what comes LATER",
+    "whose causal mask is INVERTED, so that the last position sees nothing",
+]
 PADDING = [
     "right",
     "that IGNORES attention_mask",
@@ -268,12 +279,15 @@ NORMS = [
     "that ignores config.norm_first",
     "with norm_first the wrong way round",
     "whose keys and values come from the stream that is NOT normalized",
+    "with its two norms EXCHANGED",
+    "whose attention reads the stream that is NOT normalized",
 ]
 STREAM = [
     "right",
     "WITHOUT a residual around the attention",
     "WITHOUT a residual around the feed-forward layer",
     "that takes its residual AFTER the norm",
+    "whose second residual adds to the block's INPUT, so that the attention's output is lost",
 ]
 DROPOUT = [
     "right",
@@ -281,12 +295,14 @@ DROPOUT = [
     "that drops at EVALUATION too",
     "with dropout on the STREAM",
     "that drops the attention's output only",
+    "that drops the feed-forward layer's output only",
 ]
 BLOCK = {"visible": CAUSAL, "sublayers": SUBLAYERS, "norms": NORMS, "stream": STREAM, "drop": DROPOUT}
 ENCODER = {"visible": PADDING, "sublayers": SUBLAYERS, "norms": NORMS, "stream": STREAM, "drop": DROPOUT}
 BLOCK_HINTS = {
     CAUSAL[1]: "Does the output at the first position change when the last token does?",
     CAUSAL[2]: "May position 0 see position 1, or the other way round?",
+    CAUSAL[3]: "causal_mask is True where a position may look, and so is the mask of the attention. Is a `~` needed?",
     PADDING[1]: "Change a padding token: does the output of a real token move?",
     PADDING[2]: "Does the first token of an encoder know the last?",
     PADDING[3]: "Is True a real token, or padding?",
@@ -300,13 +316,17 @@ BLOCK_HINTS = {
     NORMS[2]: "Build a block with norm_first=False: what is the mean of each output?",
     NORMS[3]: "True means Pre-LN. Which form does your block take then?",
     NORMS[4]: "In self-attention all three projections read the same vectors. Which ones?",
+    NORMS[5]: "Which norm belongs to the first sublayer?",
+    NORMS[6]: "Pre-LN: what does the attention read?",
     STREAM[1]: "With all weights of the attention at zero, what should arrive at the second sublayer?",
     STREAM[2]: "With all weights of the feed-forward layer at zero, what should come out?",
     STREAM[3]: "With all branches at zero, a Pre-LN block is the identity. Is yours?",
+    STREAM[4]: "What is x after the attention, and what does the second sublayer add to?",
     DROPOUT[1]: "With dropout 1 in training, what should a Pre-LN block return?",
     DROPOUT[2]: "Does your dropout know whether the model is in training or at evaluation?",
     DROPOUT[3]: "With dropout 1, should the stream be gone, or only the branches?",
     DROPOUT[4]: "How many sublayers have an output?",
+    DROPOUT[5]: "How many sublayers have an output?",
 }
 
 
@@ -326,7 +346,7 @@ def block_maker(name):
                 self.mlp = feed_forward(config)
 
             def dropped(self, x, attention=False):
-                if drop == DROPOUT[1] or (drop == DROPOUT[4] and not attention):
+                if drop == DROPOUT[1] or (drop == DROPOUT[4] and not attention) or (drop == DROPOUT[5] and attention):
                     return x
                 return F.dropout(x, self.p, self.training or drop == DROPOUT[2])
 
@@ -346,6 +366,8 @@ def block_maker(name):
                 ones = torch.ones(1, 1, T, T, dtype=torch.bool)
                 if visible in (CAUSAL[2], PADDING[2]):
                     return ones.triu() if visible == CAUSAL[2] else ones.tril()
+                if visible == CAUSAL[3]:
+                    return ~ones.tril()
                 if name == "Block":
                     return ones if visible == CAUSAL[1] else ones.tril()
                 if attention_mask is None or visible in (PADDING[1], PADDING[5]):
@@ -362,14 +384,18 @@ def block_maker(name):
                 def attend(h):
                     if visible == PADDING[5] and attention_mask is not None:
                         h = h * attention_mask[:, :, None]
-                    memory = start if norms == NORMS[4] and self.norm_first else h
+                    memory = start if norms in (NORMS[4], NORMS[6]) and self.norm_first else h
+                    h = start if norms == NORMS[6] and self.norm_first else h
                     return self.attn(h, memory, mask)
 
+                ln_1, ln_2 = (self.ln_2, self.ln_1) if norms == NORMS[5] else (self.ln_1, self.ln_2)
+
                 def attention(x):
-                    return self.add(x, attend, self.ln_1, stream != STREAM[1], True)
+                    return self.add(x, attend, ln_1, stream != STREAM[1], True)
 
                 def feed_forward(x):
-                    return self.add(x, self.mlp, self.ln_2, stream != STREAM[2], False)
+                    out = self.add(x, self.mlp, ln_2, stream != STREAM[2], False)
+                    return out - x + start if stream == STREAM[4] and self.norm_first else out
 
                 if sublayers == SUBLAYERS[1]:
                     return attention(feed_forward(x))
@@ -466,7 +492,8 @@ POSITION = [
 ]
 REPEATED = ["right", "that uses ONE block again and again", "that runs its blocks from the last to the first"]
 LOGITS = ["right", "that returns PROBABILITIES", "that returns the logits of the LAST position only"]
-EMBEDDED = ["right", "WITHOUT dropout on the embeddings", "that drops at EVALUATION too"]
+EMBEDDED = ["right", "WITHOUT dropout on the embeddings", "that drops at EVALUATION too",
+            "with dropout on the token vectors only"]  # fmt: skip
 LONG = ["right", "that CUTS a text which is too long", "that leaves a text which is too long to PyTorch's errors"]
 SCALE = ["right", "that multiplies the token vectors by sqrt(width)", "with a bias in its head"]
 MODEL = {"final": FINAL, "tied": TIED, "position": POSITION, "repeated": REPEATED, "logits": LOGITS,
@@ -486,6 +513,7 @@ MODEL_HINTS = {
     LOGITS[2]: "The loss needs a prediction at every position. How many do you return?",
     EMBEDDED[1]: "With dropout 1 in training, what does the first block read?",
     EMBEDDED[2]: "Does your dropout know whether the model is in training or at evaluation?",
+    EMBEDDED[3]: "Dropout acts on the sum. Which part of the sum is left out?",
     LONG[1]: "Should a text of 8 tokens for a context of 7 pass in silence?",
     LONG[2]: "Which kind of error does the docstring promise?",
     SCALE[1]: "That is in the 2017 paper. Is it in the formula of this task?",
@@ -522,9 +550,11 @@ def wrong_gpt(final, tied, position, repeated, logits, embedded, long, scale):
             x = self.wte(tokens) * (math.sqrt(C) if scale == SCALE[1] else 1.0)
             if position == POSITION[3]:
                 x = F.layer_norm(x, (C,))
+            if embedded == EMBEDDED[3]:
+                x = F.dropout(x, self.config.dropout, self.training)
             rows = {POSITION[2]: slice(1, T + 1), POSITION[4]: slice(0, 1)}.get(position, slice(0, T))
             x = x if position == POSITION[1] else x + self.wpe.weight[rows]
-            if embedded != EMBEDDED[1]:
+            if embedded in (EMBEDDED[0], EMBEDDED[2]):
                 x = F.dropout(x, self.config.dropout, self.training or embedded == EMBEDDED[2])
             for block_ in reversed(self.blocks) if repeated == REPEATED[2] else self.blocks:
                 x = block_(x)
@@ -707,7 +737,8 @@ STEPS = [
     "that uses ONE attention for both",
     "with the feed-forward layer between the two attentions",
 ]
-DECODER_NORMS = ["right", "that ignores config.norm_first", "with ONE norm for all three sublayers"]
+DECODER_NORMS = ["right", "that ignores config.norm_first", "with ONE norm for all three sublayers",
+                 "that uses ln_2 in place of ln_3"]  # fmt: skip
 DECODER_DROP = ["right", "that IGNORES config.dropout", "that drops at EVALUATION too", "with dropout on the STREAM"]
 DECODER = {"cross": CROSS, "self_": SELF, "steps": STEPS, "norms": DECODER_NORMS, "drop": DECODER_DROP}
 DECODER_HINTS = {
@@ -727,6 +758,7 @@ DECODER_HINTS = {
     STEPS[3]: "In which order do the three sublayers stand in figure 1 of the paper?",
     DECODER_NORMS[1]: "Build a block with norm_first=False: what is the mean of each output?",
     DECODER_NORMS[2]: "Each sublayer has its own norm, with its own weights. How many are in your block?",
+    DECODER_NORMS[3]: "Each sublayer has its own norm. Which one belongs to the third?",
     DECODER_DROP[1]: "With dropout 1 in training, what should a Pre-LN block return?",
     DECODER_DROP[2]: "Does your dropout know whether the model is in training or at evaluation?",
     DECODER_DROP[3]: "With dropout 1, should the stream be gone, or only the branches?",
@@ -791,7 +823,7 @@ def wrong_decoder(cross, self_, steps, norms, drop):
                 return self.add(x, lambda h: self.read(h, memory, memory_mask), self.ln_2, cross != CROSS[7])
 
             def think(x):
-                return self.add(x, self.mlp, self.ln_3)
+                return self.add(x, self.mlp, self.ln_2 if norms == DECODER_NORMS[3] else self.ln_3)
 
             order = {STEPS[1]: (ask, look, think), STEPS[3]: (look, think, ask)}.get(steps, (look, ask, think))
             for step in order:

@@ -105,7 +105,7 @@ def break_it(content: dict):
 
 def architectures(content: dict):
     """One attention pattern of each architecture."""
-    made = figure("Decoder, encoder and cross-attention look in different directions", (10.5, 3.9))
+    made = figure("A decoder looks back, an encoder finds the word that decides, cross-attention the next word to write", (10.5, 3.9))
     for ax, (name, pattern) in zip(made.subplots(1, 3), content["patterns"].items(), strict=True):
         asks, asked = pattern["words"]
         ax.imshow(pattern["weights"], cmap="Blues", vmin=0, aspect="auto")
