@@ -106,6 +106,7 @@ def first_difference(got: Any, want: Any, at: str = "") -> tuple[str, Any, Any]:
             if not same(got[key], want[key]):
                 return first_difference(got[key], want[key], f"{at}, {key}" if at else str(key))
     alike = isinstance(want, (list, tuple)) and isinstance(got, (list, tuple)) and len(got) == len(want)
+    alike = alike and not isinstance(got, Raised) and not isinstance(want, Raised)  # an exception is one thing
     if alike and not all(map(is_number, [*got, *want])):
         for i, (g, w) in enumerate(zip(got, want, strict=True)):
             if not same(g, w):
@@ -115,7 +116,10 @@ def first_difference(got: Any, want: Any, at: str = "") -> tuple[str, Any, Any]:
 
 def ordinal(i: int) -> str:
     words = ("first", "second", "third", "fourth", "fifth", "sixth")
-    return words[i] if i < len(words) else f"{i + 1}th"
+    if i < len(words):
+        return words[i]
+    last = {1: "st", 2: "nd", 3: "rd"}.get((i + 1) % 10, "th") if (i + 1) % 100 not in (11, 12, 13) else "th"
+    return f"{i + 1}{last}"
 
 
 def parts(x: Any) -> list:

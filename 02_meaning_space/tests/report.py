@@ -126,7 +126,9 @@ def message(error: BaseException) -> str:
     """The telling lines of an assertion's message."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     facts = [line for line in lines if line.startswith(("Mismatched elements", "Greatest absolute"))]
-    return "; ".join(facts) if facts else f"{type(error).__name__}: {first_line(error)}" if lines else "it fails"
+    if not lines:
+        return "it fails" if isinstance(error, AssertionError) else f"raises {type(error).__name__}"
+    return "; ".join(facts) if facts else f"{type(error).__name__}: {first_line(error)}"
 
 
 def results(state: State, tasks: list[str]) -> dict[str, tuple[str, Finding]]:

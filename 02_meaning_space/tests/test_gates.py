@@ -61,6 +61,7 @@ def beside(tmp_path_factory):
     yield finished
     for run in started.values():
         run.kill()
+        run.wait()
 
 
 # ---------------------------------------------------------------- mistakes

@@ -398,3 +398,17 @@ def test_mutants_are_counted_from_what_pytest_prints():
     content = {"tasks": mutation.counts(printed)}
     assert content["tasks"] == {"attend": dict(zip(mutation.COUNTS, (275, 270, 3, 2, 0), strict=True))}
     assert "| all | 275 | 270 | 3 | 2 | 0 |" in mutation.mutation_table(content)
+
+
+def test_a_model_selects_its_command_and_is_refused_by_others(tmp_path, capsys):
+    cli, ran = lab("cli"), []
+
+    def run(options, log):
+        ran.append(options.command)
+
+    commands = [cli.Command("headline", "", run), cli.Command("real", "", run, model=True)]
+    out = ["--out", str(tmp_path), "--model", "smollm2"]
+    assert cli.main(PACKAGE, "", commands, None, out) == 0 and ran == ["real"]
+    assert cli.main(PACKAGE, "", commands, None, ["headline", *out]) == 1
+    assert "headline has no form for it" in capsys.readouterr().out
+    assert cli.main(PACKAGE, "", commands, None, out[:2]) == 0 and ran == ["real", "headline"]

@@ -4,6 +4,7 @@ Each check states what it has found to be true of these outputs: a factor, a sig
 right. The first that holds is told; they stand from the most particular to the most general.
 """
 
+import builtins
 import dataclasses
 import itertools
 import math
@@ -21,7 +22,9 @@ def symptom(got: Any, want: Any, named: dict[str, float] | None = None) -> str:
     if isinstance(got, Raised):
         return raised(got, want)
     if isinstance(want, Raised):
-        return f"returns {brief(got)} where a {want.kind} is promised"
+        return f"returns {brief(got)} where {a(want.kind)} is promised"
+    if got is None and isinstance(want, str) and is_error_name(want):
+        return f"no error, where {a(want)} is promised"
     if want is not None and got is None:
         return "returns None: is there a `return`?"
     if is_number(got) and is_number(want):
@@ -39,6 +42,8 @@ def symptom(got: Any, want: Any, named: dict[str, float] | None = None) -> str:
         return f"{values}returns {a(kind_of(got))} where {a(kind_of(want))} is expected"
     if isinstance(got, str):
         return of_strings(got, want)
+    if isinstance(got, bool):
+        return f"it is {got}, right is {want}"
     return ""
 
 
@@ -51,7 +56,7 @@ def kind_of(x: Any) -> str:
 def a(kind: str) -> str:
     if kind == "None":
         return kind
-    return f"an {kind}" if kind[0] in "aeio" else f"a {kind}"
+    return f"an {kind}" if kind[0] in "aeioAEIO" else f"a {kind}"
 
 
 def values_agree(got: Any, want: Any) -> bool:
@@ -70,7 +75,7 @@ def raised(got: Raised, want: Any) -> str:
     if got.kind == "InPlace":
         return got.message
     if isinstance(want, Raised):
-        return f"raises {got.kind} where {want.kind} is promised{got.where}"
+        return f"raises {a(got.kind)} where {a(want.kind)} is promised{got.where}"
     return f"raises {got.kind}: {got.message}{got.where}"
 
 
@@ -301,7 +306,15 @@ def of_dicts(got: dict, want: dict) -> str:
     return f"has the key {brief(more[0])}, which is not expected" if more else ""
 
 
+def is_error_name(text: str) -> bool:
+    """Does `error_of` give this text?"""
+    kind = getattr(builtins, text, None)
+    return isinstance(kind, type) and issubclass(kind, Exception)
+
+
 def of_strings(got: str, want: str) -> str:
+    if is_error_name(got) and is_error_name(want):
+        return f"raises {a(got)} where {a(want)} is promised"
     place = next((i for i, (g, w) in enumerate(zip(got, want, strict=False)) if g != w), min(len(got), len(want)))
     start = max(0, place - 10)
     return f"the text differs from character {place}: {got[start : place + 15]!r} for {want[start : place + 15]!r}"

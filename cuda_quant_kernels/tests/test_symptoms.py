@@ -5,7 +5,7 @@ import ast
 import numpy as np
 import pytest
 from changes import changes
-from compare import Raised, brief, close, first_difference, same
+from compare import Raised, brief, close, first_difference, ordinal, same
 from limits import TooLong, limited
 from mutants import bare, changed
 from symptoms import symptom
@@ -38,6 +38,7 @@ ROWS = np.array([[0.2, 0.3, 0.5], [0.1, 0.6, 0.3]])
         (ROWS.T.reshape(2, 3), ROWS, "the right values in another order"),
         (ROWS * [[2], [1]], ROWS, "do not sum to one: the first sums to 2"),
         (None, X, "returns None"),
+        (None, "ValueError", "no error, where a ValueError is promised"),
         (X.tolist(), X, "returns a list where a NumPy array is expected"),
         (3, 4, "1 too small (3 where 4 is right)"),
         (3, 6, "too small by a factor of 2 (3 where 6 is right)"),
@@ -49,6 +50,10 @@ ROWS = np.array([[0.2, 0.3, 0.5], [0.1, 0.6, 0.3]])
         ({"a": 1}, {"a": 1, "b": 2}, "the key 'b' is missing"),
         (Raised("KeyError", "'x'"), X, "raises KeyError: 'x'"),
         (1, Raised("ValueError", "no"), "returns 1 where a ValueError is promised"),
+        (1, Raised("AssertionError", "no"), "returns 1 where an AssertionError is promised"),
+        (Raised("KeyError", "x"), Raised("IndexError", "y"), "raises a KeyError where an IndexError is promised"),
+        (True, False, "it is True, right is False"),
+        ("RuntimeError", "ValueError", "raises a RuntimeError where a ValueError is promised"),
     ],
 )
 def test_a_symptom_says_what_is_so(got, want, said):
@@ -91,6 +96,9 @@ def test_equal_outputs_are_equal(got, want, equal):
 def test_the_first_difference_is_found_by_its_words():
     at, got, want = first_difference({"keys": [1, {"x": 2}]}, {"keys": [1, {"x": 3}]})
     assert (at, got, want) == ("keys, second item, x", 2, 3)
+    errors = Raised("KeyError", "x"), Raised("IndexError", "x")
+    assert first_difference(*errors) == ("", *errors)
+    assert [ordinal(i) for i in (0, 6, 10, 20, 22)] == ["first", "7th", "11th", "21st", "23rd"]
     assert brief(X) == "float64[2, 3, 4]" and brief(np.array([1.0, 2])) == "float64[2] [1., 2.]"
     assert close(X, X) and not close(X, X[:1])
 

@@ -7,7 +7,14 @@ from .lab.cli import Command, main
 from .lab.mutation import mutants, mutation_table
 
 COMMANDS = [
-    Command("headline", "compression, languages, merges, a page of tokens", experiment.headline, tables.headline, 0.5),
+    Command(
+        "headline",
+        "compression, languages, merges, a page of tokens",
+        experiment.headline,
+        tables.headline,
+        0.5,
+        model=True,
+    ),
     Command("bench", "beside rustbpe, tokenizers and tiktoken", bench.bench, tables.bench, 4),
     Command("break", "changes made on purpose, and what happens", break_it.break_it, tables.break_it, 0.2),
     Command("families", "the side quest: seven kinds of tokenizers", families.families, tables.families, 1),

@@ -8,7 +8,14 @@ from .lab.cli import Command, main
 COMMANDS = [
     Command("headline", "why √d, the bottleneck, a model's heads", experiment.headline, tables.headline, minutes=2),
     Command("road", "RNN, LSTM, GRU, attention-LSTM, transformer", recurrent.road, tables.road, minutes=4),
-    Command("induction", "a real model's copying heads (--model smollm2)", induction.induction, tables.induction, 2),
+    Command(
+        "induction",
+        "a real model's copying heads (--model smollm2)",
+        induction.induction,
+        tables.induction,
+        2,
+        model=True,
+    ),
     Command("bench", "beside PyTorch's attention", bench.bench, tables.bench, minutes=2),
     Command("break", "five mistakes and what they do", break_it.break_it, tables.break_it, minutes=1.5),
     Command("page", "the interactive page, with a model of its own", page.make, minutes=0.5),
@@ -18,11 +25,5 @@ COMMANDS = [
 ]
 
 
-def arguments(argv: list[str]) -> list[str]:
-    """`--model smollm2` alone means the command for the real model."""
-    named = any(argument in {command.name for command in COMMANDS} for argument in argv)
-    return ["induction", *argv] if any(a.startswith("--model") for a in argv) and not named else argv
-
-
 if __name__ == "__main__":
-    sys.exit(main("attention_lab", __doc__, COMMANDS, plots.draw, arguments(sys.argv[1:])))
+    sys.exit(main("attention_lab", __doc__, COMMANDS, plots.draw))

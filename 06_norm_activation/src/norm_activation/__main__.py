@@ -22,7 +22,14 @@ COMMANDS = [
     Command(
         "laboratory", "norm × optimizer × schedule × regularizer, with intervals", laboratory, tables.laboratory, 2
     ),
-    Command("smollm2", "the same as headline --model smollm2: our layers in a real model", smollm2, tables.smollm2, 4),
+    Command(
+        "smollm2",
+        "the same as headline --model smollm2: our layers in a real model",
+        smollm2,
+        tables.smollm2,
+        4,
+        model=True,
+    ),
     Command("mutants", "how each small change of the reference is noticed", mutants, mutation_table, 3),
 ]
 

@@ -32,6 +32,7 @@ class Command:
     table: Callable[[dict], str] | None = None
     minutes: int | float = 2
     section: str = ""  # in results.json; the command's name, and "break_it" for "break"
+    model: bool = False  # whether `run` has a form for --model
 
     @property
     def key(self) -> str:
@@ -49,9 +50,8 @@ def parser(package: str, doc: str, commands: Sequence[Command]) -> argparse.Argu
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     names = [command.name for command in commands]
-    default = "headline" if "headline" in names else names[0]
     add = made.add_argument
-    add("command", nargs="?", choices=names, default=default, metavar="command", help=f"default: {default}")
+    add("command", nargs="?", choices=names, metavar="command", help=f"default: {_default(commands, None).name}")
     add("--quick", action="store_true", help="seconds instead of minutes; the numbers mean nothing")
     add("--seed", type=int, default=0, help="the first seed (default 0)")
     add("--seeds", type=int, help="how many seeds in a row (default: the experiment's own number)")
@@ -62,6 +62,12 @@ def parser(package: str, doc: str, commands: Sequence[Command]) -> argparse.Argu
     add("--out", type=Path, default=record.MINE, help="folder for results.json and figures (default results/mine)")
     add("--traceback", action="store_true", help="show where an error comes from, for whoever works on the code")
     return made
+
+
+def _default(commands: Sequence[Command], model: str | None) -> Command:
+    """The command that is meant when none is named: the one for --model where that is given, else the headline."""
+    wanted = [c for c in commands if c.model] if model else [c for c in commands if c.name == "headline"]
+    return (wanted or list(commands))[0]
 
 
 def _minutes(minutes: int | float) -> str:
@@ -79,9 +85,11 @@ def seeds_of(options: argparse.Namespace, default: int = 1) -> list[int]:
     return [options.seed + i for i in range(options.seeds or default)]
 
 
-def _check(options: argparse.Namespace) -> None:
+def _check(options: argparse.Namespace, command: Command) -> None:
     """What argparse cannot say. Raises ValueError."""
     record.check_out(options.out, options.quick)
+    if options.model and not command.model:
+        raise ValueError(f"model={options.model!r}: {command.name} has no form for it; leave out --model")
     cores = os.cpu_count() or 1
     if not 1 <= options.threads <= cores:
         raise ValueError(f"threads={options.threads}: this machine allows 1 to {cores}")
@@ -113,10 +121,12 @@ def main(
     if arguments:
         arguments(made)
     chosen = made.parse_args(argv)
-    command = next(c for c in commands if c.name == chosen.command)
+    named = [c for c in commands if c.name == chosen.command]
+    command = named[0] if named else _default(commands, chosen.model)
+    chosen.command = command.name
     console = Console()
     try:
-        _check(chosen)
+        _check(chosen, command)
         with Progress(console) as log:
             content = command.run(chosen, log)
         if content is not None:
