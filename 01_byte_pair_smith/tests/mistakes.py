@@ -8,11 +8,11 @@ import random
 import re
 from collections import Counter
 from functools import cache
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import regex
 from byte_pair_smith import BYTE_ORDER, GPT2, GPT2_ORDER, NO_SPLIT, Vocabulary, train_fast
-from grader import combine, error_of
+from grader import Mistake, combine, error_of
 
 GATE_SEEDS = 3
 TASKS = ["count_pairs", "merge", "pretokenize", "train", "encode", "decode", "encode_with_special"]
@@ -113,6 +113,10 @@ def pre_tokens_without_pairs(impl, seed):
     return {"none": impl.count_pairs({}), "of one id and of none": impl.count_pairs({(97 + seed % 7,): 4, (): 2})}
 
 
+def ids_of_merged_tokens(impl, seed):
+    return impl.count_pairs({(256, 300, 256): 2, (300, 70_000): 3 + seed % 7, (5, 0, 256): 1})
+
+
 # ---------------------------------------------------------------- merge
 
 MERGE = {
@@ -179,6 +183,32 @@ def many_ids(impl, seed):
 def ids_whose_digits_look_like_the_pair(impl, seed):
     ids = (11, 2, 1, 22, 1, 2, 112, 12, 30 + seed % 7)
     return {"(1, 2)": impl.merge(ids, (1, 2), 300), "(12, 30)": impl.merge((11, 2, 12, 30, 1230), (12, 30), 301)}
+
+
+def the_id_0(impl, seed):
+    ids = [0, 0, 5, 0, 1, 0, 2 + seed % 7]
+    return {f"merging {pair}": impl.merge(ids, pair, 300) for pair in ((5, 0), (0, 1), (1, 0), (0, 0))}
+
+
+def ids_that_mean_something_to_regular_expressions(impl, seed):
+    ids = [40, 41, 46, 42, 91, 94, 46, 46, 97, 42, 40, 41, 97 + seed % 7]
+    return {f"merging {pair}": impl.merge(ids, pair, 300) for pair in ((40, 41), (46, 42), (91, 94), (46, 46))}
+
+
+def a_new_list(impl, seed):
+    told = {}
+    for name, ids in {
+        "the pair is there": [1, 2, 3],
+        "the pair is not there": [1, 3],
+        "no ids": [],
+        "a tuple": (1, 3),
+    }.items():
+        result = impl.merge(ids, (1, 2), 300 + seed % 7)
+        told |= {
+            f"{name}: the result is a list": isinstance(result, list),
+            f"{name}: it is another one": result is not ids,
+        }
+    return told
 
 
 # ---------------------------------------------------------------- pretokenize
@@ -259,6 +289,7 @@ def everything_at_once(impl, seed):
 
 def unusual_digits_and_letters(impl, seed):
     texts = ("a\nb\t12\n!", "x²) + 5½!", "½ a½", "Ⅷ Ⅷa", "٣٤ab", "_-_ a_b", "ª日本 हिन्दी", "'sx 'S", "'d'm't've'll're")
+    texts += ("don’t it’s", "12345 67 2026")
     return {text: impl.pretokenize(text + " " * (seed % 7)) for text in texts}
 
 
@@ -273,6 +304,7 @@ def with_a_pattern_that_leaves_gaps(impl, seed):
         "in the middle": error_of(lambda: impl.pretokenize("one 1 two", r"[a-z]+|[0-9]+")),
         "at the end": error_of(lambda: impl.pretokenize("one 1", r"[a-z ]+")),
         "everywhere": error_of(lambda: impl.pretokenize("1", r"[a-z]+")),
+        "one of two spaces": error_of(lambda: impl.pretokenize("one  two", r"[a-z]+|(?<=e) ")),
     }
 
 
@@ -378,6 +410,14 @@ def the_smallest_vocabularies(impl, seed):
     small = error_of(lambda: impl.train("text", 255, GPT2))
     large = impl.train("abc" + "d" * (seed % 7), 512, GPT2)
     return {**sizes, "vocab_size 255": small, "vocab_size 512": large, "no text": impl.train("", 300, GPT2)}
+
+
+def capital_letters(impl, seed):
+    return impl.train("Ab AB aB Ab ab ABBA" + " ab" * (seed % 7), 262, GPT2)
+
+
+def a_pre_token_that_occurs_hundreds_of_times(impl, seed):
+    return impl.train("ab " * (260 + seed % 7) + "cd " * 300, 259, GPT2)
 
 
 # ---------------------------------------------------------------- encode
@@ -490,7 +530,7 @@ TRAP = {bytes([b]): b for b in range(256)} | {
     b"xyxy": 265,
 }
 # Merging ".:.:" joins the two in the middle first, and never arrives at the whole.
-OUT_OF_REACH = {bytes([b]): b for b in range(256)} | {b":.": 256, b".:": 257, b".:.:": 258, b"xyz": 259}
+OUT_OF_REACH = {bytes([b]): b for b in range(256)} | {b":.": 256, b".:": 257, b".:.:": 258, b"xyz": 259, b": ": 260}
 TRAP_TEXT = "abcdex-abcd-bcd-abcab-cdab xyxyx-yxyx abc e e a"
 LATER = {bytes([b]): b for b in range(256)} | {b"ab": 256, b"abc": 257, b"aa": 258, b"cd": 259, b"de": 260}
 
@@ -525,6 +565,20 @@ def a_pattern_that_matches_nothing_too(impl, seed):
 def characters_never_seen(impl, seed):
     ranks, _ = toy(seed)
     return {text: impl.encode(text, ranks, GPT2) for text in ("héé ओम 🙂 ab cé", "", " ")}
+
+
+# Ids need not begin with the bytes.
+BYTES_LAST = {b"ab": 0, b"bc": 1, b"abc": 2, b"!!": 3} | {bytes([b]): b + 4 for b in range(256)}
+LENGTHS = {bytes([b]): b for b in range(256)} | {b"ab": 256, b"cd": 257, b"abcd": 258, b"cde": 259}
+
+
+def tokens_with_ids_below_the_bytes(impl, seed):
+    texts = ("ab", "abab", "xabcab", "bcbc", "!!!" + "a" * (seed % 7))
+    return {text: impl.encode(text, BYTES_LAST, NO_SPLIT) for text in texts}
+
+
+def a_long_token_before_a_short_one(impl, seed):
+    return {text: impl.encode(text, LENGTHS, NO_SPLIT) for text in ("abcde", "xabcde" + "e" * (seed % 7))}
 
 
 # ---------------------------------------------------------------- decode
@@ -599,6 +653,17 @@ def characters_in_parts(impl, seed):
 
 def half_a_character(impl, seed):
     return impl.decode([97, 258, 98, 0x80, 99, 97 + seed % 7], TOKENS)
+
+
+def half_a_character_at_the_end(impl, seed):
+    return {
+        "replaced": impl.decode([97 + seed % 7, 258], TOKENS),
+        "U+FFFD itself": impl.decode("a\ufffd".encode(), TOKENS),
+    }
+
+
+def text_with_a_byte_order_mark(impl, seed):
+    return impl.decode([0xEF, 0xBB, 0xBF, 97 + seed % 7], TOKENS)
 
 
 def half_a_character_strictly(impl, seed):
@@ -771,9 +836,40 @@ def an_allowed_name_that_is_none(impl, seed):
     return encoding_or_error(impl, "one" + "!" * (seed % 7), letters, SPECIAL_TOKENS, {"<|ned|>"})
 
 
+def special_tokens_that_overlap(impl, seed):
+    tokens = {"ab": 5001, "bcd": 5002, "d!": 5003}
+    return {
+        text: impl.encode_with_special(text + "." * (seed % 7), letters, tokens, "all") for text in ("abcd", "bcd!")
+    }
+
+
+def a_special_token_both_allowed_and_disallowed(impl, seed):
+    text = "one <|end|>" + "!" * (seed % 7)
+    return {
+        f"{allowed}": encoding_or_error(impl, text, letters, SPECIAL_TOKENS, allowed, {"<|end|>"})
+        for allowed in (("<|end|>",), "all")
+    }
+
+
+def what_the_ordinary_encoder_gets(impl, seed):
+    """An ordinary encoder that gives one id for each text it gets, its length."""
+    text = "one <|b|>  two <|end|> three <|a|>" + "!" * (seed % 7)
+    sets = {"one allowed, two as text": ({"<|end|>"}, ()), "all as text": ((), ()), "all allowed": ("all", ())}
+    parts = lambda text: [10_000 + len(text)] if text else []  # noqa: E731
+    return {name: impl.encode_with_special(text, parts, SPECIAL_TOKENS, *given) for name, given in sets.items()}
+
+
 PROBES = {
-    "count_pairs": [a_few_pre_tokens, pre_tokens_with_runs, one_run, pre_tokens_without_pairs],
-    "merge": [two_places, a_run, many_ids, ids_whose_digits_look_like_the_pair],
+    "count_pairs": [a_few_pre_tokens, pre_tokens_with_runs, one_run, pre_tokens_without_pairs, ids_of_merged_tokens],
+    "merge": [
+        two_places,
+        a_run,
+        many_ids,
+        ids_whose_digits_look_like_the_pair,
+        the_id_0,
+        ids_that_mean_something_to_regular_expressions,
+        a_new_list,
+    ],
     "pretokenize": [
         plain_words,
         everything_at_once,
@@ -789,6 +885,8 @@ PROBES = {
         runs_against_pairs,
         many_merges_to_make,
         the_smallest_vocabularies,
+        capital_letters,
+        a_pre_token_that_occurs_hundreds_of_times,
     ],
     "encode": [
         a_trained_vocabulary,
@@ -798,11 +896,15 @@ PROBES = {
         equal_pairs_and_new_ones,
         a_token_that_merging_does_not_reach,
         a_pattern_that_matches_nothing_too,
+        tokens_with_ids_below_the_bytes,
+        a_long_token_before_a_short_one,
     ],
     "decode": [
         plain_text,
         characters_in_parts,
         half_a_character,
+        half_a_character_at_the_end,
+        text_with_a_byte_order_mark,
         half_a_character_strictly,
         half_a_character_ignored,
         an_unknown_id,
@@ -816,11 +918,275 @@ PROBES = {
         a_disallowed_special_token_inside_an_allowed_one,
         special_tokens_as_text,
         an_allowed_name_that_is_none,
+        special_tokens_that_overlap,
+        a_special_token_both_allowed_and_disallowed,
+        what_the_ordinary_encoder_gets,
+    ],
+}
+
+
+# ---------------------------------------------------------------- mistakes that are not combined
+
+
+def right(knobs, build, **changed):
+    """The right implementation of a task, or one with a few settings changed."""
+    return build(**{name: changed.get(name, settings[0]) for name, settings in knobs.items()})
+
+
+def counts_without_the_last_pair(pre_tokens):
+    counts = Counter()
+    for word, count in pre_tokens.items():
+        for pair in pairwise(word[:-1]):
+            counts[pair] += count
+    return dict(counts)
+
+
+def counts_of_all_couples(pre_tokens):
+    counts = Counter()
+    for word, count in pre_tokens.items():
+        for pair in combinations(word, 2):
+            counts[pair] += count
+    return dict(counts)
+
+
+def counts_that_start_at_one(pre_tokens):
+    counts = {}
+    for word, count in pre_tokens.items():
+        for pair in pairwise(word):
+            counts[pair] = counts[pair] + count if pair in counts else 1
+    return counts
+
+
+def merge_that_keeps_the_second_id(ids, pair, new_id):
+    following = [*ids, None][1:]
+    return [new_id if (a, b) == tuple(pair) else a for a, b in zip(ids, following, strict=True)]
+
+
+def merge_by_the_first_id(ids, pair, new_id):
+    out, i = [], 0
+    while i < len(ids):
+        found = i + 1 < len(ids) and ids[i] == pair[0]
+        out.append(new_id if found else ids[i])
+        i += 2 if found else 1
+    return out
+
+
+def merge_that_ends_early(ids, pair, new_id):
+    out, i = [], 0
+    while i < len(ids):
+        found = i + 2 < len(ids) and (ids[i], ids[i + 1]) == tuple(pair)
+        out.append(new_id if found else ids[i])
+        i += 2 if found else 1
+    return out
+
+
+def split_by(rule):
+    def pretokenize(text, pattern=rule):
+        found = regex.findall(pattern, text)
+        if "".join(found) != text:
+            raise ValueError("the pattern must match every character")
+        return found
+
+    return pretokenize
+
+
+def train_with_any_size(text, vocab_size, pattern):
+    return right(TRAIN, wrong_train)(text, max(vocab_size, 256), pattern)
+
+
+def train_with_at_least_one_merge(text, vocab_size, pattern):
+    if vocab_size <= 256:
+        raise ValueError("vocab_size is too small")
+    return right(TRAIN, wrong_train)(text, vocab_size, pattern)
+
+
+def encode_with_one_whole_text(text, ranks, pattern):
+    if text.encode() in ranks:
+        return [ranks[text.encode()]]
+    return right(ENCODE, wrong_encode, whole=ENCODE["whole"][1])(text, ranks, pattern)
+
+
+def encode_the_shortest_first(text, ranks, pattern):
+    ids = []
+    for pre_token in filter(None, regex.findall(pattern, text)):
+        data = pre_token.encode()
+        parts = [data] if data in ranks else [bytes([b]) for b in data]
+        while made := [(len(a + b), ranks[a + b], i) for i, (a, b) in enumerate(pairwise(parts)) if a + b in ranks]:
+            i = min(made)[2]
+            parts[i : i + 2] = [parts[i] + parts[i + 1]]
+        ids += [ranks[part] for part in parts]
+    return ids
+
+
+def decode_that_reads_twice(ids, tokens, errors="replace"):
+    if any(i not in tokens for i in ids):
+        raise ValueError("an id is no token")
+    return b"".join(tokens[i] for i in ids).decode("utf-8", errors)
+
+
+def decode_strictly(ids, tokens, errors="strict"):
+    return right(DECODE, wrong_decode)(ids, tokens, errors)
+
+
+def special_in_other_words(change_text=None, allowed_too=False, allowed_wins=False, tail=True, escape=re.escape):
+    """The right answer to task 7, but for what is asked for."""
+
+    def encode_with_special(text, encode_ordinary, special_tokens, allowed_special=(), disallowed_special="all"):
+        ordinary = encode_ordinary if change_text is None else lambda part: encode_ordinary(change_text(part))
+        allowed = set(special_tokens) if allowed_special == "all" else set(allowed_special)
+        if allowed - set(special_tokens):
+            raise ValueError("no such special token")
+        others = set(special_tokens) - (set() if allowed_too else allowed)
+        disallowed = others if disallowed_special == "all" else set(disallowed_special)
+        if any(name in text for name in disallowed - (allowed if allowed_wins else set())):
+            raise ValueError("a special token that is not allowed")
+        if not allowed:
+            return ordinary(text)
+        ids, end = [], 0
+        for match in re.finditer("|".join(map(escape, sorted(allowed, key=len, reverse=True))), text):
+            found = [special_tokens[match.group()]] if match.group() in special_tokens else []
+            ids += ordinary(text[end : match.start()]) + found
+            end = match.end()
+        return ids + ordinary(text[end:]) if tail else ids
+
+    return encode_with_special
+
+
+def rule(old, new):
+    return split_by(GPT2.replace(old, new))
+
+
+# task: [(sentence, hint, implementation)]
+SINGLE = {
+    "count_pairs": [
+        (
+            "a count of pairs that leaves out the LAST pair of each pre-token",
+            "A pre-token of two ids holds one pair. How many times does your loop run for it?",
+            counts_without_the_last_pair,
+        ),
+        (
+            "a count of pairs that pairs EVERY two ids of a pre-token, neighbours or not",
+            "Which ids of a pre-token can be merged: any two, or two that stand side by side?",
+            counts_of_all_couples,
+        ),
+        (
+            "a count of pairs that counts the first occurrence of a pair as ONE, whatever the frequency",
+            "A pair that is seen first in a pre-token that occurs 5 times: what is its count then?",
+            counts_that_start_at_one,
+        ),
+    ],
+    "merge": [
+        (
+            "a merge that keeps the second id of a match",
+            "The new id stands for both ids. Which position is looked at after a match?",
+            merge_that_keeps_the_second_id,
+        ),
+        (
+            "a merge that looks at the FIRST id of the pair only",
+            "Is every id after `t` an `h`?",
+            merge_by_the_first_id,
+        ),
+        (
+            "a merge that misses a pair at the very END",
+            "For which last i is there still an id at i + 1?",
+            merge_that_ends_early,
+        ),
+    ],
+    "pretokenize": [
+        (
+            "GPT-2's split in which SEVERAL spaces may lead a word",
+            "A word takes at most one space with it. Which sign means at most one?",
+            rule(" ?", " *"),
+        ),
+        (
+            "GPT-2's split that counts the marks of category M as letters",
+            "Alternative 2 lists one category. Is a vowel sign of Hindi in it?",
+            split_by(r"'(?:[sdmt]|ll|ve|re)| ?[\p{L}\p{M}]+| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+"),
+        ),
+        (
+            "GPT-2's split with at most THREE digits in a run, as GPT-4 does",
+            "Alternative 3 sets no limit. GPT-4's pattern changed that.",
+            rule(r"\p{N}+|", r"\p{N}{1,3}|"),
+        ),
+        (
+            "GPT-2's split that takes the apostrophe ’ for '",
+            "Which of the two apostrophes does the rule list?",
+            rule("'(?:", "['’](?:"),
+        ),
+    ],
+    "train": [
+        (
+            "training that accepts a vocab_size below 256",
+            "There is no room for the bytes. Which error does the docstring promise?",
+            train_with_any_size,
+        ),
+        (
+            "training that refuses vocab_size=256",
+            "256 has room for the bytes and for no merge: how long is the list then?",
+            train_with_at_least_one_merge,
+        ),
+    ],
+    "encode": [
+        (
+            "an encoder that looks for the whole TEXT among the tokens, and not for each pre-token",
+            "The rule is about a pre-token. Where does the look-up stand: before the split or after it?",
+            encode_with_one_whole_text,
+        ),
+        (
+            "an encoder that makes the SHORTEST token first",
+            "Does a token's length say when it was learned?",
+            encode_the_shortest_first,
+        ),
+    ],
+    "decode": [
+        (
+            "a decoder that reads the ids TWICE, so that an iterator is empty the second time",
+            "An iterator can be read only once: what is left of it after the check?",
+            decode_that_reads_twice,
+        ),
+        (
+            "a decoder that is strict when nothing is said about errors",
+            "What is the default of `errors` in the stub?",
+            decode_strictly,
+        ),
+    ],
+    "encode_with_special": [
+        (
+            "an encoder that strips white space off ALL ordinary text",
+            "Decode the ids: is it the text you began with?",
+            special_in_other_words(change_text=str.strip),
+        ),
+        (
+            "an encoder that keeps only what stands before the last special token",
+            "What becomes of a text that holds no special token at all? How many parts lie around n of them?",
+            special_in_other_words(tail=False),
+        ),
+        (
+            'an encoder whose disallowed_special="all" holds the ALLOWED special tokens too',
+            'For `disallowed_special`, "all" means every special token that is not allowed.',
+            special_in_other_words(allowed_too=True),
+        ),
+        (
+            "an encoder in which allowed_special wins over disallowed_special",
+            "A special token in both sets is disallowed: to raise is the safe side.",
+            special_in_other_words(allowed_wins=True),
+        ),
+        (
+            "an encoder that takes | in a special token for a regular expression's OR, and skips the empty matches",
+            "What does `<|end|>` mean to a regular expression?",
+            special_in_other_words(escape=str),
+        ),
     ],
 }
 
 
 def of(task):
+    yield from combined(task)
+    for sentence, hint, implementation in SINGLE[task]:
+        yield Mistake(task, sentence, hint, 1, implementation)
+
+
+def combined(task):
     if task == "count_pairs":
         hidden = [(COUNT["times"][2], x) for x in (COUNT["overlap"][1], COUNT["overlap"][3])]
         yield from combine(task, "a count of pairs", COUNT, wrong_count_pairs, COUNT_HINTS, without=hidden)

@@ -23,6 +23,8 @@ def symptom(got: Any, want: Any, named: dict[str, float] | None = None) -> str:
         return raised(got, want)
     if isinstance(want, Raised):
         return f"returns {brief(got)} where {a(want.kind)} is promised"
+    if got is None and isinstance(want, str) and is_error_name(want):
+        return f"no error, where {a(want)} is promised"
     if want is not None and got is None:
         return "returns None: is there a `return`?"
     if is_number(got) and is_number(want):
@@ -40,6 +42,8 @@ def symptom(got: Any, want: Any, named: dict[str, float] | None = None) -> str:
         return f"{values}returns {a(kind_of(got))} where {a(kind_of(want))} is expected"
     if isinstance(got, str):
         return of_strings(got, want)
+    if isinstance(got, bool):
+        return f"it is {got}, right is {want}"
     return ""
 
 

@@ -38,6 +38,7 @@ ROWS = np.array([[0.2, 0.3, 0.5], [0.1, 0.6, 0.3]])
         (ROWS.T.reshape(2, 3), ROWS, "the right values in another order"),
         (ROWS * [[2], [1]], ROWS, "do not sum to one: the first sums to 2"),
         (None, X, "returns None"),
+        (None, "ValueError", "no error, where a ValueError is promised"),
         (X.tolist(), X, "returns a list where a NumPy array is expected"),
         (3, 4, "1 too small (3 where 4 is right)"),
         (3, 6, "too small by a factor of 2 (3 where 6 is right)"),
@@ -51,6 +52,7 @@ ROWS = np.array([[0.2, 0.3, 0.5], [0.1, 0.6, 0.3]])
         (1, Raised("ValueError", "no"), "returns 1 where a ValueError is promised"),
         (1, Raised("AssertionError", "no"), "returns 1 where an AssertionError is promised"),
         (Raised("KeyError", "x"), Raised("IndexError", "y"), "raises a KeyError where an IndexError is promised"),
+        (True, False, "it is True, right is False"),
         ("RuntimeError", "ValueError", "raises a RuntimeError where a ValueError is promised"),
     ],
 )

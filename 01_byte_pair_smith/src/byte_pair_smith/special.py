@@ -21,7 +21,8 @@ def encode_with_special(
     """The ids of `text`. An allowed special token becomes its id, and `encode_ordinary` gets the text between.
 
     Where several match at one place, the longest counts. "all" as `allowed_special` means every special token, as
-    `disallowed_special` every one that is not allowed. A special token in neither set is ordinary text.
+    `disallowed_special` every one that is not allowed. A special token in neither set is ordinary text,
+    and one in both is disallowed.
 
     Raises:
         TypeError: one of the two sets is a str other than "all".

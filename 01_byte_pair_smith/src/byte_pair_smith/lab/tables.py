@@ -150,3 +150,16 @@ def break_it_rows(section: dict) -> list[list[str]]:
             f"not in as much code",
         ],
     ]
+
+
+def trial(section: dict | None = None) -> str:
+    """What the grader said of attempts by someone who knew README and workbook only."""
+    content = section or markdown.section("trial")
+    wrong, right = content["wrong"], content["right"]
+    rows = [["wrong attempts", "number", *wrong["first"]]]
+    for run in ("first", "last"):
+        rows.append([f"{run} run", sum(wrong[run].values()), *wrong[run].values()])
+    return (
+        f"{markdown.table(rows)}\n\nOf {right['attempts']} right attempts in other styles, {right['first']} were RIGHT "
+        f"in the first run and {right['last']} in the last ({content['date']})."
+    )
