@@ -201,6 +201,11 @@ def on_probe(implementation: Any, task: str, seed: int, index: int) -> Any:
         return error
 
 
+def right_on(names: list[str], asked: list) -> str:
+    """What is right: by name, or counted where the names would hide what is wrong."""
+    return f"right on {listed(names)}" if len(names) <= 5 else f"right in {len(names)} of {len(asked)} situations"
+
+
 def listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
@@ -315,7 +320,7 @@ def symptoms_of(attempt: Names, got: list, task: str, seed: int) -> Finding:
         return Finding("")
     probe, g, w = asked[index], got[index], want[index]
     failing = failing_call(attempt, task, seed, probe) if inspect.isfunction(attempt._names.get(task)) else None
-    lead = f"right on {listed(right)}; on {situation(probe)}: " if right else f"on {situation(probe)}: "
+    lead = f"{right_on(right, asked)}; on {situation(probe)}: " if right else f"on {situation(probe)}: "
     said = ""
     if failing:
         call, call_want, n, count = failing

@@ -42,6 +42,8 @@ def symptom(got: Any, want: Any, named: dict[str, float] | None = None) -> str:
         return f"{values}returns {a(kind_of(got))} where {a(kind_of(want))} is expected"
     if isinstance(got, str):
         return of_strings(got, want)
+    if isinstance(got, bool):
+        return f"it is {got}, right is {want}"
     return ""
 
 

@@ -52,6 +52,7 @@ ROWS = np.array([[0.2, 0.3, 0.5], [0.1, 0.6, 0.3]])
         (1, Raised("ValueError", "no"), "returns 1 where a ValueError is promised"),
         (1, Raised("AssertionError", "no"), "returns 1 where an AssertionError is promised"),
         (Raised("KeyError", "x"), Raised("IndexError", "y"), "raises a KeyError where an IndexError is promised"),
+        (True, False, "it is True, right is False"),
         ("RuntimeError", "ValueError", "raises a RuntimeError where a ValueError is promised"),
     ],
 )
