@@ -6,6 +6,7 @@ from statistics import fmean, median
 import numpy as np
 
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, figure, label, save
+from .tables import cost as shown
 
 COLORS = {"LayerNorm, GELU": BLUE, "RMSNorm, GELU": SKY, "BatchNorm, GELU": VERMILION, "RMSNorm, SwiGLU": GREEN}
 
@@ -167,13 +168,13 @@ def laboratory(content: dict):
 
 def smollm2(content: dict):
     """Costs on the left, gains by layer on the right."""
-    made = figure("A real model forgives a wrong eps, and not a wrong gate", (9.2, 3.8))
+    made = figure("A real model forgives eps outside the root, not SiLU on the wrong branch", (9.2, 3.8))
     left, right = made.subplots(1, 2)
-    costs = {name: loss - content["base"] for name, loss in content["costs"].items()}
+    costs = {name: loss - content["base"] for name, loss in content["costs"].items() if loss == loss}  # not NaN
     costs = dict(sorted(costs.items(), key=lambda item: item[1]))
     for i, cost in enumerate(costs.values()):
         left.barh(i, max(cost, 1e-5), color=VERMILION if cost > 1 else BLUE, height=0.6)
-        label(left, max(cost, 1e-5), i, f"{cost:+.4f}" if abs(cost) < 0.1 else f"{cost:+.2f}", BLACK, fontsize=8)
+        label(left, max(cost, 1e-5), i, shown(cost), BLACK, fontsize=8)
     left.set_yticks(range(len(costs)), list(costs), fontsize=8)
     left.set(xscale="log", xlim=(1e-5, 300), xlabel="cost, nats a token")
     for name, color in (("input_layernorm", BLUE), ("post_attention_layernorm", GREEN)):

@@ -1,5 +1,6 @@
 """One table for each section, for the terminal, README and REPORT. Without a section, of the committed one."""
 
+import math
 from statistics import fmean, median
 
 from .markdown import goals, meta_line, section, spread, table
@@ -165,19 +166,24 @@ def recipe(content: dict) -> str:
     )
 
 
+def nats(loss: float) -> str:
+    return "NaN: it overflows" if math.isnan(loss) else f"{loss:.4f}"
+
+
+def cost(difference: float) -> str:
+    """A difference in nats; what is below the fourth decimal is 0."""
+    if math.isnan(difference):
+        return ""
+    return "0" if abs(difference) < 5e-5 else f"{difference:+.4f}" if abs(difference) < 0.1 else f"{difference:+.2f}"
+
+
 def smollm2(content: dict | None = None) -> str:
     """What each exchange costs the real model."""
     content = _named(content, "smollm2")
     rows = [("SmolLM2-135M", "loss, nats a token", "cost")]
+    losses = {"our RMSNorm and SwiGLU": content["ours"]["loss"], **content["costs"]}
     rows.append(("its own layers", f"{content['base']:.4f}", ""))
-    rows.append(
-        (
-            "our RMSNorm and SwiGLU",
-            f"{content['ours']['loss']:.4f}",
-            f"{content['ours']['loss'] - content['base']:+.4f}",
-        )
-    )
-    rows += [(name, f"{loss:.4f}", f"{loss - content['base']:+.4f}") for name, loss in content["costs"].items()]
+    rows += [(name, nats(loss), cost(loss - content["base"])) for name, loss in losses.items()]
     same = [("largest difference to the model's own", "")]
     same.append(("logits", f"{content['ours']['logits']:.0e}"))
     same += [(f"gradient of {n}, relative", f"{e:.0e}") for n, e in content["ours"]["gradients"].items()]
