@@ -15,11 +15,10 @@ Dimensions: V words, D embedding dimensions.
 """
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor
+from scipy.optimize import minimize
 
+from ..skipgram import log_sigmoid
 from .pmi import pmi
 
 
@@ -28,11 +27,15 @@ def optimum(counts: Float[np.ndarray, "V V"], k: int) -> Float[np.ndarray, "V V"
     return pmi(counts) - np.log(k)
 
 
-def expected_loss(scores: Float[Tensor, "V V"], counts: Float[Tensor, "V V"], k: int) -> Float[Tensor, ""]:
-    """L, divided by the number of pairs: nats a pair."""
-    share = counts / counts.sum()
-    negatives = k * share.sum(1, keepdim=True) * share.sum(0, keepdim=True)
-    return -(share * F.logsigmoid(scores) + negatives * F.logsigmoid(-scores)).sum()
+def expected_loss(
+    scores: Float[np.ndarray, "V V"], counts: Float[np.ndarray, "V V"], k: int
+) -> tuple[float, Float[np.ndarray, "V V"]]:
+    """L, divided by the number of pairs (nats a pair), and its gradient by the scores."""
+    positive = counts / counts.sum()
+    negative = k * positive.sum(axis=1, keepdims=True) * positive.sum(axis=0, keepdims=True)
+    loss = -(positive * log_sigmoid(scores) + negative * log_sigmoid(-scores)).sum()
+    sigmoid = np.exp(log_sigmoid(scores))
+    return float(loss), (positive + negative) * sigmoid - positive
 
 
 def fit(
@@ -47,28 +50,18 @@ def fit(
         raise ValueError(
             f"counts={int((counts == 0).sum())} zeros: every pair must meet; take more frequent words or a wider window"
         )
-    table = torch.from_numpy(counts)
-    generator = torch.Generator().manual_seed(seed)
-    words = torch.randn((len(counts), dim), generator=generator, dtype=torch.float64) / dim**0.5
-    contexts = torch.randn((len(counts), dim), generator=generator, dtype=torch.float64) / dim**0.5
-    parameters = [words.requires_grad_(), contexts.requires_grad_()]
-    optimizer = torch.optim.LBFGS(
-        parameters,
-        max_iter=steps,
-        history_size=50,
-        tolerance_grad=1e-12,
-        tolerance_change=0,
-        line_search_fn="strong_wolfe",
-    )
+    shape = (2, len(counts), dim)
+    start = np.random.default_rng(seed).standard_normal(shape) / dim**0.5
 
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = expected_loss(words @ contexts.T, table, k)
-        loss.backward()
-        return loss
+    def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        words, contexts = flat.reshape(shape)
+        loss, d_scores = expected_loss(words @ contexts.T, counts, k)
+        return loss, np.stack([d_scores @ contexts, d_scores.T @ words]).ravel()
 
-    optimizer.step(closure)
-    return words.detach().numpy(), contexts.detach().numpy()
+    options = {"maxiter": steps, "maxfun": 10 * steps, "maxcor": 50, "ftol": 0, "gtol": 1e-12}
+    found = minimize(loss_and_gradient, start.ravel(), jac=True, method="L-BFGS-B", options=options)
+    words, contexts = found.x.reshape(shape)
+    return words, contexts
 
 
 def words_that_all_meet(counts: Float[np.ndarray, "V V"], size: int) -> list[int]:

@@ -56,7 +56,7 @@ def python_docs() -> tuple[str, ...]:
     """The topics of Python's language reference and the docstrings of its standard library, each text once.
 
     They differ a little between versions of Python. To read 560 files takes seconds, so the texts are kept in the
-    user's cache. The name of the file there stands for this Python, its place and this module.
+    user's cache. The file's name is a hash of this Python, its place and this module.
     """
     stdlib = Path(sysconfig.get_paths()["stdlib"])
     key = sha256(f"{sys.version} {stdlib}".encode() + Path(__file__).read_bytes()).hexdigest()[:16]

@@ -183,7 +183,7 @@ def exact_counts() -> tuple[list[str], Float[np.ndarray, "V V"]]:
 def exact(seed: int, quick: bool, log: Log) -> dict:
     """The correlation of skip-gram's best scores with PMI - log k, for each number of dimensions.
 
-    Truncated SVD gives the best matrix of that rank by squared distance; its correlation stands next to it.
+    Truncated SVD gives the best matrix of that rank by squared distance. Its correlation is given, too.
     """
     words, counts = exact_counts()
     want = optimum(counts, EXACT_K)

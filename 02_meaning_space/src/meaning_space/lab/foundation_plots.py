@@ -1,4 +1,4 @@
-"""Figures of what stands under the algorithms."""
+"""Figures of the foundations: estimation, descent, PCA in the plane."""
 
 import numpy as np
 from matplotlib.figure import Figure

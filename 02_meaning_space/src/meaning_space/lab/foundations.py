@@ -1,4 +1,4 @@
-"""What stands under the algorithms, drawn: estimation, the central limit theorem, descent, PCA in the plane."""
+"""The foundations of the algorithms, drawn: estimation, the central limit theorem, descent, PCA in the plane."""
 
 import argparse
 

@@ -64,7 +64,7 @@ def memorizing_probe(seed: int) -> dict:
     """120 words with random vectors of 200 dimensions and random labels: there is nothing to know."""
     rng = np.random.default_rng(seed)
     vectors, labels = rng.normal(size=(120, 200)), rng.permutation(np.arange(120) % 2)
-    # Each word stands in 5 rows, as it would if every occurrence in a text had a vector.
+    # Each word has 5 rows, as it would if every occurrence in a text had a vector.
     rows = np.repeat(vectors, 5, axis=0) + 0.3 * rng.normal(size=(600, 200))
     words, y = [f"word {i // 5}" for i in range(600)], np.repeat(labels, 5)
     probe = LogisticRegression(C=1.0, tol=1e-6)

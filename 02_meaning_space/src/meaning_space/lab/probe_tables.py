@@ -1,4 +1,4 @@
-"""Tables of the probes and of what stands under them, from the results alone."""
+"""Tables of the probes and their foundations, from the results alone."""
 
 import numpy as np
 

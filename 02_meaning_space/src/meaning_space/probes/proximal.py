@@ -2,7 +2,7 @@ r"""Proximal gradient: minimise smooth(theta) + l1 ||W||_1, whose second part ha
 
 A gradient step minimises a parabola that touches the smooth part and lies above it,
     smooth(t) + g'(z - t) + (L/2) ||z - t||^2,        L the greatest curvature.
-Keep the L1 term beside that parabola and the minimum is still a formula, one coordinate at a time: take the gradient
+Add the L1 term to that parabola, and the minimum is still a formula, one coordinate at a time: take the gradient
 step v = t - g/L, then pull each coordinate l1/L towards zero and let it stop there,
 
     z = sign(v) max(|v| - l1/L, 0)                    (*soft thresholding*)

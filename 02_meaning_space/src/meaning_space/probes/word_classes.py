@@ -1,6 +1,6 @@
 """Words to probe with, by class: one list for novels by meaning, one for Python's documentation by use.
 
-Each word stands in one class only, and is common enough in its kind of text to have a vector worth probing.
+Each word is in one class only, and is common enough in its kind of text to have a vector worth probing.
 """
 
 from collections.abc import Mapping
