@@ -417,7 +417,7 @@ def capital_letters(impl, seed):
 
 
 def a_pre_token_that_occurs_hundreds_of_times(impl, seed):
-    return impl.train("ab " * (260 + seed % 7) + "cd " * 300, 259, GPT2)
+    return impl.train("ab " * (260 + seed % 7) + "cd " * 300 + "xyz xyw", 259, GPT2)
 
 
 # ---------------------------------------------------------------- encode

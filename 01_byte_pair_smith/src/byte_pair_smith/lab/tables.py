@@ -161,5 +161,5 @@ def trial(section: dict | None = None) -> str:
         rows.append([f"{run} run", sum(wrong[run].values()), *wrong[run].values()])
     return (
         f"{markdown.table(rows)}\n\nOf {right['attempts']} right attempts in other styles, {right['first']} were RIGHT "
-        f"in the first run and {right['last']} in the last ({content['date']}). A last run with a smaller number graded that many again."
+        f"in the first run and {right['last']} in the last ({content['date']})."
     )
