@@ -145,7 +145,7 @@ template <int KNOBS> __global__ void wrong_gemm(const int8_t* a, const int8_t* b
 extern "C" int wrong_coalesced_gemm(int knobs, const int8_t* a, const int8_t* b, int* c, int m, int n, int k) {
 #define LAUNCH(K) wrong_gemm<K><<<(m * n + 255) / 256, 256>>>(a, b, c, m, n, k)
 #define KNOWN CASE(0) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(8) CASE(9) CASE(12) CASE(16) CASE(17) \
-    CASE(32) CASE(34) CASE(36) CASE(64) CASE(66) CASE(68) CASE(128) CASE(129) CASE(256) CASE(257) CASE(512) CASE(1024) CASE(2048)
+    CASE(32) CASE(34) CASE(36) CASE(64) CASE(66) CASE(68) CASE(128) CASE(129) CASE(256) CASE(257) CASE(512) CASE(1024)
     DISPATCH(knobs)
 #undef LAUNCH
 #undef KNOWN
@@ -253,7 +253,7 @@ template <int KNOBS> __global__ void wrong_nibbles(const uint8_t* packed, int8_t
 extern "C" int wrong_unpack_int4(int knobs, const uint8_t* packed, int8_t* out, int n) {
 #define LAUNCH(K) wrong_nibbles<K><<<((n + 1) / 2 + 127) / 128, 128>>>(packed, out, n)
 #define KNOWN CASE(0) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(8) CASE(9) CASE(10) CASE(12) CASE(16) CASE(17) CASE(18) CASE(20) \
-    CASE(32) CASE(33) CASE(64) CASE(65) CASE(128) CASE(130) CASE(132) CASE(256) CASE(512) CASE(1024)
+    CASE(32) CASE(33) CASE(64) CASE(65) CASE(128) CASE(130) CASE(132) CASE(256) CASE(512) CASE(1024) CASE(2048)
     DISPATCH(knobs)
 #undef LAUNCH
 #undef KNOWN

@@ -153,6 +153,12 @@ def test_what_is_done_over_and_over_is_told_how_often():
     assert isinstance(error, checks.OverBudget) and "dots is stored 4000 times over" in str(error), error
 
 
+@pytest.mark.parametrize("task", mistakes.TASKS)
+def test_every_mistake_is_compiled(task):
+    text = Path(mistakes.__file__).with_suffix(".cu").read_text().split(f"int wrong_{task}(")[1].split("DISPATCH")[0]
+    assert all(f"CASE({knobs})" in text for knobs in (*mistakes.KNOBS[task], *mistakes.PAIRS[task]))
+
+
 def test_parameters_in_another_order_are_told():
     swapped = (ADD % " if (idx >= n) return;").replace("float sa, int za, float sb,", "float sa, float sb, int za,")
     ones = torch.ones(300, dtype=torch.int8)
