@@ -25,6 +25,15 @@ def test_property_blocks_of_any_size_change_nothing(impl):
 
 
 @pytest.mark.task("online_softmax")
+def test_scores_in_the_thousands_do_not_overflow(impl):
+    scores = torch.tensor([[0.0, 2000.0, 1999.0, -2000.0]], dtype=torch.float64)
+    values = torch.eye(4, dtype=torch.float64)
+    output, log_sum = impl.online_softmax(handed_over(scores, values, [1, 2, 1]))
+    torch.testing.assert_close(output, torch.softmax(scores, -1), rtol=0, atol=1e-12)
+    torch.testing.assert_close(log_sum, torch.logsumexp(scores, -1, keepdim=True))
+
+
+@pytest.mark.task("online_softmax")
 def test_cost_blocks_are_not_kept(impl):
     alive = []
     impl.online_softmax(handed_over(torch.zeros(2, 40), torch.zeros(40, 3), [4] * 10, alive))

@@ -54,9 +54,9 @@ def test_the_task_is_what_it_says():
 
 @pytest.mark.timeout(240)
 def test_effect_attention_opens_the_bottleneck():
-    """A short training already shows it: at length 8, attention is right far more often."""
-    right = {name: accuracies(train(name, 0, 300), (8,))["copy"][0] for name in ("none", "multiplicative")}
-    assert right["multiplicative"] > right["none"] + 0.15, right
+    """A short training already shows it: at length 6, attention is right far more often."""
+    right = {name: accuracies(train(name, 0, 200), (6,))["copy"][0] for name in ("none", "multiplicative")}
+    assert right["multiplicative"] > right["none"] + 0.25, right
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -31,6 +31,15 @@ def test_gradients_of_the_reference_are_finite_where_rows_or_scores_are_minus_in
 
 
 @pytest.mark.task("softmax")
+def test_rows_far_from_zero_and_rows_of_minus_infinity(impl, seed):
+    scores = torch.randn(4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    scores += torch.tensor([0.0, 1500.0, -1500.0, 0.0], dtype=torch.float64)[:, None]
+    want = torch.softmax(scores, -1)
+    scores[3], want[3] = -math.inf, 0
+    torch.testing.assert_close(impl.softmax(scores), want, rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("softmax")
 def test_property_rows_sum_to_one_and_a_constant_changes_nothing(impl):
     @settings(deadline=None, max_examples=30)  # a busy machine is no failure
     @given(st.integers(1, 11), st.floats(-1e4, 1e4), st.integers(0, 2**20))

@@ -1,6 +1,7 @@
 """Character language models on a text: batches, training, validation loss."""
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -32,7 +33,7 @@ def windows(ids: Tensor, starts: Tensor, seq_len: int) -> Tensor:
     return ids[starts[:, None] + torch.arange(seq_len + 1)]
 
 
-def loss_of(model: nn.Module, tokens: Tensor) -> Tensor:
+def loss_of(model: Callable[[Tensor], Tensor], tokens: Tensor) -> Tensor:
     """Mean next-token loss in nats."""
     return F.cross_entropy(model(tokens[:, :-1]).transpose(1, 2), tokens[:, 1:])
 
