@@ -28,7 +28,7 @@ LR = 3e-3
 
 
 def headline(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
-    """Gradients at initialization, losses at depth 24, and networks of convolutions with and without skips."""
+    """Gradients at initialization, losses at depth 12, and networks of convolutions with and without skips."""
     seeds = seeds_of(options, 1 if options.quick else 3)
     return {
         "seeds": seeds,
@@ -77,7 +77,7 @@ def log_slope(depths: tuple[int, ...], values: list[float]) -> float:
 def at_depth(options: argparse.Namespace, seeds: list[int], log: Callable[[str], None]) -> dict:
     """Curves and final losses of a character model, for each kind of block."""
     tokens, vocab_size = train.letters(load_text(options.data))
-    layers, steps = (4, 10) if options.quick else (24, 100)
+    layers, steps = (4, 10) if options.quick else (12, 160)
     found: dict = {"layers": layers, "steps": steps, "lr": LR, "unigram": train.unigram_loss(tokens), "runs": {}}
     for name, (norm_first, warmup) in RUNS.items():
         curves, losses = [], []

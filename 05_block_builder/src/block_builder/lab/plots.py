@@ -63,7 +63,7 @@ def headline(content: dict):
 
 def bench(content: dict):
     """How many times faster than each peer."""
-    made = figure("The fast block beside its peers, forward and backward", (6.4, 3.6))
+    made = figure("The fast block keeps up with PyTorch's and passes GPT-2's eager one", (6.4, 3.6))
     ax = made.subplots()
     ratios = speed(content)
     lengths = [int(T) for T in ratios]
@@ -81,7 +81,7 @@ def bench(content: dict):
 def break_it(content: dict):
     """The losses of those experiments that train."""
     outcomes = content["outcomes"]
-    made = figure("Each break costs what the residual or the norm had bought", (7.4, 3.6))
+    made = figure("Each break raises the loss of a small model", (7.4, 3.6))
     ax = made.subplots()
     pairs = [("no residual", "with", "without"), ("no final norm", "with", "without"),
              ("post-ln at 24 layers", "Pre-LN", "Post-LN"), ("expansion 1", "loss, 4", "loss, 1"),
@@ -105,7 +105,10 @@ def break_it(content: dict):
 
 def architectures(content: dict):
     """One attention pattern of each architecture."""
-    made = figure("A decoder looks back, an encoder finds the word that decides, cross-attention the next word to write", (10.5, 3.9))
+    made = figure(
+        "A decoder looks back, an encoder finds the word that decides, cross-attention the next word to write",
+        (10.5, 3.9),
+    )
     for ax, (name, pattern) in zip(made.subplots(1, 3), content["patterns"].items(), strict=True):
         asks, asked = pattern["words"]
         ax.imshow(pattern["weights"], cmap="Blues", vmin=0, aspect="auto")
@@ -117,7 +120,9 @@ def architectures(content: dict):
 
 def convolutions(content: dict):
     """Curves of the four networks, the first layer's filters, and their maps of one image."""
-    made = figure(f"Under equal conditions on {content['images']}: curves, and LeNet-5's first layer", (10.5, 4.2))
+    made = figure(
+        f"Under equal conditions, the two networks with batch norm learn {content['images']} fastest", (10.5, 4.2)
+    )
     grid = made.add_gridspec(3, 12)
     ax = made.add_subplot(grid[:, :5])
     for (name, net), color in zip(content["nets"].items(), (GREY, ORANGE, GREEN, BLUE), strict=True):
@@ -146,7 +151,7 @@ def stream(content: dict):
     layers = range(len(content["first token"]))
     for name, color in (("first token", VERMILION), ("other tokens", BLUE)):
         left.plot(layers, content[name], color=color)
-        left.text(3, content[name][3] * 1.4, name, color=color)
+        left.text(14, content[name][14] * (0.5 if name == "other tokens" else 1.3), name, color=color)
     left.set(yscale="log", xlabel="blocks passed", ylabel="norm of the stream")
     left.set_title("the stream's size")
     middle.plot(layers, content["early loss"], color=PURPLE)

@@ -19,7 +19,7 @@ def summary() -> str:
             for name, theory in (("Pre-LN", "-0.5 (theory)"), ("Post-LN", "0 (theory)"))
         ],
         (
-            f"loss of 24 blocks after {head['training']['steps']} steps, Pre-LN and Post-LN",
+            f"loss of {head['training']['layers']} blocks after {head['training']['steps']} steps, Pre-LN and Post-LN",
             f"{spread(runs['Pre-LN']['unseen'])} and {spread(runs['Post-LN']['unseen'])}",
             f"{head['training']['unigram']:.2f} (counting characters)",
         ),
