@@ -964,6 +964,7 @@ PROBES = {
     ],
 }
 INPLACE = set()
+GATE_SEEDS = 3
 
 
 def without(task):

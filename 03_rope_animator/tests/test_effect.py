@@ -24,6 +24,14 @@ def one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def trained_once(tmp_path_factory):
+    """The workbooks that the gates execute read the models of these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARDWAY_TRAINED", str(tmp_path_factory.mktemp("trained")))
+        yield
+
+
 def loss(scheme, factor, scaling=None):
     """Loss of a two-second model at a multiple of its length."""
     model = trained_model(WORKBOOK, 0, scheme, 10_000.0)

@@ -43,10 +43,18 @@ def test_rotate_broadcasts_angles(impl, seed):
 @pytest.mark.task("rotate")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_rotate_keeps_the_dtype_of_the_pairs(impl, seed, dtype):
-    pairs, angle = normal(seed, 7, 2), normal(seed + 1, 7)
+    pairs, angle = normal(seed, 7, 2), 1000 * normal(seed + 1, 7)
     rotated = impl.rotate(pairs.to(dtype), angle)
     assert rotated.dtype == dtype, f"{dtype} pairs came back as {rotated.dtype}"
     assert_close(rotated.double(), impl.rotate(pairs, angle), rtol=0, atol=0.05)  # bfloat16 has 8 bits
+
+
+@pytest.mark.task("rotate")
+def test_gradients_pass_through_a_rotation(impl, seed):
+    """The gradient of a rotated pair is rotated back."""
+    pairs, angle, weights = normal(seed, 7, 2).requires_grad_(), normal(seed + 1, 7), normal(seed + 2, 7, 2)
+    (gradient,) = torch.autograd.grad((impl.rotate(pairs, angle) * weights).sum(), pairs)
+    assert_close(gradient, impl.rotate(weights, -angle), rtol=0, atol=1e-12)
 
 
 # ---------------------------------------------------------------- apply_rope
@@ -89,6 +97,14 @@ def test_apply_rope_keeps_the_phase_and_the_dtype_in_float16(impl, seed):
     assert rotated.dtype == torch.float16, f"float16 queries came back as {rotated.dtype}"
     # 0.02: rounding of values of size 4 to float16, several times
     assert_close(rotated.double(), rotated_by_hand(q, at, 10_000.0, "half"), rtol=0, atol=0.02)
+
+
+@pytest.mark.task("apply_rope")
+def test_queries_and_keys_keep_their_own_dtypes_and_gradients(impl, seed):
+    q, k = normal(seed, 1, 2, 5, 8).float().requires_grad_(), normal(seed + 1, 1, 2, 5, 8).requires_grad_()
+    rotated_q, rotated_k = impl.apply_rope(q, k, torch.arange(5))
+    assert (rotated_q.dtype, rotated_k.dtype) == (torch.float32, torch.float64)
+    assert rotated_q.requires_grad and rotated_k.requires_grad, "queries and keys are trained"
 
 
 @pytest.mark.task("apply_rope")

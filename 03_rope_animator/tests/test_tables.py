@@ -12,12 +12,13 @@ from torch.testing import assert_close
 
 @pytest.mark.task("frequencies")
 def test_frequencies_fall_from_one_radian_a_token(impl, seed):
-    dim, base = 2 * (5 + seed % 7), 9_000.0 / (1 + seed % 1000)
+    dim, base = 2 * (5 + seed % 7), 9_000.1 / (1 + seed % 1000)
     theta = impl.frequencies(dim, base)
     assert theta.shape == (dim // 2,), f"{dim} coordinates make {dim // 2} pairs, each with one frequency"
     want = float64([math.exp(-math.log(base) * 2 * i / dim) for i in range(dim // 2)])
     assert_close(theta.double(), want, rtol=1e-6, atol=0)  # true of float32 too: the dtype has its own message
     assert theta.dtype == torch.float64, f"frequencies must be float64, not {theta.dtype}: angles need their precision"
+    assert_close(theta, want, rtol=1e-12, atol=0)  # float64 is good to 1e-15, what was float32 before to 1e-7
 
 
 @pytest.mark.task("frequencies")
@@ -61,6 +62,14 @@ def test_table_tells_large_positions_apart(impl, seed):
     row = 257 + 2 * (seed % 100)
     want = [math.sin(row), math.cos(row)]
     assert_close(impl.sinusoidal_table(row + 1, 4)[row, :2].double(), float64(want), rtol=0, atol=1e-3)
+
+
+@pytest.mark.task("sinusoidal_table")
+def test_far_rows_are_as_exact_as_near_ones_and_nothing_is_learned(impl, seed):
+    rows = 6000 + seed % 100
+    table, at = impl.sinusoidal_table(rows, 4, 3.0), torch.arange(rows).double()
+    assert not table.requires_grad, "the table is not learned"
+    assert_close(table[:, 2].double(), (at / math.sqrt(3)).sin(), rtol=0, atol=1e-6)  # float32 angles: 2e-4
 
 
 @pytest.mark.task("sinusoidal_table")

@@ -40,8 +40,9 @@ def test_the_recorded_claims_hold():
     assert all(abs(s) < 0.15 for s in init["Post-LN, normal"]["slopes"])
     training = RESULTS["headline"]["training"]
     runs = {name: run["unseen"] for name, run in training["runs"].items()}
-    assert max(runs["Pre-LN"]) < min(runs["Post-LN"]) - 0.3
-    assert all(abs(loss - training["unigram"]) < 0.15 for loss in runs["Post-LN"])
+    stuck = [abs(loss - training["unigram"]) < 0.15 for loss in runs["Post-LN"]]
+    assert sum(stuck) == 2 and max(runs["Pre-LN"]) < training["unigram"] - 0.5  # the README says two of three seeds
+    assert all(loss < training["unigram"] - 0.4 for loss in runs["Post-LN, warm-up"] + runs["DeepNorm"])
     conv = RESULTS["headline"]["convolution"]
     assert median(conv["residual"]["accuracy"][-1]) > median(conv["plain"]["accuracy"][-1]) + 0.3
     assert median(conv["plain"]["loss"][-1]) > median(conv["plain"]["loss"][0]), "deeper is worse in training"

@@ -3,9 +3,12 @@
 import argparse
 import copy
 import functools
+import hashlib
+import os
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -15,6 +18,7 @@ from .cli import seeds_of
 from .corpus import load_corpus
 from .experiment import in_processes
 from .model import Config, TinyLM
+from .record import atomic
 from .train import Training, loss_by_position, train
 
 
@@ -51,7 +55,11 @@ class Experiment:
 def trained_model(
     size: Size, seed: int, scheme: str = "rope", base: float = 10_000.0, rotary_fraction: float = 1.0
 ) -> TinyLM:
-    """A trained model. Experiments share models, so they must not change them."""
+    """A trained model. Experiments share models, so they must not change them.
+
+    Where HARDWAY_TRAINED names a folder, models are kept there and read again: a run of the tests executes the
+    workbook twice and trains once.
+    """
     corpus = load_corpus(size.data)
     config = Config(
         len(corpus.vocab),
@@ -62,7 +70,18 @@ def trained_model(
         base=base,
         rotary_fraction=rotary_fraction,
     )
-    return train(config, Training(size.steps, size.batch_size, size.lr, seed=seed), corpus)
+    training = Training(size.steps, size.batch_size, size.lr, seed=seed)
+    folder = os.environ.get("HARDWAY_TRAINED")
+    if not folder:
+        return train(config, training, corpus)
+    name = hashlib.sha256(repr((config, training, size.data)).encode()).hexdigest()
+    path = Path(folder) / f"{name}.pt"
+    if not path.exists():
+        with atomic(path) as temporary:
+            torch.save(train(config, training, corpus).state_dict(), temporary)
+    model = TinyLM(config)
+    model.load_state_dict(torch.load(path, weights_only=True))
+    return model
 
 
 def losses(model: TinyLM, size: Size, seq_len: int) -> Tensor:
