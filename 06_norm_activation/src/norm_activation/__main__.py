@@ -24,7 +24,7 @@ COMMANDS = [
     ),
     Command(
         "smollm2",
-        "the same as headline --model smollm2: our layers in a real model",
+        "our layers in a real model; --model smollm2 selects it",
         smollm2,
         tables.smollm2,
         4,
@@ -34,15 +34,9 @@ COMMANDS = [
 ]
 
 
-def chosen(arguments: list[str]) -> list[str]:
-    """`--model smollm2` selects the command of that name; framework's MNIST has a section of its own."""
-    named = any(command.name in arguments for command in COMMANDS if command.name != "headline")
-    model = any(argument.startswith("--model") for argument in arguments)
-    return ["smollm2", *[a for a in arguments if a != "headline"]] if model and not named else arguments
-
-
 def run(arguments: list[str] | None = None) -> int:
-    arguments = chosen(sys.argv[1:] if arguments is None else arguments)
+    """One command. MNIST has a section of its own."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     commands = COMMANDS
     if "framework" in arguments and any("mnist" in argument for argument in arguments):
         both = Command("framework", "MNIST", framework, tables.framework, 4, section="framework_mnist")
