@@ -86,6 +86,7 @@ def test_a_pre_token_that_is_a_token_is_that_token(impl):
 def test_tokens_are_joined(impl):
     exactly(impl.decode([*b"on", 257, *b" rock"], TOKENS), "on the rock", "the text")
     exactly(impl.decode([], TOKENS), "", "the text of no ids")
+    exactly(impl.decode(iter([97, 98]), TOKENS), "ab", "the text of an iterator's ids")
 
 
 @pytest.mark.task("decode")

@@ -27,6 +27,7 @@ def test_white_space_leaves_one_space_to_the_word(impl):
 @pytest.mark.task("pretokenize")
 def test_clitics_in_lower_case_only(impl):
     exactly(impl.pretokenize("you're DON'T she's"), ["you", "'re", " DON", "'", "T", " she", "'s"], "the pre-tokens")
+    exactly(impl.pretokenize("it’s"), ["it", "’", "s"], "the pre-tokens around a typographic apostrophe")
 
 
 @pytest.mark.task("pretokenize")

@@ -18,6 +18,8 @@ def test_a_special_token_is_refused_unless_it_is_allowed(impl):
         impl.encode_with_special("a<|end|>", letters, SPECIAL_TOKENS)
     with pytest.raises(ValueError):
         impl.encode_with_special("a<|end|><|b|>", letters, SPECIAL_TOKENS, {"<|end|>"})
+    with pytest.raises(ValueError):
+        impl.encode_with_special("<|end|>", letters, SPECIAL_TOKENS, {"<|end|>"}, {"<|end|>"})
 
 
 @pytest.mark.task("encode_with_special")
