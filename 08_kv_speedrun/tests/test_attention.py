@@ -109,3 +109,12 @@ def test_the_fused_form_equals_the_plain_one(Tq, extra, seed, padded):
 def test_the_error_says_what_to_do(function):
     with pytest.raises(ValueError, match="queries=5, keys=4: each query needs its own key; pass old and new keys"):
         function(*qkv(0, 5, 4))
+
+
+@pytest.mark.task("attend")
+def test_no_score_is_large_enough_to_get_past_the_mask(impl):
+    q = torch.full((1, 1, 1, 4), 200.0, dtype=torch.float64)
+    k = torch.cat([q, torch.zeros_like(q)], dim=2)  # the hidden key's score is 80,000, the other's 0
+    v = torch.tensor([1.0, 2.0], dtype=torch.float64).reshape(1, 1, 2, 1).expand(1, 1, 2, 4)
+    out = impl.attend(q, k, v, torch.tensor([[False, True]]))
+    assert out.tolist() == [[[[2.0] * 4]]]

@@ -170,3 +170,14 @@ def test_a_cache_that_is_too_short_is_refused_at_once(kind):
     hook.remove()
     assert fed == []
     assert generate(model, tokens, 6, kind(SHAPE, 2, 10)).shape == (2, 11)  # the last token is never fed
+
+
+@pytest.mark.task("generate")
+def test_token_0_is_a_token_like_any_other(impl, seed):
+    model, tokens = model_and_tokens(seed, 4)
+    with torch.no_grad():  # logits that are largest for token 0, whatever the text
+        model.ln_f.weight.zero_()
+        model.ln_f.bias.zero_()[0] = 1.0
+        model.wte.weight[:, 0] = torch.linspace(1.0, 0.0, SHAPE.vocab_size)
+    out = impl.generate(model, tokens, 3, GrowingCache(SHAPE))
+    assert out.tolist() == torch.cat([tokens, torch.zeros_like(tokens[:, :3])], dim=1).tolist()
