@@ -46,6 +46,11 @@ def test_effect_what_stands_at_padding_is_nowhere_seen(impl, seed):
 
 
 @pytest.mark.task("padding_mask")
+def test_an_empty_sequence_is_all_padding(impl):
+    assert impl.padding_mask(torch.tensor([0, 2]), 3).tolist() == [[[[False] * 3]], [[[True, True, False]]]]
+
+
+@pytest.mark.task("padding_mask")
 def test_bad_input_lengths_that_do_not_fit(impl):
     for lengths in ([6, 1], [1, -1]):
         with pytest.raises(ValueError):

@@ -34,6 +34,15 @@ def test_oracle_multiheadattention_values_weights_and_gradients(impl, seed):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-11)
 
 
+@pytest.mark.task("multi_head_attention")
+def test_a_query_that_may_see_nothing_gets_the_bias_alone(impl, seed):
+    _, ours = pair(seed)
+    x, mask = normal(seed, 2, 5, 12), padding_mask(torch.tensor([0, 5]), 5)
+    output, weights = impl.multi_head_attention(ours, x, x, 3, mask)
+    assert weights[0].eq(0).all()
+    torch.testing.assert_close(output[0], ours.o_proj.bias.expand(5, 12), rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("bias", [True, False])
 def test_oracle_the_layer_and_the_gradients_of_its_weights(bias):
     theirs, ours = pair(1, bias)
