@@ -16,7 +16,7 @@ def results():
 
 
 def test_every_result_says_where_it_comes_from(results):
-    assert set(results) == {"headline", "bench", "break_it", "mutants"}
+    assert set(results) == {"headline", "bench", "break_it", "mutants", "trial"}
     for section in results.values():
         meta = section["meta"]
         assert meta["machine"] and meta["versions"]["torch"] and meta["commit"] and meta["seeds"] and not meta["quick"]

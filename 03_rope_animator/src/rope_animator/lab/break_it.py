@@ -227,8 +227,8 @@ EXPERIMENTS = {
         Experiment(
             "a quarter of the coordinates rotated",
             "the loss at the trained length, and its growth beyond it",
-            "A quarter of 16 coordinates costs more than 0.1 nats at the trained length. Beyond it, the loss grows "
-            "less than with all of them.",
+            "Rotating a quarter of 16 coordinates, not all, costs more than 0.1 nats at the trained length. Beyond it, "
+            "the loss grows less than with all of them.",
             quarter_rotated,
             quarter_is_worse_and_steadier,
         ),

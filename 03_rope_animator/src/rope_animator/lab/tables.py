@@ -90,6 +90,21 @@ def summary(results: dict | None = None) -> str:
     return markdown.table(rows) + "\n\n" + markdown.meta_line(section) + "\n"
 
 
+def trial(section: dict | None = None) -> str:
+    """What the grader said of attempts by someone who knew README and workbook only: first, and after the repairs."""
+    section = section or markdown.section("trial")
+    kinds = list(section["wrong"]["first"])
+    rows = [["wrong attempts", "number", *kinds]]
+    for run in ("first", "last"):
+        counts = section["wrong"][run]
+        rows.append([f"{run} run", str(sum(counts.values())), *(str(counts[kind]) for kind in kinds)])
+    right = section["right"]
+    return (
+        f"{markdown.table(rows)}\n\nOf {right['attempts']} right attempts in other styles, {right['first']} were RIGHT "
+        f"in the first run and {right['last']} in the last. {section['date']}.\n"
+    )
+
+
 def break_it(section: dict | None = None) -> str:
     """Outcomes of the experiments that break something."""
     section = section or markdown.section("break_it")
