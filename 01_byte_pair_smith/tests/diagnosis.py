@@ -360,4 +360,4 @@ def diagnose(attempt: Names, task: str, seed: int, with_mutants: bool = True) ->
 def without_the_others(attempt: Names, task: str, others: list[str], seed: int) -> Finding:
     """The diagnosis with the reference's version of the tasks that this one calls and that are not right."""
     with substituted(attempt, others):
-        return diagnose(attempt, task, seed)
+        return diagnose(Names(attempt._names), task, seed)
