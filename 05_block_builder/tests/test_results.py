@@ -1,0 +1,137 @@
+"""The numbers: README and REPORT say what results.json says, and the experiments show what they are said to show."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+
+import pytest
+import torch
+from block_builder.__main__ import COMMANDS
+from block_builder.lab import break_it, cli, experiment, fetch, images, plots, record, smollm2, stream, tables, train
+
+FOLDER = Path(__file__).parents[1]
+STARTER = json.loads((FOLDER / "starter.ipynb").read_text(encoding="utf-8"))
+RESULTS = record.read(record.COMMITTED)
+
+
+@pytest.mark.parametrize("name", ["README.md", "results/REPORT.md"])
+def test_the_tables_are_those_of_the_results(name):
+    command = [sys.executable, "-m", "cogapp", "--check", name]
+    run = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True)
+    assert run.returncode == 0, f"run: python -m cogapp -r {name}\n{run.stdout[-2000:]}{run.stderr[-2000:]}"
+
+
+def test_nothing_quick_is_committed():
+    assert set(RESULTS) == {command.key for command in COMMANDS}
+    assert not [name for name, section in RESULTS.items() if section["meta"]["quick"]]
+
+
+@pytest.mark.parametrize("command", ["headline", "break", "convolutions"])
+def test_each_command_runs_quickly(command, tmp_path, capsys):
+    assert cli.main("block_builder", "", COMMANDS, plots.draw, [command, "--quick", "--out", str(tmp_path)]) == 0
+    assert "Quick run" in capsys.readouterr().out and list(tmp_path.glob("*.png"))
+
+
+def test_the_recorded_claims_hold():
+    init = RESULTS["headline"]["initialization"]
+    slopes = init["Pre-LN, normal"]["slopes"]
+    assert -0.6 < median(slopes) < -0.4 and all(-0.75 < s < -0.4 for s in slopes)
+    assert all(abs(s) < 0.15 for s in init["Post-LN, normal"]["slopes"])
+    training = RESULTS["headline"]["training"]
+    runs = {name: run["unseen"] for name, run in training["runs"].items()}
+    stuck = [abs(loss - training["unigram"]) < 0.15 for loss in runs["Post-LN"]]
+    assert sum(stuck) == 2 and max(runs["Pre-LN"]) < training["unigram"] - 0.5  # the README says two of three seeds
+    assert all(loss < training["unigram"] - 0.4 for loss in runs["Post-LN, warm-up"] + runs["DeepNorm"])
+    conv = RESULTS["headline"]["convolution"]
+    assert median(conv["residual"]["accuracy"][-1]) > median(conv["plain"]["accuracy"][-1]) + 0.3
+    assert median(conv["plain"]["loss"][-1]) > median(conv["plain"]["loss"][0]), "deeper is worse in training"
+    assert all(min(m["score"]) > 0.95 for m in RESULTS["architectures"]["models"].values())
+
+
+def test_the_gradients_slopes_repeat():
+    found = experiment.at_initialization([0], (2, 8, 24), lambda line: None)
+    assert -0.65 < found["Pre-LN, normal"]["slopes"][0] < -0.4
+    assert abs(found["Post-LN, normal"]["slopes"][0]) < 0.15
+
+
+@pytest.mark.parametrize("name", break_it.BY_NAME)
+def test_break_it_is_as_recorded_and_as_written(name):
+    chosen, recorded = break_it.BY_NAME[name], RESULTS["break_it"]["outcomes"][name]
+    assert chosen.holds(recorded), recorded
+    text = "\n".join("".join(cell["source"]) for cell in STARTER["cells"])
+    assert chosen.answer in text and chosen.predict in text and f'BY_NAME["{name}"]' in text
+
+
+@pytest.mark.parametrize("name", ["no final norm", "expansion 1", "no depth scale"])
+def test_break_it_repeats(name):
+    result = break_it.BY_NAME[name].run()
+    assert break_it.BY_NAME[name].holds(result), result
+
+
+def test_what_is_refused():
+    with pytest.raises(ValueError, match="add --model smollm2"):
+        stream.stream(cli.options(), print)
+    with pytest.raises(ValueError, match="data='cats': choose one of digits, mnist, cifar10"):
+        images.load(cli.options(data="cats"))
+    with pytest.raises(ValueError, match="at least 20,000 are needed"):
+        train.letters("short")
+
+
+def test_cifar10_in_the_data_folder_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HARDWAY_DATA", str(tmp_path))
+    with pytest.raises(OSError, match="data_batch_1.bin is not on this machine"):
+        images.load(cli.options(data="cifar10"))
+    folder = tmp_path / "cifar-10-batches-bin"
+    folder.mkdir()
+    for name in (*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"):
+        (folder / f"{name}.bin").write_bytes((bytes([3]) + bytes(3072)) * 2)
+    name, (pictures, labels), _ = images.load(cli.options(data="cifar10"))
+    assert name == "cifar10" and pictures.shape == (10, 3, 32, 32) and set(labels.tolist()) == {3}
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not fetch.is_local(images.MNIST_TRAIN_IMAGES), reason="MNIST is not on this machine")
+def test_mnist_is_read():
+    (pictures, labels), test = images.mnist()
+    assert pictures.shape == (60_000, 1, 28, 28) and len(test[1]) == 10_000
+    assert labels[:5].tolist() == [5, 0, 4, 1, 9]
+
+
+# ---------------------------------------------------------------- the real model
+
+
+def test_the_llama_block_is_that_of_transformers():
+    from transformers import LlamaConfig
+    from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
+
+    config = LlamaConfig(hidden_size=24, num_attention_heads=3, num_key_value_heads=1, intermediate_size=40,
+                         head_dim=8, rope_theta=1e4, attn_implementation="sdpa")  # fmt: skip
+    layer = LlamaDecoderLayer(config, 0)
+    state = layer.state_dict()
+
+    def paired(weight):  # transformers rotates halves, the file neighbouring pairs
+        return weight.unflatten(0, (-1, 2, 4)).transpose(1, 2).flatten(0, 2)
+
+    names = {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm", "attn_q": "self_attn.q_proj",
+             "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
+             "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}  # fmt: skip
+    block = {ours: state[f"{theirs}.weight"] for ours, theirs in names.items()}
+    block |= {name: paired(block[name]) for name in ("attn_q", "attn_k")}
+    model = smollm2.Llama(torch.zeros(1, 24), [block], torch.ones(24), 3, 1e4, config.rms_norm_eps)
+    x = torch.randn(2, 7, 24, generator=torch.Generator().manual_seed(0))
+    positions = LlamaRotaryEmbedding(config)(x, torch.arange(7)[None])
+    want = layer(x, position_embeddings=positions)
+    want = want[0] if isinstance(want, tuple) else want
+    with torch.no_grad():
+        torch.testing.assert_close(smollm2.apply_block(model, block, x), want.detach(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not fetch.is_local(fetch.SMOLLM2), reason="the real model is not on this machine")
+def test_the_real_models_stream(tmp_path):
+    found = stream.stream(cli.options(model="smollm2", quick=True), lambda line: None)
+    assert 2 < found["loss"] < 4.5 and found["early loss"][0] > found["loss"] + 3
+    assert max(found["first token"]) > 10 * max(found["other tokens"][:-1])
+    assert tables.stream(found | {"meta": RESULTS["stream"]["meta"]})

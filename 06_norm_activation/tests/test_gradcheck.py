@@ -1,0 +1,67 @@
+"""The gradient check itself: is it exact where it can be, and does it catch what it is for?"""
+
+import norm_activation as na
+import pytest
+import torch
+from test_norms import gradients, numbers
+
+
+@pytest.mark.task("numerical_gradient")
+def test_it_is_exact_for_a_square_and_off_by_h_squared_for_a_cube(impl, seed):
+    x = numbers(seed, 2, 3)
+    torch.testing.assert_close(impl.numerical_gradient(lambda x: (x**2).sum(), x, 0.5), 2 * x, rtol=0, atol=1e-12)
+    cube = impl.numerical_gradient(lambda x: (x**3).sum(), x, 0.5)
+    torch.testing.assert_close(cube, 3 * x**2 + 0.25, rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("numerical_gradient")
+def test_it_agrees_with_autograd(impl, seed):
+    x, w = numbers(seed, 3, 5), numbers(seed + 1, 5)
+
+    def function(x):
+        return (torch.sin(x) @ w).square().sum()
+
+    got = impl.numerical_gradient(function, x)
+    torch.testing.assert_close(got, gradients(function, torch.tensor(1.0), x)[0], rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.task("numerical_gradient")
+def test_bad_input_float32_has_too_few_digits(impl):
+    with pytest.raises(ValueError):
+        impl.numerical_gradient(lambda x: x.sum(), torch.ones(3))
+
+
+@pytest.mark.task("gradcheck")
+def test_it_passes_what_is_right_and_refuses_each_wrong_gradient(impl, seed):
+    x, w, dy = numbers(seed, 3, 5), numbers(seed + 1, 5), numbers(seed + 2, 3, 5)
+
+    def forward(x, w):
+        return x**2 * w
+
+    def backward(dy, x, w):
+        return dy * 2 * x * w, (dy * x**2).sum(0)
+
+    assert impl.gradcheck(forward, backward, (x, w), dy) is True
+    wrong = [
+        lambda dy, x, w: (dy * 2 * x * w, (dy * x**2).sum(1)),  # another shape
+        lambda dy, x, w: (dy * x * w, (dy * x**2).sum(0)),
+        lambda dy, x, w: (dy * 2 * x * w, 1.001 * (dy * x**2).sum(0)),
+        lambda dy, x, w: (2 * x * w, (x**2).sum(0)),  # dy forgotten
+        lambda dy, x, w: (dy * 2 * x * w, torch.full((5,), torch.nan, dtype=torch.float64)),
+    ]
+    for other in wrong:
+        assert impl.gradcheck(forward, other, (x, w), dy) is False
+
+
+@pytest.mark.task("gradcheck")
+def test_bad_input_a_gradient_for_each_input(impl, seed):
+    x = numbers(seed, 3)
+    with pytest.raises(ValueError):
+        impl.gradcheck(lambda x, w: x * w, lambda dy, x, w: (dy * w,), (x, x), x)
+
+
+@pytest.mark.parametrize("h, digits", [(1e-2, 3), (1e-4, 7), (1e-6, 8)])
+def test_the_error_falls_with_h_until_rounding_takes_over(h, digits):
+    x = numbers(1, 50)
+    error = (na.numerical_gradient(lambda x: torch.sin(x).sum(), x, h) - torch.cos(x)).abs().max()
+    assert error < 10.0**-digits
