@@ -87,6 +87,7 @@ def of_numbers(got: Any, want: Any, named: dict[str, float]) -> str:
         if got == want:
             return f"right, but {a(type(got).__name__)} where an int is promised"
     beside = f" ({brief(got)} where {brief(want)} is right)"
+    apart = brief(abs(got - want))
     got, want = float(got), float(want)
     if not math.isfinite(got):
         return f"returns {got}"
@@ -97,7 +98,7 @@ def of_numbers(got: Any, want: Any, named: dict[str, float]) -> str:
     for name, value in named.items():
         if value and abs(abs(got - want) - abs(value)) < 1e-9 * max(1, abs(value)):
             return f"too {'large' if got > want else 'small'} by `{name}`{beside}"
-    return f"{abs(got - want):.6g} too {'large' if got > want else 'small'}{beside}"
+    return f"{apart} too {'large' if got > want else 'small'}{beside}"
 
 
 def factor(ratio: float, named: dict[str, float], most: int = 8) -> str:
@@ -269,7 +270,7 @@ def listed(indices: np.ndarray, size: int) -> str:
 
 
 def example(g: np.ndarray, w: np.ndarray, bad: np.ndarray) -> str:
-    return f": at {first(bad)} it is {g[bad][0]:.6g}, right is {w[bad][0]:.6g}"
+    return f": at {first(bad)} it is {brief(g[bad][0])}, right is {brief(w[bad][0])}"
 
 
 def first(mask: np.ndarray) -> list[int]:
