@@ -187,10 +187,23 @@ def digits(seeds, n=100):
 @pytest.mark.parametrize("regularizer", REGULARIZERS)
 def test_each_regularizer_trains_with_each_norm_somewhere(regularizer):
     i = REGULARIZERS.index(regularizer)
-    recipe = Recipe(NORMS[(i + 1) % 5], list(OPTIMIZERS)[i % 3], SCHEDULES[i % 4], regularizer)
+    recipe = Recipe(NORMS[(i + 1) % 5], list(OPTIMIZERS)[i % 4], SCHEDULES[i % 4], regularizer)
     x, y, test_x, test_y = digits([0, 1])
     got = accuracy(fit(recipe, [0, 1], x, y, 150), test_x, test_y)
     assert min(got) > 0.5, (recipe, got)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_weight_decay_shrinks_the_weights_under_every_optimizer(optimizer):
+    x, y, *_ = digits([0])
+    sizes = [
+        sum(
+            float(w.detach().square().sum())
+            for w in fit(Recipe("layer", optimizer, regularizer=kind), [0], x, y, 60).weights
+        )
+        for kind in ("none", "weight decay")
+    ]
+    assert sizes[1] < 0.995 * sizes[0], sizes
 
 
 def test_networks_that_train_side_by_side_do_not_touch_each_other():

@@ -18,17 +18,21 @@ from .images import digits
 Log = Callable[[str], None]
 CHOICES = {
     "norm": NORMS,
-    "optimizer": ("momentum", "adamw"),
-    "schedule": ("constant", "cosine", "warm-up + cosine"),
+    "optimizer": ("momentum", "rmsprop", "adamw"),
+    "schedule": ("constant", "step", "cosine", "warm-up + cosine"),
     "regularizer": REGULARIZERS,
 }
-RATES = {"momentum": (0.003, 0.01, 0.03, 0.1), "adamw": (0.001, 0.003, 0.01, 0.03)}
+RATES = {
+    "momentum": (0.003, 0.01, 0.03, 0.1),
+    "rmsprop": (0.0003, 0.001, 0.003, 0.01),
+    "adamw": (0.001, 0.003, 0.01, 0.03),
+}
 LEARN, CHOOSE = 300, 500
 BASE = Recipe("none", "momentum", "constant", "none")
 
 
 def laboratory(options: argparse.Namespace, log: Log) -> dict:
-    """About two minutes. `--quick` keeps two values of each factor and few steps."""
+    """About four minutes. `--quick` keeps two values of each factor and few steps."""
     seeds = list(range(options.seed, options.seed + (options.seeds or (2 if options.quick else 8))))
     steps = 10 if options.quick else 200
     choices = {name: values[:2] for name, values in CHOICES.items()} if options.quick else CHOICES

@@ -21,8 +21,8 @@ REGULARIZERS = (
     "label smoothing",
 )  # fmt: skip
 NORMS = ("none", "layer", "rms", "batch", "group")
-OPTIMIZERS = {"sgd": 0.02, "momentum": 0.03, "adamw": 0.005}  # with a learning rate that works for each norm
-DECAY = {"sgd": 0.01, "momentum": 0.01, "adamw": 0.3}  # AdamW moves a weight by lr · decay, whatever its gradient
+OPTIMIZERS = {"sgd": 0.02, "momentum": 0.03, "rmsprop": 0.002, "adamw": 0.005}  # a learning rate that suits each norm
+DECAY = {"sgd": 0.01, "momentum": 0.01, "rmsprop": 0.3, "adamw": 0.3}  # the last two are decoupled
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,7 @@ def fit(
     lr = recipe.lr or OPTIMIZERS[recipe.optimizer]
     decay = DECAY[recipe.optimizer] if recipe.regularizer == "weight decay" else 0.0
     groups = [{"params": network.weights, "weight_decay": decay}, {"params": network.biases, "weight_decay": 0.0}]
-    if recipe.optimizer == "adamw":
-        optimizer = torch.optim.AdamW(groups, lr, foreach=True)
-    else:
-        optimizer = torch.optim.SGD(groups, lr, momentum=0.9 if recipe.optimizer == "momentum" else 0.0, foreach=True)
+    optimizer = _optimizer(recipe.optimizer, groups, lr)
     order = [torch.Generator().manual_seed(1000 + seed) for seed in seeds]
     draw = torch.Generator().manual_seed(seeds[0])
     for step in range(steps):
@@ -119,7 +116,25 @@ def fit(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        if recipe.optimizer == "rmsprop" and decay:
+            _shrink(network.weights, 1 - optimizer.param_groups[0]["lr"] * decay)
     return network
+
+
+def _optimizer(name: str, groups: list[dict], lr: float) -> torch.optim.Optimizer:
+    """PyTorch's optimizer. Its RMSprop would divide a weight decay by the size of the gradients, so it gets none."""
+    if name == "adamw":
+        return torch.optim.AdamW(groups, lr, foreach=True)
+    if name == "rmsprop":
+        return torch.optim.RMSprop([group | {"weight_decay": 0.0} for group in groups], lr, foreach=True)
+    return torch.optim.SGD(groups, lr, momentum=0.9 if name == "momentum" else 0.0, foreach=True)
+
+
+@torch.no_grad()
+def _shrink(weights: list[Tensor], factor: float) -> None:
+    """Decoupled weight decay (Loshchilov and Hutter 2019)."""
+    for weight in weights:
+        weight.mul_(factor)
 
 
 def _mixed(recipe: Recipe, x: Tensor, targets: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor]:
