@@ -1,4 +1,4 @@
-"""`train` in time near-linear in the corpus: the same merges, and nothing is ever recounted.
+"""`train` in time near-linear in the corpus: the same merges. After the first count, a merge reads only what it changes.
 
 Four ideas:
 1. Count each distinct pre-token once. A megabyte of English has some 15,000 of them (Zipf's law).
@@ -20,7 +20,7 @@ BYTE_ORDER = bytes(range(256))
 
 
 def train_fast(text: str, vocab_size: int, pattern: str = GPT2, alphabet: bytes = BYTE_ORDER) -> list[tuple[int, int]]:
-    """The merges of `train`.
+    """The merges of `train`, for a long text.
 
     `alphabet` lists the 256 bytes in the order of their ids. It decides ties and nothing else. With `BYTE_ORDER` the
     merges are those of `train` and of rustbpe. With `GPT2_ORDER` they are those of Hugging Face `tokenizers`.
@@ -56,7 +56,7 @@ class PairIndex:
 
     def __init__(self, pre_tokens: Mapping[str, int]):
         self.pre_tokens = list(pre_tokens)
-        self.frequency = list(pre_tokens.values())
+        self.frequency = list(pre_tokens.values())  # of pre-token n, how often the text holds it
         self.holders: dict[str, list[int]] = defaultdict(list)  # pair: numbers of pre-tokens, once per occurrence
         for n, ids in enumerate(self.pre_tokens):
             for pair in map(str.__add__, ids, ids[1:]):
@@ -78,7 +78,7 @@ class PairIndex:
                 continue
             if current_count == -negative_count:
                 return pair
-            heapq.heappush(self.heap, (-current_count, pair))
+            heapq.heappush(self.heap, (-current_count, pair))  # the entry was old, and so too large
         return None
 
     def merge(self, pair: str, new: str) -> None:
@@ -89,7 +89,7 @@ class PairIndex:
             heapq.heappush(self.heap, (-self.counts[new_pair], new_pair))
 
     def replace(self, pair: str, new: str) -> dict[str, list[int]]:
-        """Replace `pair` in its pre-tokens, lower the counts of its neighbours, and return the new pairs' holders.
+        """Replace `pair` in its pre-tokens and lower the counts of its neighbours. Returns {new pair: its holders}.
 
         Around an occurrence `l a b r`, the pairs (l, a) and (b, r) go, and (l, new) and (new, r) come. In `a b a b` the
         two occurrences share a neighbour: (b, a) goes and (new, new) comes, once.

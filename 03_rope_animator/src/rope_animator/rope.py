@@ -7,7 +7,7 @@ Dimensions:
     T  tokens
     D  width of a head
     P  pairs of coordinates, P = D / 2
-    _  checked by the function itself
+    _  a size that must equal another one; the function compares them and says which does not fit
 
 The file goes from one pair to whole queries and keys:
     rotate_complex, rotate       one pair, as a complex number and without complex numbers

@@ -35,7 +35,7 @@ class KVCache(Protocol):
 
 
 class GrowingCache:
-    """The plain form: concatenate. Each step copies all that came before, T²/2 tokens over T steps.
+    """The plain form: concatenate. Each step copies all that came before: S steps of one token copy S²/2 tokens.
 
     A cache holds numbers without gradients. With gradients it would keep the graph of every step alive.
     """
@@ -71,7 +71,7 @@ class GrowingCache:
         self.values: list[Tensor | None] = [None] * self.layers
 
     def crop(self, max_length: int) -> None:
-        """Keep the first `max_length` tokens.
+        """Keep the first `max_length` tokens, for example a prefix that several prompts share.
 
         Raises:
             ValueError: fewer are held.
