@@ -1,4 +1,4 @@
-"""`train` in time near-linear in the corpus: the same merges. After the first count, a merge reads only what it changes.
+"""`train` in time near-linear in the corpus: the same merges. After the first count, a merge reads what it changes.
 
 Four ideas:
 1. Count each distinct pre-token once. A megabyte of English has some 15,000 of them (Zipf's law).
