@@ -26,6 +26,7 @@ TASKS = [
 
 
 SECONDS = dict.fromkeys(TASKS, 16)  # hypothesis and gradient checks on a busy machine
+GATE_SEEDS = 3
 
 
 def numbers(seed, *shape, dtype=torch.float64):

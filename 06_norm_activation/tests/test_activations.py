@@ -7,8 +7,6 @@ import torch.nn.functional as F
 from norm_activation.activations import ACTIVATIONS
 from norm_activation.gated import gated, geglu, glu
 from test_norms import EXACT, gradients, numbers
-from transformers import LlamaConfig
-from transformers.models.llama.modeling_llama import LlamaMLP
 
 GRID = torch.linspace(-9, 9, 367, dtype=torch.float64)  # not at zero, where ReLU has no derivative
 
@@ -78,6 +76,15 @@ def test_swiglu_width_is_llamas_and_smollms(impl):
 
 
 @pytest.mark.task("swiglu_width")
+def test_swiglu_width_is_cut_first_and_raised_to_a_multiple_then(impl):
+    for D in range(1, 30):
+        for multiple_of in (1, 2, 7, 13, 256):
+            width = impl.swiglu_width(D, multiple_of)
+            cut = (8 * D) // 3
+            assert width % multiple_of == 0 and cut <= width < cut + multiple_of
+
+
+@pytest.mark.task("swiglu_width")
 @pytest.mark.parametrize("D", [3, 48, 96, 768])
 def test_property_three_matrices_have_the_weights_of_two(impl, D):
     assert 3 * D * impl.swiglu_width(D) == 2 * D * (4 * D)
@@ -96,6 +103,9 @@ def matrices(seed, D=6, H=7):
 
 @pytest.mark.task("swiglu")
 def test_swiglu_is_llamas_layer_values_and_gradients(impl, seed):
+    from transformers import LlamaConfig  # here: it takes seconds to load
+    from transformers.models.llama.modeling_llama import LlamaMLP
+
     layer = LlamaMLP(LlamaConfig(hidden_size=6, intermediate_size=7, num_attention_heads=1)).double()
     weights = matrices(seed)
     for linear, weight in zip((layer.gate_proj, layer.up_proj, layer.down_proj), weights, strict=True):
@@ -129,6 +139,13 @@ def test_dropout_keeps_the_mean_at_training_and_everything_at_evaluation(impl, s
     assert abs(float(y.mean()) - 1) < 6 * (p / (1 - p) / 100_000) ** 0.5 + 1e-9  # six standard deviations
     assert torch.equal(y == 0, uniforms < p)
     assert torch.equal(impl.dropout(x, p, uniforms, False), x)
+
+
+@pytest.mark.task("dropout")
+def test_dropout_keeps_an_entry_whose_uniform_is_p(impl):
+    x, uniforms = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.0, 0.25, 0.5])
+    assert torch.equal(impl.dropout(x, 0.25, uniforms, True), torch.tensor([0.0, 2.0, 3.0]) / 0.75)
+    assert torch.equal(impl.dropout(x, 0.0, 0 * uniforms, True), x)
 
 
 @pytest.mark.task("dropout")

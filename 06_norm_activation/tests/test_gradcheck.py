@@ -54,6 +54,39 @@ def test_it_passes_what_is_right_and_refuses_each_wrong_gradient(impl, seed):
 
 
 @pytest.mark.task("gradcheck")
+def test_it_looks_at_every_entry_and_at_its_sign(impl, seed):
+    x, dy = numbers(seed, 200), torch.ones(200, dtype=torch.float64)
+
+    def passes(change):
+        return impl.gradcheck(lambda x: x**2, lambda dy, x: (2 * x * dy + change,), (x,), dy)
+
+    one, opposite = torch.zeros_like(x), torch.zeros_like(x)
+    one[7] = 1e-3 * (1 + 2 * x[7].abs())
+    opposite[3], opposite[5] = 0.5, -0.5
+    assert passes(0 * x) is True
+    assert passes(one) is False, "one entry of 200 is wrong"
+    assert passes(opposite) is False, "two errors that cancel"
+    assert passes(-4 * x) is False, "the sign is wrong"
+
+
+@pytest.mark.task("gradcheck")
+@pytest.mark.parametrize("relative, absolute", [(8e-5, 0.0), (0.0, 8e-8)])
+def test_it_allows_what_its_tolerances_allow_and_no_more(impl, seed, relative, absolute):
+    x = 1 + numbers(seed, 5).abs() if relative else torch.zeros(5, dtype=torch.float64)
+    dy = torch.ones_like(x)
+
+    def passes(factor, **tolerances):
+        def backward(dy, x):
+            return (2 * x * dy * (1 + factor * relative) + factor * absolute,)
+
+        return impl.gradcheck(lambda x: x**2, backward, (x,), dy, **tolerances)
+
+    assert passes(1) is True and passes(2) is False, "the defaults are rtol 1e-4 and atol 1e-7"
+    wider, narrower = ({"rtol": 2e-4}, {"rtol": 1e-5}) if relative else ({"atol": 2e-7}, {"atol": 1e-8})
+    assert passes(2, **wider) is True and passes(1, **narrower) is False
+
+
+@pytest.mark.task("gradcheck")
 def test_bad_input_a_gradient_for_each_input(impl, seed):
     x = numbers(seed, 3)
     with pytest.raises(ValueError):

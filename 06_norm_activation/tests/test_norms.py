@@ -5,7 +5,6 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
 EXACT = dict(rtol=1e-11, atol=1e-11)  # float64 has sixteen digits; sums of hundreds of terms cost a few of them
 
@@ -85,6 +84,8 @@ def test_rms_norm_is_torchs(impl, seed, shape):
 @pytest.mark.task("rms_norm")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_rms_norm_is_llamas_in_every_format(impl, seed, dtype):
+    from transformers.models.llama.modeling_llama import LlamaRMSNorm  # here: it takes seconds to load
+
     norm = LlamaRMSNorm(97, eps=1e-5).to(dtype)
     norm.weight.data = numbers(seed, 97, dtype=dtype)
     x = (3 * numbers(seed + 1, 5, 97)).to(dtype)

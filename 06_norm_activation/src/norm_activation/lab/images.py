@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from sklearn.datasets import load_digits
 from torch import Tensor
 
 from .catalogue import MNIST_TEST_IMAGES, MNIST_TEST_LABELS, MNIST_TRAIN_IMAGES, MNIST_TRAIN_LABELS
@@ -17,6 +16,8 @@ from .fetch import fetch
 @functools.lru_cache(1)
 def digits() -> tuple[Float[Tensor, "1797 64"], Int[Tensor, "1797"]]:
     """All 1,797 digits in a fixed shuffled order, with values from -1 to 1."""
+    from sklearn.datasets import load_digits  # here: scikit-learn takes two seconds to load
+
     data = load_digits()
     order = np.random.default_rng(0).permutation(len(data.target))
     return torch.tensor(data.data[order] / 8 - 1).float(), torch.tensor(data.target[order]).long()

@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from scipy.stats import t as student_t
-
 
 @dataclass(frozen=True)
 class Difference:
@@ -35,6 +33,8 @@ def paired(treatment: Sequence[float], baseline: Sequence[float], confidence: fl
     """
     if len(treatment) != len(baseline) or len(baseline) < 2:
         raise ValueError(f"{len(treatment)} and {len(baseline)} values: give at least two pairs")
+    from scipy.stats import t as student_t  # here: it takes a second to load
+
     differences = [a - b for a, b in zip(treatment, baseline, strict=True)]
     n, mean = len(differences), fmean(differences)
     error = stdev(differences) / math.sqrt(n)
