@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from ..attention import causal_mask
 from ..block import Block
 from ..config import Config
 from ..initialization import seeded
 from ..model import GPT
 from ..signal import measure
 from . import train
+from .cli import seeds_of
 from .fetch import load_text
 
 STEPS, LR = 100, 3e-3
@@ -26,7 +28,7 @@ class Experiment:
     title: str
     predict: str
     answer: str
-    run: Callable[[], dict[str, int | float]]
+    run: Callable[[int], dict[str, int | float]]  # of a seed
     holds: Callable[[dict[str, int | float]], bool]
 
 
@@ -34,8 +36,6 @@ class NoResidual(Block):
     """A block whose branches replace the stream."""
 
     def forward(self, x):
-        from ..attention import causal_mask
-
         h = self.ln_1(x)
         x = self.attn(h, h, causal_mask(x.shape[1]))
         return self.mlp(self.ln_2(x))
@@ -55,9 +55,9 @@ def text() -> tuple[torch.Tensor, int]:
     return train.letters(load_text())
 
 
-def learned(model: nn.Module, tokens: torch.Tensor, lr: float = LR, steps: int = STEPS) -> float:
+def learned(model: nn.Module, tokens: torch.Tensor, seed: int) -> float:
     """The loss on unseen text after a short training."""
-    train.train(model, tokens[: -len(tokens) // 10], steps, 0, lr)
+    train.train(model, tokens[: -len(tokens) // 10], STEPS, seed, LR)
     return train.unseen_loss(model, tokens)
 
 
@@ -65,55 +65,55 @@ def config_of(vocab_size: int, **changes) -> Config:
     return Config(**{"vocab_size": vocab_size, "context_length": 32, "layers": 6, "heads": 2, "width": 32} | changes)
 
 
-def no_residual() -> dict[str, int | float]:
+def no_residual(seed: int = 0) -> dict[str, int | float]:
     tokens, V = text()
     config = config_of(V)
-    broken = seeded(GPT(config), 0)
+    broken = seeded(GPT(config), seed)
     for i, block in enumerate(broken.blocks):
         twin = NoResidual(config)
         twin.load_state_dict(block.state_dict())
         broken.blocks[i] = twin
-    batch = train.windows(tokens, 16, torch.Generator().manual_seed(0))
+    batch = train.windows(tokens, 16, torch.Generator().manual_seed(seed))
     first = measure(broken, batch)["stream gradient"]
-    return {"with": learned(seeded(GPT(config), 0), tokens), "without": learned(broken, tokens),
+    return {"with": learned(seeded(GPT(config), seed), tokens, seed), "without": learned(broken, tokens, seed),
             "gradient, first over last": first[0] / first[-1], "unigram": train.unigram_loss(tokens)}  # fmt: skip
 
 
-def no_final_norm() -> dict[str, int | float]:
+def no_final_norm(seed: int = 0) -> dict[str, int | float]:
     tokens, V = text()
-    models = {name: seeded(GPT(config_of(V)), 0, std=0.3) for name in ("with", "without")}
+    models = {name: seeded(GPT(config_of(V)), seed, std=0.3) for name in ("with", "without")}
     models["without"].ln_f = nn.Identity()
-    batch = train.windows(tokens, 16, torch.Generator().manual_seed(0))
+    batch = train.windows(tokens, 16, torch.Generator().manual_seed(seed))
     found = {f"loss at the start, {name}": train.next_token_loss(m, batch).item() for name, m in models.items()}
-    return found | {name: learned(model, tokens) for name, model in models.items()}
+    return found | {name: learned(model, tokens, seed) for name, model in models.items()}
 
 
-def post_ln_at_24_layers() -> dict[str, int | float]:
+def post_ln_at_24_layers(seed: int = 0) -> dict[str, int | float]:
     tokens, V = text()
     return {
-        "Pre-LN": learned(seeded(GPT(config_of(V, layers=24)), 0), tokens),
-        "Post-LN": learned(seeded(GPT(config_of(V, layers=24, norm_first=False)), 0), tokens),
+        "Pre-LN": learned(seeded(GPT(config_of(V, layers=24)), seed), tokens, seed),
+        "Post-LN": learned(seeded(GPT(config_of(V, layers=24, norm_first=False)), seed), tokens, seed),
         "unigram": train.unigram_loss(tokens),
     }
 
 
-def expansion_of_one() -> dict[str, int | float]:
+def expansion_of_one(seed: int = 0) -> dict[str, int | float]:
     tokens, V = text()
     found = {}
     for expansion in (1, 4):
-        model = seeded(GPT(config_of(V, layers=2, expansion=expansion)), 0)
+        model = seeded(GPT(config_of(V, layers=2, expansion=expansion)), seed)
         found[f"parameters, {expansion}"] = sum(p.numel() for p in model.parameters())
-        found[f"loss, {expansion}"] = learned(model, tokens)
+        found[f"loss, {expansion}"] = learned(model, tokens, seed)
     return found
 
 
-def no_depth_scale() -> dict[str, int | float]:
+def no_depth_scale(seed: int = 0) -> dict[str, int | float]:
     tokens, V = text()
-    batch = train.windows(tokens, 16, torch.Generator().manual_seed(0))
+    batch = train.windows(tokens, 16, torch.Generator().manual_seed(seed))
     found = {}
     for name in ("with", "without"):
         for layers in (2, 24):
-            model = seeded(GPT(config_of(V, layers=layers)), 0, std=0.2)
+            model = seeded(GPT(config_of(V, layers=layers)), seed, std=0.2)
             if name == "without":
                 with torch.no_grad():
                     for block in model.blocks:
@@ -123,18 +123,18 @@ def no_depth_scale() -> dict[str, int | float]:
     return found
 
 
-def dropout_on_the_stream() -> dict[str, int | float]:
+def dropout_on_the_stream(seed: int = 0) -> dict[str, int | float]:
     tokens, V = text()
     found = {}
     for name, kind in (("branches", Block), ("stream", StreamDropout)):
         config = config_of(V, layers=4, dropout=0.9)
-        model = seeded(GPT(config_of(V, layers=4)), 0)
+        model = seeded(GPT(config_of(V, layers=4)), seed)
         for i, block in enumerate(model.blocks):
             twin = kind(config)
             twin.load_state_dict(block.state_dict())
             model.blocks[i] = twin
-        torch.manual_seed(0)
-        found[name] = learned(model, tokens)
+        torch.manual_seed(seed)
+        found[name] = learned(model, tokens, seed)
     return found | {"unigram": train.unigram_loss(tokens)}
 
 
@@ -205,10 +205,14 @@ BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 
 def break_it(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
-    """Every experiment; --quick takes the two that only measure."""
+    """Every experiment, with each seed; --quick takes the one that only measures."""
     chosen = ("no depth scale",) if options.quick else tuple(BY_NAME)
-    found = {}
+    seeds = seeds_of(options, 1 if options.quick else 3)
+    found: dict[str, dict[str, list]] = {}
     for name in chosen:
-        log(name)
-        found[name] = BY_NAME[name].run()
-    return {"outcomes": found}
+        runs = []
+        for seed in seeds:
+            log(f"{name}, seed {seed}")
+            runs.append(BY_NAME[name].run(seed))
+        found[name] = {key: [run[key] for run in runs] for key in runs[0]}
+    return {"seeds": seeds, "outcomes": found}

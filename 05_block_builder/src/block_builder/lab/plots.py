@@ -1,29 +1,29 @@
 """Figures, drawn from the results alone: one claim each."""
 
 from pathlib import Path
-from statistics import mean, median
+from statistics import median
 
+from . import autograd
+from .plots_of_depth import COLORS, band, curves, graph, signal
 from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, figure, label, save
 from .tables import speed
-
-COLORS = {"Pre-LN": BLUE, "Post-LN": VERMILION, "Post-LN, warm-up": ORANGE, "DeepNorm": GREEN}
 
 
 def draw(results: dict, folder: Path) -> list[Path]:
     """Every figure that the results allow."""
     makers = {"headline": headline, "bench": bench, "break_it": break_it, "architectures": architectures,
-              "convolutions": convolutions, "stream": stream}  # fmt: skip
-    return [save(make(results[name]), folder / f"{name}.png") for name, make in makers.items() if name in results]
-
-
-def band(ax, x, rows, color, **kwargs):
-    """Medians with their range."""
-    ax.fill_between(x, [min(r) for r in rows], [max(r) for r in rows], color=color, alpha=0.2, lw=0)
-    ax.plot(x, [median(r) for r in rows], color=color, **kwargs)
+              "convolutions": convolutions, "convolutions_mnist": convolutions, "stream": stream, "signal": signal,
+              "graph": graph}  # fmt: skip
+    paths = [save(make(results[name]), folder / f"{name}.png") for name, make in makers.items() if name in results]
+    if "headline" in results:
+        paths.append(save(curves(results["headline"]), folder / "curves.png"))
+    if "graph" in results:
+        paths.append(autograd.write_dot(folder))
+    return paths
 
 
 def headline(content: dict):
-    """Gradients against depth, curves of training, accuracy of networks of convolutions."""
+    """Gradients against depth, losses by depth, accuracy of networks of convolutions."""
     made = figure("Where the norm stands decides whether a deep stack learns", (10.5, 3.7))
     left, middle, right = made.subplots(1, 3)
     init = content["initialization"]
@@ -40,15 +40,17 @@ def headline(content: dict):
     left.minorticks_off()
     left.set_title("at initialization (dashed: theory)")
     train = content["training"]
-    for name, run in train["runs"].items():
-        curves = [[mean(c[max(0, i - 4) : i + 5]) for i in range(len(c))] for c in run["curves"]]
-        rows = list(zip(*curves, strict=True))
-        band(middle, range(1, len(rows) + 1), rows, COLORS[name], label=name)
+    for shift, (name, run) in zip((-0.12, 0.12), train["runs"].items(), strict=True):
+        places = [i + shift for i in range(len(train["depths"]))]
+        for x, losses in zip(places, run["unseen"], strict=True):
+            middle.plot([x] * len(losses), losses, "o", ms=5, color=COLORS[name], alpha=0.8, mew=0)
+        middle.plot(places, [median(losses) for losses in run["unseen"]], color=COLORS[name], lw=1)
+        label(middle, places[-1] + 0.02, median(run["unseen"][-1]), name, COLORS[name])
     middle.axhline(train["unigram"], color=GREY, ls="--", lw=1)
-    middle.text(len(rows), train["unigram"] + 0.02, "counting characters", color=GREY, ha="right", fontsize=8)
-    middle.set(xlabel="step", ylabel="training loss, nats", ylim=(None, 4.3))
-    middle.legend(frameon=False, fontsize=8)
-    middle.set_title(f"training {train['layers']} blocks")
+    middle.text(-0.35, train["unigram"] + 0.02, "counting characters", color=GREY, fontsize=8)
+    middle.set_xticks(range(len(train["depths"])), [str(depth) for depth in train["depths"]])
+    middle.set(xlabel="blocks", ylabel="loss on unseen text, nats", xlim=(-0.4, len(train["depths"]) - 0.2))
+    middle.set_title(f"after {train['steps']} steps, each seed a dot")
     conv = content["convolution"]
     for kind, color in (("residual", BLUE), ("plain", VERMILION)):
         band(right, conv["depths"], conv[kind]["accuracy"], color, marker="o", ms=3)
@@ -79,7 +81,7 @@ def bench(content: dict):
 
 
 def break_it(content: dict):
-    """The losses of those experiments that train."""
+    """The losses of those experiments that train, each seed a dot."""
     outcomes = content["outcomes"]
     made = figure("Each break raises the loss of a small model", (7.4, 3.6))
     ax = made.subplots()
@@ -88,18 +90,16 @@ def break_it(content: dict):
              ("dropout 0.9 on the stream", "branches", "stream")]  # fmt: skip
     pairs = [p for p in pairs if p[0] in outcomes]
     for row, (name, right, broken) in enumerate(pairs):
-        a, b = outcomes[name][right], outcomes[name][broken]
-        ax.plot([a, b], [row, row], color=GREY, lw=1)
-        ax.plot(a, row, "o", color=BLUE)
-        ax.plot(b, row, "o", color=VERMILION)
-        ax.annotate(f"{a:.2f}", (a, row), (0, 7), textcoords="offset points", color=BLUE, ha="center", fontsize=8)
-        ax.annotate(f"{b:.2f}", (b, row), (0, 7), textcoords="offset points", color=VERMILION, ha="center", fontsize=8)
-    unigram = next((o["unigram"] for o in outcomes.values() if "unigram" in o), None)
+        for key, color, y in ((right, BLUE, row + 0.1), (broken, VERMILION, row - 0.1)):
+            losses = outcomes[name][key]
+            ax.plot(losses, [y] * len(losses), "o", color=color, alpha=0.8, mew=0)
+            ax.plot([min(losses), max(losses)], [y, y], color=color, lw=1)
+    unigram = next((o["unigram"][0] for o in outcomes.values() if "unigram" in o), None)
     if unigram:
         ax.axvline(unigram, color=GREY, ls="--", lw=1)
         ax.text(unigram, len(pairs) - 0.35, " counting characters", color=GREY, fontsize=8)
     ax.set_yticks(range(len(pairs)), [name for name, *_ in pairs])
-    ax.set(xlabel="loss after 100 steps, nats (blue: right, red: broken)", ylim=(-0.5, len(pairs)))
+    ax.set(xlabel="loss after 100 steps, nats (blue: right, red: broken; each seed a dot)", ylim=(-0.5, len(pairs)))
     return made
 
 

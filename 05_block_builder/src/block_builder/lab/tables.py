@@ -10,8 +10,10 @@ from .markdown import goals, meta_line, section, spread, table
 def summary() -> str:
     """The README's table: at most six rows."""
     head, race = section("headline"), section("bench")
-    init, runs, conv = head["initialization"], head["training"]["runs"], head["convolution"]
-    ratios = {peer: [r for row in speed(race).values() for r in [row[peer]]] for peer in PEERS}
+    init, conv = head["initialization"], head["convolution"]
+    ratios = {peer: [row[peer] for row in speed(race).values()] for peer in PEERS}
+    stuck = {name: stuck_runs(head["training"], name) for name in ("Pre-LN", "Post-LN")}
+    depths = ", ".join(map(str, head["training"]["depths"]))
     rows = [
         ("", "ours", "theory, limit or peer"),
         *[
@@ -19,9 +21,9 @@ def summary() -> str:
             for name, theory in (("Pre-LN", "-0.5 (theory)"), ("Post-LN", "0 (theory)"))
         ],
         (
-            f"loss of {head['training']['layers']} blocks after {head['training']['steps']} steps, Pre-LN and Post-LN",
-            f"{spread(runs['Pre-LN']['unseen'])} and {spread(runs['Post-LN']['unseen'])}",
-            f"{head['training']['unigram']:.2f} (counting characters)",
+            f"runs of {depths} blocks that learned only to count characters",
+            "; ".join(f"{name} {sum(map(sum, rows))} of {sum(map(len, rows))}" for name, rows in stuck.items()),
+            f"{head['training']['unigram']:.2f} nats (counting characters)",
         ),
         (
             f"accuracy of {conv['depths'][-1]} convolutions, with and without skips",
@@ -33,6 +35,11 @@ def summary() -> str:
     return f"{table(rows)}\n\n{meta_line(head)}\n"
 
 
+def stuck_runs(training: dict, name: str) -> list[list[bool]]:
+    """For each depth and seed: is the loss within 0.15 nats of counting characters, or above it?"""
+    return [[loss > training["unigram"] - 0.15 for loss in losses] for losses in training["runs"][name]["unseen"]]
+
+
 def headline(content: dict | None = None) -> str:
     """Gradients, losses and accuracies."""
     content = content or section("headline")
@@ -42,16 +49,24 @@ def headline(content: dict | None = None) -> str:
     for i, depth in enumerate(init["depths"]):
         rows.append((depth, *(spread(init[name]["gradients"][i], 3) for name in kinds)))
     rows.append(("slope", *(spread(init[name]["slopes"]) for name in kinds)))
+    rows.append(("slope, positions apart", *(spread(init[name]["slopes of positions"]) for name in kinds)))
+    for i in (0, -1):
+        likeness = (spread(init[name]["likeness"][i]) for name in kinds)
+        rows.append((f"cosine of positions, {init['depths'][i]} blocks", *likeness))
     train = content["training"]
-    losses = [("blocks", "loss on unseen text, nats")]
-    losses += [(name, spread(run["unseen"], 3)) for name, run in train["runs"].items()]
-    losses.append(("counting characters", f"{train['unigram']:.3f}"))
+    losses = [("blocks", "norm", *(f"seed {seed}" for seed in content.get("meta", {}).get("seeds", [])), "stuck")]
+    for i, depth in enumerate(train["depths"]):
+        for name, run in train["runs"].items():
+            stuck = stuck_runs(train, name)[i]
+            numbers = [f"{loss:.3f}" for loss in run["unseen"][i]]
+            losses.append((depth, name, *numbers, f"{sum(stuck)} of {len(stuck)}"))
     conv = content["convolution"]
     nets = [("convolutions", *(f"{kind}, {what}" for kind in ("residual", "plain") for what in ("accuracy", "loss")))]
     for i, depth in enumerate(conv["depths"]):
         cells = [spread(conv[k][w][i], 3) for k in ("residual", "plain") for w in ("accuracy", "loss")]
         nets.append((depth, *cells))
-    return "\n\n".join([table(rows), table(losses), table(nets), meta_line(content)]) + "\n"
+    words = f"Loss on unseen text after {train['steps']} steps, in nats. Counting characters: {train['unigram']:.3f}."
+    return "\n\n".join([table(rows), words, table(losses), table(nets), meta_line(content)]) + "\n"
 
 
 def speed(content: dict) -> dict[str, dict[str, float]]:
@@ -90,9 +105,41 @@ def break_it(content: dict | None = None) -> str:
     rows = [("experiment", "what happens", "measured")]
     for e in EXPERIMENTS:
         if e.name in content["outcomes"]:
-            measured = "; ".join(f"{key}: {value:,.4g}" for key, value in content["outcomes"][e.name].items())
+            measured = "; ".join(f"{key}: {brief(values)}" for key, values in content["outcomes"][e.name].items())
             rows.append((e.title, e.answer, measured))
     return f"{table(rows)}\n\n{meta_line(content)}\n"
+
+
+def brief(values: list[int | float]) -> str:
+    """Whole numbers as they are when all are equal, others as median and range."""
+    if len(set(values)) == 1 and isinstance(values[0], int):
+        return f"{values[0]:,}"
+    return spread(values, 2) if len(set(values)) > 1 else f"{values[0]:.2f}"
+
+
+def signal(content: dict | None = None) -> str:
+    """Stream and gradient of six kinds of deep stack, and what they learn."""
+    content = content or section("signal")
+    rows = [("blocks of", "stream, last over first", "gradient, first over last", "stream after training",
+             "gradient after training", "loss")]  # fmt: skip
+    for name, kind in content["kinds"].items():
+        cells = []
+        for when in ("before", "after"):
+            cells.append(spread([one["stream"][-1] / one["stream"][0] for one in kind[when]]))
+            cells.append(spread([one["stream gradient"][0] / one["stream gradient"][-1] for one in kind[when]]))
+        rows.append((name, *cells, spread(kind["unseen"], 3)))
+    words = f"{content['layers']} blocks, {content['steps']} steps. Counting characters: {content['unigram']:.3f} nats."
+    return f"{table(rows)}\n\n{words}\n\n{meta_line(content)}\n"
+
+
+def graph(content: dict | None = None) -> str:
+    """The size of the graph of each block, the way of the stream, and the first steps back as text."""
+    content = content or section("graph")
+    rows = [("block", "operations and parameters", "the shortest way from the output to the input")]
+    for name, block in content["blocks"].items():
+        rows.append((name, block["operations"], ", ".join(block["path"])))
+    text = next(iter(content["blocks"].values()))["text"]
+    return f"{table(rows)}\n\n```text\n{text}\n```\n\n{meta_line(content)}\n"
 
 
 def architectures(content: dict | None = None) -> str:
@@ -105,10 +152,11 @@ def architectures(content: dict | None = None) -> str:
     return f"{table(rows)}\n\n{meta_line(content)}\n"
 
 
-def convolutions(content: dict | None = None) -> str:
+def convolutions(content: dict | None = None, name: str = "convolutions") -> str:
     """Four networks under equal conditions."""
-    content = content or section("convolutions")
-    rows = [(f"network, {content['epochs']} epochs of {content['train']:,} {content['images']}", "parameters",
+    content = content or section(name)
+    images = {"mnist": "MNIST", "cifar10": "CIFAR-10"}.get(content["images"], content["images"])
+    rows = [(f"network, {content['epochs']} epochs of {content['train']:,} images of {images}", "parameters",
              "accuracy", "loss after the first epoch", "after the last", "CPU seconds")]  # fmt: skip
     for name, net in content["nets"].items():
         first, last = ([curve[i] for curve in net["curves"]] for i in (0, -1))
@@ -118,7 +166,7 @@ def convolutions(content: dict | None = None) -> str:
 
 
 def stream(content: dict | None = None) -> str:
-    """Every third layer of the real model, in numbers."""
+    """Every block of the real model, in numbers."""
     content = content or section("stream")
     rows = [("block", "norm before it, first token", "norm, other tokens", "size of what it adds", "its cosine",
              "loss if the head reads here", "loss without it", "loss with it and the next exchanged")]  # fmt: skip
