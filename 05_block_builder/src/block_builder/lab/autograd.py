@@ -84,7 +84,10 @@ def simplified(output: torch.Tensor, parameters: dict[str, torch.Tensor]) -> dic
 
 
 def positions(picture: dict[str, list]) -> list[tuple[float, float]]:
-    """(x, y) of each node: x counts the steps of the longest way from the input, y is 0 on the stream."""
+    """(x, y) of each node: x counts the steps of the longest way from the input, y is 0 on the stream.
+
+    Of nodes in one column, the one whose result is used latest stands highest.
+    """
     count = len(picture["nodes"])
     column = [0] * count
     for _ in range(count):
@@ -94,6 +97,7 @@ def positions(picture: dict[str, list]) -> list[tuple[float, float]]:
     places: list[tuple[float, float]] = [(0.0, 0.0)] * count
     for x in sorted(set(column)):
         beside = [i for i in range(count) if column[i] == x and i not in stream]
+        beside.sort(key=lambda i: max(column[end] for start, end in picture["edges"] if start == i))
         for rank, i in enumerate(beside):
             places[i] = (x, 1.0 + rank)
         for i in stream:

@@ -143,9 +143,9 @@ EXPERIMENTS = [
         "no residual",
         "no residual",
         "Each branch replaces the stream. How much gradient reaches the first of six blocks? What is learned?",
-        "The gradient arrives in full, because each norm restores the size. The model learns little more than how "
-        "often each character occurs all the same: every branch must pass on what it reads, and has not learned "
-        "to. With residuals it is more than half a nat better.",
+        "More than half of the gradient arrives, because each norm restores the size of what passes. The model learns "
+        "little more than how often each character occurs all the same: every branch must pass on what it reads, and "
+        "has not learned to. With residuals it is more than half a nat better.",
         no_residual,
         lambda r: (
             0.5 < r["gradient, first over last"] < 2
@@ -166,10 +166,10 @@ EXPERIMENTS = [
         "post-ln at 24 layers",
         "Post-LN at 24 layers",
         "The same data, rate and number of steps; only the place of the norm differs. Where does each loss end?",
-        "Post-LN ends at the loss of counting characters. Pre-LN is more than 0.4 nats better with this seed; "
-        "with others it leaves that loss later.",
+        "Post-LN ends within 0.15 nats of counting characters, with each of three seeds. Pre-LN is better with each: "
+        "by half a nat with the first, and by less than a tenth with the last.",
         post_ln_at_24_layers,
-        lambda r: abs(r["Post-LN"] - r["unigram"]) < 0.15 and r["Pre-LN"] < r["Post-LN"] - 0.4,
+        lambda r: abs(r["Post-LN"] - r["unigram"]) < 0.15 and r["Pre-LN"] < r["Post-LN"],
     ),
     Experiment(
         "expansion 1",

@@ -18,7 +18,7 @@ def band(ax, x, rows, color, **kwargs):
 def curves(content: dict):
     """Every run of the training at three depths."""
     train = content["training"]
-    made = figure("Each of the runs: when a stack leaves the loss of counting characters", (10.5, 3.5))
+    made = figure("The deeper the stack, the fewer Post-LN runs leave the loss of counting characters", (10.5, 3.5))
     panels = made.subplots(1, len(train["depths"]), sharey=True)
     for ax, depth, i in zip(panels, train["depths"], range(len(panels)), strict=True):
         for name, run in train["runs"].items():
@@ -68,7 +68,7 @@ def graph(content: dict):
         for start, end in picture["edges"]:
             on_stream = start in stream and end in stream and stream.index(end) == stream.index(start) + 1
             style = {"color": COLORS[name], "lw": 3} if on_stream else {"color": GREY, "lw": 1}
-            ax.annotate("", places[end], places[start], zorder=1, arrowprops={"arrowstyle": "-|>", **style})
+            ax.annotate("", places[end], places[start], zorder=1, arrowprops={"arrowstyle": "-|>", "shrinkB": 17, **style})
         for i, (words, place) in enumerate(zip(picture["nodes"], places, strict=True)):
             edge = COLORS[name] if i in stream else GREY
             box = {"boxstyle": "round,pad=0.3", "fc": "white", "ec": edge, "lw": 2 if i in stream else 1}
@@ -76,5 +76,5 @@ def graph(content: dict):
         ax.set(xlim=(-0.6, max(x for x, _ in places) + 0.6), ylim=(-0.6, max(y for _, y in places) + 0.5))
         ax.set_axis_off()
         way = ", ".join(autograd.WORDS.get(step, step.lower()) for step in block["path"])
-        ax.set_title(f"{name}: {way}")
+        ax.set_title(f"{name}, from output to input: {way}")
     return made
