@@ -6,6 +6,7 @@ from itertools import product
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from ..dynamics import INITS, Network, Plain, examine, histogram
 from ..layer_norm import layer_norm_backward
@@ -16,6 +17,8 @@ from .images import digits
 Log = Callable[[str], None]
 LAYERS = 24
 SHOWN = (0, 7, 15, 23)  # layers whose histograms are kept
+RANGES = {"tanh": (-1, 1), "relu": (0, 4), "gelu": (-1, 4)}  # of the outputs
+POWERS = (-12, 5)  # of ten: the size of the gradients
 
 
 def dynamics(options: argparse.Namespace, log: Log) -> dict:
@@ -31,9 +34,27 @@ def dynamics(options: argparse.Namespace, log: Log) -> dict:
             rows.append(examine(network, x[:256], lambda logits: F.cross_entropy(logits, classes[:256])))
         by_layer[name] = {"signal": [r.signal for r in rows], "gradient": [r.gradient for r in rows]}
         by_layer[name]["dead"] = [r.dead[-1] for r in rows]
-        if activation == "tanh" and norm == "none":
-            histograms[init] = [histogram(network.outputs[layer].detach(), -1, 1) for layer in SHOWN]
-    return {"seeds": seeds, "by layer": by_layer, "histograms": histograms, "gradients": gradients(seeds)}
+        if norm in ("none", "layer"):
+            histograms[name] = shares(network, x[:256], classes[:256], RANGES[activation])
+    return {
+        "seeds": seeds,
+        "by layer": by_layer,
+        "histograms": histograms,
+        "shown": [layer + 1 for layer in SHOWN],
+        "ranges": RANGES | {"gradient": POWERS},
+        "gradients": gradients(seeds),
+    }
+
+
+def shares(network: Network, x: Tensor, classes: Tensor, limits: tuple[int, int]) -> dict[str, list[list[float]]]:
+    """Histograms of the shown layers: the outputs, and the powers of ten of the loss's gradient in them."""
+    loss = F.cross_entropy(network(x), classes)
+    grads = torch.autograd.grad(loss, network.outputs)
+    found: dict[str, list[list[float]]] = {"outputs": [], "gradient": []}
+    for layer in SHOWN:
+        found["outputs"].append(histogram(network.outputs[layer].detach(), *limits))
+        found["gradient"].append(histogram(grads[layer].abs().clamp(min=1e-45).log10(), *POWERS))
+    return found
 
 
 def gradients(seeds: list[int], rows: int = 512, D: int = 96) -> dict[str, list[float]]:

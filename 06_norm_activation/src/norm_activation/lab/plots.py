@@ -15,7 +15,10 @@ def draw(results: dict, folder: Path) -> list[Path]:
     """Every figure that the results allow."""
     made = {"headline": headline, "bench": bench, "break_it": break_it, "dynamics": dynamics, "framework": framework,
             "framework_mnist": framework, "laboratory": laboratory, "smollm2": smollm2}  # fmt: skip
-    return [save(made[name](content), folder / f"{name}.png") for name, content in results.items() if name in made]
+    drawn = {name: made[name](content) for name, content in results.items() if name in made}
+    if "dynamics" in results:
+        drawn["histograms"] = histograms(results["dynamics"])
+    return [save(picture, folder / f"{name}.png") for name, picture in drawn.items()]
 
 
 def headline(content: dict):
@@ -97,7 +100,7 @@ def break_it(content: dict):
 
 
 def dynamics(content: dict):
-    """Signal and gradient by layer for tanh and ReLU, and histograms of tanh."""
+    """Signal and gradient by layer for tanh, ReLU and GELU."""
     made = figure("Without a norm, the initialisation decides whether signal and gradient reach the end", (9.2, 6))
     axes = made.subplots(2, 3)
     found = content["by layer"]
@@ -107,7 +110,7 @@ def dynamics(content: dict):
         ("normal 0.02, none", VERMILION),
         ("normal 0.02, layer", PURPLE),
     ]
-    for column, activation in enumerate(("tanh", "relu")):
+    for column, activation in enumerate(("tanh", "relu", "gelu")):
         for row, kind in enumerate(("signal", "gradient")):
             ax = axes[row, column]
             for name, color in lines:
@@ -117,15 +120,29 @@ def dynamics(content: dict):
             ax.set_ylabel({"signal": "standard deviation of outputs", "gradient": "root mean square gradient"}[kind])
             ax.set_title(f"{activation}: {kind}")
     axes[0, 0].legend(fontsize=7, frameon=False)
-    grid = np.linspace(-1, 1, 41)
-    for row, init in enumerate(("xavier", "he")):
-        ax = axes[row, 2]
-        for shares, layer, color in zip(
-            content["histograms"][init], (1, 8, 16, 24), (SKY, BLUE, PURPLE, BLACK), strict=True
-        ):
-            ax.plot(grid, shares, color=color, label=f"layer {layer}")
-        ax.set(xlabel="output of tanh", ylabel="share of units", title=f"tanh, {init}")
-    axes[0, 2].legend(fontsize=7, frameon=False)
+    return made
+
+
+def histograms(content: dict):
+    """Outputs above, sizes of gradients below, at four layers; one network a column."""
+    made = figure("He's weights keep ReLU's outputs and gradients; Xavier's lose them layer by layer", (10.6, 5.4))
+    axes = made.subplots(2, 5)
+    shown = ("tanh, xavier", "tanh, normal 1", "relu, xavier", "relu, he", "gelu, xavier")
+    for column, name in enumerate(shown):
+        activation = name.split(",")[0]
+        found = content["histograms"][f"{name}, none"]
+        for row, kind in enumerate(("outputs", "gradient")):
+            low, high = content["ranges"][activation if kind == "outputs" else "gradient"]
+            for shares, layer, color in zip(found[kind], content["shown"], (SKY, BLUE, PURPLE, BLACK), strict=True):
+                width = (high - low) / len(shares)
+                middles = low + width * (np.arange(len(shares)) + 0.5)
+                axes[row, column].plot(middles, shares, color=color, lw=1.5, label=f"layer {layer}")
+            axes[row, column].set(yscale="log", ylim=(1e-4, 1.2))
+        axes[0, column].set(xlabel=f"output of {activation}", title=name)
+        axes[1, column].set(xlabel="log10 of |gradient|")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("share of all values")
+    axes[0, 1].legend(fontsize=7, frameon=False, loc="upper center")
     return made
 
 
