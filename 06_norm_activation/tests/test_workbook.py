@@ -37,6 +37,20 @@ def test_break_it_does_what_the_workbook_and_the_results_say(name):
         assert recorded[what][0] == pytest.approx(told[what], **allowed), what
 
 
+def test_the_readmes_example_prints_what_it_says():
+    text = re.search(r"```python\n(.*?)```", (FOLDER / "README.md").read_text(encoding="utf-8"), re.DOTALL)[1]
+    names: dict = {}
+    shown = 0
+    for line in text.splitlines():
+        code, _, told = line.partition("  # ")
+        if told:
+            assert repr(eval(code, names)) == told, code
+            shown += 1
+        else:
+            exec(code, names)
+    assert shown == 3
+
+
 def test_effects_of_break_it_hold_on_every_seed():
     found = record.read(record.COMMITTED)["break_it"]
     deep = found["no norm at 24 layers"]

@@ -39,7 +39,7 @@ def run(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     commands = COMMANDS
     if "framework" in arguments and any("mnist" in argument for argument in arguments):
-        both = Command("framework", "MNIST", framework, tables.framework, 4, section="framework_mnist")
+        both = Command("framework", "MNIST", framework, tables.framework, 2, section="framework_mnist")
         commands = [both if command.name == "framework" else command for command in COMMANDS]
     return main("norm_activation", __doc__, commands, plots.draw, arguments)
 

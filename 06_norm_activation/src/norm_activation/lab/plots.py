@@ -78,7 +78,9 @@ def bench(content: dict):
 
 def break_it(content: dict):
     """Accuracies with and without each mistake."""
-    made = figure("No norm, dead units and tiny batches stop learning; He for tanh does not", (7.6, 4.4))
+    made = figure(
+        "No norm and dead units stop learning; tiny batches hurt BatchNorm; He for tanh does no harm", (7.6, 4.4)
+    )
     ax = made.subplots()
     y = 0
     ticks = []

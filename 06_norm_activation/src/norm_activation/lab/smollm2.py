@@ -61,6 +61,7 @@ def smollm2(options: argparse.Namespace, log: Log) -> dict:
     tokens = batch_of(tokenizer, load_text(options.data), rows, length)
     log("its own layers")
     base = loss_of(model, tokens)
+    first = loss_of(model, tokens[:1])
     same = ours(model, tokens[:2], log)
     put_back = real.replace(model, real.OurNorm, real.OurMLP)
     same["loss"] = loss_of(model, tokens)
@@ -71,7 +72,7 @@ def smollm2(options: argparse.Namespace, log: Log) -> dict:
         put_back = real.replace(model, **change)
         costs[name] = loss_of(model, tokens)
         put_back()
-    if abs(loss_of(model, tokens[:1]) - loss_of(model, tokens[:1])) > 0:
+    if loss_of(model, tokens[:1]) != first:
         raise ValueError("the model is not the same after the exchange")
     return {"windows": [rows, length], "base": base, "ours": same, "costs": costs, "gains": gains(model)}
 
