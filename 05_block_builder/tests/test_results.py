@@ -9,7 +9,20 @@ from statistics import median
 import pytest
 import torch
 from block_builder.__main__ import COMMANDS, run
-from block_builder.lab import autograd, break_it, cli, experiment, fetch, images, plots, record, smollm2, stream, tables, train
+from block_builder.lab import (
+    autograd,
+    break_it,
+    cli,
+    experiment,
+    fetch,
+    images,
+    plots,
+    record,
+    smollm2,
+    stream,
+    tables,
+    train,
+)
 
 FOLDER = Path(__file__).parents[1]
 STARTER = json.loads((FOLDER / "starter.ipynb").read_text(encoding="utf-8"))
@@ -54,6 +67,22 @@ def test_the_recorded_losses_are_as_the_readme_says():
     assert median(conv["residual"]["accuracy"][-1]) > median(conv["plain"]["accuracy"][-1]) + 0.3
     assert median(conv["plain"]["loss"][-1]) > median(conv["plain"]["loss"][0]), "deeper is worse in training"
     assert all(min(m["score"]) > 0.95 for m in RESULTS["architectures"]["models"].values())
+
+
+def test_the_gradient_of_post_ln_vanishes_in_training_and_not_at_the_start():
+    kinds, unigram = RESULTS["signal"]["kinds"], RESULTS["signal"]["unigram"]
+
+    def first_over_last(name, when):
+        return [one["stream gradient"][0] / one["stream gradient"][-1] for one in kinds[name][when]]
+
+    assert all(0.9 < ratio < 1 for ratio in first_over_last("Post-LN", "before"))
+    stuck = [loss > unigram - 0.15 for loss in kinds["Post-LN"]["unseen"]]
+    assert sum(stuck) == 2
+    for ratio, is_stuck in zip(first_over_last("Post-LN", "after"), stuck, strict=True):
+        assert ratio < 1e-4 if is_stuck else ratio > 0.5
+    others = [name for name in kinds if name != "Post-LN"]
+    assert all(0.5 < ratio < 3 for name in others for ratio in first_over_last(name, "after"))
+    assert all(loss < unigram - 0.5 for name in others for loss in kinds[name]["unseen"])
 
 
 def test_the_gradients_slopes_repeat():

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from block_builder import vision
 from block_builder.vision import convolution
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from mistakes import randn
 from oracles import compare
@@ -21,7 +21,7 @@ MOVES = st.tuples(st.integers(1, 3), st.integers(0, 2), st.integers(1, 2))
 
 
 def check_convolution(conv2d):
-    @settings(deadline=None, max_examples=30)
+    @settings(deadline=None, max_examples=30, phases=(Phase.explicit, Phase.generate))  # no shrinking
     @given(IMAGE, KERNEL, MOVES, st.booleans(), st.integers(0, 2**20))
     def holds(image, kernel, moves, with_bias, seed):
         outputs, K, J = kernel

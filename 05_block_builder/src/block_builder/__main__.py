@@ -25,7 +25,7 @@ def run(arguments: list[str] | None = None) -> int:
     commands = COMMANDS
     for data in ("mnist", "cifar10"):
         if "convolutions" in arguments and any(data in argument for argument in arguments):
-            own = Command("convolutions", data, zoo.convolutions, tables.convolutions, 4, f"convolutions_{data}")
+            own = Command("convolutions", data, zoo.convolutions, tables.convolutions, 3, f"convolutions_{data}")
             commands = [own if command.name == "convolutions" else command for command in COMMANDS]
     return main("block_builder", __doc__, commands, plots.draw, arguments)
 

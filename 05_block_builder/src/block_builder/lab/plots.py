@@ -55,7 +55,15 @@ def headline(content: dict):
     for kind, color in (("residual", BLUE), ("plain", VERMILION)):
         band(right, conv["depths"], conv[kind]["accuracy"], color, marker="o", ms=3)
         place = conv["depths"][-1], median(conv[kind]["accuracy"][-1])
-        right.annotate(kind, place, (-4, 8 if kind == "residual" else 16), textcoords="offset points", color=color, ha="right", fontweight="bold")
+        right.annotate(
+            kind,
+            place,
+            (-4, 8 if kind == "residual" else 16),
+            textcoords="offset points",
+            color=color,
+            ha="right",
+            fontweight="bold",
+        )
     right.axhline(0.1, color=GREY, ls="--", lw=1)
     right.text(conv["depths"][-1], 0.11, "guessing", color=GREY, ha="right", fontsize=8)
     right.set(xlabel="convolutions", ylabel="accuracy on digits", ylim=(0, 1))

@@ -35,25 +35,30 @@ def curves(content: dict):
 
 
 def signal(content: dict):
-    """The gradient at each block before and after training, and the losses of six kinds."""
-    made = figure("What stands on the stream decides how much gradient the first blocks get", (10.5, 3.9))
-    left, middle, right = made.subplots(1, 3)
+    """The gradient at each block before and after training, and the losses of six kinds, each seed a line or a dot."""
+    claim = "Before training every kind gets its gradient to the first block; a Post-LN stack that is stuck has lost it"
+    made = figure(claim, (10.5, 3.9))
+    grid = made.add_gridspec(1, 3)
+    left = made.add_subplot(grid[0])
+    middle, right = made.add_subplot(grid[1], sharey=left), made.add_subplot(grid[2])
     blocks = range(1, content["layers"] + 1)
-    for ax, when, title in ((left, "before", "before training"), (middle, "after", "after training")):
+    for ax, when in ((left, "before"), (middle, "after")):
         for name, kind in content["kinds"].items():
-            if name.endswith("warm-up") and when == "before":
-                continue  # the same models as Post-LN's
-            runs = [[g / one["stream gradient"][-1] for g in one["stream gradient"]] for one in kind[when]]
-            band(ax, blocks, list(zip(*runs, strict=True)), COLORS[name])
-        ax.set(yscale="log", xlabel="block", ylabel="gradient of the stream, over the last block's")
-        ax.set_title(title)
+            for one in kind[when]:
+                gradient = one["stream gradient"]
+                ax.plot(blocks, [g / gradient[-1] for g in gradient], color=COLORS[name], lw=1.2)
+        ax.set(yscale="log", xlabel="block")
+        ax.set_xticks(blocks[::3], [str(block) for block in blocks[::3]])
+        ax.set_title(f"{when} training")
+    left.set_ylabel("gradient of the stream, last block = 1")
     for row, (name, kind) in enumerate(content["kinds"].items()):
         right.plot(kind["unseen"], [row] * len(kind["unseen"]), "o", color=COLORS[name], alpha=0.8, mew=0)
     right.axvline(content["unigram"], color=GREY, ls="--", lw=1)
+    right.text(content["unigram"] - 0.02, 5, "counting characters", color=GREY, fontsize=8, ha="right")
     right.set_yticks(range(len(content["kinds"])), list(content["kinds"]))
     for tick, name in zip(right.get_yticklabels(), content["kinds"], strict=True):
         tick.set_color(COLORS[name])
-    right.set(xlabel="loss on unseen text, nats (dashed: counting characters)", ylim=(-0.5, None))
+    right.set(xlabel="loss on unseen text, nats", ylim=(-0.5, None))
     right.invert_yaxis()
     right.set_title(f"after {content['steps']} steps")
     return made
@@ -68,7 +73,9 @@ def graph(content: dict):
         for start, end in picture["edges"]:
             on_stream = start in stream and end in stream and stream.index(end) == stream.index(start) + 1
             style = {"color": COLORS[name], "lw": 3} if on_stream else {"color": GREY, "lw": 1}
-            ax.annotate("", places[end], places[start], zorder=1, arrowprops={"arrowstyle": "-|>", "shrinkB": 17, **style})
+            ax.annotate(
+                "", places[end], places[start], zorder=1, arrowprops={"arrowstyle": "-|>", "shrinkB": 17, **style}
+            )
         for i, (words, place) in enumerate(zip(picture["nodes"], places, strict=True)):
             edge = COLORS[name] if i in stream else GREY
             box = {"boxstyle": "round,pad=0.3", "fc": "white", "ec": edge, "lw": 2 if i in stream else 1}

@@ -125,11 +125,16 @@ def signal(content: dict | None = None) -> str:
     for name, kind in content["kinds"].items():
         cells = []
         for when in ("before", "after"):
-            cells.append(spread([one["stream"][-1] / one["stream"][0] for one in kind[when]]))
-            cells.append(spread([one["stream gradient"][0] / one["stream gradient"][-1] for one in kind[when]]))
+            cells.append(ratios([one["stream"][-1] / one["stream"][0] for one in kind[when]]))
+            cells.append(ratios([one["stream gradient"][0] / one["stream gradient"][-1] for one in kind[when]]))
         rows.append((name, *cells, spread(kind["unseen"], 3)))
     words = f"{content['layers']} blocks, {content['steps']} steps. Counting characters: {content['unigram']:.3f} nats."
     return f"{table(rows)}\n\n{words}\n\n{meta_line(content)}\n"
+
+
+def ratios(values: list[float]) -> str:
+    """Median and range in two digits, of numbers that may be of very different sizes."""
+    return f"{median(values):.2g} ({min(values):.2g}–{max(values):.2g})"
 
 
 def graph(content: dict | None = None) -> str:
