@@ -1,5 +1,6 @@
 """The laboratory: each regulariser by its definition, each schedule beside PyTorch, the statistics beside SciPy."""
 
+import itertools
 import math
 
 import numpy as np
@@ -8,6 +9,7 @@ import scipy
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from norm_activation.lab import recipes
 from norm_activation.laboratory import (
     NORMS,
     OPTIMIZERS,
@@ -170,6 +172,26 @@ def test_bad_input_of_the_paired_test():
         with pytest.raises(ValueError, match="at least two pairs"):
             paired(a, b)
     assert paired([1.0, 1.0], [1.0, 1.0]).p == 1.0 and paired([2.0, 2.0], [1.0, 1.0]).p == 0.0
+
+
+def test_the_linear_model_finds_effects_that_were_put_in():
+    rates = {f"{norm}, {optimizer}": 0.1 for norm in recipes.CHOICES["norm"] for optimizer in OPTIMIZERS}
+    chosen = recipes.fraction(recipes.CHOICES, rates)
+    assert len({recipes.name_of(r) for r in chosen}) == 200
+    effect = {("norm", "rms"): 0.02, ("optimizer", "adamw"): -0.01, ("regularizer", "mixup"): 0.03}
+    cells = {}
+    for recipe in chosen:
+        value = 0.9 + sum(e for (factor, v), e in effect.items() if getattr(recipe, factor) == v)
+        cells[recipes.name_of(recipe)] = {"report": [value, value + 0.01]}
+    for key, by_seed in recipes.linear_model(cells, recipes.CHOICES).items():
+        assert by_seed == pytest.approx([effect.get(key, 0.0)] * 2, abs=1e-9), key
+
+
+@pytest.mark.parametrize("a, b", list(itertools.combinations(recipes.CHOICES, 2)))
+def test_every_two_values_of_different_factors_meet(a, b):
+    rates = {f"{norm}, {optimizer}": 0.1 for norm in recipes.CHOICES["norm"] for optimizer in OPTIMIZERS}
+    met = {(getattr(r, a), getattr(r, b)) for r in recipes.fraction(recipes.CHOICES, rates)}
+    assert len(met) == len(recipes.CHOICES[a]) * len(recipes.CHOICES[b])
 
 
 # ---------------------------------------------------------------- the network

@@ -20,7 +20,7 @@ COMMANDS = [
     Command("dynamics", "signal and gradient by layer, for inits and norms", dynamics, tables.dynamics, 0.3),
     Command("framework", "the NumPy framework beside PyTorch; --data mnist", framework, tables.framework, 2),
     Command(
-        "laboratory", "norm × optimizer × schedule × regularizer, with intervals", laboratory, tables.laboratory, 4
+        "laboratory", "norm × optimizer × schedule × regularizer, with intervals", laboratory, tables.laboratory, 5
     ),
     Command(
         "smollm2",

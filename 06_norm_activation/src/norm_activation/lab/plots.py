@@ -78,9 +78,7 @@ def bench(content: dict):
 
 def break_it(content: dict):
     """Accuracies with and without each mistake."""
-    made = figure(
-        "No norm and dead units stop learning; tiny batches hurt BatchNorm; He for tanh does no harm", (7.6, 4.4)
-    )
+    made = figure("Without a norm or with dead units nothing is learned; BatchNorm needs a batch", (7.6, 4.4))
     ax = made.subplots()
     y = 0
     ticks = []
@@ -181,7 +179,7 @@ def laboratory(content: dict):
     ax.axvline(0, color=BLACK, lw=0.8)
     ax.set_yticks(range(len(rows)), [f"{r['factor']}: {r['value']} against {r['against']}" for r in rows], fontsize=8)
     ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.set_xlabel("points of accuracy on unseen digits, mean over the other factors")
+    ax.set_xlabel("points of accuracy on unseen digits, by a linear model of the four factors")
     return made
 
 

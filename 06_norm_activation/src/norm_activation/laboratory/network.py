@@ -142,13 +142,13 @@ def _mixed(recipe: Recipe, x: Tensor, targets: Tensor, draw: torch.Generator) ->
     S, N, _ = x.shape
     if recipe.regularizer == "label smoothing":
         return x, reg.label_smoothing(targets, 0.1)
+    if recipe.regularizer not in ("mixup", "cutmix"):
+        return x, targets
     partner = torch.stack([torch.randperm(N, generator=draw) for _ in range(S)])
     if recipe.regularizer == "mixup":
         return reg.mixup(x, targets, partner, torch.rand(S, generator=draw))
-    if recipe.regularizer == "cutmix":
-        top, left = (int(torch.randint(0, 5, (), generator=draw)) for _ in range(2))
-        return reg.cutmix(x, targets, partner, (top, top + 4, left, left + 4), 8)
-    return x, targets
+    top, left = (int(torch.randint(0, 5, (), generator=draw)) for _ in range(2))
+    return reg.cutmix(x, targets, partner, (top, top + 4, left, left + 4), 8)
 
 
 def _penalty(recipe: Recipe, weights: list[Tensor]) -> Tensor | float:
