@@ -1,0 +1,3 @@
+"""Mutants that no promised behaviour can tell from the reference: {task: {mutant: reason}}."""
+
+EQUIVALENT = {}

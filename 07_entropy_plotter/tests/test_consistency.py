@@ -1,0 +1,53 @@
+"""The vote, its binomial promise, and the sums that are voted on."""
+
+import pytest
+import torch
+from entropy_plotter.consistency import Task, answers_of, binomial_majority, make_tasks, plurality, rows_of
+from entropy_plotter.consistency.arithmetic import decode, written
+from scipy.stats import binom
+
+
+@pytest.mark.task("majority_vote")
+def test_answers_vote_and_chains_do_not(impl):
+    chains = ["3 4 =4", "3 5=4", "4 4 = 4 ", "1 =7", "1 =7"]
+    assert impl.majority_vote(chains) == "4"
+
+
+@pytest.mark.task("majority_vote")
+def test_chains_without_an_answer_have_no_vote(impl):
+    assert impl.majority_vote(["no", "no", "no", "a =", "a =", "=5"]) == "5"
+    assert impl.majority_vote(["nothing", "="]) is None
+    assert impl.majority_vote([]) is None
+
+
+@pytest.mark.task("majority_vote")
+def test_the_first_of_equals_wins(impl):
+    assert impl.majority_vote(["x=b", "x=a", "y=a", "y=b"]) == "b"
+    assert impl.majority_vote(["#2", "=3 #9", "#9"], marker="#") == "9"
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 8, 31])
+@pytest.mark.parametrize("p", [0.0, 0.3, 0.5, 0.8, 1.0])
+def test_oracle_the_binomial_promise(k, p):
+    want = binom.sf(k // 2, k, p) + (binom.pmf(k // 2, k, p) / 2 if k % 2 == 0 else 0)
+    assert binomial_majority(p, k) == pytest.approx(want, abs=1e-12)
+
+
+def test_plurality_of_two_answers_is_the_binomial():
+    shares = torch.tensor([0.6, 0.4])
+    for k in (1, 4, 9):
+        assert plurality(shares, k, draws=20_000) == pytest.approx(binomial_majority(0.6, k), abs=0.015)  # 4 deviations
+
+
+def test_plurality_needs_no_majority():
+    assert plurality(torch.tensor([0.3, *[0.1] * 7]), 63) > 0.9 > binomial_majority(0.3, 63)
+
+
+def test_tasks_and_their_chains_are_right():
+    assert written(Task("3+5+9+2:", "9"), chain=True) == "3+5+9+2: 8 7 9=9\n"
+    assert written(Task("3+5+9+2:", "9"), chain=False) == "3+5+9+2: =9\n"
+    for task in make_tasks(50, seed=3):
+        assert eval(task.question[:-1]) % 10 == int(task.answer)  # digits and plus signs only
+    rows = rows_of(make_tasks(4, seed=1), chain=True)
+    assert decode(rows[0].tolist()).startswith(make_tasks(1, seed=1)[0].question)
+    assert answers_of([" 8 7=7\n\n", "8 7", "=\n5", " 1=2=3"]) == ["7", "", "", "3"]

@@ -1,0 +1,172 @@
+"""The rules: the oracle is `transformers`, for random and for tied logits."""
+
+import math
+
+import pytest
+import torch
+from entropy_plotter import SamplingParams, warpers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers.generation import logits_process as hf
+
+RULES = {
+    "temperature": (hf.TemperatureLogitsWarper, [0.3, 1.7]),
+    "top_k": (hf.TopKLogitsWarper, [1, 4, 50]),
+    "top_p": (hf.TopPLogitsWarper, [0.05, 0.4, 0.9, 0.99]),
+    "min_p": (hf.MinPLogitsWarper, [0.02, 0.3, 1.0]),
+    "typical": (hf.TypicalLogitsWarper, [0.2, 0.6, 0.95]),
+    "eta": (hf.EtaLogitsWarper, [3e-4, 0.05, 0.4]),
+}
+IN_TASKS = ["temperature", "top_k", "top_p", "min_p"]
+
+
+def random_logits(seed, *shape, dtype=torch.float32):
+    return 2.5 * torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(dtype)
+
+
+def check_rule(rule, name, logits):
+    made, values = RULES[name]
+    for value in values:
+        got, want = rule(logits, value), made(value)(None, logits.clone())
+        torch.testing.assert_close(got, want, rtol=0, atol=0, msg=f"{name} {value}")
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_oracle_random_and_tied_logits(name, seed):
+    check_rule(getattr(warpers, name), name, random_logits(seed, 64, 37))
+    tied = random_logits(seed, 64, 37).round()  # whole numbers: many ties, at the edges too
+    check_rule(getattr(warpers, name), name, tied)
+
+
+@pytest.mark.task("temperature")
+def test_oracle_temperature(impl, seed):
+    check_rule(impl.temperature, "temperature", random_logits(seed, 11, 37))
+
+
+@pytest.mark.task("top_k")
+def test_oracle_top_k(impl, seed):
+    check_rule(impl.top_k, "top_k", random_logits(seed, 11, 37))
+    check_rule(impl.top_k, "top_k", random_logits(seed, 11, 37).round())
+
+
+@pytest.mark.task("top_p")
+def test_oracle_top_p(impl, seed):
+    check_rule(impl.top_p, "top_p", random_logits(seed, 11, 37))
+
+
+@pytest.mark.task("min_p")
+def test_oracle_min_p(impl, seed):
+    check_rule(impl.min_p, "min_p", random_logits(seed, 11, 37))
+
+
+@pytest.mark.task("repetition_penalty")
+def test_oracle_repetition_penalty(impl, seed):
+    logits = random_logits(seed, 5, 11)
+    tokens = torch.randint(11, (5, 7), generator=torch.Generator().manual_seed(seed))
+    for penalty in (0.8, 1.3, 5.0):
+        want = hf.RepetitionPenaltyLogitsProcessor(penalty)(tokens, logits.clone())
+        torch.testing.assert_close(impl.repetition_penalty(logits, tokens, penalty), want, rtol=1e-6, atol=0)
+
+
+@pytest.mark.task("warp")
+def test_oracle_the_order_is_that_of_transformers(impl, seed):
+    logits = random_logits(seed, 9, 37)
+    tokens = torch.randint(37, (9, 5), generator=torch.Generator().manual_seed(seed))
+    params = SamplingParams(repetition_penalty=1.4, temperature=2.0, top_k=20, top_p=0.8, min_p=0.15, typical=0.9)
+    chain = [hf.RepetitionPenaltyLogitsProcessor(1.4), hf.TemperatureLogitsWarper(2.0), hf.TopKLogitsWarper(20)]
+    chain += [hf.TopPLogitsWarper(0.8), hf.MinPLogitsWarper(0.15), hf.TypicalLogitsWarper(0.9)]
+    want = logits.clone()
+    for step in chain:
+        want = step(tokens, want)
+    torch.testing.assert_close(impl.warp(logits, tokens, params), want, rtol=1e-6, atol=0)
+
+
+@pytest.mark.task("top_p")
+def test_property_the_nucleus_reaches_p_and_no_smaller_set_does(impl):
+    @settings(deadline=None, max_examples=30)
+    @given(st.floats(0.01, 0.98), st.integers(0, 2**20))
+    def holds(p, seed):
+        logits = 3 * torch.randn(2, 23, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+        kept = impl.top_p(logits, p) > -math.inf
+        for probs, keep in zip(logits.softmax(-1), kept, strict=True):
+            inside = probs[keep]
+            assert inside.sum() >= p - 1e-9 and inside.sum() - inside.min() < p + 1e-9
+            assert not keep.all() and inside.min() > probs[~keep].max() or keep.all()
+
+    holds()
+
+
+@pytest.mark.task("min_p")
+def test_property_a_constant_moves_no_edge(impl):
+    @settings(deadline=None, max_examples=30)
+    @given(st.floats(0.01, 0.98), st.floats(-30, 30), st.integers(0, 2**20))
+    def holds(p, constant, seed):
+        logits = 3 * torch.randn(2, 23, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+        kept = impl.min_p(logits, p) > -math.inf
+        assert ((impl.min_p(logits + constant, p) > -math.inf) == kept).all()
+        probs = logits.softmax(-1)
+        assert (kept == (probs >= p * probs.amax(-1, keepdim=True))).all()
+
+    holds()
+
+
+@pytest.mark.task("top_k")
+@pytest.mark.parametrize("k", [0, -1])
+def test_bad_input_top_k(impl, k):
+    with pytest.raises(ValueError):
+        impl.top_k(torch.zeros(2, 3), k)
+
+
+@pytest.mark.task("temperature")
+@pytest.mark.parametrize("value", [0.0, -1.0])
+def test_bad_input_temperature(impl, value):
+    with pytest.raises(ValueError):
+        impl.temperature(torch.zeros(2, 3), value)
+
+
+@pytest.mark.parametrize("value", [0.0, -0.1, 1.1])
+@pytest.mark.parametrize("name", ["top_p", "min_p", "typical", "eta"])
+def test_bad_input_shares(name, value):
+    with pytest.raises(ValueError, match=rf"={value}: must be above 0 and at most 1"):
+        getattr(warpers, name)(torch.zeros(2, 3), value)
+
+
+@pytest.mark.task("top_p")
+@pytest.mark.parametrize("value", [0.0, 1.1])
+def test_bad_input_top_p(impl, value):
+    with pytest.raises(ValueError):
+        impl.top_p(torch.zeros(2, 3), value)
+
+
+@pytest.mark.task("min_p")
+@pytest.mark.parametrize("value", [0.0, 1.1])
+def test_bad_input_min_p(impl, value):
+    with pytest.raises(ValueError):
+        impl.min_p(torch.zeros(2, 3), value)
+
+
+@pytest.mark.task("repetition_penalty")
+def test_bad_input_penalty(impl):
+    with pytest.raises(ValueError):
+        impl.repetition_penalty(torch.zeros(1, 3), torch.zeros(1, 1, dtype=torch.long), 0.0)
+
+
+def test_frequency_counts_and_presence_does_not():
+    logits, tokens = torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[2, 0, 2]])
+    assert warpers.frequency_penalty(logits, tokens, 0.5).tolist() == [[0.5, 2.0, 2.0]]
+    assert warpers.presence_penalty(logits, tokens, 0.5).tolist() == [[0.5, 2.0, 2.5]]
+
+
+def test_effect_a_known_tail_is_drawn_as_often_as_it_weighs(seed):
+    """A model whose tail has mass ε: T draws hold ε·T tail tokens on average, and none after top-p = 1 - ε."""
+    eps, T = 0.03, 40_000
+    head, tail = torch.full((5,), (1 - eps) / 5).log(), torch.full((300,), eps / 300).log()
+    logits = torch.cat((head, tail))[None]
+    from entropy_plotter import sample
+
+    uniforms = torch.rand(T, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    drawn = sample(logits.expand(T, -1), uniforms)
+    deviation = math.sqrt(eps * (1 - eps) * T)
+    assert abs(int((drawn >= 5).sum()) - eps * T) < 4.5 * deviation
+    for cut in (warpers.top_p(logits, 0.96), warpers.min_p(logits, 0.05), warpers.top_k(logits, 5)):
+        assert int((sample(cut.expand(T, -1), uniforms) >= 5).sum()) == 0
