@@ -34,7 +34,7 @@ ROWS = np.array([[0.2, 0.3, 0.5], [0.1, 0.6, 0.3]])
         (X.astype(np.float16).astype(float), X, "the values are those of float16"),
         (np.where(np.arange(4) == 2, np.nan, X), X, "nan in 6 of 24 places, the first at [0, 0, 2]"),
         (np.where(np.arange(4) == 3, 0, X), X, "right except at position 3 (the last) along axis 2"),
-        (np.concatenate([X[:1], 2 * X[1:] + 1]), X, "right except at batch row 1 (the last)"),
+        (np.concatenate([X[:1], 2 * X[1:] + 1]), X, "right except at row 1 (the last)"),
         (ROWS.T.reshape(2, 3), ROWS, "the right values in another order"),
         (ROWS * [[2], [1]], ROWS, "do not sum to one: the first sums to 2"),
         (None, X, "returns None"),

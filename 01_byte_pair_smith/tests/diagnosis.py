@@ -12,6 +12,7 @@ import inspect
 import itertools
 import random
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ from compare import Raised, array, brief, first_difference, is_array, is_exact, 
 from limits import TooLong, is_attempt, limited, place
 from mutants import mutants
 from symptoms import named_numbers, symptom
+
+SEARCH_SECONDS = 10.0  # of this process, for the mutants of one attempt at one task
 
 
 class Mistake(NamedTuple):
@@ -186,7 +189,10 @@ def of_mutants(got: list, task: str, seed: int) -> str:
         return ""
     want = right_outputs(task, seed)
     wrong_first = sorted(range(len(got)), key=lambda i: same(got[i], want[i]))
+    end = time.process_time() + SEARCH_SECONDS
     for mutant in mutants(task):
+        if time.process_time() > end:
+            break
         if all(same(got[i], on_probe(mutant.implementation, task, seed, i)) for i in wrong_first):
             return f"a version that {mutant.words} gives the same"
     return ""
@@ -296,6 +302,14 @@ def masked_only(call: Call, want: Any, task: str) -> str:
     return ""
 
 
+def in_words(got: Any, want: Any, failing: tuple | None) -> bool:
+    """Does the probe name the parts of a call's result, and may it have made signs alike that are free in the call?"""
+    if failing is None or any(isinstance(x, Raised) for x in (got, want, failing[0].result, failing[1])):
+        return False
+    dictionaries = isinstance(got, dict) and isinstance(want, dict) and got.keys() == want.keys()
+    return dictionaries and all(isinstance(x, (tuple, list)) for x in (failing[0].result, failing[1]))
+
+
 def call_lines(task: str, probe: Callable, seed: int, failing: tuple | None, got: Any, want: Any) -> tuple[str, ...]:
     """The failed call: its arguments, got and wanted, and a line that repeats it in a notebook."""
     lines = []
@@ -303,7 +317,9 @@ def call_lines(task: str, probe: Callable, seed: int, failing: tuple | None, got
         call, right, *_ = failing
         names = bound(getattr(reference(), task), call)
         arguments = ", ".join(f"{n}={brief(x)}" for n, x in names.items())
-        lines += [f"call:   {task}({arguments})", f"got:    {brief(call.result)}", f"wanted: {brief(right)}"]
+        lines.append(f"call:   {task}({arguments})")
+    if failing and not in_words(got, want, failing):
+        lines += [f"got:    {brief(call.result)}", f"wanted: {brief(right)}"]
     else:
         at, g, w = first_difference(got, want)
         lines += [f"{'at:     ' + at if at else ''}", f"got:    {brief(g)}", f"wanted: {brief(w)}"]
@@ -330,7 +346,8 @@ def symptoms_of(attempt: Names, got: list, task: str, seed: int) -> Finding:
                 said = looks_ahead(task, attempt, call, seed) or masked_only(call, call_want, task)
             except Exception:  # a symptom is looked for, not required
                 said = ""
-        at, inner, inner_want = first_difference(call.result, call_want)
+        named = in_words(g, w, failing)
+        at, inner, inner_want = first_difference(g, w) if named else first_difference(call.result, call_want)
         said = said or (f"{at}: " if at else "") + symptom(inner, inner_want, named_numbers(arguments))
         if n and count > 1:
             said = f"the first call is right, the {ordinal(n)} is not: {said}"

@@ -17,6 +17,7 @@ PARTS (the methods of a class task that learners write), SECONDS (for a test of 
 """
 
 import importlib
+import importlib.util
 import os
 import random
 import sys
@@ -86,6 +87,7 @@ def pytest_configure(config):
             importlib.import_module("jaxtyping").install_import_hook(PACKAGE, "beartype.beartype")
         except ImportError:
             pass  # a project without tensors has no such annotations
+        first_example_is_enough()
     config.stash[STATE] = state
     try:
         if option("--attempt"):
@@ -106,6 +108,15 @@ def pytest_configure(config):
         config.args[:] = [str(HERE)]
     elif source == pytest.Config.ArgsSource.ARGS:
         state.whole = any(HERE.is_relative_to(Path(a).absolute()) for a in config.args)
+
+
+def first_example_is_enough() -> None:
+    """A property that fails is not minimized: that runs a wrong attempt for minutes more, and no verdict shows it."""
+    if importlib.util.find_spec("hypothesis"):
+        hypothesis = importlib.import_module("hypothesis")
+        phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+        hypothesis.settings.register_profile("hardway", phases=phases, database=None)
+        hypothesis.settings.load_profile("hardway")
 
 
 def task_of(item):

@@ -253,7 +253,7 @@ def where_wrong(g: np.ndarray, w: np.ndarray, exact: bool) -> str:
         wrong = bad.any(axis=tuple(i for i in range(g.ndim) if i != axis))
         if size < 2 or wrong.all() or (sums_to_one and axis == g.ndim - 1):
             continue
-        name = "batch row" if axis == 0 and g.ndim > 1 else "position"
+        name = "row" if axis == 0 and g.ndim > 1 else "position"
         along = "" if axis == 0 and g.ndim > 1 else f" along axis {axis}" if g.ndim > 1 else ""
         return f"right except at {name}{listed(np.flatnonzero(wrong), size)}{along}{example(g, w, bad)}"
     return f"{bad.sum()} of {bad.size} values are wrong{example(g, w, bad)}"

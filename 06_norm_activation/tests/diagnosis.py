@@ -12,6 +12,7 @@ import inspect
 import itertools
 import random
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ from compare import Raised, array, brief, first_difference, is_array, is_exact, 
 from limits import TooLong, is_attempt, limited, place
 from mutants import mutants
 from symptoms import named_numbers, symptom
+
+SEARCH_SECONDS = 10.0  # of this process, for the mutants of one attempt at one task
 
 
 class Mistake(NamedTuple):
@@ -186,7 +189,10 @@ def of_mutants(got: list, task: str, seed: int) -> str:
         return ""
     want = right_outputs(task, seed)
     wrong_first = sorted(range(len(got)), key=lambda i: same(got[i], want[i]))
+    end = time.process_time() + SEARCH_SECONDS
     for mutant in mutants(task):
+        if time.process_time() > end:
+            break
         if all(same(got[i], on_probe(mutant.implementation, task, seed, i)) for i in wrong_first):
             return f"a version that {mutant.words} gives the same"
     return ""

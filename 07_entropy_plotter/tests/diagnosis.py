@@ -23,7 +23,6 @@ from limits import TooLong, is_attempt, limited, place
 from mutants import mutants
 from symptoms import named_numbers, symptom
 
-
 SEARCH_SECONDS = 10.0  # of this process, for the mutants of one attempt at one task
 
 
