@@ -83,7 +83,7 @@ def simplified(output: torch.Tensor, parameters: dict[str, torch.Tensor]) -> dic
     return {"nodes": [WORDS.get(name, name.lower()) for name in nodes], "edges": lines}
 
 
-def positions(picture: dict[str, list]) -> list[tuple[float, float]]:
+def positions(picture: dict[str, list]) -> list[tuple[int, float]]:
     """(x, y) of each node: x counts the steps of the longest way from the input, y is 0 on the stream.
 
     Of nodes in one column, the one whose result is used latest stands highest.
@@ -94,7 +94,7 @@ def positions(picture: dict[str, list]) -> list[tuple[float, float]]:
         for start, end in picture["edges"]:
             column[end] = max(column[end], column[start] + 1)
     stream = set(stream_of(picture))
-    places: list[tuple[float, float]] = [(0.0, 0.0)] * count
+    places: list[tuple[int, float]] = [(0, 0.0)] * count
     for x in sorted(set(column)):
         beside = [i for i in range(count) if column[i] == x and i not in stream]
         beside.sort(key=lambda i: max(column[end] for start, end in picture["edges"] if start == i))

@@ -6,7 +6,7 @@ from statistics import median
 from . import autograd
 from .plots_of_depth import COLORS, band, curves, graph, signal
 from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, figure, label, save
-from .tables import speed
+from .tables import image_set, speed
 
 
 def draw(results: dict, folder: Path) -> list[Path]:
@@ -129,14 +129,14 @@ def architectures(content: dict):
 def convolutions(content: dict):
     """Curves of the four networks, the first layer's filters, and their maps of one image."""
     made = figure(
-        f"Under equal conditions, the two networks with batch norm learn {content['images']} fastest", (10.5, 4.2)
+        f"Under equal conditions, the two networks with batch norm learn {image_set(content)} fastest", (10.5, 4.2)
     )
     grid = made.add_gridspec(3, 12)
     ax = made.add_subplot(grid[:, :5])
     for (name, net), color in zip(content["nets"].items(), (GREY, ORANGE, GREEN, BLUE), strict=True):
         rows = list(zip(*net["curves"], strict=True))
         band(ax, range(1, len(rows) + 1), rows, color, marker="o", ms=3, label=name)
-    ax.set(yscale="log", xlabel="epoch", ylabel="training loss, nats")
+    ax.set(yscale="log", xlabel="epoch", ylabel="training loss, nats", xticks=range(1, len(rows) + 1))
     ax.legend(frameon=False, fontsize=8)
     for i, kernel in enumerate(content["filters"]):
         for row, pixels, cmap in ((0, kernel, "PuOr"), (1, content["maps"][i], "PuOr")):

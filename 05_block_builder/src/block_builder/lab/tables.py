@@ -157,12 +157,17 @@ def architectures(content: dict | None = None) -> str:
     return f"{table(rows)}\n\n{meta_line(content)}\n"
 
 
+def image_set(content: dict) -> str:
+    """The name of the images as one writes it."""
+    return {"mnist": "MNIST", "cifar10": "CIFAR-10"}.get(content["images"], content["images"])
+
+
 def convolutions(content: dict | None = None, name: str = "convolutions") -> str:
     """Four networks under equal conditions."""
     content = content or section(name)
-    images = {"mnist": "MNIST", "cifar10": "CIFAR-10"}.get(content["images"], content["images"])
-    rows = [(f"network, {content['epochs']} epochs of {content['train']:,} images of {images}", "parameters",
-             "accuracy", "loss after the first epoch", "after the last", "CPU seconds")]  # fmt: skip
+    data = f"{content['epochs']} epochs of {content['train']:,} images of {image_set(content)}"
+    rows = [(f"network, {data}", "parameters", "accuracy",
+             "loss after the first epoch", "after the last", "CPU seconds")]  # fmt: skip
     for name, net in content["nets"].items():
         first, last = ([curve[i] for curve in net["curves"]] for i in (0, -1))
         cells = (spread(net["accuracy"], 3), spread(first), spread(last, 3), spread(net["seconds"], 1))

@@ -108,8 +108,8 @@ def convolutions(options: argparse.Namespace, log: Callable[[str], None]) -> dic
     """Accuracy, parameters, seconds and curves, all with the same optimizer, rate, batches and epochs."""
     name, train, test = images.load(options)
     seeds = seeds_of(options, 1 if options.quick else 3)
-    most, epochs = (128, 1) if options.quick else (1400, 8) if name == "digits" else (12_000, 4)
-    train, test = tuple(x[:most] for x in train), tuple(x[: 10 * most] for x in test)
+    most, epochs = (128, 1) if options.quick else (1400, 8) if name == "digits" else (6000, 2)
+    train, test = tuple(x[:most] for x in train), tuple(x[:2000] for x in test)
     found: dict = {"seeds": seeds, "images": name, "train": len(train[1]), "epochs": epochs, "nets": {}}
     for label, make in nets(*train[0].shape[1:3]).items():
         accuracy, seconds, curves = [], [], []
