@@ -1,32 +1,73 @@
-"""Ours beside the peer, alternating in one run. Correctness comes first."""
+"""Ours beside PyTorch, alternating in one run: one decode step, 32 query and 4 key/value heads, 4,096 tokens."""
 
 import argparse
 import time
 from collections.abc import Callable
+from statistics import median
 
 import torch
+import torch.nn.functional as F
 
-from ..softmax import softmax
+from ..grouped import grouped_attention
+from ..grouped_fast import decode_attention
+from .bandwidth import measure_bandwidth
 
-SHAPE = (512, 1024)
+HEADS, KV_HEADS, HEAD_DIM, CONTEXT = 32, 4, 64, 4096
+FAST, PLAIN = "grouped_fast.py", "grouped.py"
+PEER, REPEAT, MHA = "SDPA, enable_gqa", "repeat_interleave, SDPA", "MHA, 32 key/value heads"
+WANTED = {PEER: 2.0, REPEAT: 30.0}
+
+
+def contenders(seed: int, context: int) -> dict[str, Callable]:
+    """The calls; all but the last have the same inputs."""
+    generator = torch.Generator().manual_seed(seed)
+    R = HEADS // KV_HEADS
+    q = torch.randn(1, KV_HEADS, R, 1, HEAD_DIM, generator=generator)
+    k, v = (torch.randn(1, KV_HEADS, context, HEAD_DIM, generator=generator) for _ in range(2))
+    flat, newest = q.flatten(1, 2), q[:, :, :, 0]
+    own_k, own_v = (torch.randn(1, HEADS, context, HEAD_DIM, generator=generator) for _ in range(2))
+    own_q = flat[:, :, 0, None]  # 32 groups of one head
+    return {
+        FAST: lambda: decode_attention(newest, k, v).flatten(1, 2),
+        PLAIN: lambda: grouped_attention(q, k, v).flatten(1, 2)[:, :, 0],
+        PEER: lambda: F.scaled_dot_product_attention(flat, k, v, enable_gqa=True)[:, :, 0],
+        REPEAT: lambda: F.scaled_dot_product_attention(
+            flat, k.repeat_interleave(R, dim=1), v.repeat_interleave(R, dim=1)
+        )[:, :, 0],
+        MHA: lambda: decode_attention(own_q, own_k, own_v),
+    }
 
 
 def bench(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
-    """Milliseconds a call of both sides.
+    """Milliseconds of all contenders, in turn, and the limit of memory and of the processor's cache.
 
     Raises:
-        ValueError: the two sides do not agree.
+        ValueError: the sides do not agree.
     """
-    scores = torch.randn(SHAPE, generator=torch.Generator().manual_seed(options.seed))
-    contenders = {"ours": lambda: softmax(scores), "torch.softmax": lambda: torch.softmax(scores, -1)}
-    error = float((contenders["ours"]() - contenders["torch.softmax"]()).abs().max())
-    if error > 1e-6:
-        raise ValueError(f"error={error}: the two sides must agree before they are timed")
-    times = {name: [] for name in contenders}
-    for repeat in range(5 if options.quick else 50):
-        log(f"repeat {repeat}")
-        for name, call in contenders.items():
-            start = time.perf_counter()
-            call()
-            times[name].append(1e3 * (time.perf_counter() - start))
-    return {"shape": SHAPE, "error": error, "milliseconds": {name: values[1:] for name, values in times.items()}}
+    context, repeats = (256, 3) if options.quick else (CONTEXT, 60)
+    calls = contenders(options.seed, context)
+    with torch.no_grad():
+        want = calls[PEER]()
+        errors = {name: float((call() - want).abs().max()) for name, call in calls.items() if name != MHA}
+        if max(errors.values()) > 1e-5:
+            raise ValueError(f"errors={errors}: the sides must agree before they are timed")
+        times = {name: [] for name in calls}
+        for repeat in range(repeats):
+            log(f"repeat {repeat + 1} of {repeats}")
+            for name, call in calls.items():
+                start = time.perf_counter()
+                call()
+                times[name].append(1e3 * (time.perf_counter() - start))
+    size = 2 * KV_HEADS * context * HEAD_DIM * 4
+    found = {"context": context, "bytes": size, "errors": errors, "milliseconds": {n: t[2:] for n, t in times.items()}}
+    found["bandwidth"] = {"memory": measure_bandwidth(16 if options.quick else 256)}
+    found["bandwidth"]["cache"] = measure_bandwidth(8, 50)
+    return found | summary_of(found)
+
+
+def summary_of(found: dict) -> dict:
+    """Ratios to ours, and the share of the bandwidth that ours reaches."""
+    middle = {name: median(values) for name, values in found["milliseconds"].items()}
+    ratios = {name: value / middle[FAST] for name, value in middle.items()}
+    share = {name: 1e3 * found["bytes"] / bandwidth / middle[FAST] for name, bandwidth in found["bandwidth"].items()}
+    return {"ratio": ratios, "share": share}

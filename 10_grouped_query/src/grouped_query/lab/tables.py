@@ -1,38 +1,146 @@
 """One table for each section, for the terminal, README and REPORT. Without a section, of the committed one."""
 
-from .markdown import meta_line, section, spread, table
+from statistics import median
+
+from ..cache_bytes import PUBLISHED, cache_bytes_per_token, largest_batch
+from ..convert import RULES
+from .bench import FAST, MHA, PEER, PLAIN, REPEAT, WANTED
+from .experiment import LOW_RANK
+from .markdown import goals, meta_line, section, spread, table
+
+CARD, CARD_NAME = 80 * 10**9, "80 GB"
+CONTEXTS = (4_096, 32_768)
 
 
 def summary() -> str:
     """The README's table: at most six rows."""
-    head, race = section("headline"), section("bench")["milliseconds"]
+    q, race = section("headline")["quality"], section("bench")
+    real, ratio = section("smollm2"), section("bench")["ratio"]
+    two = q["points"]["mean"]["2"]
+    cache = real["cache"]
     rows = [
         ("", "ours", "peer or limit"),
-        ("entropy at temperature 0.1, nats", spread(head["entropy"]["0.1"]), "0 (limit)"),
-        ("entropy at temperature 10, nats", spread(head["entropy"]["10.0"]), f"{head['limit']:.2f} (limit, log T)"),
-        ("ms for 512 × 1,024 scores", spread(race["ours"]), f"{spread(race['torch.softmax'])} (torch.softmax)"),
-    ]
-    return f"{table(rows)}\n\n{meta_line(head)}\n"
+        ("loss, 8 heads → 2, before and after 5 % uptraining", f"{spread(two['0'])}, {spread(two['5'])}", f"{spread(q['base'])} (8 heads)"),
+        ("the same bytes by low rank, before and after", _both(q["points"][LOW_RANK]["2"]), f"{spread(q['base'])} (8 heads)"),
+        ("ms a decode step, 32 query and 4 key/value heads", spread(race["milliseconds"][FAST]), f"{ratio[PEER]:.1f}× (SDPA, enable_gqa)"),
+        ("the same", f"{race['share']['memory']:.0%} of memory's speed", f"{ratio[REPEAT]:.0f}× (repeat_interleave)"),
+        ("SmolLM2's cache, 2,048 tokens, MB", f"{cache['as it is'] / 1e6:.0f}", f"{cache['MHA'] / 1e6:.0f} (MHA)"),
+    ]  # fmt: skip
+    return f"{table(rows)}\n\n{meta_line(race)}\n"
+
+
+def _both(point: dict) -> str:
+    return f"{spread(point['0'])}, {spread(point['5'])}"
 
 
 def headline(content: dict | None = None) -> str:
-    """Entropy by temperature."""
+    """Quality, then decode times."""
     content = content or section("headline")
-    rows = [(name, spread(values, 3)) for name, values in content["entropy"].items()]
-    rows.append((f"limit: log {content['tokens']}", f"{content['limit']:.3f}"))
-    return f"{table([('temperature', 'entropy, nats'), *rows])}\n\n{meta_line(content)}\n"
+    return f"{quality(content['quality'])}\n\n{decode(content['decode'])}\n\n{meta_line(content)}\n"
+
+
+def quality(q: dict) -> str:
+    """Loss in nats a byte."""
+    percent = f"{q['fraction']:.0%}"
+    rows = [("key/value heads", "bytes a token", "rule", "loss at 0 %", f"loss after {percent}")]
+    rows.append(("8 (base)", q["bytes"]["8"], "", spread(q["base"], 3), spread(q["base uptrained"], 3)))
+    for heads in next(iter(q["points"].values())):
+        for rule, by_heads in q["points"].items():
+            point = by_heads[heads]
+            rows.append((heads, q["bytes"][heads], rule, spread(point["0"], 3), spread(point["5"], 3)))
+    return table(rows)
+
+
+def decode(d: dict) -> str:
+    """Milliseconds of a step, and the limit by bytes."""
+    head = ("key/value heads", *(f"{T:,} tokens" for T in d["contexts"]), "limit by bytes, longest")
+    rows = [head]
+    for name, times in d["milliseconds"].items():
+        label = f"latent of {d['latent_dim']} + {d['rope_dim']}" if name == "latent" else f"{name} of {d['heads']}"
+        rows.append((label, *(f"{mid:.3f} ({low:.3f}–{high:.3f})" for low, mid, high in times), f"{d['limit'][name][-1]:.3f}"))  # fmt: skip
+    return table(rows)
+
+
+def orders(content: dict | None = None) -> str:
+    """How often the paper's order of the rules was seen, over seeds and numbers of heads."""
+    q = (content or section("headline"))["quality"]["points"]
+    sentences = []
+    for when, words in (("0", "At 0 %"), ("5", "After uptraining")):
+        cases = [[q[r][g][when][i] for r in RULES] for g in q["mean"] for i in range(len(q["mean"][g][when]))]
+        first = sum(mean <= first for mean, first, _ in cases)
+        random = sum(max(mean, first) < random for mean, first, random in cases)
+        sentences.append(
+            f"{words}, the mean is at most the first head's loss in {first} of {len(cases)} cases, "
+            f"and both are below random heads in {random} of {len(cases)}."
+        )
+    return " ".join(sentences)
+
+
+def cards() -> str:
+    """Published models in 16 bits: bytes a token, and the batch that fits. Computed, not measured."""
+    rows = [("model", "query, key/value heads", "KiB a token", "as MHA", "cards", *(f"texts of {c:,}" for c in CONTEXTS))]
+    for shape in PUBLISHED:
+        count = -(-shape.parameters * 2 // CARD)
+        kv = f"latent {shape.latent_dim} + {shape.rope_dim}" if shape.latent_dim else shape.kv_heads
+        kib = cache_bytes_per_token(shape) / 1024
+        fits = [largest_batch(shape, c, count * CARD) for c in CONTEXTS]
+        more = f"{cache_bytes_per_token(shape.as_mha()) / cache_bytes_per_token(shape):.3g}×"
+        rows.append((shape.name, f"{shape.heads}, {kv}", f"{kib:,.1f}", more, count, *fits))
+    return f"{table(rows)}\n\n<sub>Cards of {CARD_NAME}, as few as hold the weights in 16 bits. The context is for comparison: GPT-2 was trained for 1,024 tokens and GPT-3 for 2,048. Activations are not counted.</sub>\n"
 
 
 def bench(content: dict | None = None) -> str:
-    """Ours and the peer."""
+    """Ours, the peers, and the goals."""
     content = content or section("bench")
-    rows = [(name, spread(values, 3)) for name, values in content["milliseconds"].items()]
-    return f"{table([('', 'ms a call'), *rows])}\n\n{meta_line(content)}\n"
+    rows = [("", "ms a step", "times ours")]
+    for name in (FAST, PLAIN, PEER, REPEAT, MHA):
+        rows.append((name, spread(content["milliseconds"][name], 3), f"{content['ratio'][name]:.2f}×"))
+    share, width = content["share"], content["bandwidth"]
+    sentence = (
+        f"The keys and values are {content['bytes'] / 1e6:.1f} MB. Ours reads them at {share['memory']:.0%} of the speed of "
+        f"memory ({width['memory'] / 1e9:.1f} GB/s) and {share['cache']:.0%} of that of the processor's cache "
+        f"({width['cache'] / 1e9:.1f} GB/s), in which they fit."
+    )
+    wanted = [(f"times {name}", WANTED[name], content["ratio"][name], "") for name in WANTED]
+    return f"{table(rows)}\n\n{sentence}\n\n{goals(wanted)}\n\n{meta_line(content)}\n"
+
+
+def smollm2(content: dict | None = None) -> str:
+    """Cache, pooling, rank."""
+    content = content or section("smollm2")
+    base, up = content["base"], content["uptrained"]
+    cache = [("cache of 2,048 tokens, float32", "MB allocated")]
+    cache += [(name, f"{size / 1e6:.1f}") for name, size in content["cache"].items()]
+    pooled = [("its 3 key/value heads pooled to 1", "loss at 0 %", f"after {up['steps']} steps")]
+    pooled.append(("not pooled", f"{base:.2f}", f"{up['no pooling']:.2f}"))
+    pooled += [(rule, f"{loss:.2f}", f"{up[rule]:.2f}" if rule in up else "not trained") for rule, loss in content["pooled"].items()]
+    rank = [("rank of keys and values, of 384", "bytes of the cache", "loss")]
+    rank.append(("384 (as it is)", "100 %", f"{base:.2f}"))
+    rank += [(r, f"{int(r) / 384:.0%}", f"{loss:.2f}") for r, loss in content["rank"].items()]
+    count, length = content["windows"]
+    note = (
+        f"Loss in nats a token on {count} windows of {length} tokens that were not trained on. Uptraining is "
+        f"{up['tokens']:,} tokens, of the attention's matrices alone."
+    )
+    return "\n\n".join([*map(table, (cache, pooled, rank)), note, meta_line(content)]) + "\n"
 
 
 def break_it(content: dict | None = None) -> str:
     """What each mistake did."""
-    content = content or section("break_it")
-    rows = [(f"0 to {size}", f"{r['naive']:.0%}", f"{r['ours']:.0%}") for size, r in content["broken rows"].items()]
-    head = ("scores", "rows with NaN, no maximum subtracted", "rows with NaN, ours")
-    return f"{table([head, *rows])}\n\n{meta_line(content)}\n"
+    r = content or section("break_it")
+    rotation, heads, start = r["pool after the rotation"], r["pool heads at random"], r["MQA from the start"]
+    orders = [heads[name] for name in heads if name.startswith("order")]
+    rows = [
+        ("experiment", "what happens"),
+        ("pool after the rotation", f"Heads: nothing changes (difference {rotation['heads']:.0e}). Neighbouring tokens: keys differ by up to {rotation['tokens']:.1f}."),
+        ("pool heads at random", f"Neighbours {heads['neighbours'][0]:.2f} → {heads['neighbours'][1]:.2f} after 5 %; four random orders {spread([o[0] for o in orders])} → {spread([o[1] for o in orders])}."),
+        ("MQA from the start", "; ".join(f"{name} {loss:.3f} ({n:,} parameters)" for name, (loss, n) in start.items()) + "."),
+        ("latent of width 4", f"Loss {r['latent of width 4']['loss']:.3f} with {r['latent of width 4']['bytes']} bytes a token; width 24: {r['latent']['loss']:.3f} with {r['latent']['bytes']}."),
+        ("forget the latent's norm", f"Loss {r['no norm']['loss']:.3f}; with the norm {r['latent']['loss']:.3f}."),
+    ]  # fmt: skip
+    return f"{table(rows)}\n\nThe base, MHA of the same size: {r['base']:.3f} nats a byte after {r['steps']} steps.\n\n{meta_line(r)}\n"
+
+
+def medians(values: dict) -> dict:
+    """The median of each list."""
+    return {name: median(v) for name, v in values.items()}
