@@ -16,4 +16,10 @@ def close(got, want, why, rtol=1e-9, atol=1e-12):
     """Equal up to rounding in float64; `why` is the sentence that is shown when it is not."""
     assert np.shape(got) == np.shape(want), f"{why}: shape {np.shape(got)} where {np.shape(want)} is expected"
     wrong = ~np.isclose(got, want, rtol, atol)
-    assert not wrong.any(), f"{why}: the first difference is at {np.argwhere(wrong)[0]}"
+    if wrong.any():
+        at = tuple(np.argwhere(wrong)[0])
+        g, w = float(np.asarray(got)[at]), float(np.asarray(want)[at])
+        place = f" at {[int(i) for i in at]}" if at else ""
+        error = abs(g - w) / max(abs(w), 1e-300)
+        digits = f"; it agrees to a relative error of {error:.0e}, float64 to 1e-16" if error < 1e-4 else ""
+        raise AssertionError(f"{why}: it is {g:.12g}{place}, right is {w:.12g}{digits}")

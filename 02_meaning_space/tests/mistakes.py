@@ -14,8 +14,9 @@ GATE_SEEDS = 3
 
 
 def refused(calls):
-    """{situation: the exception's type} of calls, for errors that the workbook promises."""
-    return {situation: error_of(call) for situation, call in calls.items()}
+    """{situation: the exception's type} of calls, for errors that the workbook promises. NumPy may warn before."""
+    with np.errstate(all="ignore"):
+        return {situation: error_of(call) for situation, call in calls.items()}
 
 
 # ---------------------------------------------------------------- pairs
@@ -26,16 +27,23 @@ SWAPPED = "with the context in the first column and the center in the second"
 WRAPS = "whose windows WRAP AROUND from the first word to the last"
 WIDEST, CONTEXTS_WIDTH = "that give every word the WIDEST window", "that use the CONTEXT's width for the center's"
 FROM_ONE = "that leave out the FIRST word of the sentence as a center"
+SAME_WORD = "that leave out every context that is the SAME WORD as the center"
+BY_DISTANCE = "in the order of their DISTANCE, not of the context's position"
+POSITIONS = "of POSITIONS, where the ids of the words are asked for"
 PAIRS = {
     "side": ["both", LEFT, RIGHT],
-    "itself": ["left out", ITSELF],
+    "itself": ["left out", ITSELF, SAME_WORD],
     "end": ["included", SHORT],
-    "order": ["center first", SWAPPED],
+    "order": ["center first", SWAPPED, BY_DISTANCE],
     "edge": ["stops", WRAPS],
     "width": ["its own", WIDEST, CONTEXTS_WIDTH],
     "start": ["zero", FROM_ONE],
+    "what": ["ids", POSITIONS],
 }
 PAIRS_HINTS = {
+    SAME_WORD: "A sentence may hold a word twice. Does the formula compare words, or positions?",
+    BY_DISTANCE: "Which context comes first: the nearest one, or the one that stands first in the sentence?",
+    POSITIONS: "The word at position 0 of the worked example has the id 10. Which of the two is in the first pair?",
     LEFT: "Which contexts does the first word of the sentence have?",
     RIGHT: "Which contexts does the last word of the sentence have?",
     ITSELF: "What does a word learn from standing next to itself?",
@@ -48,16 +56,18 @@ PAIRS_HINTS = {
 }
 
 
-def wrong_pairs(side, itself, end, order, edge, width, start):
+def wrong_pairs(side, itself, end, order, edge, width, start, what):
     def pairs(ids, widths):
         refuse_widths(ids, widths)
         found, n = [], len(ids)
+        words = ids if what == "ids" else np.arange(n)
         for i in range(1 if start == FROM_ONE else 0, n):
-            for j in range(-n if edge == WRAPS else 0, n):
+            positions = range(-n if edge == WRAPS else 0, n)
+            for j in sorted(positions, key=lambda j: abs(j - i)) if order == BY_DISTANCE else positions:
                 w = {"its own": widths[i], WIDEST: widths.max(), CONTEXTS_WIDTH: widths[j]}[width]
                 low, high = (i if side == RIGHT else i - w), (i if side == LEFT else i + w - (end == SHORT))
-                if low <= j <= high and (j != i or itself == ITSELF):
-                    found.append((ids[i], ids[j]) if order == "center first" else (ids[j], ids[i]))
+                if low <= j <= high and (j != i or itself == ITSELF) and (ids[j] != ids[i] or itself != SAME_WORD):
+                    found.append((words[j], words[i]) if order == SWAPPED else (words[i], words[j]))
         return np.array(found, dtype=np.int64).reshape(-1, 2)
 
     return pairs
@@ -95,7 +105,7 @@ def no_word_at_all(impl, seed):
 
 def widths_that_are_refused(impl, seed):
     ids = np.array([1, 2, 3])
-    widths = {"too few": [1, 1], "a column": [[1], [1], [1]], "zero": [1, 0, 1], "negative": [1, 1, -1], "one": [1] * 3}
+    widths = {"zero": [1, 0, 1], "negative": [1, 1, -1], "too few": [1, 1], "a column": [[1], [1], [1]], "one": [1] * 3}
     return refused({name: lambda w=w: impl.pairs(ids, np.array(w)) for name, w in widths.items()})
 
 
@@ -105,14 +115,21 @@ NO_ROOT, WORD2VEC_C = "WITHOUT the square root", "by the formula of word2vec.c, 
 DISCARD = "that is the probability of DISCARDING the word"
 COUNTS, TYPES = "with COUNTS where shares of the text are meant", "with counts divided by the number of DIFFERENT words"
 UPSIDE, UNCAPPED = "with the fraction UPSIDE DOWN", "that rises ABOVE ONE for rare words"
+MOST = "with counts divided by the count of the MOST FREQUENT word"
+SCALED = "brought below one by a division by the GREATEST value"
+FIXED = "that uses the usual threshold 0.001 WHATEVER threshold it is given"
 KEEP = {
     "root": ["root", NO_ROOT, WORD2VEC_C],
     "what": ["keep", DISCARD],
-    "share": ["share", COUNTS, TYPES],
+    "share": ["share", COUNTS, TYPES, MOST],
     "fraction": ["t over f", UPSIDE],
-    "cap": ["at one", UNCAPPED],
+    "cap": ["at one", UNCAPPED, SCALED],
+    "given": ["used", FIXED],
 }
 KEEP_HINTS = {
+    MOST: "What do the shares of all words add up to?",
+    SCALED: "Which words shall stay for certain: the rarest one alone, or all with a share of at most the threshold?",
+    FIXED: "Call it with two thresholds: does the result change?",
     NO_ROOT: "One word is four times as frequent as another. How much more frequent shall it be afterwards?",
     WORD2VEC_C: "The authors' program computes (1 + sqrt(f / t)) t / f. What does equation 5 of the paper say?",
     DISCARD: "Which words shall stay in the text for certain, the frequent or the rare ones?",
@@ -123,14 +140,15 @@ KEEP_HINTS = {
 }
 
 
-def wrong_keep(root, what, share, fraction, cap):
+def wrong_keep(root, what, share, fraction, cap, given):
     def keep_probability(counts, threshold=1e-3):
         if not threshold > 0 or counts.min() < 1:
             raise ValueError("threshold or counts")
-        f = counts / {"share": counts.sum(), COUNTS: 1.0, TYPES: len(counts)}[share]
+        threshold = threshold if given == "used" else 1e-3
+        f = counts / {"share": counts.sum(), COUNTS: 1.0, TYPES: len(counts), MOST: counts.max()}[share]
         r = threshold / f if fraction == "t over f" else f / threshold
         p = {"root": np.sqrt(r), NO_ROOT: r, WORD2VEC_C: np.sqrt(r) + r}[root]
-        p = np.minimum(1.0, p) if cap == "at one" else p
+        p = {"at one": np.minimum(1.0, p), UNCAPPED: p, SCALED: p / max(1.0, p.max())}[cap]
         return p if what == "keep" else 1 - p
 
     return keep_probability
@@ -148,8 +166,13 @@ def the_usual_threshold(impl, seed):
     return impl.keep_probability(np.array([60_000, 9_000, 800, 31, 5, 1]))
 
 
+def thresholds_of_every_size(impl, seed):
+    counts = np.random.default_rng(seed).integers(1, 3000, 7)
+    return {f"threshold {t}": impl.keep_probability(counts, t) for t in (1e-11, 1e-6, 0.9, 1.0, 1.5, 40.0)}
+
+
 def counts_and_thresholds_that_are_refused(impl, seed):
-    calls = {f"threshold {t}": ([3, 1], t) for t in (0.0, -1.0, float("nan"), 1e-9)}
+    calls = {f"threshold {t}": ([3, 1], t) for t in (0.0, -1.0, 1e-9)}
     calls |= {f"counts {counts}": (counts, 1e-3) for counts in ([3, 0], [-2, 5], [3, 1])}
     return refused({name: lambda c=c, t=t: impl.keep_probability(np.array(c), t) for name, (c, t) in calls.items()})
 
@@ -160,14 +183,20 @@ UNIGRAM, FLAT = "that draws from the unigram distribution WITHOUT the 3/4 power"
 WITH_TARGET, NEXT = "whose negatives may be the TARGET itself", "that puts the NEXT word in the target's place"
 LONG = "on a line that is NOT SHORTENED by the target's share"
 TOO_LOW = "whose words after the target are ONE TOO LOW, counted without the target"
+SHIFTED_WORD = "that counts the WORDS after the target one up, where the point shall move"
+AT_GAP = "that returns the TARGET for a point exactly where its interval began"
+SIDE = "that gives a point on a border to the word BEFORE it"
 BEFORE_IT, UNDIVIDED = "that returns the word BEFORE the one drawn", "whose probabilities do NOT add up to one"
 SAMPLER = {
     "power": ["3/4", UNIGRAM, FLAT],
-    "target": ["taken out", WITH_TARGET, NEXT, LONG, TOO_LOW],
+    "target": ["taken out", WITH_TARGET, NEXT, LONG, TOO_LOW, SHIFTED_WORD, AT_GAP, SIDE],
     "place": ["its own", BEFORE_IT],
     "sum": ["one", UNDIVIDED],
 }
 SAMPLER_HINTS = {
+    SHIFTED_WORD: "The words after the gap are shorter or longer than the target. By how much does a point move up?",
+    AT_GAP: "The target's interval includes its lower end. To which side of the gap does that point belong?",
+    SIDE: "An interval includes its lower end. Which `side` of np.searchsorted does that mean?",
     UNIGRAM: "How often is 'the' drawn, and how often did the authors find that it should be?",
     FLAT: "A word that occurs a thousand times as often: is it no more likely to be a negative?",
     WITH_TARGET: "What does the loss ask for when a word is both the context and a negative of one pair?",
@@ -204,10 +233,24 @@ def wrong_sampler(power, target, place, sum):
             if target in (WITH_TARGET, NEXT):
                 word = np.minimum(np.searchsorted(np.cumsum(p), u, side="right"), last)
                 return np.where(word == t, (word + 1) % (last + 1), word) if target == NEXT else word
+            if target in (SHIFTED_WORD, AT_GAP, SIDE):
+                return self.along_the_whole_line(t, u)
             length = p.sum() - p[t] if target != LONG else p.sum()
             point = u * (length if sum == "one" else 1.0)
             i = np.minimum(np.searchsorted(np.cumsum(p[others]), point, side="right"), last - 1)
             return i if target == TOO_LOW else others[i]
+
+        def along_the_whole_line(self, t, u):
+            p, last = self.probability, len(self.probability) - 1
+            end = np.cumsum(p)
+            point, start = u * (1 - p[t]), np.append(0.0, end)[t]
+            if target == SHIFTED_WORD:
+                word = np.minimum(np.searchsorted(end, point, side="right"), last)
+                return np.where(word >= t, np.minimum(word + 1, last), word)
+            moves = point > start if target == AT_GAP else point >= start
+            side = "left" if target == SIDE else "right"
+            word = np.searchsorted(end, np.where(moves, point + p[t], point), side=side)
+            return np.minimum(word, last - 1 if t == last else last)
 
     return NegativeSampler
 
@@ -219,7 +262,13 @@ def sampled(impl, seed, counts, *power):
     before = targets.copy(), uniforms.copy()
     words = sampler.sample(targets, uniforms)
     unchanged = bool(np.array_equal(targets, before[0]) and np.array_equal(uniforms, before[1]))
-    return {"the probability": sampler.probability, "the words": words, "its arguments are unchanged": unchanged}
+    again = sampler.sample(targets, uniforms)
+    return {
+        "the probability": sampler.probability,
+        "the same numbers stand for the same words again": bool(np.array_equal(words, again)),
+        "the words": words,
+        "its arguments are unchanged": unchanged,
+    }
 
 
 def the_workbooks_vocabulary(impl, seed):
@@ -274,13 +323,23 @@ def uniforms_next_to_the_edges(impl, seed):
     }
 
 
+def the_largest_uniform_number_and_the_last_word(impl, seed):
+    """Without the last word the line ends where its interval began; rounding carries the point over that end."""
+    largest, words, never = np.array([[np.nextafter(1, 0)]]), {}, True
+    for counts in ([14, 46, 43], [14, 10, 49, 40], [32, 29, 31, 21, 54], [9, 1]):
+        last = len(counts) - 1
+        word = impl.NegativeSampler(np.array(counts)).sample(np.array([last]), largest)
+        words[f"of {len(counts)} words"] = word
+        never = never and not (word == last).any()
+    return {"never the target": bool(never), **words}
+
+
 def counts_targets_and_uniforms_that_are_refused(impl, seed):
     counts = {"one word": [7], "no word": [], "a count of zero": [3, 0], "two counts of one": [1, 1]}
     calls = {name: lambda c=c: impl.NegativeSampler(np.array(c, dtype=np.int64)) for name, c in counts.items()}
     samples = {"target -1": (-1, 0.5), "target V": (3, 0.5), "the last target": (2, 0.5), "uniform 1": (0, 1.0)}
     samples |= {
         "uniform below 0": (0, -0.1),
-        "uniform NaN": (0, float("nan")),
         "uniform 0": (0, 0.0),
         "uniform 2": (0, 2.0),
     }
@@ -416,6 +475,10 @@ def very_large_scores(impl, seed):
     return named(impl.loss_and_gradients(*vectors(seed + 2, scale=40.0)))
 
 
+def vectors_in_float32(impl, seed):
+    return named(impl.loss_and_gradients(*vectors(seed + 6, dtype=np.float32)))
+
+
 def scores_of_a_hundred(impl, seed):
     center, context = np.array([[2.0, 0.0]]), np.array([[-50.0, 1.0]])
     return named(impl.loss_and_gradients(center, context, np.array([[[50.0, 3.0], [-50.0, 2.0]]])))
@@ -448,16 +511,25 @@ UP, MEAN = "that climbs UP the loss", "with gradients divided by the SIZE of the
 NO_RATE = "that FORGETS the learning rate"
 SUMMED, COPIES = "that returns the SUM of the losses", "that changes COPIES and leaves the matrices as they were"
 AFTER = "that returns the loss AFTER the step"
+NOT_CENTERS = "that leaves the matrix of the CENTERS as it was"
+LAST_NEGATIVE = "that keeps only the LAST gradient of a word that is a negative twice"
+ONE_BY_ONE = "that takes one pair AFTER the other, each at the vectors that the pair before it left"
+OWN_CONTEXT = "that leaves out a negative that is the CONTEXT of its own pair"
 STEP = {
-    "write": ["all", CENTERS, NOT_NEGATIVES, COPIES],
+    "write": ["all", CENTERS, NOT_NEGATIVES, COPIES, NOT_CENTERS],
     "matrices": ["right", MIXED],
-    "repeated": ["added", LAST],
-    "order": ["together", BEFORE],
+    "repeated": ["added", LAST, LAST_NEGATIVE],
+    "order": ["together", BEFORE, ONE_BY_ONE],
     "sign": ["down", UP],
     "size": ["sum", MEAN, NO_RATE],
     "loss": ["mean", SUMMED, AFTER],
+    "negatives_": ["all", OWN_CONTEXT],
 }
 STEP_HINTS = {
+    NOT_CENTERS: "The caller keeps its matrices: does `a = a - b` change what the caller holds?",
+    LAST_NEGATIVE: "Two pairs can have the same negative, and one pair can have it twice. How many gradients arrive?",
+    ONE_BY_ONE: "At which vectors are the gradients of all pairs of a batch taken?",
+    OWN_CONTEXT: "Does the summed loss have a term for this negative? The sampler would not draw it.",
     CENTERS: "The loss has two sets of parameters. What happens to the output vectors, which begin at zero?",
     NOT_NEGATIVES: "The negatives' output vectors are parameters too. What pushes them away?",
     COPIES: "The caller keeps its matrices: does `a = a - b` change what the caller holds?",
@@ -472,17 +544,26 @@ STEP_HINTS = {
 }
 
 
-def wrong_step(write, matrices, repeated, order, sign, size, loss):
+def wrong_step(write, matrices, repeated, order, sign, size, loss, negatives_):
     def sgd_step(centers, contexts, pairs, negatives, lr):
         if len(pairs) != len(negatives):
             raise ValueError("negatives")
+        if order == ONE_BY_ONE:
+            share = lr / len(pairs) if size == MEAN else lr
+            each = [step(centers, contexts, pairs[[b]], negatives[[b]], share) for b in range(len(pairs))]
+            return float(np.sum(each) if loss == SUMMED else np.mean(each))
+        return step(centers, contexts, pairs, negatives, lr)
+
+    def step(centers, contexts, pairs, negatives, lr):
         if write == COPIES:
             centers, contexts = centers.copy(), contexts.copy()
+        if write == NOT_CENTERS:
+            centers = centers.copy()
         i, o = pairs.T if matrices == "right" else pairs[:, ::-1].T
         factor = {"sum": lr, MEAN: lr / len(pairs), NO_RATE: 1.0}[size] * (1 if sign == "down" else -1)
 
         def add(matrix, index, gradient):
-            if repeated == LAST:
+            if repeated == LAST or repeated == LAST_NEGATIVE and gradient.ndim == 3:
                 matrix[index] -= factor * gradient
             else:
                 np.add.at(matrix, index, -factor * gradient)
@@ -491,6 +572,8 @@ def wrong_step(write, matrices, repeated, order, sign, size, loss):
         add(centers, i, d_center)
         if order == BEFORE:
             _, _, d_context, d_negatives = loss_and_gradients(centers[i], contexts[o], contexts[negatives])
+        if negatives_ == OWN_CONTEXT:
+            d_negatives = d_negatives * (negatives != pairs[:, 1:])[:, :, None]
         if write != CENTERS:
             add(contexts, o, d_context)
         if write not in (CENTERS, NOT_NEGATIVES):
@@ -523,6 +606,10 @@ def one_pair(impl, seed):
     return stepped(impl, [[4, 8]], [[3, 1, 2]], seed + 2)
 
 
+def a_negative_that_is_its_pairs_context(impl, seed):
+    return stepped(impl, [[0, 1], [2, 3]], [[4, 1], [6, 7]], seed + 4)
+
+
 def float32_vectors(impl, seed):
     return stepped(impl, [[0, 1], [2, 3]], [[4], [6]], seed + 3, dtype=np.float32)
 
@@ -550,17 +637,24 @@ QUERY_LEFT, ONLY_C = (
     "with the three words of the question left among the CANDIDATES",
     "that leaves out c but not a and b",
 )
+CANDIDATES = "that normalizes the three words but not the CANDIDATES"
+DISTANCE = "by the DISTANCE to candidates that keep their own length"
+ZERO, MINUS_ONE = "that gives the three words the score ZERO", "that gives the three words the score -1"
 DELETED = "with ids counted AFTER the three words were deleted"
 EXCHANGED_AB, NO_C = "with a and b EXCHANGED", "that forgets to add c"
 MULTIPLIED = "by 3CosMul, a PRODUCT of cosines, not their sum"
 WORST = "that returns the WORST words first"
 ANALOGY = {
-    "length": ["one", RAW, HALF],
-    "asked": ["left out", QUERY_LEFT, ONLY_C, DELETED],
+    "length": ["one", RAW, HALF, CANDIDATES, DISTANCE],
+    "asked": ["left out", QUERY_LEFT, ONLY_C, DELETED, ZERO, MINUS_ONE],
     "sum": ["b-a+c", EXCHANGED_AB, NO_C, MULTIPLIED],
     "order": ["best first", WORST],
 }
 ANALOGY_HINTS = {
+    CANDIDATES: "A dot product with a longer candidate is larger. Shall a long vector win?",
+    DISTANCE: "The formula has a cosine. Does the length of a candidate change its cosine?",
+    ZERO: "A cosine can be below zero. Which score is below every other?",
+    MINUS_ONE: "b - a + c is not of length one: how low can the dot product of a candidate with it be?",
     RAW: "Frequent words have longer vectors. What does a dot product reward besides the direction?",
     HALF: "A long vector among the three outweighs the others in the sum. Shall it?",
     QUERY_LEFT: "Which word is nearest to b - a + c when b and a are near each other?",
@@ -580,18 +674,20 @@ def wrong_analogy(length, asked, sum, order):
         if not inside or not 1 <= topn <= len(vectors) - len({a, b, c}) or not ((norms > 0) & (norms < np.inf)).all():
             raise ValueError("a, b, c, topn or vectors")
         unit = vectors / norms
-        x = vectors if length != "one" else unit
+        x = vectors if length in (RAW, HALF) else unit
         if sum == MULTIPLIED:
             to_a, to_b, to_c = ((x[word] @ unit.T + 1) / 2 for word in (a, b, c))
             score = to_b * to_c / (to_a + 1e-3)
         else:
             y = {"b-a+c": x[b] - x[a] + x[c], EXCHANGED_AB: x[a] - x[b] + x[c], NO_C: x[b] - x[a]}[sum]
-            score = (x if length == RAW else unit) @ y
+            score = (vectors if length in (RAW, CANDIDATES) else unit) @ y
+            score = -np.linalg.norm(vectors - y, axis=1) if length == DISTANCE else score
         if asked == DELETED:
             score = np.delete(score, [a, b, c])
         else:
-            score[{"left out": [a, b, c], QUERY_LEFT: [], ONLY_C: [c]}[asked]] = -np.inf
-        return np.argsort(-score if order == "best first" else score, kind="stable")[:topn]
+            lowest = {ZERO: 0.0, MINUS_ONE: -1.0}.get(asked, -np.inf)
+            score[{QUERY_LEFT: [], ONLY_C: [c]}.get(asked, [a, b, c])] = lowest
+        return np.argsort(-score if order == "best first" else score)[:topn]
 
     return analogy
 
@@ -607,6 +703,19 @@ def the_workbooks_four_words(impl, seed):
 
 def a_whole_ranking(impl, seed):
     return impl.analogy(words_of_all_lengths(seed), 3, 11, 7, 37)
+
+
+def the_best_fifty_of_four_hundred(impl, seed):
+    return impl.analogy(words_of_all_lengths(seed + 4, V=400), 3, 11, 7, 50)
+
+
+def vectors_from_very_short_to_very_long(impl, seed):
+    """One candidate points away from b - a + c, which is longer than one: its score is below -1."""
+    v = words_of_all_lengths(seed + 5)
+    v /= np.linalg.norm(v, axis=1, keepdims=True)
+    v[3] = -v[7]
+    v[20] = -(v[11] - v[3] + v[7])
+    return impl.analogy(v * 10.0 ** np.random.default_rng(seed).integers(-12, 12, (40, 1)), 3, 11, 7, 37)
 
 
 def the_best_word(impl, seed):
@@ -653,12 +762,14 @@ UNDIVIDED_PCA = "with the squared singular values NOT divided by N - 1"
 CONFUSED = "of the TRANSPOSED points, rows for columns"
 COLUMNS = "as COLUMNS of the second result, where rows are asked for"
 OTHER_AXIS = "read off the matrix of components along the WRONG AXIS, rows for columns"
+FULL_AXIS = "read off the FULL matrix of components along the wrong axis, columns of V^T for rows"
 STANDARD = "of STANDARDIZED dimensions"
+UNSORTED = "in the order in which np.linalg.eig returns them, NOT sorted"
 PCA = {
     "center": ["columns", UNCENTERED, ROWS_CENTERED, SHIFTED],
-    "order": ["falling", ASCENDING],
+    "order": ["falling", ASCENDING, UNSORTED],
     "variance": ["N - 1", BY_N, SINGULAR, UNDIVIDED_PCA],
-    "axes": ["right", CONFUSED, OTHER_AXIS, COLUMNS],
+    "axes": ["right", CONFUSED, OTHER_AXIS, FULL_AXIS, COLUMNS],
     "scale": ["as it is", STANDARD],
 }
 PCA_HINTS = {
@@ -672,6 +783,8 @@ PCA_HINTS = {
     CONFUSED: "How long is a component: as many numbers as there are points, or as there are dimensions?",
     COLUMNS: "Which shape has the second result: (k, D) or (D, k)?",
     OTHER_AXIS: "Multiply the covariance by your component: do you get a multiple of it?",
+    FULL_AXIS: "Multiply the covariance by your component: do you get a multiple of it?",
+    UNSORTED: "np.linalg.eig promises no order of its eigenvalues. Which component is the principal one?",
     STANDARD: "Dividing each dimension by its deviation is a choice of its own: the task keeps the units.",
 }
 
@@ -683,10 +796,13 @@ def wrong_pca(center, order, variance, axes, scale):
         z = x if center == UNCENTERED else x - (x.mean(1, keepdims=True) if center == ROWS_CENTERED else x.mean(0))
         z = z / x.std(axis=0) if scale == STANDARD else z
         z = z.T if axes == CONFUSED else z
-        _, s, components = np.linalg.svd(z, full_matrices=False)
+        _, s, components = np.linalg.svd(z, full_matrices=axes == FULL_AXIS)
+        if order == UNSORTED:
+            value, columns = np.linalg.eig(z.T @ z / (len(x) - 1))
+            s, components = np.sqrt(np.maximum(value.real, 0) * (len(x) - 1)), columns.real.T
         if order == ASCENDING:
             s, components = s[::-1], components[::-1]
-        components = (components.T if axes == OTHER_AXIS else components)[:k]
+        components = (components.T if axes in (OTHER_AXIS, FULL_AXIS) else components)[:k]
         n = len(x)
         value = {"N - 1": s**2 / (n - 1), BY_N: s**2 / n, SINGULAR: s, UNDIVIDED_PCA: s**2}[variance][:k]
         coordinates = (x if center == SHIFTED else z) @ components.T
@@ -696,7 +812,10 @@ def wrong_pca(center, order, variance, axes, scale):
 
 
 def signed(result):
-    """The three parts in words, each component with its largest entry positive: its sign is free."""
+    """The three parts in words, each component with its largest entry positive: its sign is free.
+
+    Components of the same variance may be turned in their plane. Of those only what does not depend on it is compared.
+    """
     if not isinstance(result, (tuple, list)) or len(result) != 3:
         return result
     coordinates, components, variance = result
@@ -704,6 +823,8 @@ def signed(result):
         if len(components) == coordinates.shape[1]:
             sign = np.array([1.0 if row[np.abs(row).argmax()] > 0 else -1.0 for row in components])
             coordinates, components = coordinates * sign, components * sign[:, None]
+            if len(components) == 2 == np.size(variance) and np.allclose(*np.ravel(variance), rtol=1e-9):
+                coordinates, components = coordinates @ components, components.T @ components
     return {"the coordinates": coordinates, "the components": components, "the variance": variance}
 
 
@@ -716,6 +837,11 @@ def cloud(seed, N, D):
 
 def the_workbooks_five_points(impl, seed):
     return signed(impl.pca(np.array([[1.0, 1], [3, 1], [5, 1], [3, 2], [3, 0]]), 2))
+
+
+def dimensions_of_rising_variance(impl, seed):
+    """Points along the axes: the covariance is diagonal, its eigenvalues stand in rising order."""
+    return signed(impl.pca(np.concatenate([np.diag([1.0, 2.0, 5.0]), -np.diag([1.0, 2.0, 5.0])]), 3))
 
 
 def three_of_five_components(impl, seed):
@@ -762,6 +888,7 @@ PROBES = {
         the_workbooks_counts,
         frequent_and_rare_words,
         the_usual_threshold,
+        thresholds_of_every_size,
         counts_and_thresholds_that_are_refused,
     ],
     "NegativeSampler": [
@@ -773,6 +900,7 @@ PROBES = {
         a_point_on_an_edge,
         no_targets,
         uniforms_next_to_the_edges,
+        the_largest_uniform_number_and_the_last_word,
         counts_targets_and_uniforms_that_are_refused,
     ],
     "loss_and_gradients": [
@@ -780,6 +908,7 @@ PROBES = {
         ordinary_vectors,
         a_single_negative,
         no_negatives,
+        vectors_in_float32,
         scores_of_a_hundred,
         very_large_scores,
         vectors_of_zeros,
@@ -790,12 +919,15 @@ PROBES = {
         words_that_occur_twice,
         one_pair,
         the_workbooks_two_pairs,
+        a_negative_that_is_its_pairs_context,
         float32_vectors,
         too_few_negatives,
     ],
     "analogy": [
         the_workbooks_four_words,
         a_whole_ranking,
+        the_best_fifty_of_four_hundred,
+        vectors_from_very_short_to_very_long,
         the_best_word,
         a_question_with_a_word_twice,
         the_first_and_the_last_word_in_the_question,
@@ -803,6 +935,7 @@ PROBES = {
     ],
     "pca": [
         the_workbooks_five_points,
+        dimensions_of_rising_variance,
         three_of_five_components,
         all_of_four_components,
         fewer_points_than_dimensions,
@@ -821,20 +954,26 @@ def alone(mistake, knobs):
 def of(task):
     """Every known mistake of a task, one or two at a time. Pairs of which one hides the other are left out."""
     noun, knobs, build, hints, without = {
-        "pairs": ("pairs", PAIRS, wrong_pairs, PAIRS_HINTS, [(LEFT, SHORT), (LEFT, FROM_ONE), (RIGHT, WRAPS)]),
+        "pairs": (
+            "pairs",
+            PAIRS,
+            wrong_pairs,
+            PAIRS_HINTS,
+            [(LEFT, SHORT), (LEFT, FROM_ONE), (RIGHT, WRAPS), (RIGHT, BY_DISTANCE)],
+        ),
         "keep_probability": (
             "a probability",
             KEEP,
             wrong_keep,
             KEEP_HINTS,
-            [(COUNTS, UNCAPPED), (COUNTS, UPSIDE), (TYPES, UPSIDE), (TYPES, UNCAPPED)],
+            [(share, wrong) for share in (COUNTS, TYPES) for wrong in (UNCAPPED, UPSIDE, SCALED)],
         ),
         "NegativeSampler": (
             "a sampler",
             SAMPLER,
             wrong_sampler,
             SAMPLER_HINTS,
-            alone(UNDIVIDED, SAMPLER) + alone(LONG, SAMPLER) + alone(TOO_LOW, SAMPLER),
+            [(FLAT, SIDE), *alone(UNDIVIDED, SAMPLER)] + alone(LONG, SAMPLER) + alone(TOO_LOW, SAMPLER),
         ),
         "loss_and_gradients": (
             "a loss",
@@ -848,21 +987,23 @@ def of(task):
             STEP,
             wrong_step,
             STEP_HINTS,
-            [(COPIES, w) for w in (BEFORE, LAST, UP, MEAN, NO_RATE, AFTER)] + [(CENTERS, BEFORE)],
+            [(COPIES, w) for w in (BEFORE, LAST, LAST_NEGATIVE, ONE_BY_ONE, UP, MEAN, NO_RATE, AFTER, OWN_CONTEXT)]
+            + [(CENTERS, w) for w in (BEFORE, LAST_NEGATIVE, OWN_CONTEXT)]
+            + [(NOT_NEGATIVES, LAST_NEGATIVE), (NOT_NEGATIVES, OWN_CONTEXT), (LAST, ONE_BY_ONE)],
         ),
         "analogy": (
             "an answer",
             ANALOGY,
             wrong_analogy,
             ANALOGY_HINTS,
-            [(ONLY_C, NO_C), (MULTIPLIED, RAW), (MULTIPLIED, HALF)],
+            [(ONLY_C, NO_C), *((MULTIPLIED, w) for w in (RAW, HALF, CANDIDATES, DISTANCE, ZERO, MINUS_ONE))],
         ),
         "pca": (
             "components",
             PCA,
             wrong_pca,
             PCA_HINTS,
-            [(CONFUSED, SHIFTED), (UNCENTERED, SHIFTED), *alone(COLUMNS, PCA)],
+            [(CONFUSED, SHIFTED), (UNCENTERED, SHIFTED), (UNSORTED, OTHER_AXIS), *alone(COLUMNS, PCA)],
         ),
     }[task]
     yield from combine(task, noun, knobs, build, hints, without=without)

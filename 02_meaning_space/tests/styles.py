@@ -57,6 +57,14 @@ def keep_by_clip(counts, threshold=1e-3):
     return np.clip((threshold / f) ** 0.5, None, 1.0)
 
 
+def keep_by_two_roots(counts, threshold=1e-3):
+    if np.any(counts < 1) or threshold <= 0:
+        raise ValueError
+    p = np.sqrt(threshold) / np.sqrt(counts / np.sum(counts))
+    p[p > 1.0] = 1.0
+    return p
+
+
 # ---------------------------------------------------------------- NegativeSampler
 
 
@@ -126,7 +134,7 @@ def loss_pair_by_pair(center, context, negatives):
     def softplus(x):
         return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
-    loss = np.zeros(len(center))
+    loss = np.zeros(len(center), center.dtype)
     d_center, d_context, d_negatives = np.zeros_like(center), np.zeros_like(context), np.zeros_like(negatives)
     for b, v in enumerate(center):
         score = float(v @ context[b])
@@ -145,7 +153,7 @@ def loss_with_labels(center, context, negatives):
     """Context and negatives in one table, with labels 1 and 0; the sigmoid by the hyperbolic tangent."""
     check_shapes(center, context, negatives)
     words = np.concatenate([context[:, None, :], negatives], axis=1)
-    labels = np.zeros(words.shape[:2])
+    labels = np.zeros(words.shape[:2], words.dtype)
     labels[:, 0] = 1
     scores = (words @ center[:, :, None])[:, :, 0]
     loss = np.logaddexp(0, scores) - labels * scores
@@ -256,16 +264,35 @@ def pca_by_power_iteration(x, k):
     return z @ components.T, components, np.array(variance)
 
 
+def analogy_that_normalizes_first(vectors, a, b, c, topn=1):
+    """A zero vector is divided by its length before it is refused."""
+    n = len(vectors)
+    taken = np.unique([a, b, c])
+    if taken[0] < 0 or taken[-1] >= n or topn not in range(1, n - len(taken) + 1):
+        raise ValueError
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.isfinite(unit).all():
+        raise ValueError
+    score = np.einsum("vd,d->v", unit, unit[b] + unit[c] - unit[a])
+    score[taken] = -np.inf
+    best = np.argpartition(score, -topn)[-topn:]
+    return best[np.argsort(score[best])[::-1]]
+
+
 STYLES = {
     "pairs": {
         "by slices": pairs_by_slices,
         "by a table of distances": pairs_by_a_table,
         "by a comprehension": pairs_by_a_comprehension,
     },
-    "keep_probability": {"by a loop": keep_by_a_loop, "by clip": keep_by_clip},
+    "keep_probability": {"by a loop": keep_by_a_loop, "by clip": keep_by_clip, "by two roots": keep_by_two_roots},
     "NegativeSampler": {"by deletion": SamplerByDeletion, "by counting": SamplerByCounting},
     "loss_and_gradients": {"pair by pair": loss_pair_by_pair, "with labels": loss_with_labels},
     "sgd_step": {"pair by pair": step_pair_by_pair, "by one-hot matrices": step_by_one_hot_matrices},
-    "analogy": {"by a loop": analogy_by_a_loop, "by cosines": analogy_by_cosines},
+    "analogy": {
+        "by a loop": analogy_by_a_loop,
+        "by cosines": analogy_by_cosines,
+        "lengths first": analogy_that_normalizes_first,
+    },
     "pca": {"by the covariance": pca_by_the_covariance, "by power iteration": pca_by_power_iteration},
 }

@@ -30,6 +30,15 @@ def test_pca_by_hand(impl):
 
 
 @pytest.mark.task("pca")
+def test_pca_sorts_the_components(impl):
+    """The covariance is diagonal, with its eigenvalues in rising order."""
+    x = np.concatenate([np.diag([1.0, 2.0, 5.0]), -np.diag([1.0, 2.0, 5.0])])
+    _, components, variance = impl.pca(x, 3)
+    close(array(variance, (3,), "f", "the variance"), [10, 1.6, 0.4], "2 * 5^2, 2 * 2^2 and 2 * 1^2, divided by 5")
+    close(np.abs(components), np.eye(3)[::-1], "the longest axis is the last one, and comes first")
+
+
+@pytest.mark.task("pca")
 @pytest.mark.parametrize("shape", [(37, 7), (5, 11)])
 def test_pca_is_scikit_learns(impl, seed, shape):
     x = cloud(seed, *shape)

@@ -52,6 +52,13 @@ def test_keep_probability_leaves_the_root_of_the_share(impl, seed):
 
 
 @pytest.mark.task("keep_probability")
+def test_a_word_with_at_most_the_thresholds_share_stays_for_certain(impl):
+    got = array(impl.keep_probability(np.array([64, 32, 4]), 0.32), (3,), "f")
+    close(got, [np.sqrt(0.5), 1, 1], "the shares are 0.64, 0.32 and 0.04, and the threshold is 0.32")
+    close(impl.keep_probability(np.array([64, 32, 4]), 2.0), [1, 1, 1], "no share is above the threshold 2")
+
+
+@pytest.mark.task("keep_probability")
 def test_keep_probability_never_leaves_zero_to_one(impl, seed):
     got = array(impl.keep_probability(np.random.default_rng(seed).integers(1, 10_000, 200)), (200,), "f")
     assert ((got > 0) & (got <= 1)).all(), "a probability lies between 0 and 1"
@@ -59,10 +66,15 @@ def test_keep_probability_never_leaves_zero_to_one(impl, seed):
 
 
 @pytest.mark.task("keep_probability")
-@pytest.mark.parametrize("counts, threshold", [([3, 1], 0.0), ([3, 1], float("nan")), ([3, 0], 1e-3)])
+@pytest.mark.parametrize("counts, threshold", [([3, 1], 0.0), ([3, 1], -1.0), ([3, 0], 1e-3)])
 def test_keep_probability_refuses(impl, counts, threshold):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError), np.errstate(all="ignore"):  # NumPy may warn before the error
         impl.keep_probability(np.array(counts), threshold)
+
+
+def test_a_threshold_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match="threshold=nan"):
+        keep_probability(np.array([3, 1]), float("nan"))
 
 
 # ---------------------------------------------------------------- the fast form

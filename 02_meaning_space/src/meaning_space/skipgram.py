@@ -55,7 +55,8 @@ def sgd_step(
     """Takes one step down the summed loss of `pairs`, in place. Returns the mean loss before it, in nats a pair.
 
     All gradients are taken at the old vectors. A word that occurs several times in the batch gets the sum of its
-    gradients: `np.add.at` adds for every index, where `a[i] -= ...` would keep only the last.
+    gradients: `np.add.at` adds for every index, where `a[i] -= ...` would keep only the last. Every negative counts,
+    even one that is the context of its own pair.
 
     Raises:
         ValueError: `negatives` does not have one row for each pair. Nothing has been changed then.

@@ -11,7 +11,8 @@ def keep_probability(counts: Int[np.ndarray, "V"], threshold: float = 1e-3) -> F
     """The probability with which each occurrence of a word stays in the text: min(1, sqrt(t / f)).
 
     f is the word's share of all words, t the threshold. Mikolov et al. 2013b, eq. 5, gives the probability of
-    discarding, 1 - sqrt(t / f). What is left of a frequent word is f sqrt(t / f) = sqrt(t f) of the text.
+    discarding, 1 - sqrt(t / f). What is left of a frequent word is f sqrt(t / f) = sqrt(t f) of the text. From a
+    threshold of one on, every word stays.
 
     Raises:
         ValueError: `threshold` is not positive, or a count is below one.
