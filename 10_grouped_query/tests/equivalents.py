@@ -4,7 +4,7 @@
 """
 
 SAME_AXIS = "this axis is the same one counted from the end"
-SAME_WIDTH = "both tensors have the same last axis: products are taken over it"
+SAME_WIDTH = "the last axes of these tensors have the same width"
 SAME_SHAPE = "only the sizes of the two axes are read, and this tensor has the same"
 
 EQUIVALENT = {

@@ -1,6 +1,7 @@
 """Ours beside PyTorch, alternating in one run: one decode step, 32 query and 4 key/value heads, 4,096 tokens."""
 
 import argparse
+import itertools
 import time
 from collections.abc import Callable
 from statistics import median
@@ -16,6 +17,8 @@ HEADS, KV_HEADS, HEAD_DIM, CONTEXT = 32, 4, 64, 4096
 FAST, PLAIN = "grouped_fast.py", "grouped.py"
 PEER, REPEAT, MHA = "SDPA, enable_gqa", "repeat_interleave, SDPA", "MHA, 32 key/value heads"
 WANTED = {PEER: 2.0, REPEAT: 30.0}
+STATES = ("cache", "memory")  # where the keys and values lie before the call
+OTHER_BYTES = 96 * 2**20  # read between two calls; more than the processor's cache holds
 
 
 def contenders(seed: int, context: int) -> dict[str, Callable]:
@@ -39,7 +42,7 @@ def contenders(seed: int, context: int) -> dict[str, Callable]:
 
 
 def bench(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
-    """Milliseconds of all contenders, in turn, and the limit of memory and of the processor's cache.
+    """Milliseconds of all contenders, in turn, with the keys and values in the processor's cache and in memory.
 
     Raises:
         ValueError: the sides do not agree.
@@ -51,23 +54,35 @@ def bench(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
         errors = {name: float((call() - want).abs().max()) for name, call in calls.items() if name != MHA}
         if max(errors.values()) > 1e-5:
             raise ValueError(f"errors={errors}: the sides must agree before they are timed")
-        times = {name: [] for name in calls}
+        buffer = torch.ones(OTHER_BYTES // 4)
+        times = {state: {name: [] for name in calls} for state in STATES}
         for repeat in range(repeats):
             log(f"repeat {repeat + 1} of {repeats}")
-            for name, call in calls.items():
-                start = time.perf_counter()
-                call()
-                times[name].append(1e3 * (time.perf_counter() - start))
+            for state, name in itertools.product(STATES, calls):
+                if state == "memory":
+                    buffer.sum()  # as the other layers of a model do: nothing of this layer is left in the cache
+                else:
+                    calls[name]()
+                times[state][name].append(milliseconds(calls[name]))
     size = 2 * KV_HEADS * context * HEAD_DIM * 4
-    found = {"context": context, "bytes": size, "errors": errors, "milliseconds": {n: t[2:] for n, t in times.items()}}
+    found = {"context": context, "bytes": size, "errors": errors, "milliseconds": times}
     found["bandwidth"] = {"memory": measure_bandwidth(16 if options.quick else 256)}
     found["bandwidth"]["cache"] = measure_bandwidth(8, 50)
     return found | summary_of(found)
 
 
+def milliseconds(call: Callable) -> float:
+    """The time of one call."""
+    start = time.perf_counter()
+    call()
+    return 1e3 * (time.perf_counter() - start)
+
+
 def summary_of(found: dict) -> dict:
-    """Ratios to ours, and the share of the bandwidth that ours reaches."""
-    middle = {name: median(values) for name, values in found["milliseconds"].items()}
-    ratios = {name: value / middle[FAST] for name, value in middle.items()}
-    share = {name: 1e3 * found["bytes"] / bandwidth / middle[FAST] for name, bandwidth in found["bandwidth"].items()}
-    return {"ratio": ratios, "share": share}
+    """Ratios to ours, and the share of the bandwidth that ours reaches, by where the keys and values lie."""
+    ratio, share = {}, {}
+    for state, times in found["milliseconds"].items():
+        ours = median(times[FAST])
+        ratio[state] = {name: median(values) / ours for name, values in times.items()}
+        share[state] = 1e3 * found["bytes"] / found["bandwidth"][state] / ours
+    return {"ratio": ratio, "share": share}
