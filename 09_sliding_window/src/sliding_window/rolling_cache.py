@@ -55,6 +55,4 @@ def cache_positions(text_positions: Int[Tensor, "n"]) -> Int[Tensor, "n"]:
     largest position is then n - 1, which the model has met in training, however long the text is.
     """
     order = text_positions.argsort()  # slots from the oldest token to the newest
-    positions = torch.empty_like(order)
-    positions[order] = torch.arange(len(order))
-    return positions
+    return order.argsort()  # the inverse permutation: the place of each slot in that order

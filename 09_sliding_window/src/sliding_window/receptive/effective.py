@@ -24,7 +24,9 @@ def stack_of(layers: Sequence[Conv], pools: Sequence[bool] = (), channels: int =
     return nn.Sequential(*made).double()
 
 
-def gradient_field(stack: nn.Module, x: Float[Tensor, "B C *space"], output: tuple[int, ...]) -> Float[Tensor, "*space"]:
+def gradient_field(
+    stack: nn.Module, x: Float[Tensor, "B C *space"], output: tuple[int, ...]
+) -> Float[Tensor, "*space"]:
     """|d output / d input| for one output position, summed over batch and channels."""
     x = x.detach().clone().requires_grad_()
     out = stack(x)  # B C *space
