@@ -51,7 +51,7 @@ PADDING = [
     "that IGNORES attention_mask, so that padding is attended to",
     "that ignores attention_mask when there is ONE query",
     "that masks the QUERIES at padding instead of the keys",
-    "that sets v to zero at padding, but leaves it its weight",
+    "that leaves padding its weight in the softmax, and takes it out of the sum only AFTERWARDS",
     "that gives ZEROS to the queries at padding too, whatever they may see",
     "with the mask of the FIRST row for every row",
     "that hides the keys where attention_mask is True, and shows the padding",
@@ -65,6 +65,7 @@ HIDING = [
     "that adds -10,000 to the scores of hidden keys, which a large score outweighs",
     "that computes its softmax in float32, whatever the dtype of the arguments",
     "that subtracts the largest score of ALL keys, hidden ones too, so that small weights vanish",
+    "that subtracts ONE largest score, of all rows, heads and queries, so that small weights vanish",
 ]
 ATTEND_HINTS = {
     SCALE[1]: "What is the variance of a dot product of two D-dimensional unit-variance vectors?",
@@ -89,6 +90,7 @@ ATTEND_HINTS = {
     HIDING[3]: "What is the softmax of a row of -inf, and what should the row be?",
     HIDING[4]: "A hidden key has a score of 20,000, the others of 1: what is left of it after the subtraction?",
     HIDING[5]: "float64 has 16 digits: how many are left after a softmax in float32?",
+    HIDING[7]: "Each query has a softmax of its own: over which axis is its largest score?",
     HIDING[6]: "The largest score belongs to a key that is hidden: how large are the exponentials of the others?",
 }
 
@@ -130,8 +132,9 @@ def wrong_attend(scale=SCALE[0], mask=MASK[0], padding=PADDING[0], axis=AXIS[0],
             return (scores * seen).softmax(dim) @ v
         if hiding == HIDING[4]:
             return ((scores - 1e4 * ~seen).softmax(dim) * seen) @ v
-        if hiding == HIDING[6]:
-            e = (scores - scores.amax(dim, keepdim=True)).exp() * seen
+        if hiding in HIDING[6:]:
+            top = scores.max() if hiding == HIDING[7] else scores.amax(dim, keepdim=True)
+            e = (scores - top).exp() * seen
             return e / e.sum(dim, keepdim=True).clamp(min=1e-30) @ v
         scores = scores.masked_fill(~seen, -1e9 if hiding == HIDING[2] else -math.inf)
         weights = (scores.float() if hiding == HIDING[5] else scores).softmax(dim).to(q.dtype)
@@ -223,7 +226,7 @@ VIEW = [
 ]
 COUNT = [
     "each layer's",
-    "with ONE count for all layers, so that a layer that is ahead writes over its own tokens",
+    "that writes where another LAYER ends, so that a layer that is ahead writes over its own tokens",
 ]
 LAYER = ["each", "in which all layers share one memory, so only the last layer's keys are kept"]
 ROW = ["each", "in which every row of the batch gets the first row's keys"]
@@ -234,6 +237,7 @@ POSITION = [
     "whose position never advances",
     "whose position counts every LAYER's write",
     "whose position is the count of the layer that is furthest AHEAD",
+    "whose position is the count of the LAST layer, not of the one that is furthest behind",
 ]
 RESET = ["clears", "whose reset leaves the last prompt in place", "whose reset allocates NEW memory"]
 FULL = [
@@ -244,10 +248,20 @@ FULL = [
     "that counts the new tokens before it raises, so that nothing fits afterwards",
     "that compares with the layer that is furthest BEHIND, not with the one that writes",
     "that refuses the LAST slot",
+    "that leaves overflow to PyTorch, which writes ONE token to no slot at all, and says nothing",
 ]
 DTYPE = ["asked", "that ignores dtype"]
 DEVICE = ["asked", "that ignores device"]
-GRADIENT = ["numbers", "that stores the graph of gradients with the keys"]
+MEMORY = [
+    "at the start",
+    "that makes its memory at the FIRST UPDATE, in the dtype and on the device of what comes",
+    "whose memory belongs to the CLASS, so that two caches write into one",
+]
+GRADIENT = [
+    "numbers",
+    "that stores the graph of gradients with the keys",
+    "that stores the graph of gradients, and detaches only what it RETURNS",
+]
 CACHE_HINTS = {
     SLOT[1]: "Where does the second chunk begin?",
     SLOT[2]: "After three tokens, which slots are filled, and what is in slot 0?",
@@ -262,6 +276,7 @@ CACHE_HINTS = {
     POSITION[1]: "The next token needs a position embedding: which one will it get?",
     POSITION[2]: "After one token has gone through all layers, how many tokens does the cache hold?",
     POSITION[3]: "Layer 0 has written and layer 1 has not: is the step complete?",
+    POSITION[4]: "The last layer has written and the others have not: how many tokens does every layer hold?",
     RESET[1]: "What does the second prompt attend to?",
     RESET[2]: "A server resets for each request: how many bytes does it allocate in a day?",
     FULL[1]: "Would the caller rather have an error or a model that has forgotten the newest token?",
@@ -270,8 +285,12 @@ CACHE_HINTS = {
     FULL[4]: "After the error, does a token that fits still go in?",
     FULL[5]: "Layer 0 holds 3 of 4 tokens and the others none. How many more fit into layer 0?",
     FULL[6]: "max_seq_len is 4, and 3 are held: does one more fit?",
-    DTYPE[1]: "A model in bfloat16loat16 asks for a cache in bfloat16: what does it get?",
+    FULL[7]: "x[:, 4:5] of four slots is empty. What does PyTorch do with one token that is assigned to it?",
+    MEMORY[1]: "Who decides on the dtype and the device: the caller who builds the cache, or the first key?",
+    MEMORY[2]: "Two models, two caches: what is stored on self, and what on the class?",
+    DTYPE[1]: "A model in bfloat16 asks for a cache in bfloat16: what does it get?",
     DEVICE[1]: "A model on a GPU asks for a cache beside it: what does it get?",
+    GRADIENT[2]: "What does the memory itself hold: the numbers, or the numbers and their history?",
     GRADIENT[1]: "Without no_grad, what does the cache keep alive besides the numbers?",
 }
 
@@ -290,8 +309,9 @@ def wrong_cache(
     device=DEVICE[0],
     gradient=GRADIENT[0],
     count=COUNT[0],
+    memory=MEMORY[0],
 ):
-    ask_dtype, ask_device, how_to_reset = dtype, device, reset
+    ask_dtype, ask_device, how_to_reset, shared = dtype, device, reset, {}
 
     class Cache:
         def __init__(self, config, batch_size, max_seq_len, dtype=torch.float32, device="cpu"):
@@ -302,11 +322,16 @@ def wrong_cache(
             self.keys = torch.zeros(shape, dtype=dtype, device=device)
             self.values = self.keys if value == VALUE[2] else torch.zeros(shape, dtype=dtype, device=device)
             self.seq_lens = [0] * config.layers
+            if memory == MEMORY[1]:
+                self.keys = self.values = None
+            if memory == MEMORY[2]:
+                shared.update(vars(self))
+                self.__dict__ = shared
 
         @property
         def position(self):
             counts = self.seq_lens
-            return dict(zip(POSITION, (min(counts), 0, sum(counts), max(counts)), strict=True))[position]
+            return dict(zip(POSITION, (min(counts), 0, sum(counts), max(counts), counts[-1]), strict=True))[position]
 
         def reset(self):
             if how_to_reset != RESET[1]:
@@ -316,11 +341,15 @@ def wrong_cache(
 
         def update(self, i, k, v):
             T, start = k.shape[2], self.position if position == POSITION[2] else self.seq_lens[i]
+            if self.keys is None:
+                shape = (self.layers, *k.shape[:2], self.max_seq_len, k.shape[-1])
+                self.keys, self.values = k.new_zeros(shape), v.new_zeros(shape)
             if count == COUNT[1]:
                 start = self.seq_lens[-1]
             if full == FULL[5] and start + T > self.max_seq_len >= min(self.seq_lens) + T:
                 raise RuntimeError("the slice is too short")
-            if start + T + (full == FULL[6]) > self.max_seq_len:
+            drops = full == FULL[7] and start == self.max_seq_len and T == 1
+            if start + T + (full == FULL[6]) > self.max_seq_len and not drops:
                 if full == FULL[4]:
                     self.seq_lens[i] += T
                 if full in (FULL[0], FULL[2], *FULL[4:]):
@@ -345,6 +374,7 @@ def wrong_cache(
                 self.seq_lens = [start + T if i == self.layers - 1 else start] * self.layers
             end = self.max_seq_len if view == VIEW[1] else start + T
             out = self.keys[where, :, :, :end], self.values[where, :, :, :end]
+            out = tuple(x.detach() for x in out) if gradient == GRADIENT[2] else out
             return tuple(x.clone() for x in out) if view == VIEW[2] else out
 
     return Cache
@@ -441,7 +471,23 @@ def a_layer_that_is_full_before_the_others(impl, seed):
 def filled_to_the_last_slot(impl, seed):
     cache = impl.StaticCache(SHAPE, 3, 4)
     k, v = cache.update(2, *kv(seed, 4))
-    return {"the keys": k.clone(), "the values": v.clone()}
+    error = error_of(lambda: cache.update(2, *kv(seed, 1)))
+    return {"the keys": k.clone(), "the values": v.clone(), "the error of one token more": error}
+
+
+def layers_in_another_order(impl, seed):
+    cache, seen = impl.StaticCache(SHAPE, 3, 4), {}
+    for layer in (2, 0, 1):
+        cache.update(layer, *kv(seed + layer, 2))
+        seen[f"position after layer {layer}"] = cache.position
+    return seen
+
+
+def two_caches_side_by_side(impl, seed):
+    one, other = impl.StaticCache(SHAPE, 3, 6), impl.StaticCache(SHAPE, 3, 6)
+    k, v = one.update(0, *kv(seed, 2))
+    there = other.update(0, *kv(seed + 1, 3))[0].shape[2]
+    return {"the keys of the first": k.clone(), "its values": v.clone(), "tokens in the second": there}
 
 
 def in_other_dtypes(impl, seed):
@@ -463,14 +509,22 @@ def tensors_of(x):
 
 def on_another_device(impl, seed):
     """The device "meta" has shapes and no numbers, so it is there on every machine."""
-    memory = [t for t in tensors_of(impl.StaticCache(SHAPE, 3, 4, device="meta")) if t.dim() >= 4]
-    return {"the memory is on the device": all(t.device.type == "meta" for t in memory)}
+    memory = [t for t in tensors_of(impl.StaticCache(SHAPE, 3, 4, device="meta")) if t.numel() > 4 * SHAPE.layers]
+    size = 2 * SHAPE.layers * 3 * SHAPE.heads * 4 * SHAPE.head_dim
+    return {
+        "the memory is there before the first token": sum(t.numel() for t in memory) >= size,
+        "the memory is on the device": all(t.device.type == "meta" for t in memory),
+    }
 
 
 def written_with_gradients_on(impl, seed):
     cache = impl.StaticCache(SHAPE, 3, 4)
     k, v = cache.update(0, *(x.requires_grad_() for x in kv(seed, 2)))
-    return {"the keys require gradients": k.requires_grad, "the values require gradients": v.requires_grad}
+    return {
+        "the keys require gradients": k.requires_grad,
+        "the values require gradients": v.requires_grad,
+        "what is stored requires gradients": any(t.requires_grad for t in tensors_of(cache)),
+    }
 
 
 # ---------------------------------------------------------------- forward_with_cache
@@ -480,6 +534,8 @@ OFFSET = [
     "with NO position offset (every chunk starts at position 0)",
     "with positions one too far",
     "that gives ONE position to all new tokens of a later step",
+    "that gives ONE position to all tokens of a step",
+    "with positions one too far in each step AFTER THE FIRST",
 ]
 TRIANGLE = [
     "bottom right",
@@ -493,6 +549,7 @@ READ = [
     "that writes every layer's keys into layer 0",
     "with keys and values swapped",
     "that RESETS the cache before it reads it",
+    "that resets the cache when MORE THAN ONE token comes",
 ]
 RESIDUAL = ["kept", "that forgets to keep what finish returns", "that adds the residual a SECOND time"]
 END = ["all logits", "that forgets the final norm", "that returns the LAST logits only"]
@@ -502,6 +559,9 @@ FORWARD_HINTS = {
     OFFSET[1]: "A text of 10 tokens, fed as 6 and 4: which row of the position table does token 7 need?",
     OFFSET[2]: "The cache holds n tokens, at positions 0 to n - 1. Where does the next one stand?",
     OFFSET[3]: "The cache holds 4 tokens and 2 come: are both at position 4?",
+    OFFSET[4]: "Two tokens come: may both stand at the same position?",
+    OFFSET[5]: "The cache holds tokens 0 to n - 1. Which row of the position table comes next?",
+    READ[5]: "A long text comes in two chunks of two tokens: what has the second one to attend to?",
     TRIANGLE[3]: "A prompt and single tokens come out right. Which keys does the first of two new tokens see?",
     READ[4]: "Where would the second chunk learn anything about the first? Who knows when a new text begins?",
     TRIANGLE[1]: "With 4 keys in the cache and 1 new query, how many keys may that query see?",
@@ -530,11 +590,13 @@ def wrong_forward(
         return (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).masked_fill(~seen, -math.inf).softmax(-1) @ v
 
     def forward_with_cache(model, tokens, cache):
-        if read == READ[4]:
+        if read == READ[4] or (read == READ[5] and tokens.shape[1] > 1):
             cache.reset()
         start = {OFFSET[1]: 0, OFFSET[2]: cache.position + 1}.get(offset, cache.position)
+        start += offset == OFFSET[5] and start > 0
         positions = torch.arange(start, start + tokens.shape[1])
-        x = model.wte(tokens) + model.wpe(positions * 0 + start if offset == OFFSET[3] and start else positions)
+        same = offset == OFFSET[4] or (offset == OFFSET[3] and start)
+        x = model.wte(tokens) + model.wpe(positions * 0 + start if same else positions)
         for layer, block in enumerate(model.blocks):
             q, k, v = block.project(x)
             old_k, old_v = cache.update(0 if read == READ[2] else layer, k, v)
@@ -625,9 +687,15 @@ FEED = [
     "that feeds the prompt's last token a second time",
     "that also feeds the last new token, for logits nobody reads",
     "that feeds the prompt, and then the prompt's last token AGAIN",
+    "that feeds the prompt ONE TOKEN AT A TIME",
 ]
 CLEAR = ["before", "that leaves the LAST PROMPT in the cache", "that resets the cache at its END, not before it begins"]
-CHOICE = ["last", "that reads the logits after the FIRST token fed", "that SAMPLES the next token"]
+CHOICE = [
+    "last",
+    "that reads the logits after the FIRST token fed",
+    "that SAMPLES the next token",
+    "that gives every row the FIRST row's token",
+]
 RETURN = [
     "all",
     "that returns only the new tokens, without the prompt",
@@ -635,6 +703,7 @@ RETURN = [
     "that returns int32",
     "that returns int64, whatever the prompt is",
     "that STOPS at token 0, as if it ended the text",
+    "that makes a token when NONE is asked for",
 ]
 OWN = "a loop that ignores the cache it is given and makes its own"
 GRAD = "a loop that records GRADIENTS"
@@ -646,6 +715,9 @@ GENERATE_HINTS = {
     FEED[3]: "Which token is new to the cache when decoding starts?",
     FEED[4]: "To make n new tokens from a prompt of T, how many tokens must pass through the model?",
     FEED[5]: "The prompt has been fed: whose logits tell you the first new token?",
+    FEED[6]: "Prefill: how many steps does a prompt of 1,000 tokens need?",
+    RETURN[6]: "max_new_tokens is 0: what should come back?",
+    CHOICE[3]: "Two prompts in one batch: does the second go on as the first does?",
     CHOICE[2]: "Greedy takes the most likely token: is there any chance in it?",
     CLEAR[1]: "Call it twice with the same cache: does the second answer depend on the first prompt?",
     CLEAR[2]: "The cache may hold somebody else's prompt when it is handed to you.",
@@ -669,15 +741,20 @@ def wrong_generate(feed=FEED[0], clear=CLEAR[0], choice=CHOICE[0], returns=RETUR
         if clear == CLEAR[0]:
             cache.reset()
         out, T, piece = tokens, tokens.shape[1], tokens
-        for n in range(max(0, max_new_tokens - 1) if returns == RETURN[2] else max_new_tokens):
+        steps = {RETURN[2]: max(0, max_new_tokens - 1), RETURN[6]: max(1, max_new_tokens)}
+        for n in range(steps.get(returns, max_new_tokens)):
             if feed == FEED[5] and n == 0:
                 model(tokens, cache)
                 piece = tokens[:, -1:]
+            for token in piece[:, :-1].split(1, dim=1) if feed == FEED[6] and n == 0 else ():
+                model(token, cache)
+            piece = piece[:, -1:] if feed == FEED[6] else piece
             logits = model(out) if feed == FEED[1] else model(piece, cache)
             if returns == RETURN[5] and n and not piece.any():
                 break
             logits = logits[:, 0 if choice == CHOICE[1] else -1]
             new = logits.softmax(-1).multinomial(1) if choice == CHOICE[2] else logits.argmax(-1, keepdim=True)
+            new = new[:1].expand_as(new) if choice == CHOICE[3] else new
             new = new if returns == RETURN[4] else new.to(tokens.dtype)
             out = torch.cat([out, new], 1)
             piece = {FEED[2]: out, FEED[3]: out[:, -2:] if n == 0 else new}.get(feed, new)
@@ -704,7 +781,7 @@ def watch(model, seen):
 
     def note(module, args, out):
         seen["tokens fed at each step"].append(args[0].shape[1])
-        seen["gradients are recorded"] = torch.is_grad_enabled()
+        seen["gradients are recorded"] = out.requires_grad
 
     return model.wte.register_forward_hook(note)
 
@@ -800,7 +877,12 @@ BYTES = {
     "pair": ["two", "WITHOUT the factor 2 (keys AND values)", "that counts the QUERIES too (3 where 2 are kept)"],
     "layers": ["all", "of ONE layer"],
     "batch": ["all", "of ONE row of the batch"],
-    "tokens": ["all", "of one token too few", "of the whole context_length, not of seq_len tokens"],
+    "tokens": [
+        "all",
+        "of one token too few",
+        "of the whole context_length, not of seq_len tokens",
+        "of whole blocks of 16 tokens, not of seq_len tokens",
+    ],
     "unit": [
         "bytes",
         "in BITS",
@@ -818,6 +900,7 @@ BYTES_HINTS = {
     BYTES["batch"][1]: "Do two prompts in one batch share their keys?",
     BYTES["tokens"][1]: "seq_len tokens are held. How many did you count?",
     BYTES["tokens"][2]: "The context may be 1,024 tokens long. How many does the caller ask about?",
+    BYTES["tokens"][3]: "This cache is no paged one: how many slots does one token take?",
     BYTES["unit"][3]: "What is the itemsize of float32 in PyTorch: 4 or 32?",
     BYTES["unit"][4]: "How large is the same cache in bfloat16?",
     BYTES["shape"][1]: "Which of your factors do not come from the arguments?",
@@ -833,7 +916,11 @@ def wrong_bytes(pair, layers, batch, tokens, unit, heads, shape):
         config = Config.gpt2() if shape == BYTES["shape"][1] else config
         n = {BYTES["pair"][0]: 2, BYTES["pair"][2]: 3}.get(pair, 1)
         n *= (config.layers if layers == "all" else 1) * (batch_size if batch == "all" else 1)
-        n *= {BYTES["tokens"][1]: seq_len - 1, BYTES["tokens"][2]: config.context_length}.get(tokens, seq_len)
+        n *= {
+            BYTES["tokens"][1]: seq_len - 1,
+            BYTES["tokens"][2]: config.context_length,
+            BYTES["tokens"][3]: -(-seq_len // 16) * 16,
+        }.get(tokens, seq_len)
         n *= config.head_dim * {BYTES["heads"][0]: config.heads, BYTES["heads"][1]: config.heads**2}.get(heads, 1)
         if unit == BYTES["unit"][3]:
             return n * itemsize // 8
@@ -854,12 +941,16 @@ FLOPS = {
         "in which the new token does not meet ITSELF (position keys, not position + 1)",
         "in which the whole SQUARE is computed again",
         "in which ALL tokens go through the model again",
+        "of ALL steps up to this one, not of this one",
+        "in which each row meets the keys of ALL rows",
     ],
     "products": [
         "both",
         "WITHOUT the product of weights and values",
         "WITHOUT attention's products (two operations for each weight, and nothing else)",
         "with the attention of ONE head",
+        "in which EACH head has the whole width",
+        "in which the weights miss the value of the NEW token",
     ],
     "mlp": ["in", "WITHOUT the MLP", "with ONE of the two matrices of the MLP"],
     "batch": ["all", "of ONE row of the batch"],
@@ -872,6 +963,10 @@ FLOPS_HINTS = {
     FLOPS["head"][3]: "Does each row need logits of its own?",
     FLOPS["keys"][3]: "How many tokens are fed in a decode step?",
     FLOPS["products"][3]: "heads times head_dim is C: how many heads have scores?",
+    FLOPS["keys"][4]: "A decode step feeds one token per row. How often does that happen in one step?",
+    FLOPS["keys"][5]: "Two texts in one batch: does one attend to the other?",
+    FLOPS["products"][4]: "heads times head_dim is C: how long is one head's key?",
+    FLOPS["products"][5]: "The new token's own key has a score. Has its value a weight?",
     FLOPS["mlp"][2]: "C to 4C, and back: how many matrices are that?",
     FLOPS["keys"][1]: "How many keys are there after the new one has been cached?",
     FLOPS["keys"][2]: "How many queries are there in a decode step?",
@@ -885,9 +980,13 @@ FLOPS_HINTS = {
 def wrong_flops(add, head, keys, products, mlp, batch):
     def decode_flops(config, position, batch_size=1):
         C, n = config.width, position + (keys != FLOPS["keys"][1])
-        met = n * n if keys in FLOPS["keys"][2:] else n
-        width = config.head_dim if products == FLOPS["products"][3] else C
+        if keys == FLOPS["keys"][4]:
+            one = wrong_flops(add, head, FLOPS["keys"][0], products, mlp, batch)
+            return sum(one(config, earlier, batch_size) for earlier in range(n))
+        met = n * {FLOPS["keys"][2]: n, FLOPS["keys"][3]: n, FLOPS["keys"][5]: batch_size}.get(keys, 1)
+        width = {FLOPS["products"][3]: config.head_dim, FLOPS["products"][4]: C * config.heads}.get(products, C)
         attention = {FLOPS["products"][1]: 1, FLOPS["products"][2]: 0}.get(products, 2) * width * met
+        attention -= C if products == FLOPS["products"][5] else 0
         fed = n if keys == FLOPS["keys"][3] else 1
         weights = {FLOPS["mlp"][1]: 4, FLOPS["mlp"][2]: 8}.get(mlp, 12) * C * C * fed
         heads = {FLOPS["head"][1]: 0, FLOPS["head"][2]: config.layers}.get(head, 1) * C * config.vocab_size * fed
@@ -935,6 +1034,7 @@ SCOPE = [
     "with a scale per CHANNEL, shared by all tokens",
     "whose scale goes over the TOKENS, not over the numbers of a token",
     "whose scale goes over the FIRST axis, not over the last",
+    "with one scale for ALL TOKENS of a head: over the last two axes",
 ]
 ROUND = [
     "even",
@@ -955,8 +1055,14 @@ ZERO = [
     "that divides by zero on a row of zeros",
     "with a floor of 1e-5 under the scale, so that small numbers become zeros",
     "that adds 1e-8 to every scale",
+    "with a floor of 1e-8 under the scale, so that very small numbers become zeros",
 ]
-STEP = ["step", "that returns the inverse of the scale", "whose scale is rounded up to a power of two"]
+STEP = [
+    "step",
+    "that returns the inverse of the scale",
+    "whose scale is rounded up to a power of two",
+    "that multiplies by 127 / a, which is rounded, so that exact halves are lost",
+]
 NANS = [
     "refused",
     "that accepts NaN and infinity",
@@ -983,6 +1089,9 @@ QUANT_HINTS = {
     STEP[1]: "codes times scale should be x again.",
     NANS[1]: "What is the largest magnitude of a row that holds NaN?",
     SCOPE[4]: "x has any number of axes. Which of them holds the numbers of one token?",
+    SCOPE[5]: "Each token has its own scale: how many does a head with five tokens get?",
+    ZERO[4]: "Numbers of 1e-9 have scales of 1e-11: what does a scale of 1e-8 make of them?",
+    STEP[3]: "With s = 0.3, is 0.15 times 1 / s exactly one half? Is 0.15 / s?",
     ROUND[3]: "0.5, 1.5 and 2.5 steps become 0, 2 and 2: what does your rounding make of them?",
     RANGE[4]: "A row from 1 to 2 has a range of 1: which code would 2 need?",
     ZERO[3]: "Numbers of 1e-9 have scales of 1e-11: what does 1e-8 do to them?",
@@ -1015,6 +1124,8 @@ def wrong_quantize(
             top = size.amax(tuple(n for n, _ in enumerate(x.shape[:-1])), keepdim=True).expand_as(x)
         elif scope == SCOPE[3] and x.dim() > 1:
             top = size.amax(-2, keepdim=True)
+        elif scope == SCOPE[5] and x.dim() > 1:
+            top = size.amax((-2, -1), keepdim=True).expand(*x.shape[:-1], 1)
         elif scope == SCOPE[4]:
             top = size.amax(0, keepdim=True)
         else:
@@ -1024,7 +1135,9 @@ def wrong_quantize(
         span = span if dtype in SCALE_DTYPE[1:] else span.float()
         scale = span / {RANGE[1]: 128, RANGE[2]: 255, RANGE[3]: 254, RANGE[4]: 254}.get(range, 127)
         scale = scale.float() if dtype == SCALE_DTYPE[2] else scale
-        if zero == ZERO[0]:
+        if zero == ZERO[4]:
+            scale = scale.clamp(min=1e-8)
+        elif zero == ZERO[0]:
             scale = torch.where(span == 0, torch.ones_like(scale), scale)
         elif zero == ZERO[2]:
             scale = scale.clamp(min=1e-5)
@@ -1033,6 +1146,7 @@ def wrong_quantize(
         if step == STEP[2]:
             scale = 2 ** scale.log2().ceil()
         codes = (x - low) / scale - 127 if range == RANGE[3] else x / scale
+        codes = x.float() * (127 / span.masked_fill(span == 0, 127)) if step == STEP[3] else codes
         away = codes.sign() * (codes.abs() + 0.5).floor()
         codes = {ROUND[1]: codes.trunc(), ROUND[2]: (codes + 0.5).floor(), ROUND[3]: away}.get(round, codes.round())
         codes = codes.clamp(-128 if range == RANGE[1] else -127, 127).nan_to_num(0).to(torch.int8)
@@ -1079,6 +1193,13 @@ def four_numbers_of_the_workbook(impl, seed):
 
 def exact_halves(impl, seed):
     return told(impl.quantize(torch.tensor([[127.0, 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, -127.0]])))
+
+
+def exact_halves_of_another_scale(impl, seed):
+    g = torch.Generator().manual_seed(seed)
+    scale = torch.randint(2**9, 2**12, (12, 1), generator=g) / 2**14  # 12 bits, so all products are exact
+    halves = torch.tensor([127.0, 0.5, 1.5, 2.5, 3.5, 10.5, 40.5, 99.5, -0.5, -1.5, -2.5, -126.5])
+    return told(impl.quantize(scale * halves))
 
 
 def very_small_and_very_large_numbers(impl, seed):
@@ -1165,6 +1286,11 @@ DEQUANT = [
         lambda codes, scale: codes * scale / 127,
     ),
     (
+        "a dequantize that goes through HALF precision",
+        "A float16 has eleven bits: what is left of a scale in float32?",
+        lambda codes, scale: (codes.half() * scale.half()).to(scale.dtype),
+    ),
+    (
         "a dequantize that multiplies in float32, though the scale is float64",
         "0.1 in float32 is 0.100000001: how many digits of a float64 scale are left?",
         lambda codes, scale: (codes.float() * scale.float()).to(scale.dtype),
@@ -1226,6 +1352,8 @@ PROBES = {
         filled_beyond_its_length,
         a_layer_that_is_full_before_the_others,
         filled_to_the_last_slot,
+        layers_in_another_order,
+        two_caches_side_by_side,
         in_other_dtypes,
         on_another_device,
         written_with_gradients_on,
@@ -1258,6 +1386,7 @@ PROBES = {
         a_row_of_zeros,
         four_numbers_of_the_workbook,
         exact_halves,
+        exact_halves_of_another_scale,
         very_small_and_very_large_numbers,
         numbers_near_the_largest_of_their_dtype,
         other_dtypes_to_quantize,
@@ -1311,6 +1440,7 @@ def cache_mistakes():
         "dtype": DTYPE[1:],
         "device": DEVICE[1:],
         "gradient": GRADIENT[1:],
+        "memory": MEMORY[1:],
     }
     for knob, settings in singles.items():
         yield from combine("StaticCache", "a cache", {knob: ["", *settings]}, wrong_cache, CACHE_HINTS)
