@@ -327,8 +327,16 @@ ROUND = [
     "that is not rounded",
     "of at least one text, where none fits",
 ]
-BATCH_ELEMENT = ["right", "whose cache has two bytes an element, whatever is asked", "that ignores the latent or shared heads"]
-BATCH_CHECK = ["ValueError", "that returns 0 where the weights alone do not fit", "that refuses a card on which no text fits"]
+BATCH_ELEMENT = [
+    "right",
+    "whose cache has two bytes an element, whatever is asked",
+    "that ignores the latent or shared heads",
+]
+BATCH_CHECK = [
+    "ValueError",
+    "that returns 0 where the weights alone do not fit",
+    "that refuses a card on which no text fits",
+]
 BATCH_HINTS = {
     WEIGHTS[1]: "What is on the card before the first prompt comes?",
     WEIGHTS[2]: "8 billion parameters in bfloat16: how many bytes?",
@@ -362,7 +370,13 @@ def wrong_batch(weights, context, rounding, element, check):
         if check == BATCH_CHECK[2] and free < each:
             raise ValueError("no text fits")
         number = free / each
-        rounds = {ROUND[0]: int, ROUND[1]: math.ceil, ROUND[2]: round, ROUND[3]: float, ROUND[4]: lambda x: max(1, int(x))}
+        rounds = {
+            ROUND[0]: int,
+            ROUND[1]: math.ceil,
+            ROUND[2]: round,
+            ROUND[3]: float,
+            ROUND[4]: lambda x: max(1, int(x)),
+        }
         return rounds[rounding](number)
 
     return lambda shape, context, memory_bytes, bytes_per_element=2: largest_batch(
@@ -740,7 +754,13 @@ ATTENTION_KNOBS = {
     "check": ATTENTION_CHECK,
 }
 BYTES_KNOBS = {"heads": HEADS, "factor": FACTOR, "element": ELEMENT, "layers": LAYERS, "latent": LATENT}
-BATCH_KNOBS = {"weights": WEIGHTS, "context": CONTEXT, "rounding": ROUND, "element": BATCH_ELEMENT, "check": BATCH_CHECK}
+BATCH_KNOBS = {
+    "weights": WEIGHTS,
+    "context": CONTEXT,
+    "rounding": ROUND,
+    "element": BATCH_ELEMENT,
+    "check": BATCH_CHECK,
+}
 POOL_KNOBS = {"pool": POOL, "which": WHICH, "order": ORDER, "check": POOL_CHECK}
 COMPRESS_KNOBS = {"norm": NORM, "rotation": ROTATION, "cut": CUT}
 ABSORBED_KNOBS = {"side": SIDE, "scale": LATENT_SCALE, "parts": PARTS_USED, "mask": LATENT_MASK}

@@ -80,7 +80,9 @@ def test_effect_the_recorded_real_model():
 def test_break_it_is_as_recorded():
     """What needs no training is computed again."""
     recorded, rotation = RESULTS["break_it"], break_it.after_rotation()
-    assert rotation["heads"] < 1e-12 and rotation["tokens"] == pytest.approx(recorded["pool after the rotation"]["tokens"])
+    assert rotation["heads"] < 1e-12 and rotation["tokens"] == pytest.approx(
+        recorded["pool after the rotation"]["tokens"]
+    )
     assert recorded["pool heads at random"]["same function"] < 1e-3
     (_, full), (_, less), (_, equal) = recorded["MQA from the start"].values()
     assert full - less > 10_000 and abs(full - equal) < 200

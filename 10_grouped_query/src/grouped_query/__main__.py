@@ -8,9 +8,7 @@ from .lab.mutation import mutants, mutation_table
 
 COMMANDS = [
     Command("headline", "quality against bytes, decode time", experiment.headline, tables.headline, minutes=2.5),
-    Command(
-        "smollm2", "a real model (--model smollm2)", real_model.real_model, tables.smollm2, minutes=6, model=True
-    ),
+    Command("smollm2", "a real model (--model smollm2)", real_model.real_model, tables.smollm2, minutes=6, model=True),
     Command("bench", "a decode step beside PyTorch's", bench.bench, tables.bench, minutes=0.3),
     Command("break", "five mistakes and what they do", break_it.break_it, tables.break_it, minutes=1.5),
     Command("mutants", "what notices each small change of a task", mutants, mutation_table, minutes=1),

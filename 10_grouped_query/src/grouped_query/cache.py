@@ -14,9 +14,7 @@ class Cache:
     A part of sizes (G, D) is kept as (L, B, G, max_len, D): time stands before the last axis.
     """
 
-    def __init__(
-        self, layers: int, batch: int, max_len: int, parts: Sequence[Part], dtype=torch.float32, device="cpu"
-    ):
+    def __init__(self, layers: int, batch: int, max_len: int, parts: Sequence[Part], dtype=torch.float32, device="cpu"):
         self.max_len, self.lengths = max_len, [0] * layers
         sizes = [(layers, batch, *part[:-1], max_len, part[-1]) for part in parts]
         self.buffers = [torch.zeros(size, dtype=dtype, device=device) for size in sizes]

@@ -72,7 +72,12 @@ def train(
 
 
 def uptrain(
-    model: Decoder, tokens: Int[Tensor, "N"], trained_steps: int, fraction: float = 0.05, lr: float = 3e-3, seed: int = 0
+    model: Decoder,
+    tokens: Int[Tensor, "N"],
+    trained_steps: int,
+    fraction: float = 0.05,
+    lr: float = 3e-3,
+    seed: int = 0,
 ) -> Decoder:
     """A copy of a converted model, trained for `fraction` of the steps that made the original, with a new schedule."""
     return train(copy.deepcopy(model), tokens, max(1, round(fraction * trained_steps)), lr, seed=seed + 1000)

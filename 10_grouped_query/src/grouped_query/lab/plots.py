@@ -25,7 +25,9 @@ def draw(results: dict, folder: Path) -> list[Path]:
 
 def quality(q: dict):
     """Loss against bytes, before and after uptraining."""
-    made = figure("5 % more training repairs most of what pooling breaks; a latent of the same bytes loses less", (8, 4))
+    made = figure(
+        "5 % more training repairs most of what pooling breaks; a latent of the same bytes loses less", (8, 4)
+    )
     for i, (ax, when) in enumerate(zip(made.subplots(1, 2, sharey=True), ("0", "5"), strict=True)):
         base = q["base"] if when == "0" else q["base uptrained"]
         ax.axhline(median(base), color=GREY, ls="--")
@@ -89,7 +91,9 @@ def cards():
 
 def smollm2(r: dict):
     """Rank against loss, and the pooled heads before and after."""
-    made = figure("SmolLM2: no rank of keys and values is free, and three heads do not pool to one without training", (8, 4))
+    made = figure(
+        "SmolLM2: no rank of keys and values is free, and three heads do not pool to one without training", (8, 4)
+    )
     left, right = made.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     ranks = [384, *map(int, r["rank"])]
     left.plot(ranks, [r["base"], *r["rank"].values()], "o-", color=GREEN)

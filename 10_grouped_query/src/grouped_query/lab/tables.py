@@ -13,18 +13,22 @@ WHERE = {"cache": "the processor's cache", "memory": "memory"}
 
 def summary() -> str:
     """The README's table: at most six rows."""
-    q, race = section("headline")["quality"], section("bench")
-    real, ratio = section("smollm2"), race["ratio"]["memory"]
-    two = q["points"]["mean"]["2"]
-    cache = real["cache"]
+    quality_, race, cache = section("headline")["quality"], section("bench"), section("smollm2")["cache"]
+    base, ratio = f"{spread(quality_['base'])} (8 heads)", race["ratio"]["memory"]
+    pooled, cut = (_both(quality_["points"][rule]["2"]) for rule in ("mean", LOW_RANK))
+    step = spread(race["milliseconds"]["memory"][FAST])
     rows = [
         ("", "ours", "peer or limit"),
-        ("loss, 8 heads → 2, before and after 5 % uptraining", f"{spread(two['0'])}, {spread(two['5'])}", f"{spread(q['base'])} (8 heads)"),
-        ("the same bytes by low rank, before and after", _both(q["points"][LOW_RANK]["2"]), f"{spread(q['base'])} (8 heads)"),
-        ("ms a decode step, 32 query and 4 key/value heads", spread(race["milliseconds"]["memory"][FAST]), f"{ratio[PEER]:.1f}× (SDPA, enable_gqa)"),
-        ("the same", f"{race['share']['memory']:.0%} of memory's speed", f"{ratio[REPEAT]:.0f}× (repeat_interleave)"),
-        ("SmolLM2's cache, 2,048 tokens, MB", f"{cache['as it is'] / 1e6:.0f}", f"{cache['MHA'] / 1e6:.0f} (MHA)"),
-    ]  # fmt: skip
+        ("loss, 8 key/value heads pooled to 2, before and after 5 % uptraining", pooled, base),
+        ("the same bytes by low rank, before and after", cut, base),
+        ("ms a decode step, 32 query and 4 key/value heads", step, f"{ratio[PEER]:.1f}× (SDPA, enable_gqa)"),
+        (
+            "the same, bytes/s",
+            f"{race['share']['memory']:.0%} of memory's",
+            f"{ratio[REPEAT]:.0f}× (repeat_interleave)",
+        ),
+        ("SmolLM2's cache of 2,048 tokens, MB", f"{cache['as it is'] / 1e6:.0f}", f"{cache['MHA'] / 1e6:.0f} (MHA)"),
+    ]
     return f"{table(rows)}\n\n{meta_line(race)}\n"
 
 
@@ -56,7 +60,8 @@ def decode(d: dict) -> str:
     rows = [head]
     for name, times in d["milliseconds"].items():
         label = f"latent of {d['latent_dim']} + {d['rope_dim']}" if name == "latent" else f"{name} of {d['heads']}"
-        rows.append((label, *(f"{mid:.3f} ({low:.3f}–{high:.3f})" for low, mid, high in times), f"{d['limit'][name][-1]:.3f}"))  # fmt: skip
+        cells = [f"{middle:.3f} ({low:.3f}–{high:.3f})" for low, middle, high in times]
+        rows.append((label, *cells, f"{d['limit'][name][-1]:.3f}"))
     return table(rows)
 
 
@@ -77,7 +82,9 @@ def orders(content: dict | None = None) -> str:
 
 def cards() -> str:
     """Published models in 16 bits: bytes a token, and the batch that fits. Computed, not measured."""
-    rows = [("model", "query, key/value heads", "KiB a token", "as MHA", "cards", *(f"texts of {c:,}" for c in CONTEXTS))]
+    rows = [
+        ("model", "query, key/value heads", "KiB a token", "as MHA", "cards", *(f"texts of {c:,}" for c in CONTEXTS))
+    ]
     for shape in PUBLISHED:
         count = -(-shape.parameters * 2 // CARD)
         kv = f"latent {shape.latent_dim} + {shape.rope_dim}" if shape.latent_dim else shape.kv_heads
@@ -85,7 +92,11 @@ def cards() -> str:
         fits = [largest_batch(shape, c, count * CARD) for c in CONTEXTS]
         more = f"{cache_bytes_per_token(shape.as_mha()) / cache_bytes_per_token(shape):.3g}×"
         rows.append((shape.name, f"{shape.heads}, {kv}", f"{kib:,.1f}", more, count, *fits))
-    return f"{table(rows)}\n\n<sub>Cards of {CARD_NAME}, as few as hold the weights in 16 bits. The context is for comparison: GPT-2 was trained for 1,024 tokens and GPT-3 for 2,048. Activations are not counted.</sub>\n"
+    note = (
+        f"Cards of {CARD_NAME}, as few as hold the weights in 16 bits. The context is for comparison: GPT-2 was trained "
+        "for 1,024 tokens and GPT-3 for 2,048. Activations are not counted."
+    )
+    return f"{table(rows)}\n\n<sub>{note}</sub>\n"
 
 
 def bench(content: dict | None = None) -> str:
@@ -99,7 +110,9 @@ def bench(content: dict | None = None) -> str:
         f"From {WHERE[s]}, ours reaches {content['share'][s]:.0%} of {width[s] / 1e9:.1f} GB/s." for s in STATES
     )
     wanted = [
-        (f"times {name}", WANTED[name], ratio[state][name], f"keys in {WHERE[state]}") for name in WANTED for state in STATES
+        (f"times {name}", WANTED[name], ratio[state][name], f"keys in {WHERE[state]}")
+        for name in WANTED
+        for state in STATES
     ]
     return f"{table(rows)}\n\n{sentence}\n\n{goals(wanted)}\n\n{meta_line(content)}\n"
 
@@ -112,7 +125,10 @@ def smollm2(content: dict | None = None) -> str:
     cache += [(name, f"{size / 1e6:.1f}") for name, size in content["cache"].items()]
     pooled = [("its 3 key/value heads pooled to 1", "loss at 0 %", f"after {up['steps']} steps")]
     pooled.append(("not pooled", f"{base:.2f}", f"{up['no pooling']:.2f}"))
-    pooled += [(rule, f"{loss:.2f}", f"{up[rule]:.2f}" if rule in up else "not trained") for rule, loss in content["pooled"].items()]
+    pooled += [
+        (rule, f"{loss:.2f}", f"{up[rule]:.2f}" if rule in up else "not trained")
+        for rule, loss in content["pooled"].items()
+    ]
     rank = [("rank of keys and values, of 384", "bytes of the cache", "loss")]
     rank.append(("384 (as it is)", "100 %", f"{base:.2f}"))
     rank += [(r, f"{int(r) / 384:.0%}", f"{loss:.2f}") for r, loss in content["rank"].items()]
@@ -128,13 +144,28 @@ def break_it(content: dict | None = None) -> str:
     """What each mistake did."""
     r = content or section("break_it")
     rotation, heads, start = r["pool after the rotation"], r["pool heads at random"], r["MQA from the start"]
-    orders = [heads[name] for name in heads if name.startswith("order")]
+    before, after = zip(*(heads[name] for name in heads if name.startswith("order")), strict=True)
+    full, narrow, no_norm = r["latent"], r["latent of width 4"], r["no norm"]
+    width = (
+        f"{narrow['loss']:.3f} with {narrow['bytes']} bytes a token; width 24: {full['loss']:.3f} with {full['bytes']}"
+    )
     rows = [
-        ("experiment", "what happens"),
-        ("pool after the rotation", f"Heads: nothing changes (difference {rotation['heads']:.0e}). Neighbouring tokens: keys differ by up to {rotation['tokens']:.1f}."),
-        ("pool heads at random", f"Neighbours {heads['neighbours'][0]:.2f} → {heads['neighbours'][1]:.2f} after 5 %; four random orders {spread([o[0] for o in orders])} → {spread([o[1] for o in orders])}."),
-        ("MQA from the start", "; ".join(f"{name} {loss:.3f} ({n:,} parameters)" for name, (loss, n) in start.items()) + "."),
-        ("latent of width 4", f"Loss {r['latent of width 4']['loss']:.3f} with {r['latent of width 4']['bytes']} bytes a token; width 24: {r['latent']['loss']:.3f} with {r['latent']['bytes']}."),
-        ("forget the latent's norm", f"Loss {r['no norm']['loss']:.3f}; with the norm {r['latent']['loss']:.3f}."),
-    ]  # fmt: skip
-    return f"{table(rows)}\n\nThe base, MHA of the same size: {r['base']:.3f} nats a byte after {r['steps']} steps.\n\n{meta_line(r)}\n"
+        ("experiment", "what happens: loss in nats a byte"),
+        (
+            "pool after the rotation",
+            f"Heads: nothing changes (keys differ by {rotation['heads']:.0e}). "
+            f"Neighbouring tokens: keys differ by up to {rotation['tokens']:.1f}.",
+        ),
+        (
+            "pool heads at random",
+            f"Neighbours: {heads['neighbours'][0]:.2f}, after 5 % {heads['neighbours'][1]:.2f}. "
+            f"Four random orders: {spread(before)}, after 5 % {spread(after)}.",
+        ),
+        (
+            "MQA from the start",
+            "; ".join(f"{name} {loss:.3f} ({n:,} parameters)" for name, (loss, n) in start.items()),
+        ),
+        ("latent of width 4", width),
+        ("forget the latent's norm", f"{no_norm['loss']:.3f}; with the norm {full['loss']:.3f}"),
+    ]
+    return f"{table(rows)}\n\nEach model is trained for {r['steps']} steps.\n\n{meta_line(r)}\n"
