@@ -179,7 +179,7 @@ def laboratory(content: dict):
     ax.axvline(0, color=BLACK, lw=0.8)
     ax.set_yticks(range(len(rows)), [f"{r['factor']}: {r['value']} against {r['against']}" for r in rows], fontsize=8)
     ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.set_xlabel("points of accuracy on unseen digits, by a linear model of the four factors")
+    ax.set_xlabel("points of accuracy on unseen digits (linear model)")
     return made
 
 
