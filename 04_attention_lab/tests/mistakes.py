@@ -32,6 +32,16 @@ def normal(seed, *shape, dtype=torch.float32):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
 
 
+def with_gradient(call, seed, x):
+    """The values of call(x), and the gradient of x."""
+    y = call(x.requires_grad_())
+    passes = bool(y.requires_grad)
+    if passes:
+        (y * normal(seed, *y.shape, dtype=y.dtype)).sum().backward()
+    gradient = torch.zeros_like(x) if x.grad is None else x.grad
+    return {"a gradient passes through": passes, "the values": y.detach(), "the gradient of the argument": gradient}
+
+
 # ---------------------------------------------------------------- shape_puzzles
 
 PUZZLE_MISTAKES = {  # letter: {what the answer takes for true: (the answer, a hint)}
@@ -135,13 +145,46 @@ def wrong_softmax(shift=SHIFT[0], summed=SUM[0], empty=EMPTY[0], format_=FORMAT[
     return softmax
 
 
+def exps(scores):
+    """exp(score - largest) and their sums, safely."""
+    lowest = torch.finfo(scores.dtype).min
+    weights = (scores - scores.amax(-1, keepdim=True).clamp(min=lowest)).exp()
+    return weights, weights.sum(-1, keepdim=True)
+
+
+def softmax_plus_a_little(scores):
+    weights, total = exps(scores)
+    return weights / (total + 1e-9)
+
+
+def softmax_of_powers_of_two(scores):
+    weights, total = exps(scores * math.log(2))
+    return weights / total.clamp(min=1)
+
+
+def softmax_in_float32(scores):
+    weights, total = exps(scores.float())
+    return weights / total.clamp(min=1)
+
+
+def softmax_with_the_sum_cut_off(scores):
+    weights, total = exps(scores)
+    return weights / total.clamp(min=1).detach()
+
+
+def softmax_of_clamped_scores(scores):
+    weights = scores.clamp(max=80).exp()
+    total = weights.sum(-1, keepdim=True)
+    return weights / torch.where(total == 0, torch.ones_like(total), total)
+
+
 def ordinary_scores(impl, seed):
     return impl.softmax(normal(seed, 3, 5, 7))
 
 
 def scores_far_from_zero(impl, seed):
     offsets = torch.tensor([0.0, 1500.0, -1500.0, 900.0, -1e4], dtype=torch.float64)
-    return impl.softmax(20 * normal(seed, 5, 7, dtype=torch.float64) + offsets[:, None])
+    return impl.softmax(3 * normal(seed, 5, 7, dtype=torch.float64) + offsets[:, None])
 
 
 def scores_of_minus_infinity(impl, seed):
@@ -164,7 +207,21 @@ def one_row(impl, seed):
 def number_formats(impl, seed):
     formats = {"float64": torch.float64, "bfloat16": torch.bfloat16, "float16": torch.float16}
     outputs = {name: impl.softmax(normal(seed, 3, 4, dtype=dtype)) for name, dtype in formats.items()}
-    return {f"dtype for {name}": str(x.dtype) for name, x in outputs.items()} | {"in float64": outputs["float64"]}
+    return {f"zeros like the weights in {name}": torch.zeros_like(x) for name, x in outputs.items()}
+
+
+def small_weights(impl, seed):
+    scores = normal(seed, 4, 5, dtype=torch.float64) - torch.tensor([0.0, 10.0, 30.0, 100.0, 300.0]).double()
+    return {"the logarithm of the weights": impl.softmax(scores).log()}
+
+
+def one_score_alone(impl, seed):
+    weight = impl.softmax(normal(seed, 3, 1, dtype=torch.float64))
+    return {"the weight": weight, "it is 1 to the fifteenth digit": bool(((weight - 1).abs() < 1e-14).all())}
+
+
+def gradients_of_scores(impl, seed):
+    return with_gradient(impl.softmax, seed, normal(seed + 1, 2, 3, 5, dtype=torch.float64))
 
 
 def scores_of_the_workbook(impl, seed):
@@ -246,6 +303,57 @@ def wrong_attention(scale=SCALE[0], mask=MASK[0], axis=AXIS[0], nothing=NOTHING[
     return scaled_dot_product_attention
 
 
+def attention_with(weigh, any_mask=False, root=math.sqrt, up=None):
+    """Attention by `weigh(scores, mask, dropout_p, uniforms)`: the weights, and what is multiplied with v."""
+
+    def scaled_dot_product_attention(q, k, v, attention_mask=None, dropout_p=0.0, uniforms=None):
+        if attention_mask is not None and attention_mask.dtype != torch.bool and not any_mask:
+            raise ValueError("the mask must be boolean")
+        q, k, v = (q, k, v) if up is None else (q.to(up), k.to(up), v.to(up))
+        scores = q @ k.transpose(-2, -1) / root(q.shape[-1])
+        weights, kept = weigh(scores, attention_mask, dropout_p, uniforms)
+        return kept @ v, weights
+
+    return scaled_dot_product_attention
+
+
+def hidden_at_infinity(scores, mask):
+    return scores if mask is None else scores.masked_fill(~mask.bool(), -INF)
+
+
+def dropped(weights, p, uniforms):
+    return weights if uniforms is None else weights * (uniforms >= p) / (1 - p)
+
+
+def weigh_rightly(scores, mask, p, uniforms):
+    weights = plain_softmax(hidden_at_infinity(scores, mask))
+    return weights, dropped(weights, p, uniforms)
+
+
+def weigh_and_mask_again(scores, mask, p, uniforms):
+    weights = torch.softmax(scores, -1) * (1 if mask is None else mask)
+    left = weights.sum(-1, keepdim=True)
+    weights = weights / torch.where(left == 0, torch.ones_like(left), left)
+    return weights, dropped(weights, p, uniforms)
+
+
+def weigh_and_always_divide(scores, mask, p, uniforms):
+    weights = plain_softmax(hidden_at_infinity(scores, mask))
+    return weights, weights / (1 - p) if uniforms is None else dropped(weights, p, uniforms)
+
+
+def weigh_and_sum_to_one_again(scores, mask, p, uniforms):
+    weights = plain_softmax(hidden_at_infinity(scores, mask))
+    kept = dropped(weights, p, uniforms)
+    return weights, kept / kept.sum(-1, keepdim=True).clamp(min=1e-30) if uniforms is not None else kept
+
+
+def weigh_with_dropped_scores(scores, mask, p, uniforms):
+    scores = hidden_at_infinity(scores, mask)
+    weights = plain_softmax(scores)
+    return weights, weights if uniforms is None else plain_softmax(scores.masked_fill(uniforms < p, -INF)) / (1 - p)
+
+
 def both(pair):
     return {"the output": pair[0], "the weights": pair[1]}
 
@@ -301,8 +409,16 @@ def dropout_of_zero(impl, seed):
 def half_precision(impl, seed):
     mask = torch.ones(5, 11, dtype=torch.bool).tril(2)
     output, weights = impl.scaled_dot_product_attention(*qkv(seed + 7, 2, 3, dtype=torch.float16), mask)
-    return {"dtypes": [str(output.dtype), str(weights.dtype)], "finite": bool(output.isfinite().all()),
+    return {"zeros like the output": torch.zeros_like(output), "zeros like the weights": torch.zeros_like(weights),
+            "finite": bool(output.isfinite().all()),
             "hidden weights are zero": bool((weights[..., ~mask] == 0).all())}  # fmt: skip
+
+
+def a_hidden_key_that_matches_far_better(impl, seed):
+    q, k, v = qkv(seed + 10, 2, dtype=torch.float64)
+    q, mask = q.abs() + 1, torch.ones(11, dtype=torch.bool)
+    k[:, 3], mask[3] = 1000.0, False
+    return both(impl.scaled_dot_product_attention(q, k, v, mask))
 
 
 def scores_that_overflow_exp(impl, seed):
@@ -356,6 +472,11 @@ def wrong_causal(reach=REACH[0], aligned=ALIGNED[0], sense=SENSE[0], kind=KIND[0
     return causal_mask
 
 
+def causal_with_none_for_left_out(query_len, key_len=None):
+    keys = key_len or query_len
+    return torch.arange(keys) <= torch.arange(query_len)[:, None] + keys - query_len
+
+
 def as_many_queries_as_keys(impl, seed):
     return {f"{n} queries": impl.causal_mask(n) for n in (1, 2, 5)}
 
@@ -366,6 +487,10 @@ def new_queries_after_a_cache(impl, seed):
 
 def more_queries_than_keys(impl, seed):
     return impl.causal_mask(5, 3)
+
+
+def no_keys_at_all(impl, seed):
+    return impl.causal_mask(3, 0)
 
 
 # ---------------------------------------------------------------- padding_mask
@@ -409,8 +534,36 @@ def wrong_padding(sense=PAD_SENSE[0], count=PAD_COUNT[0], side=PAD_SIDE[0], shap
     return padding_mask
 
 
+def padding_checked(shape):
+    """Padding masks with their checks; `shape(lengths, seq_len)` is the rest."""
+
+    def padding_mask(lengths, seq_len):
+        if (lengths < 0).any() or (lengths > seq_len).any():
+            raise ValueError("lengths")
+        return shape(lengths, seq_len)
+
+    return padding_mask
+
+
+def as_wide_as_the_longest(lengths, seq_len):
+    return torch.arange(int(lengths.max())) < lengths[:, None, None, None]
+
+
+def of_numbers(lengths, seq_len):
+    return (torch.arange(seq_len) < lengths[:, None, None, None]).long()
+
+
+def for_queries_too(lengths, seq_len):
+    seen = torch.arange(seq_len) < lengths[:, None]
+    return seen[:, None, :, None] & seen[:, None, None, :]
+
+
 def lengths_of_a_batch(impl, seed):
     return impl.padding_mask(torch.tensor([3, 5, 1]), 5)
+
+
+def more_positions_than_the_longest_has(impl, seed):
+    return impl.padding_mask(torch.tensor([2, 6]), 8)
 
 
 def an_empty_and_a_full_sequence(impl, seed):
@@ -456,6 +609,12 @@ def wrong_split(how):
     return split_heads
 
 
+def split_right(x, heads):
+    if x.shape[-1] % heads:
+        raise ValueError("heads")
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
 def numbered_channels(impl, seed):
     return impl.split_heads(torch.arange(2 * 5 * 12.0).view(2, 5, 12), 3)
 
@@ -470,6 +629,10 @@ def head_counts_that_do_not_divide(impl, seed):
         f"{h} heads of 12 channels": error_of(lambda h=h: impl.split_heads(normal(seed, 1, 2, 12), h))
         for h in (5, 8, 4)
     }
+
+
+def float64_and_a_gradient_to_split(impl, seed):
+    return with_gradient(lambda x: impl.split_heads(x, 3), seed, normal(seed + 1, 2, 5, 12, dtype=torch.float64))
 
 
 MERGE = ["right", "that uses `reshape` ALONE, so that positions are mixed", "that leaves the axes at (B, T, H, D)",
@@ -510,6 +673,10 @@ def heads_that_are_a_view(impl, seed):
 
 def one_head(impl, seed):
     return impl.merge_heads(normal(seed, 2, 1, 5, 4))
+
+
+def float64_and_a_gradient_to_merge(impl, seed):
+    return with_gradient(impl.merge_heads, seed, normal(seed + 1, 2, 3, 5, 4, dtype=torch.float64))
 
 
 # ---------------------------------------------------------------- multi_head_attention
@@ -578,6 +745,32 @@ def wrong_multi(
     return multi_head_attention
 
 
+def layer_with(
+    weigh=plain_softmax, q_of="q_proj", k_of="k_proj", split=split_right, merge=lambda y: y.transpose(1, 2).flatten(2),
+    residual=False, causal=False, cut=False,
+):  # fmt: skip
+    def multi_head_attention(projections, x, context, heads, attention_mask=None):
+        q, k = split(getattr(projections, q_of)(x), heads), split(getattr(projections, k_of)(context), heads)
+        v = split(projections.v_proj(context), heads)
+        scores = q @ k.transpose(-2, -1) / math.sqrt(x.shape[-1] // heads)
+        if causal and attention_mask is None:
+            attention_mask = torch.ones(scores.shape[-2:], dtype=torch.bool).tril(k.shape[-2] - q.shape[-2])
+        weights = weigh(hidden_at_infinity(scores, attention_mask))
+        weights = weights.detach() if cut else weights
+        output = projections.o_proj(merge(weights @ v))
+        return output + x if residual else output, weights.expand(-1, heads, -1, -1)
+
+    return multi_head_attention
+
+
+def dealt_in_turn(x, heads):
+    return x.unflatten(-1, (-1, heads)).permute(0, 3, 1, 2)
+
+
+def not_split(x, heads):
+    return x[:, None]
+
+
 def projections(seed, d_model=12, bias=True, dtype=torch.float64):
     torch.default_generator.manual_seed(seed)
     return Projections(d_model, bias).to(dtype).requires_grad_(False)
@@ -611,6 +804,13 @@ def cross_attention_over_as_many_tokens(impl, seed):
 def float32_without_bias(impl, seed):
     x = normal(seed + 6, 1, 3, 6)
     return both(impl.multi_head_attention(projections(seed, 6, False, torch.float32), x, x, 2))
+
+
+def a_gradient_through_the_layer(impl, seed):
+    def call(x):
+        return impl.multi_head_attention(projections(seed), x, x, 3)[0]
+
+    return with_gradient(call, seed, normal(seed + 1, 2, 5, 12, dtype=torch.float64))
 
 
 # ---------------------------------------------------------------- online_softmax
@@ -678,6 +878,30 @@ def wrong_online(total=TOTAL[0], output=OUTPUT[0], factor=FACTOR[0], largest=LAR
     return online_softmax
 
 
+def online_from(start, largest=lambda scores: scores.amax(-1, keepdim=True)):
+    """An online softmax with another first largest score, or another largest score of a block."""
+
+    def online_softmax(blocks):
+        highest, total, output = torch.tensor(start), 0.0, 0.0
+        for scores, values in blocks:
+            new = torch.maximum(highest, largest(scores)).clamp(min=torch.finfo(scores.dtype).min)
+            weights, correction = (scores - new).exp(), (highest - new).exp()
+            total = total * correction + weights.sum(-1, keepdim=True)
+            output = output * correction + weights @ values
+            highest = new
+        return torch.where(total == 0, 0.0 * output, output / total), highest + total.log()
+
+    return online_softmax
+
+
+def online_mean_of_blocks(blocks):
+    outputs, sums = [], []
+    for scores, values in blocks:
+        outputs.append(plain_softmax(scores) @ values)
+        sums.append(torch.logsumexp(scores, -1, keepdim=True))
+    return torch.stack(outputs).mean(0), torch.logsumexp(torch.cat(sums, -1), -1, keepdim=True)
+
+
 def handed_over(scores, values, sizes, alive=None):
     """Blocks of these sizes, one at a time. `alive` notes how many are still held when the next one is made."""
     start, made = 0, []
@@ -732,10 +956,25 @@ def number_formats_of_blocks(impl, seed):
         scores, values = normal(seed, 2, 6, dtype=dtype), normal(seed, 6, 3, dtype=dtype)
         output, log_sum = impl.online_softmax(handed_over(scores, values, (3, 3)))
         found |= {
-            f"dtypes for {name}": [str(output.dtype), str(log_sum.dtype)],
-            "finite": bool(output.isfinite().all()),
+            f"zeros like the output in {name}": torch.zeros_like(output),
+            f"zeros like log Σ exp in {name}": torch.zeros_like(log_sum),
+            f"finite in {name}": bool(output.isfinite().all()),
         }
     return found
+
+
+def queries_far_apart(impl, seed):
+    scores = normal(seed + 8, 3, 9, dtype=torch.float64) + torch.tensor([[0.0], [-3000.0], [3000.0]])
+    return online(impl, scores, normal(seed + 9, 9, 4, dtype=torch.float64), (3, 3, 3))
+
+
+def a_gradient_through_blocks(impl, seed):
+    values = normal(seed + 1, 6, 3, dtype=torch.float64)
+
+    def call(scores):
+        return impl.online_softmax(handed_over(scores, values, (2, 4)))[0]
+
+    return with_gradient(call, seed, normal(seed + 2, 5, 6, dtype=torch.float64))
 
 
 def two_scores_of_the_workbook(impl, seed):
@@ -748,25 +987,126 @@ def two_scores_of_the_workbook(impl, seed):
 PROBES = {
     "shape_puzzles": [the_puzzles],
     "softmax": [ordinary_scores, scores_far_from_zero, scores_of_minus_infinity, a_row_of_minus_infinity, one_row,
-                number_formats, scores_of_the_workbook],
+                number_formats, small_weights, one_score_alone, gradients_of_scores,
+                scores_of_the_workbook],
     "scaled_dot_product_attention": [queries_keys_and_values, without_batch_or_heads, a_mask_for_each_query,
                                      a_mask_for_each_sequence, a_query_that_may_see_nothing, dropout_in_training,
                                      dropout_at_evaluation, dropout_of_zero, half_precision, scores_that_overflow_exp,
-                                     masks_that_are_refused, three_words_of_the_workbook],
-    "causal_mask": [as_many_queries_as_keys, new_queries_after_a_cache, more_queries_than_keys],
-    "padding_mask": [lengths_of_a_batch, an_empty_and_a_full_sequence, lengths_that_are_refused],
-    "split_heads": [numbered_channels, one_head_and_heads_of_one_channel, head_counts_that_do_not_divide],
-    "merge_heads": [numbered_heads, heads_that_are_a_view, one_head],
+                                     a_hidden_key_that_matches_far_better, masks_that_are_refused,
+                                     three_words_of_the_workbook],
+    "causal_mask": [as_many_queries_as_keys, new_queries_after_a_cache, more_queries_than_keys,
+                    no_keys_at_all],
+    "padding_mask": [lengths_of_a_batch, more_positions_than_the_longest_has, an_empty_and_a_full_sequence,
+                     lengths_that_are_refused],
+    "split_heads": [numbered_channels, one_head_and_heads_of_one_channel, head_counts_that_do_not_divide,
+                    float64_and_a_gradient_to_split],
+    "merge_heads": [numbered_heads, heads_that_are_a_view, one_head, float64_and_a_gradient_to_merge],
     "multi_head_attention": [self_attention, self_attention_with_a_causal_mask, cross_attention,
-                             cross_attention_over_as_many_tokens, float32_without_bias],
+                             cross_attention_over_as_many_tokens, float32_without_bias,
+                             a_gradient_through_the_layer],
     "online_softmax": [three_blocks, blocks_of_unequal_size, a_single_block, scores_in_the_thousands,
-                       queries_that_see_nothing, blocks_held_at_once, number_formats_of_blocks,
+                       queries_far_apart, queries_that_see_nothing, a_gradient_through_blocks, blocks_held_at_once,
+                       number_formats_of_blocks,
                        two_scores_of_the_workbook],
+}  # fmt: skip
+
+
+ALONE = {  # what does not combine: {task: {sentence: (hint, implementation)}}
+    "softmax": {
+        "a softmax that adds a small number to its sum": (
+            "The sum is at least 1, because the largest exponential is 1. What is there to be afraid of?",
+            softmax_plus_a_little),
+        "a softmax with powers of 2 in place of powers of e": (
+            "The scores 0 and ln 3 should give 0.25 and 0.75.", softmax_of_powers_of_two),
+        "a softmax that computes in float32, whatever the format is": (
+            "float64 comes in: how many digits are left after `float()`?", softmax_in_float32),
+        "a softmax whose sum passes no gradient": (
+            "When one score grows, the other weights shrink. Through which line does the gradient learn of it?",
+            softmax_with_the_sum_cut_off),
+        "a softmax that clamps the scores in place of subtracting the largest": (
+            "The scores 90 and 100 are both clamped to 80. Which weights should they have?",
+            softmax_of_clamped_scores),
+    },
+    "scaled_dot_product_attention": {
+        "an attention that masks AFTER the softmax and divides by what is left": (
+            "A hidden score is 1000 above the others. What has the softmax left of them?",
+            attention_with(weigh_and_mask_again)),
+        "an attention that divides by 1 - dropout_p at evaluation too": (
+            "Nothing is dropped at evaluation. What is there to make up for?", attention_with(weigh_and_always_divide)),
+        "an attention that makes the kept weights sum to one again": (
+            "By which number are the kept weights divided: by one that you choose, or by their sum?",
+            attention_with(weigh_and_sum_to_one_again)),
+        "an attention that drops scores BEFORE the softmax": (
+            "Weights are dropped. Do the other weights of the row change before they are divided by 1 - dropout_p?",
+            attention_with(weigh_with_dropped_scores)),
+        "an attention whose √d is cut to a whole number": (
+            "What is the root of 7?", attention_with(weigh_rightly, root=math.isqrt)),
+        "an attention that takes a mask of any dtype": (
+            "A mask of 0 and -inf comes from another library: which of the two is True?",
+            attention_with(weigh_rightly, any_mask=True)),
+        "an attention that computes in float32 and returns float32": (
+            "float16 comes in. What does the next layer need?", attention_with(weigh_rightly, up=torch.float32)),
+    },
+    "causal_mask": {
+        "a mask that takes `key_len` = 0 for left out": (
+            "What is `0 or 3` in Python?", causal_with_none_for_left_out),
+    },
+    "padding_mask": {
+        "a mask as wide as the longest sequence": (
+            "All sequences are shorter than the batch is wide. How many columns has the mask?",
+            padding_checked(as_wide_as_the_longest)),
+        "a mask of zeros and ones": ("What is the dtype of a comparison?", padding_checked(of_numbers)),
+        "a mask that hides padding from looking, too: (B, 1, Tk, Tk)": (
+            "Must padding not be looked AT, or must it not look?", padding_checked(for_queries_too)),
+    },
+    "split_heads": {
+        "a split that passes no gradient": (
+            "How would q_proj learn?", lambda x, heads: split_right(x, heads).detach()),
+        "a split whose output is always float32": (
+            "`torch.zeros` makes float32. What is x?", lambda x, heads: split_right(x, heads).float()),
+    },
+    "merge_heads": {
+        "a merge that passes no gradient": (
+            "How would the layers before it learn?", lambda x: x.transpose(1, 2).flatten(2).detach()),
+        "a merge whose output is always float32": (
+            "`torch.empty` makes float32. What is x?", lambda x: x.transpose(1, 2).flatten(2).float()),
+        "a merge with its heads in reverse": (
+            "Which channels of a position belong to head 0?", lambda x: x.flip(1).transpose(1, 2).flatten(2)),
+    },
+    "multi_head_attention": {
+        "a layer that deals channels out in turn: 0, H, 2H, … to head 0": (
+            "The first D channels of every position belong to head 0.",
+            layer_with(split=dealt_in_turn, merge=lambda y: y.permute(0, 2, 3, 1).flatten(2))),
+        "a layer whose softmax runs over the HEADS": (
+            "Whose weights must sum to one?", layer_with(weigh=lambda scores: plain_softmax(scores, 1))),
+        "a layer that adds x to its output": (
+            "The sum with x is made in the block around this layer. Is it in the equation?", layer_with(residual=True)),
+        "a layer that attends with all channels at once, and shows that for each head": (
+            "How many channels does one head multiply?", layer_with(split=not_split, merge=lambda y: y[:, 0])),
+        "a layer that exchanges q_proj and k_proj": (
+            "Which of the two layers makes what x asks?", layer_with(q_of="k_proj", k_of="q_proj")),
+        "a layer that is causal without a mask": (
+            "`attention_mask` is None: which keys are hidden?", layer_with(causal=True)),
+        "a layer whose weights pass no gradient": (
+            "How would q_proj and k_proj learn?", layer_with(cut=True)),
+    },
+    "online_softmax": {
+        "an online softmax whose largest score starts at 0": (
+            "All scores of a query are near -3000. What is exp(score - 0)?", online_from(0.0)),
+        "an online softmax with one largest score for ALL queries": (
+            "One query's scores are 3000 below another's. What is left of them after exp?",
+            online_from(-INF, lambda scores: scores.amax())),
+        "an online softmax that averages the blocks' outputs": (
+            "One block may hold nearly all of the weight. How much of the output should it make?",
+            online_mean_of_blocks),
+    },
 }  # fmt: skip
 
 
 def of(task):
     """Every known mistake of a task."""
+    for sentence, (hint, implementation) in ALONE.get(task, {}).items():
+        yield Mistake(task, sentence, hint, 1, implementation)
     yield from {
         "shape_puzzles": puzzle_mistakes,
         "softmax": lambda: combine(

@@ -44,8 +44,17 @@ def puzzles_as_lists(B, T, H, D):
 
 
 def softmax_by_log_sum_exp(scores):
-    weights = (scores - torch.logsumexp(scores, dim=-1, keepdim=True)).exp()
-    return torch.where(scores == -math.inf, torch.zeros_like(scores), weights)
+    log_sum = torch.logsumexp(scores, dim=-1, keepdim=True)
+    return (scores - log_sum.masked_fill(log_sum == -math.inf, 0.0)).exp()
+
+
+def softmax_mended_afterwards(scores):
+    return torch.nan_to_num(torch.softmax(scores, -1))
+
+
+def softmax_of_filled_rows(scores):
+    empty = (scores == -math.inf).all(-1, keepdim=True)
+    return torch.softmax(scores.masked_fill(empty, 0.0), -1).masked_fill(empty, 0.0)
 
 
 def softmax_row_by_row(scores):
@@ -73,6 +82,18 @@ def attention_by_einsum(q, k, v, attention_mask=None, dropout_p=0.0, uniforms=No
     if uniforms is not None:
         dropped = weights.masked_fill(uniforms < dropout_p, 0) / (1 - dropout_p)
     return torch.einsum("...ij,...jd->...id", dropped, v), weights
+
+
+def attention_of_the_lowest_number(q, k, v, attention_mask=None, dropout_p=0.0, uniforms=None):
+    """Hidden scores get the lowest finite number, and their weights are zeroed afterwards."""
+    if attention_mask is not None and attention_mask.dtype != torch.bool:
+        raise ValueError("not boolean")
+    scores = (q.unsqueeze(-2) * k.unsqueeze(-3)).sum(-1) / q.shape[-1] ** 0.5
+    if attention_mask is not None:
+        scores = scores.masked_fill(~attention_mask, torch.finfo(scores.dtype).min)
+    weights = torch.softmax(scores, -1) * (1 if attention_mask is None else attention_mask)
+    kept = weights if uniforms is None else weights.masked_fill(uniforms < dropout_p, 0) / (1 - dropout_p)
+    return kept @ v, weights
 
 
 def attention_query_by_query(q, k, v, attention_mask=None, dropout_p=0.0, uniforms=None):
@@ -103,9 +124,15 @@ def causal_by_tril(query_len, key_len=None):
 
 
 def causal_by_numpy(query_len, key_len=None):
-    keys = key_len or query_len
+    keys = query_len if key_len is None else key_len
     rows = [[j - (keys - query_len) <= i for j in range(keys)] for i in range(query_len)]
     return torch.from_numpy(np.array(rows, dtype=bool))
+
+
+def causal_by_positions(query_len, key_len=None):
+    if key_len is None:
+        key_len = query_len
+    return torch.arange(key_len - query_len, key_len)[:, None] >= torch.arange(key_len)
 
 
 def padding_by_loop(lengths, seq_len):
@@ -210,14 +237,41 @@ def online_with_a_first_block(blocks):
     return answer, torch.log(total) + torch.where(total > 0, m, torch.zeros_like(m))
 
 
+def online_key_by_key(blocks):
+    m = None
+    for scores, values in blocks:
+        for j in range(scores.shape[-1]):
+            s, v = scores[..., j : j + 1], values[..., j : j + 1, :]
+            if m is None:
+                m, total, output = torch.full_like(s, -math.inf), torch.zeros_like(s), torch.zeros_like(s * v)
+            new = torch.maximum(m, s)
+            safe = torch.where(new == -math.inf, torch.zeros_like(new), new)
+            factor, weight = torch.exp(m - safe), torch.exp(s - safe)
+            m, total, output = new, total * factor + weight, output * factor + weight * v
+    return output / torch.where(total == 0, torch.ones_like(total), total), m + total.log()
+
+
 STYLES = {
     "shape_puzzles": {"by running them": puzzles_by_running_them, "as lists": puzzles_as_lists},
-    "softmax": {"by log-sum-exp": softmax_by_log_sum_exp, "row by row": softmax_row_by_row},
-    "scaled_dot_product_attention": {"by einsum": attention_by_einsum, "query by query": attention_query_by_query},
-    "causal_mask": {"by tril": causal_by_tril, "by numpy": causal_by_numpy},
+    "softmax": {
+        "by log-sum-exp": softmax_by_log_sum_exp,
+        "row by row": softmax_row_by_row,
+        "empty rows filled": softmax_of_filled_rows,
+        "mended": softmax_mended_afterwards,
+    },
+    "scaled_dot_product_attention": {
+        "by einsum": attention_by_einsum,
+        "query by query": attention_query_by_query,
+        "lowest number": attention_of_the_lowest_number,
+    },
+    "causal_mask": {"by tril": causal_by_tril, "by numpy": causal_by_numpy, "by positions": causal_by_positions},
     "padding_mask": {"by a loop": padding_by_loop, "by counting": padding_by_cumsum},
     "split_heads": {"by chunks": split_by_chunks, "by permute": split_by_permute},
     "merge_heads": {"by cat": merge_by_cat, "by a contiguous view": merge_by_contiguous_view},
     "multi_head_attention": {"with a bias": multi_by_sdpa, "head by head": multi_head_by_head},
-    "online_softmax": {"by merging": online_by_merging, "first block apart": online_with_a_first_block},
+    "online_softmax": {
+        "by merging": online_by_merging,
+        "first block apart": online_with_a_first_block,
+        "key by key": online_key_by_key,
+    },
 }

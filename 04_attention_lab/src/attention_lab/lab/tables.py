@@ -70,11 +70,11 @@ def cog(content: dict | None = None, content_bench: dict | None = None, content_
     second = [x[1] for x in real["loss"]]
     rows = [
         ("what", "ours", "beside it"),
-        ("trace of the softmax's Jacobian, d = 1024", f"{median(wide['scaled']['trace']):.3f} with 1/√d",
+        ("softmax's gradient (trace of its Jacobian), d = 1024", f"{median(wide['scaled']['trace']):.3f} with 1/√d",
          f"{median(wide['plain']['trace']):.3f} without"),
         (f"copying {found['longest']} letters", f"{median(right['additive']):.0f} % with attention",
          f"{median(right['none']):.0f} % without"),
-        *((f"forward pass at T = {T}, of SDPA's speed", f"{r:.2f}×", "1×") for T, r in ratio.items()),
+        *((f"forward pass at T = {T}: speed beside PyTorch's SDPA", f"{r:.2f}×", "1×") for T, r in ratio.items()),
         (f"memory at T = {last}", f"{megabytes[last]['blocked_attention']:.0f} MiB",
          f"SDPA {megabytes[last]['SDPA']:.0f} MiB, plain {megabytes[last]['plain']:.0f} MiB"),
         ("SmolLM2's loss on a repetition", f"{median(second):.1f} nats",
@@ -173,3 +173,18 @@ def worked(step: str = "weights") -> str:
     head = ("query", *(TOKENS if step != "output" else ("channel 0", "channel 1")))
     cells = [[f"{x:.3f}" if x != float("-inf") else "−∞" for x in row] for row in rows]
     return table([head, *((f"**{t}**", *row) for t, row in zip(TOKENS, cells, strict=True))]) + "\n"
+
+
+def trial() -> str:
+    """What the grader said of attempts by someone who knew README and workbook only: first, and after the repairs."""
+    content = section("trial")
+    kinds = list(content["wrong"]["first"])
+    rows = [("wrong attempts", "number", *kinds)]
+    for run in ("first", "last"):
+        counts = content["wrong"][run]
+        rows.append((f"{run} run", str(sum(counts.values())), *(str(counts[kind]) for kind in kinds)))
+    right = content["right"]
+    return (
+        f"{table(rows)}\n\nOf {right['attempts']} right attempts, {right['first']} were RIGHT in the first run and "
+        f"{right['last']} in the last. {content['date']}.\n"
+    )
