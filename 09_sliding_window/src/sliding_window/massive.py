@@ -13,7 +13,7 @@ from .model import Trace
 
 
 def sink_mass(trace: Trace, after: int = 1) -> Float[Tensor, "L H"]:
-    """The mean attention weight that the queries from position `after` on give to the first token, by layer and head."""
+    """The mean attention weight on the first token, by layer and head, of the queries from position `after` on."""
     return torch.stack([weights[:, :, after:, 0].mean(dim=(0, 2)) for weights in trace.weights])
 
 

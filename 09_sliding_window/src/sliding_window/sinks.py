@@ -97,7 +97,7 @@ def sink_attention(
     q: Float[Tensor, "B H Tq D"], k: Float[Tensor, "B H Tk D"], v: Float[Tensor, "B H Tk D"],
     text_positions: Int[Tensor, "Tk"], window: int, sinks: int = 0, reassign: bool = True, base: float = 10_000.0,
 ) -> tuple[Float[Tensor, "B H Tq D"], Float[Tensor, "B H Tq Tk"]]:  # fmt: skip
-    """Attention of a chunk of queries, not yet rotated; returns outputs and weights. The queries belong to the last keys.
+    """Attention of a chunk of queries, the newest tokens; returns outputs and weights. Nothing is rotated yet.
 
     RoPE sees distances only. Between two tokens of the window, the distance in the cache is the distance in the text.
     Only a sink stands elsewhere: the query at text position t has position min(t, S + W - 1) in the cache.

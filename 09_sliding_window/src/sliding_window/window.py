@@ -34,7 +34,7 @@ def window_mask(Tq: int, Tk: int, window: int) -> Bool[Tensor, "Tq Tk"]:
 def receptive_field(layers: int, window: int) -> int:
     """How many tokens, itself included, can change the output at one position after `layers` layers of windows.
 
-    One layer reaches back W - 1 tokens. The next layer reaches W - 1 further, because its keys are outputs of the first.
+    One layer reaches back W - 1 tokens. The next reaches W - 1 further, because its keys are outputs of the first.
     """
     return layers * (window - 1) + 1
 

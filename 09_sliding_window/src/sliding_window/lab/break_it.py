@@ -21,7 +21,7 @@ DISTANCE, SYMBOLS = 20, 8
 
 def break_it(options: argparse.Namespace, log: Log) -> dict:
     """Five mistakes on small models; those of the real model are in its own section."""
-    content = {"mask": wrong_masks(), "rotated twice": rotated_twice()}
+    content = {"mask": wrong_masks(), "eviction": early_eviction(), "rotated twice": rotated_twice()}
     log("a WaveNet with dilation 1 everywhere")
     steps = 3 if options.quick else 250
     content["dilations"] = {
@@ -61,7 +61,7 @@ def stale(model, pieces: Tensor) -> dict:
 
 
 def wrong_masks() -> dict:
-    """A text of 12 tokens read in chunks of 4 with a mask that is aligned at the top left: share of rows that differ."""
+    """12 tokens read in chunks of 4 with a mask that is aligned at the top left: the rows that differ."""
     torch.manual_seed(0)
     q, k, v = (torch.randn(1, 1, 12, 8) for _ in range(3))
     whole = attend(q, k, v, window_mask(12, 12, 3))
@@ -73,8 +73,26 @@ def wrong_masks() -> dict:
     return {"rows": len(wrong), "wrong": [i for i, bad in enumerate(wrong) if bad]}
 
 
+def early_eviction() -> dict:
+    """12 tokens in chunks of 4 with a window of 3, where each chunk is written before the older keys are read."""
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(1, 1, 12, 8) for _ in range(3))
+    whole, ring = attend(q, k, v, window_mask(12, 12, 3)), torch.zeros(2, 3, 8)
+    out = []
+    for start in range(0, 12, 4):
+        for t in range(start, start + 4):  # written first: only the last three tokens are left
+            ring[:, t % 3] = torch.stack((k[0, 0, t], v[0, 0, t]))
+        order = torch.arange(start + 1, start + 4) % 3
+        keys, values = (x[order][None, None] for x in ring)
+        mask = torch.arange(start, start + 4)[:, None] >= torch.arange(start + 1, start + 4)
+        mask[0, 0] = True  # the first query has lost even its own key
+        out.append(attend(q[:, :, start : start + 4], keys, values, mask))
+    wrong = ((torch.cat(out, 2) - whole).abs().amax((0, 1, 3)) > 1e-5).tolist()
+    return {"rows": len(wrong), "wrong": [i for i, bad in enumerate(wrong) if bad]}
+
+
 def rotated_twice() -> dict:
-    """Distances that a query meets when cached keys, already rotated, are rotated again."""
+    """Where a key stands that is cached after its rotation, and rotated again."""
     k = torch.ones(1, 4)
     at = torch.arange(5, 9)
     again = rotate(rotate(k.expand(4, 4), at), at)

@@ -14,7 +14,7 @@ from torch import Tensor
 def causal_conv1d(
     x: Float[Tensor, "B I T"], weight: Float[Tensor, "O I K"], dilation: int = 1
 ) -> Float[Tensor, "B O T"]:
-    """out[t] = Σᵢ weight[i] · x[t - (K - 1 - i)·dilation]; what lies before the text is zero (van den Oord et al. 2016).
+    """out[t] = Σᵢ weight[i] · x[t - (K - 1 - i)·dilation], with zeros before the text (van den Oord et al. 2016).
 
     The last weight meets the current input, as in `F.conv1d`.
 

@@ -21,7 +21,7 @@ class Conv(NamedTuple):
 def conv_receptive_field(layers: Sequence[Conv]) -> tuple[int, int, int]:
     """(size, jump, start) of the stack's receptive field, the first layer being the one next to the input.
 
-    Two neighbouring inputs of a layer are `jump` inputs of the stack apart. Its taps are therefore dilation · jump apart.
+    Two neighbouring inputs of a layer are `jump` inputs of the stack apart, so its taps are dilation · jump apart.
     """
     size, jump, start = 1, 1, 0
     for layer in layers:
