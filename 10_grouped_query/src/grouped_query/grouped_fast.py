@@ -1,4 +1,4 @@
-"""The decode form: one new query, no mask, two batched products and nothing else.
+"""The decode form: one new query, no mask, two products for each group and nothing else.
 
 `grouped.py` is the plain form; a test proves them equal. The measured reasons are in results/REPORT.md.
 
@@ -16,11 +16,15 @@ def decode_attention(
 ) -> Float[Tensor, "B G R D"]:
     """Attention of the newest token, which sees every key. No gradients.
 
-    The queries are scaled, not the scores: there are D of them where there are T scores. The softmax writes into the
-    scores, which saves the first touch of new memory. `bmm` works on views of the cache: nothing of it is copied.
+    The queries are scaled, not the scores: there are D of them where there are T scores. One group follows another, and
+    all use the same memory for their scores. It is small enough to stay near the processor, and a step allocates little.
     """
-    B, G = q.shape[:2]
-    scaled = q.flatten(0, 1) * q.shape[-1] ** -0.5  # B·G R D
-    scores = torch.bmm(scaled, k.flatten(0, 1).mT)  # B·G R T
-    weights = torch.softmax(scores, dim=-1, out=scores)
-    return torch.bmm(weights, v.flatten(0, 1)).unflatten(0, (B, G))
+    B, G, R, D = q.shape
+    scaled = q.flatten(0, 1) * D**-0.5  # B·G R D
+    out = torch.empty_like(scaled)
+    scores = q.new_empty(R, k.shape[2])
+    for rows, keys, values, result in zip(scaled, k.flatten(0, 1), v.flatten(0, 1), out, strict=True):
+        torch.mm(rows, keys.mT, out=scores)
+        torch.softmax(scores, dim=-1, out=scores)
+        torch.mm(scores, values, out=result)
+    return out.unflatten(0, (B, G))

@@ -146,9 +146,7 @@ def break_it(content: dict | None = None) -> str:
     rotation, heads, start = r["pool after the rotation"], r["pool heads at random"], r["MQA from the start"]
     before, after = zip(*(heads[name] for name in heads if name.startswith("order")), strict=True)
     full, narrow, no_norm = r["latent"], r["latent of width 4"], r["no norm"]
-    width = (
-        f"{narrow['loss']:.3f} with {narrow['bytes']} bytes a token; width 24: {full['loss']:.3f} with {full['bytes']}"
-    )
+    width = f"{narrow['loss']:.3f} with {narrow['bytes']} bytes; width 24: {full['loss']:.3f} with {full['bytes']}"
     rows = [
         ("experiment", "what happens: loss in nats a byte"),
         (
