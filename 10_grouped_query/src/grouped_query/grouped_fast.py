@@ -17,7 +17,7 @@ def decode_attention(
     """Attention of the newest token, which sees every key. No gradients.
 
     The queries are scaled, not the scores: there are D of them where there are T scores. One group follows another, and
-    all use the same memory for their scores. It is small enough to stay near the processor, and a step allocates little.
+    all use the same memory for their scores. It is small, so it stays near the processor and is allocated once.
     """
     B, G, R, D = q.shape
     scaled = q.flatten(0, 1) * D**-0.5  # B·G R D

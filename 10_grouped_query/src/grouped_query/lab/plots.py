@@ -38,12 +38,13 @@ def quality(q: dict):
             middle = [median(y) for y in ys]
             ax.plot(x, middle, "o-", color=COLORS[rule])
             ax.vlines(x, [min(y) for y in ys], [max(y) for y in ys], color=COLORS[rule], lw=2, alpha=0.5)
-            label(ax, x[0], middle[0], rule, COLORS[rule])
+            nudge = {"mean": 0.1 if when == "0" else -0.1, "first": -0.1 if when == "0" else 0.1, LOW_RANK: 0.12}
+            label(ax, x[0], middle[0] + nudge.get(rule, 0), rule, COLORS[rule])
         ticks = [q["bytes"][g] for g in q["bytes"]]
         ax.set_xscale("log", base=2)
         ax.set_xticks(ticks, [f"{n:,}" for n in ticks])
         ax.minorticks_off()
-        ax.set(xlabel="bytes a token of cache", title=("at 0 %", f"after {q['fraction']:.0%} of uptraining")[i])
+        ax.set(xlabel="bytes a token of cache", title=("at 0 %", f"after {100 * q['fraction']:g} % of uptraining")[i])
         ax.set_xlim(min(ticks) * 0.85, max(ticks) * 1.2)
     made.axes[0].set_ylabel("loss, nats a byte")
     return made
@@ -51,21 +52,28 @@ def quality(q: dict):
 
 def decode(d: dict):
     """Decode time against context, with the limit by bytes."""
-    made = figure("Fewer key/value heads make a decode step cheaper, until arithmetic is what is left", (7, 4.2))
+    made = figure("Fewer key/value heads: a cheaper decode step, until arithmetic is left", (7, 4.2))
     ax, contexts = made.subplots(), d["contexts"]
     for name, times in d["milliseconds"].items():
         color = GROUP_COLORS[name]
         ax.fill_between(contexts, [t[0] for t in times], [t[1] for t in times], color=color, alpha=0.2, lw=0)
         ax.plot(contexts, [t[1] for t in times], "o-", color=color)
         ax.plot(contexts, d["limit"][name], ":", color=color)
-        words = "latent, absorbed" if name == "latent" else f"{name} head{'s' if name != '1' else ''}"
+        words = "latent" if name == "latent" else f"{name} head{'s' if name != '1' else ''}"
         label(ax, contexts[-1], times[-1][1], words, color)
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
     ax.set_xticks(contexts, [f"{T:,}" for T in contexts])
     ax.set(xlabel="tokens in the cache", ylabel="ms a step, 32 query heads")
     ax.set_xlim(contexts[0] * 0.95, contexts[-1] * 1.6)
-    ax.text(0.02, 0.97, "dotted: bytes / memory bandwidth", transform=ax.transAxes, color=GREY, va="top")
+    ax.text(
+        0.02,
+        0.97,
+        "dotted: bytes / memory bandwidth\nlatent: absorbed form",
+        transform=ax.transAxes,
+        color=GREY,
+        va="top",
+    )
     return made
 
 

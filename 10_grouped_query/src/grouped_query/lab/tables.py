@@ -44,7 +44,7 @@ def headline(content: dict | None = None) -> str:
 
 def quality(q: dict) -> str:
     """Loss in nats a byte."""
-    percent = f"{q['fraction']:.0%}"
+    percent = f"{100 * q['fraction']:g} %"
     rows = [("key/value heads", "bytes a token", "rule", "loss at 0 %", f"loss after {percent}")]
     rows.append(("8 (base)", q["bytes"]["8"], "", spread(q["base"], 3), spread(q["base uptrained"], 3)))
     for heads in next(iter(q["points"].values())):
@@ -146,7 +146,7 @@ def break_it(content: dict | None = None) -> str:
     rotation, heads, start = r["pool after the rotation"], r["pool heads at random"], r["MQA from the start"]
     before, after = zip(*(heads[name] for name in heads if name.startswith("order")), strict=True)
     full, narrow, no_norm = r["latent"], r["latent of width 4"], r["no norm"]
-    width = f"{narrow['loss']:.3f} with {narrow['bytes']} bytes; width 24: {full['loss']:.3f} with {full['bytes']}"
+    width = f"{narrow['loss']:.3f} with {narrow['bytes']} bytes; 24: {full['loss']:.3f} with {full['bytes']}"
     rows = [
         ("experiment", "what happens: loss in nats a byte"),
         (
@@ -166,4 +166,5 @@ def break_it(content: dict | None = None) -> str:
         ("latent of width 4", width),
         ("forget the latent's norm", f"{no_norm['loss']:.3f}; with the norm {full['loss']:.3f}"),
     ]
-    return f"{table(rows)}\n\nEach model is trained for {r['steps']} steps.\n\n{meta_line(r)}\n"
+    note = f"Each model is trained for {r['steps']} steps, with one seed: differences below a tenth mean nothing."
+    return f"{table(rows)}\n\n{note}\n\n{meta_line(r)}\n"
