@@ -711,7 +711,11 @@ def worked_example_of_sample(impl, seed):
 def uniforms_at_their_limits(impl, seed):
     logits = torch.tensor([[-INF, 0.0, 1.0, -INF], [0.0, -INF, -INF, -INF]]).repeat_interleave(2, 0)
     uniforms = torch.tensor([0.0, 1 - 2**-53, 0.0, 1 - 2**-53], dtype=torch.float64)
-    return {"uniforms 0 and 1 - 2^-53 beside cut tokens": impl.sample(logits, uniforms)}
+    rare = torch.tensor([[0.0, -21.0]])  # float32 has no number between 1 and 1 minus this probability
+    return {
+        "uniforms 0 and 1 - 2^-53 beside cut tokens": impl.sample(logits, uniforms),
+        "a token of probability 7.6e-10, float32": impl.sample(rare, uniforms[1:2]),
+    }
 
 
 def a_vocabulary_of_five_thousand(impl, seed):

@@ -39,8 +39,8 @@ def sample(logits: Float[Tensor, "B V"], uniforms: Float[Tensor, "B"]) -> Int[Te
 
     A token of probability zero is never drawn, not even by 0 or by the last number below 1.
     """
-    cumulative = logits.double().softmax(dim=-1).cumsum(dim=-1)  # B V; float32 would lose the last tokens
-    targets = uniforms.double()[:, None] * cumulative[:, -1:]  # rounding may leave the sum a little off 1
+    cumulative = logits.double().softmax(dim=-1).cumsum(dim=-1)  # B V; float32 would lose rare tokens
+    targets = uniforms[:, None] * cumulative[:, -1:]  # rounding may leave the sum a little off 1
     return torch.searchsorted(cumulative, targets, right=True).squeeze(1)
 
 

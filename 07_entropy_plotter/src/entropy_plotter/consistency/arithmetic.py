@@ -1,7 +1,7 @@
-"""Sums modulo ten, as text: with the running sums written out, or with the answer alone.
+"""Sums modulo five, as text: with the running sums written out, or with the answer alone.
 
-    with a chain       3+5+9+2: 8 7 9=9
-    without            3+5+9+2: =9
+    with a chain       3+1+4+2: 4 3 0=0
+    without            3+1+4+2: =0
 
 Each running sum is a small step from the last one. The answer alone needs all steps at once.
 """
@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-SYMBOLS = "0123456789+: =\n"
-TERMS = (5, 6, 7, 8)
+MODULUS, TERMS = 5, 6
+SYMBOLS = "01234+: =\n"
 
 
 class Task(NamedTuple):
@@ -31,21 +31,20 @@ def decode(ids: list[int]) -> str:
     return "".join(SYMBOLS[i] for i in ids)
 
 
-def make_tasks(count: int, seed: int, terms: tuple[int, ...] = TERMS) -> list[Task]:
+def make_tasks(count: int, seed: int, terms: int = TERMS) -> list[Task]:
     """Random sums."""
     generator = torch.Generator().manual_seed(seed)
     made = []
     for _ in range(count):
-        length = terms[int(torch.randint(len(terms), (), generator=generator))]
-        digits = torch.randint(10, (length,), generator=generator).tolist()
-        made.append(Task("+".join(map(str, digits)) + ":", str(sum(digits) % 10)))
+        digits = torch.randint(MODULUS, (terms,), generator=generator).tolist()
+        made.append(Task("+".join(map(str, digits)) + ":", str(sum(digits) % MODULUS)))
     return made
 
 
 def written(task: Task, chain: bool) -> str:
     """The task as a line of the training text."""
     digits = [int(d) for d in task.question[:-1].split("+")]
-    sums = [sum(digits[: i + 1]) % 10 for i in range(1, len(digits))]
+    sums = [sum(digits[: i + 1]) % MODULUS for i in range(1, len(digits))]
     steps = "".join(f" {s}" for s in sums) if chain else " "
     return f"{task.question}{steps}={task.answer}\n"
 

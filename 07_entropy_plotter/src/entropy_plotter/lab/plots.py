@@ -3,27 +3,180 @@
 from pathlib import Path
 from statistics import median
 
-from .style import BLUE, GREY, figure, label, save
+from matplotlib.patches import Rectangle
+
+from ..strip import colour
+from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, figure, label, save
+
+COLOURS = {"T 1.5": VERMILION, "T 2": VERMILION, "min-p": GREEN, "top-p": BLUE, "human": BLACK}
 
 
 def draw(results: dict, folder: Path) -> list[Path]:
     """Every figure that the results allow."""
     paths = []
-    if "headline" in results:
-        paths.append(save(headline(results["headline"]), folder / "headline.png"))
+    if content := results.get("headline"):
+        found = {rule: averaged(runs) for rule, runs in content["models"]["transformer"].items()}
+        claim = "At T 1.5, min-p stays near human text; top-p does not (a small transformer)"
+        paths.append(save(plane(found, claim), folder / "headline.png"))
+        claim = "The same prompt, four rules: the colour is each token's surprisal"
+        paths.append(save(strips(content["strips"], claim), folder / "strips.png"))
+        paths.append(save(nuclei(content["nuclei"]), folder / "nuclei.png"))
+    if content := results.get("holtzman"):
+        claim = "SmolLM2: human text lies between top-p and pure sampling; greedy is far off"
+        paths.append(save(plane(content["rules"], claim), folder / "holtzman.png"))
+        claim = "SmolLM2 under five rules: greedy is never surprised, T 1.5 + top-p always is"
+        paths.append(save(strips(content["strips"], claim), folder / "strips_smollm2.png"))
+    if content := results.get("consistency"):
+        paths.append(save(votes(content), folder / "consistency.png"))
+    if content := results.get("bench"):
+        paths.append(save(bench(content), folder / "bench.png"))
+    if content := results.get("drafts"):
+        paths.append(save(drafts(content), folder / "drafts.png"))
     return paths
 
 
-def headline(content: dict):
-    """Entropy against temperature, with its limit."""
-    temperatures = [float(name) for name in content["entropy"]]
-    values = list(content["entropy"].values())
-    made = figure("A higher temperature brings the entropy to its limit, log T", (6.4, 3.6))
+def averaged(runs: list[dict]) -> dict:
+    """The median of each measure over the seeds, and the range of the two that are drawn."""
+    found = {name: median(run[name] for run in runs) for name in runs[0]}
+    for name in ("perplexity", "distinct"):
+        found[f"{name} range"] = [min(run[name] for run in runs), max(run[name] for run in runs)]
+    return found
+
+
+def colour_of(rule: str) -> str:
+    return next((c for name, c in reversed(COLOURS.items()) if name in rule), GREY)
+
+
+def plane(rules: dict, claim: str):
+    """Perplexity against the number of different tokens, with the human point."""
+    made = figure(claim, (7.4, 4.6))
     ax = made.subplots()
-    ax.axhline(content["limit"], color=GREY, ls="--")
-    ax.fill_between(temperatures, [min(v) for v in values], [max(v) for v in values], color=BLUE, alpha=0.25, lw=0)
-    ax.plot(temperatures, [median(v) for v in values], "o-", color=BLUE)
-    ax.set(xscale="log", xlabel="temperature", ylabel="entropy, nats", ylim=(0, None))
-    ax.text(temperatures[0], content["limit"], f"log {content['tokens']}", color=GREY, va="bottom")
-    label(ax, temperatures[-1], median(values[-1]) - 0.4, "softmax", BLUE)
+    human = rules["human"]
+    ax.axvline(human["perplexity"], color=BLACK, lw=0.8, ls=":")
+    ax.axhline(human["distinct"], color=BLACK, lw=0.8, ls=":")
+    for rule, found in rules.items():
+        x, y, c = found["perplexity"], found["distinct"], colour_of(rule)
+        ax.plot(x, y, "*" if rule == "human" else "o", color=c, ms=13 if rule == "human" else 6)
+        for name, line in (("perplexity", ax.hlines), ("distinct", ax.vlines)):
+            if limits := found.get(f"{name} range"):
+                line(y if name == "perplexity" else x, *limits, color=c, lw=1.2)
+    ax.set(xscale="log", xlabel="perplexity under the model itself", ylabel="different tokens in all texts")
+    ax.margins(x=0.16, y=0.08)
+    made.canvas.draw()
+    named(ax, {rule: (found["perplexity"], found["distinct"]) for rule, found in rules.items()})
+    return made
+
+
+def named(ax, points: dict) -> None:
+    """Labels to the right of the points, moved down where they would cover another."""
+    taken = []
+    for rule, (x, y) in sorted(points.items(), key=lambda item: -item[1][1]):
+        left, bottom = ax.transData.transform((x, y))
+        width = 5.6 * len(rule) + 6
+        while any(abs(bottom - b) < 12 and left < right and r < left + width for r, right, b in taken):
+            bottom -= 3
+        taken.append((left, left + width, bottom))
+        place = ax.transData.inverted().transform((left, bottom))
+        label(ax, *place, rule, colour_of(rule), fontsize=8)
+
+
+def strips(found: dict, claim: str):
+    """Texts with a coloured background for each token; the line below a token is the entropy before it."""
+    per_line, lines = 88, 3
+    made = figure(claim, (8.6, 0.35 + 0.86 * len(found)))
+    for ax, (rule, strip) in zip(made.subplots(len(found), 1, squeeze=False)[:, 0], found.items(), strict=True):
+        ax.set(xlim=(0, per_line), ylim=(lines, 0))
+        ax.axis("off")
+        ax.set_title(rule, fontsize=8.5, pad=1)
+        bits = [None, *strip["surprisals"]]
+        below = [None, *strip["entropies"]]
+        column = line = 0
+        for piece, surprisal, entropy in zip(strip["pieces"], bits, below, strict=True):
+            shown = "".join(c if c.isprintable() and ord(c) < 0x250 else "·" for c in piece.replace("\n", "¶"))
+            if column + len(shown) > per_line:
+                column, line = 0, line + 1
+            if line >= lines:
+                break
+            if surprisal is not None:
+                back = tuple(c / 255 for c in colour(surprisal))
+                ax.add_patch(Rectangle((column, line + 0.08), len(shown), 0.72, color=back, lw=0))
+                back = tuple(c / 255 for c in colour(entropy))
+                ax.add_patch(Rectangle((column, line + 0.82), len(shown), 0.12, color=back, lw=0))
+            for i, character in enumerate(shown):
+                ax.text(column + i + 0.5, line + 0.46, character, fontsize=7.2, family="monospace", ha="center",
+                        va="center", parse_math=False)  # fmt: skip
+            column += len(shown)
+    return made
+
+
+def nuclei(content: dict):
+    """How many tokens each rule keeps, by temperature."""
+    made = figure("A hot nucleus holds most of the vocabulary; min-p keeps some dozens", (6.4, 3.6))
+    ax = made.subplots()
+    for name, c in (("top-p 0.9", BLUE), ("min-p 0.1", GREEN)):
+        ax.plot(content["temperatures"], content[name], "o-", color=c)
+        label(ax, content["temperatures"][-1], content[name][-1], name, c)
+    ax.axhline(2048, color=GREY, ls="--")
+    ax.text(content["temperatures"][0], 2048, "the whole vocabulary", color=GREY, va="bottom", fontsize=8)
+    ax.set(yscale="log", xlabel="temperature", ylabel="tokens kept (median)")
+    ax.margins(x=0.16)
+    return made
+
+
+def votes(content: dict):
+    """Accuracy against k: measured, and the two promises."""
+    made = figure("Votes help where a chain is written; one binomial for all questions promises too much", (7.4, 4))
+    ax, ks = made.subplots(), content["ks"]
+    for (way, found), c in zip(content["ways"].items(), (BLUE, ORANGE), strict=True):
+        columns = list(zip(*found["accuracy"], strict=True))
+        middle = [100 * median(column) for column in columns]
+        ax.fill_between(ks, [100 * min(x) for x in columns], [100 * max(x) for x in columns], color=c, alpha=0.2, lw=0)
+        ax.plot(ks, middle, "o-", color=c)
+        label(ax, ks[-1], middle[-1], way, c)
+        for name, ls in (("one binomial", "--"), ("each question its own", ":")):
+            ax.plot(ks, [100 * median(column) for column in zip(*found[name], strict=True)], ls=ls, color=c, lw=1.2)
+    ax.text(0.99, 0.5, "dashed: one binomial\ndotted: each question its own", transform=ax.transAxes, ha="right",
+            fontsize=8, color=GREY)  # fmt: skip
+    ax.set(xscale="log", xticks=ks, xticklabels=map(str, ks), xlabel="chains that vote", ylabel="right answers, %",
+           ylim=(0, 103))  # fmt: skip
+    ax.minorticks_off()
+    ax.margins(x=0.2)
+    return made
+
+
+def bench(content: dict):
+    """Milliseconds of the three forms, for each job and case."""
+    made = figure("Without a sort of the vocabulary, the same tokens are kept in a fraction of the time", (8.4, 3.6))
+    axes = made.subplots(1, 2, sharey=True)
+    forms = (("transformers", GREY), ("plain", ORANGE), ("fast", BLUE))
+    for ax, job in zip(axes, ("top-p", "T + top-k + top-p"), strict=True):
+        for i, case in enumerate(content["cases"].values()):
+            for j, (form, c) in enumerate(forms):
+                times = case["milliseconds"][f"{job}: {form}"]
+                ax.bar(i + 0.27 * (j - 1), median(times), 0.25, color=c, label=form if i == 0 else None)
+                ax.vlines(i + 0.27 * (j - 1), min(times), max(times), color=BLACK, lw=0.8)
+            limit = median(case["milliseconds"]["limit: one read of the logits"])
+            ax.hlines(
+                limit, i - 0.42, i + 0.42, color=PURPLE, lw=1.5, label="one read of the logits" if i == 0 else None
+            )
+        ax.set(yscale="log", title=job, xticks=range(len(content["cases"])))
+        ax.set_xticklabels([name.replace(", ", "\n") for name in content["cases"]])
+    axes[0].set_ylabel("ms a call")
+    axes[1].legend(frameon=False, fontsize=8, loc="upper left")
+    return made
+
+
+def drafts(content: dict):
+    """Tokens a pass against γ, measured and predicted."""
+    made = figure("Tokens a pass follow from the acceptance; a draft that is the target keeps all", (6.8, 3.6))
+    ax = made.subplots()
+    for (name, gammas), c in zip(content["drafts"].items(), (ORANGE, BLUE, GREEN), strict=True):
+        xs = [int(gamma) for gamma in gammas]
+        middle = [median(r["tokens a pass"]) for r in gammas.values()]
+        ax.plot(xs, middle, "o", color=c)
+        ax.plot(xs, [r["expected"] for r in gammas.values()], "--", color=c, lw=1.2)
+        label(ax, xs[-1], middle[-1], name, c)
+    ax.text(0.02, 0.9, "points: measured, dashed: predicted", transform=ax.transAxes, color=GREY, fontsize=8)
+    ax.set(xlabel="drafted tokens γ", ylabel="tokens a pass of the target")
+    ax.margins(x=0.3)
     return made

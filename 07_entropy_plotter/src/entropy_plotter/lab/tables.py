@@ -1,38 +1,136 @@
 """One table for each section, for the terminal, README and REPORT. Without a section, of the committed one."""
 
+from statistics import median
+
+from . import markdown
+from .holtzman import PAPER
 from .markdown import meta_line, section, spread, table
+
+NAMES = {"perplexity": "perplexity", "entropy": "entropy, bits", "repetition": "4-grams repeated, %"}
 
 
 def summary() -> str:
-    """The README's table: at most six rows."""
-    head, race = section("headline"), section("bench")["milliseconds"]
-    rows = [
-        ("", "ours", "peer or limit"),
-        ("entropy at temperature 0.1, nats", spread(head["entropy"]["0.1"]), "0 (limit)"),
-        ("entropy at temperature 10, nats", spread(head["entropy"]["10.0"]), f"{head['limit']:.2f} (limit, log T)"),
-        ("ms for 512 × 1,024 scores", spread(race["ours"]), f"{spread(race['torch.softmax'])} (torch.softmax)"),
-    ]
-    return f"{table(rows)}\n\n{meta_line(head)}\n"
+    """README's table: at most six rows."""
+    head, race, real = section("headline"), section("bench"), section("holtzman")["rules"]
+    ours = {rule: median(run["perplexity"] for run in runs) for rule, runs in head["models"]["transformer"].items()}
+    cases = race["cases"]
+    rows = [("", "ours", "beside it")]
+    for job in ("top-p", "T + top-k + top-p"):
+        for batch in (1, 32):
+            times = {k: median(v) for k, v in cases[f"peaked, batch {batch}"]["milliseconds"].items()}
+            peer, limit = times[f"{job}: transformers"], times["limit: one read of the logits"]
+            fast = times[f"{job}: fast"]
+            label = f"{job}, {batch} × 50,257 logits"
+            rows.append(
+                (label, f"{fast:.2f} ms", f"{peer:.2f} ms (transformers, {peer / fast:.0f}×), {limit:.3f} (limit)")
+            )
+    hot = [("T 1.5 + min-p 0.1", "T 1.5 + top-p 0.9", "human")]
+    for a, b, human in hot:
+        rows.append(
+            (
+                "perplexity at T 1.5, small model: min-p 0.1",
+                f"{ours[a]:.1f}",
+                f"{ours[b]:.1f} (top-p 0.9), {ours[human]:.1f} (human)",
+            )
+        )
+        r = {name: real[name]["perplexity"] for name in (a, b, human)}
+        rows.append(
+            ("the same, SmolLM2", f"{r[a]:.1f}", f"{r[b]:,.0f} (top-p 0.9), {r[human]:.1f} (human)"),
+        )
+    return f"{table(rows)}\n\n{meta_line(race)}\n"
 
 
 def headline(content: dict | None = None) -> str:
-    """Entropy by temperature."""
+    """Every model and rule; what a temperature does to the nucleus; the known tail."""
     content = content or section("headline")
-    rows = [(name, spread(values, 3)) for name, values in content["entropy"].items()]
-    rows.append((f"limit: log {content['tokens']}", f"{content['limit']:.3f}"))
-    return f"{table([('temperature', 'entropy, nats'), *rows])}\n\n{meta_line(content)}\n"
+    parts = [rules_table(name, found) for name, found in content["models"].items()]
+    nuclei = content["nuclei"]
+    head = ("tokens kept (median)", *(f"T {t:g}" for t in nuclei["temperatures"]))
+    parts.append(table([head, *((name, *map(_whole, nuclei[name])) for name in ("top-p 0.9", "min-p 0.1"))]))
+    made_up = content["tail"]
+    rows = [(name, f"{r['expected']:.0f}", spread(r["drawn"], 0)) for name, r in made_up["rules"].items()]
+    parts.append(table([(f"tail tokens in {made_up['draws']:,} draws", "expected", "drawn"), *rows]))
+    return "\n\n".join([*parts, meta_line(content)]) + "\n"
+
+
+def rules_table(model: str, found: dict) -> str:
+    """One row a rule."""
+    rows = [(model, *NAMES.values(), "different tokens")]
+    for rule, runs in found.items():
+        cells = [spread([run[name] for run in runs], 1) for name in NAMES]
+        rows.append((rule, *cells, spread([run["distinct"] for run in runs], 0)))
+    return table(rows)
+
+
+def holtzman(content: dict | None = None) -> str:
+    """The real model beside the paper."""
+    content = content or section("holtzman")
+    rows = [("SmolLM2-135M-Instruct", *NAMES.values(), "different tokens", "paper: perplexity", "paper: repetition, %")]
+    for rule, found in content["rules"].items():
+        theirs = [f"{x:.2f}" for x in PAPER[rule]] if rule in PAPER else ["", ""]
+        cells = [f"{found[name]:,.1f}" for name in NAMES]
+        rows.append((rule, *cells, found["distinct"], *theirs))
+    return f"{table(rows)}\n\n{meta_line(content)}\n"
 
 
 def bench(content: dict | None = None) -> str:
-    """Ours and the peer."""
+    """Milliseconds of every form, and the goals."""
     content = content or section("bench")
-    rows = [(name, spread(values, 3)) for name, values in content["milliseconds"].items()]
-    return f"{table([('', 'ms a call'), *rows])}\n\n{meta_line(content)}\n"
+    rows = [("ms a call", *content["cases"])]
+    names = list(next(iter(content["cases"].values()))["milliseconds"])
+    rows += [(name, *(spread(case["milliseconds"][name], 3) for case in content["cases"].values())) for name in names]
+    kept = ("tokens that top-p 0.9 keeps", *(spread(case["kept"], 0) for case in content["cases"].values()))
+    goals = markdown.goals([(g["goal"], g["wanted"], g["got"], "times `transformers`") for g in content["goals"]])
+    return f"{table([*rows, kept])}\n\n{goals}\n\n{meta_line(content)}\n"
+
+
+def drafts(content: dict | None = None) -> str:
+    """Acceptance, tokens a pass, time."""
+    content = content or section("drafts")
+    plain = median(content["plain seconds"])
+    rows = [("draft", "γ", "acceptance", "tokens a pass", "predicted", "times plain decoding's time, CPU")]
+    for name, gammas in content["drafts"].items():
+        for gamma, r in gammas.items():
+            times = spread([s / plain for s in r["seconds a token"]], 2)
+            got = spread(r["tokens a pass"], 2)
+            rows.append((name, gamma, f"{r['acceptance']:.0%}", got, f"{r['expected']:.2f}", times))
+    return f"{table(rows)}\n\n{meta_line(content)}\n"
+
+
+def votes(content: dict | None = None) -> str:
+    """Accuracy by the number of chains."""
+    content = content or section("consistency")
+    rows = [("accuracy, %", *(f"k = {k}" for k in content["ks"]))]
+    for way, found in content["ways"].items():
+        for name in ("accuracy", "each question its own", "one binomial"):
+            columns = zip(*found[name], strict=True)
+            label = {"accuracy": "voted", "one binomial": "promised by one binomial"}.get(name, f"promised, {name}")
+            rows.append((f"{way}: {label}", *(spread([100 * x for x in column], 0) for column in columns)))
+    return f"{table(rows)}\n\n{meta_line(content)}\n"
 
 
 def break_it(content: dict | None = None) -> str:
-    """What each mistake did."""
+    """What each experiment did."""
+    from .break_it import EXPERIMENTS
+
     content = content or section("break_it")
-    rows = [(f"0 to {size}", f"{r['naive']:.0%}", f"{r['ours']:.0%}") for size, r in content["broken rows"].items()]
-    head = ("scores", "rows with NaN, no maximum subtracted", "rows with NaN, ours")
-    return f"{table([head, *rows])}\n\n{meta_line(content)}\n"
+    rows = [("experiment", "what happens"), *((e.title, content[e.name]["outcome"]) for e in EXPERIMENTS)]
+    return f"{table(rows)}\n\n{meta_line(content)}\n"
+
+
+def gallery(content: dict | None = None, characters: int = 220) -> str:
+    """The beginning of one text for each rule, the same prompt."""
+    content = content or section("holtzman")
+    rows = [("rule", "text"), *((rule, _short(text, characters)) for rule, text in content["gallery"].items())]
+    return f"{table(rows)}\n"
+
+
+def _short(text: str, characters: int) -> str:
+    cut = " ".join(text.split())[:characters]
+    for symbol in "\\`*_<>[]$#~":
+        cut = cut.replace(symbol, f"&#{ord(symbol)};")
+    return cut
+
+
+def _whole(x: float) -> str:
+    return f"{x:.0f}"
