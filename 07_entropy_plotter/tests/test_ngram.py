@@ -53,7 +53,9 @@ def test_oracle_a_brute_force_count(seed):
             want = [brute_force(tokens, V, 2, context, w) for w in range(V)]
         else:
             want = [brute_force(tokens, V, ORDER, context, w) for w in range(V)]
-        torch.testing.assert_close(model.probs(tuple(context)), torch.tensor(want, dtype=torch.float64), rtol=0, atol=1e-12)
+        torch.testing.assert_close(
+            model.probs(tuple(context)), torch.tensor(want, dtype=torch.float64), rtol=0, atol=1e-12
+        )
 
 
 def test_property_every_distribution_sums_to_one():
