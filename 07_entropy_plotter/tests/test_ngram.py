@@ -10,12 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
+ORDER = 3
+
+
 def brute_force(tokens, V, order, context, w):
     """p(w | context) straight from the definition, by looking through the text again for every number."""
     if order == 0:
         return 1 / V
-    grams = list(zip(*(tokens[i:] for i in range(highest := len(tokens) and ORDER)), strict=False))
-    if order == highest:
+    grams = list(zip(*(tokens[i:] for i in range(ORDER)), strict=False))
+    if order == ORDER:
         counts = defaultdict(int)
         for g in grams:
             counts[g] += 1
@@ -36,9 +39,6 @@ def brute_force(tokens, V, order, context, w):
     total = sum(mine.values())
     own = max(mine.get(w, 0) - cut[min(mine.get(w, 0), 3)], 0) / total
     return own + sum(cut[min(c, 3)] for c in mine.values()) / total * lower
-
-
-ORDER = 3
 
 
 def text(seed, V, n):
