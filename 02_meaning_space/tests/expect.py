@@ -21,5 +21,5 @@ def close(got, want, why, rtol=1e-9, atol=1e-12):
         g, w = float(np.asarray(got)[at]), float(np.asarray(want)[at])
         place = f" at {[int(i) for i in at]}" if at else ""
         error = abs(g - w) / max(abs(w), 1e-300)
-        digits = f"; it agrees to a relative error of {error:.0e}, float64 to 1e-16" if error < 1e-4 else ""
-        raise AssertionError(f"{why}: it is {g:.12g}{place}, right is {w:.12g}{digits}")
+        digits = f" (relative error {error:.0e}; float64 has 1e-16)" if error < 1e-4 else ""
+        raise AssertionError(f"{why}: it is {g:.10g}{place}, right is {w:.10g}{digits}")

@@ -185,17 +185,19 @@ LONG = "on a line that is NOT SHORTENED by the target's share"
 TOO_LOW = "whose words after the target are ONE TOO LOW, counted without the target"
 SHIFTED_WORD = "that counts the WORDS after the target one up, where the point shall move"
 AT_GAP = "that returns the TARGET for a point exactly where its interval began"
+OVER_END = "that returns the TARGET when rounding carries the point over the end of the line"
 SIDE = "that gives a point on a border to the word BEFORE it"
 BEFORE_IT, UNDIVIDED = "that returns the word BEFORE the one drawn", "whose probabilities do NOT add up to one"
 SAMPLER = {
     "power": ["3/4", UNIGRAM, FLAT],
-    "target": ["taken out", WITH_TARGET, NEXT, LONG, TOO_LOW, SHIFTED_WORD, AT_GAP, SIDE],
+    "target": ["taken out", WITH_TARGET, NEXT, LONG, TOO_LOW, SHIFTED_WORD, AT_GAP, SIDE, OVER_END],
     "place": ["its own", BEFORE_IT],
     "sum": ["one", UNDIVIDED],
 }
 SAMPLER_HINTS = {
     SHIFTED_WORD: "The words after the gap are shorter or longer than the target. By how much does a point move up?",
     AT_GAP: "The target's interval includes its lower end. To which side of the gap does that point belong?",
+    OVER_END: "The largest uniform number below 1, and the last word as the target: in whose interval is the point?",
     SIDE: "An interval includes its lower end. Which `side` of np.searchsorted does that mean?",
     UNIGRAM: "How often is 'the' drawn, and how often did the authors find that it should be?",
     FLAT: "A word that occurs a thousand times as often: is it no more likely to be a negative?",
@@ -233,7 +235,7 @@ def wrong_sampler(power, target, place, sum):
             if target in (WITH_TARGET, NEXT):
                 word = np.minimum(np.searchsorted(np.cumsum(p), u, side="right"), last)
                 return np.where(word == t, (word + 1) % (last + 1), word) if target == NEXT else word
-            if target in (SHIFTED_WORD, AT_GAP, SIDE):
+            if target in (SHIFTED_WORD, AT_GAP, SIDE, OVER_END):
                 return self.along_the_whole_line(t, u)
             length = p.sum() - p[t] if target != LONG else p.sum()
             point = u * (length if sum == "one" else 1.0)
@@ -250,7 +252,7 @@ def wrong_sampler(power, target, place, sum):
             moves = point > start if target == AT_GAP else point >= start
             side = "left" if target == SIDE else "right"
             word = np.searchsorted(end, np.where(moves, point + p[t], point), side=side)
-            return np.minimum(word, last - 1 if t == last else last)
+            return np.minimum(word, last - 1 if t == last and target != OVER_END else last)
 
     return NegativeSampler
 
@@ -705,8 +707,8 @@ def a_whole_ranking(impl, seed):
     return impl.analogy(words_of_all_lengths(seed), 3, 11, 7, 37)
 
 
-def the_best_fifty_of_four_hundred(impl, seed):
-    return impl.analogy(words_of_all_lengths(seed + 4, V=400), 3, 11, 7, 50)
+def the_best_nine_hundred_of_two_thousand(impl, seed):
+    return impl.analogy(words_of_all_lengths(seed + 4, V=2000), 3, 11, 7, 900)
 
 
 def vectors_from_very_short_to_very_long(impl, seed):
@@ -764,6 +766,7 @@ COLUMNS = "as COLUMNS of the second result, where rows are asked for"
 OTHER_AXIS = "read off the matrix of components along the WRONG AXIS, rows for columns"
 FULL_AXIS = "read off the FULL matrix of components along the wrong axis, columns of V^T for rows"
 STANDARD = "of STANDARDIZED dimensions"
+FLIPPED = "whose coordinates do not have the SIGNS of their components"
 UNSORTED = "in the order in which np.linalg.eig returns them, NOT sorted"
 PCA = {
     "center": ["columns", UNCENTERED, ROWS_CENTERED, SHIFTED],
@@ -771,6 +774,7 @@ PCA = {
     "variance": ["N - 1", BY_N, SINGULAR, UNDIVIDED_PCA],
     "axes": ["right", CONFUSED, OTHER_AXIS, FULL_AXIS, COLUMNS],
     "scale": ["as it is", STANDARD],
+    "sign": ["alike", FLIPPED],
 }
 PCA_HINTS = {
     UNCENTERED: "Move all points by the same vector: shall the components change?",
@@ -784,12 +788,13 @@ PCA_HINTS = {
     COLUMNS: "Which shape has the second result: (k, D) or (D, k)?",
     OTHER_AXIS: "Multiply the covariance by your component: do you get a multiple of it?",
     FULL_AXIS: "Multiply the covariance by your component: do you get a multiple of it?",
+    FLIPPED: "Multiply the centered points by your components: do you get your coordinates, sign by sign?",
     UNSORTED: "np.linalg.eig promises no order of its eigenvalues. Which component is the principal one?",
     STANDARD: "Dividing each dimension by its deviation is a choice of its own: the task keeps the units.",
 }
 
 
-def wrong_pca(center, order, variance, axes, scale):
+def wrong_pca(center, order, variance, axes, scale, sign):
     def pca(x, k):
         if len(x) < 2 or not 1 <= k <= min(x.shape):
             raise ValueError("x or k")
@@ -806,13 +811,15 @@ def wrong_pca(center, order, variance, axes, scale):
         n = len(x)
         value = {"N - 1": s**2 / (n - 1), BY_N: s**2 / n, SINGULAR: s, UNDIVIDED_PCA: s**2}[variance][:k]
         coordinates = (x if center == SHIFTED else z) @ components.T
+        if sign == FLIPPED:  # the largest entry of each component is made positive, that of the coordinates is not
+            components = components * np.sign(components[np.arange(k), np.abs(components).argmax(1)])[:, None]
         return coordinates, components.T if axes == COLUMNS else components, value
 
     return pca
 
 
 def signed(result):
-    """The three parts in words, each component with its largest entry positive: its sign is free.
+    """The three parts in words, each component with its (first) largest entry positive: its sign is free.
 
     Components of the same variance may be turned in their plane. Of those only what does not depend on it is compared.
     """
@@ -821,9 +828,10 @@ def signed(result):
     coordinates, components, variance = result
     if all(isinstance(part, np.ndarray) and part.ndim == 2 for part in (coordinates, components)):
         if len(components) == coordinates.shape[1]:
-            sign = np.array([1.0 if row[np.abs(row).argmax()] > 0 else -1.0 for row in components])
+            large = (np.abs(row) > 0.99 * np.abs(row).max(initial=0) for row in components)
+            sign = np.array([1.0 if row[at][0] > 0 else -1.0 for row, at in zip(components, large, strict=True)])
             coordinates, components = coordinates * sign, components * sign[:, None]
-            if len(components) == 2 == np.size(variance) and np.allclose(*np.ravel(variance), rtol=1e-9):
+            if np.size(variance) > 1 and np.allclose(variance, np.max(variance), rtol=1e-9):
                 coordinates, components = coordinates @ components, components.T @ components
     return {"the coordinates": coordinates, "the components": components, "the variance": variance}
 
@@ -926,7 +934,7 @@ PROBES = {
     "analogy": [
         the_workbooks_four_words,
         a_whole_ranking,
-        the_best_fifty_of_four_hundred,
+        the_best_nine_hundred_of_two_thousand,
         vectors_from_very_short_to_very_long,
         the_best_word,
         a_question_with_a_word_twice,
@@ -973,7 +981,10 @@ def of(task):
             SAMPLER,
             wrong_sampler,
             SAMPLER_HINTS,
-            [(FLAT, SIDE), *alone(UNDIVIDED, SAMPLER)] + alone(LONG, SAMPLER) + alone(TOO_LOW, SAMPLER),
+            [(FLAT, SIDE), *alone(UNDIVIDED, SAMPLER)]
+            + alone(LONG, SAMPLER)
+            + alone(OVER_END, SAMPLER)
+            + alone(TOO_LOW, SAMPLER),
         ),
         "loss_and_gradients": (
             "a loss",

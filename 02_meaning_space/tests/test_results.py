@@ -53,6 +53,13 @@ def test_the_recorded_speed_reaches_the_goals():
     assert "missed" not in tables.goals(RESULTS["bench"])
 
 
+def test_the_recorded_trial_counts_the_same_attempts_twice():
+    trial = RESULTS["trial"]
+    first, last = (sum(trial["wrong"][run].values()) for run in ("first", "last"))
+    assert first == last >= 40 and trial["right"]["attempts"] >= 12
+    assert trial["wrong"]["last"]["false"] == 0 and trial["right"]["last"] == trial["right"]["attempts"]
+
+
 @pytest.mark.parametrize("name", list(EXPERIMENTS))
 def test_recorded_break_it_experiments_keep_their_claims(name):
     variants = RESULTS["break_it"]["variants"]

@@ -26,7 +26,7 @@ def headline_rows() -> str:
         ("", "this project", "gensim", "limit"),
         ("words a second, one thread", f"{speeds['blocks, 1 thread']:,.0f}", f"{speeds['gensim, 1 thread']:,.0f}",
          f"{bench['limit']['words_per_second']:,.0f} by bytes and FLOPs"),
-        ("words a second, pair by pair", f"{speeds['pair by pair, PyTorch']:,.0f}", "", ""),
+        ("words a second, one pair at a time", f"{speeds['pair by pair, PyTorch']:,.0f}", "", ""),
         ("analogies of word forms, Python's documentation", quality["ours"], quality["gensim"], ""),
         ("family analogies, 27 novels", family["ours"], family["gensim"], ""),
         (f"correlation with PMI − log k, {row['dimensions']} dimensions", f"{row['correlation']:.7f}", "",
@@ -193,6 +193,19 @@ def own_text(section: dict) -> str:
     """What the command `train` prints."""
     rows = [[word, ", ".join(near)] for word, near in section["neighbors"].items()]
     return table([["word", "nearest words"], *rows])
+
+
+def trial(section: dict | None = None) -> str:
+    """What the grader said of attempts by someone who knew README and workbook only: first, and after the repairs."""
+    content = section or recorded("trial")
+    wrong, right = content["wrong"], content["right"]
+    rows = [["wrong attempts", "number", *wrong["first"]]]
+    for run in ("first", "last"):
+        rows.append([f"{run} run", sum(wrong[run].values()), *wrong[run].values()])
+    return (
+        f"{table(rows)}\n\nOf {right['attempts']} right attempts in other styles, {right['first']} were RIGHT in the "
+        f"first run and {right['last']} in the last. {content['date']}."
+    )
 
 
 def how_measured(name: str) -> str:
