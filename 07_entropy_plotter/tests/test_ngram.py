@@ -9,7 +9,6 @@ from entropy_plotter.ngram import discounts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-
 ORDER = 3
 
 

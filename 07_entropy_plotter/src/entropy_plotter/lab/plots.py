@@ -24,7 +24,7 @@ def draw(results: dict, folder: Path) -> list[Path]:
     if content := results.get("holtzman"):
         claim = "SmolLM2: human text lies between top-p and pure sampling; greedy is far off"
         paths.append(save(plane(content["rules"], claim), folder / "holtzman.png"))
-        claim = "SmolLM2 under five rules: greedy is never surprised, T 1.5 + top-p always is"
+        claim = "SmolLM2 after the same two lines: with T 1.5 + top-p, nearly every token is a surprise"
         paths.append(save(strips(content["strips"], claim), folder / "strips_smollm2.png"))
     if content := results.get("consistency"):
         paths.append(save(votes(content), folder / "consistency.png"))
@@ -61,23 +61,26 @@ def plane(rules: dict, claim: str):
             if limits := found.get(f"{name} range"):
                 line(y if name == "perplexity" else x, *limits, color=c, lw=1.2)
     ax.set(xscale="log", xlabel="perplexity under the model itself", ylabel="different tokens in all texts")
-    ax.margins(x=0.16, y=0.08)
+    ax.margins(x=0.2, y=0.08)
     made.canvas.draw()
     named(ax, {rule: (found["perplexity"], found["distinct"]) for rule, found in rules.items()})
     return made
 
 
 def named(ax, points: dict) -> None:
-    """Labels to the right of the points, moved down where they would cover another."""
-    taken = []
+    """Labels away from the human point, moved down where they would cover another."""
+    middle, taken = points["human"][0], []
     for rule, (x, y) in sorted(points.items(), key=lambda item: -item[1][1]):
-        left, bottom = ax.transData.transform((x, y))
-        width = 5.6 * len(rule) + 6
-        while any(abs(bottom - b) < 12 and left < right and r < left + width for r, right, b in taken):
+        at, bottom = ax.transData.transform((x, y))
+        width = 7.5 * len(rule) + 12
+        left = at - width if x < middle else at
+        while any(abs(bottom - b) < 13 and left < right and r < left + width for r, right, b in taken):
             bottom -= 3
         taken.append((left, left + width, bottom))
-        place = ax.transData.inverted().transform((left, bottom))
-        label(ax, *place, rule, colour_of(rule), fontsize=8)
+        place = ax.transData.inverted().transform((at, bottom))
+        side = {"ha": "right", "xytext": (-7, 0)} if x < middle else {"xytext": (7, 0)}
+        ax.annotate(rule, place, textcoords="offset points", color=colour_of(rule), fontsize=8, fontweight="bold",
+                    va="center", annotation_clip=False, **side)  # fmt: skip
 
 
 def strips(found: dict, claim: str):
@@ -111,7 +114,7 @@ def strips(found: dict, claim: str):
 
 def nuclei(content: dict):
     """How many tokens each rule keeps, by temperature."""
-    made = figure("A hot nucleus holds most of the vocabulary; min-p keeps some dozens", (6.4, 3.6))
+    made = figure("At T 3 the nucleus holds most of the vocabulary; min-p keeps a tenth", (6.4, 3.6))
     ax = made.subplots()
     for name, c in (("top-p 0.9", BLUE), ("min-p 0.1", GREEN)):
         ax.plot(content["temperatures"], content[name], "o-", color=c)
