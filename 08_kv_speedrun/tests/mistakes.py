@@ -226,7 +226,8 @@ VIEW = [
 ]
 COUNT = [
     "each layer's",
-    "that writes where another LAYER ends, so that a layer that is ahead writes over its own tokens",
+    "with ONE count for all layers, which moves when the last layer writes",
+    "that writes where the layer furthest BEHIND ends, so that a layer that is ahead writes over its own tokens",
 ]
 LAYER = ["each", "in which all layers share one memory, so only the last layer's keys are kept"]
 ROW = ["each", "in which every row of the batch gets the first row's keys"]
@@ -267,6 +268,7 @@ CACHE_HINTS = {
     SLOT[2]: "After three tokens, which slots are filled, and what is in slot 0?",
     VIEW[1]: "A key of zeros has a score of zero, not of minus infinity: does it take part in the softmax?",
     VIEW[2]: "How many bytes does your thousandth token copy?",
+    COUNT[2]: "Layer 0 holds 3 tokens and layer 1 none: in which slot does layer 0 go on?",
     COUNT[1]: "Layer 0 gets two chunks before layer 1 gets one: where does the second begin?",
     LAYER[1]: "Write something through layer 0, then through layer 1, and look at layer 0 again.",
     ROW[1]: "Two prompts in one batch: do they have the same keys?",
@@ -346,6 +348,8 @@ def wrong_cache(
                 self.keys, self.values = k.new_zeros(shape), v.new_zeros(shape)
             if count == COUNT[1]:
                 start = self.seq_lens[-1]
+            if count == COUNT[2]:
+                start = min(self.seq_lens)
             if full == FULL[5] and start + T > self.max_seq_len >= min(self.seq_lens) + T:
                 raise RuntimeError("the slice is too short")
             drops = full == FULL[7] and start == self.max_seq_len and T == 1
@@ -369,6 +373,8 @@ def wrong_cache(
             where = i if layer == "each" else 0
             self.keys[where, :, :, at : at + T] = k
             self.values[where, :, :, at : at + T] = k if value == VALUE[1] else v
+            if count == COUNT[2]:
+                self.seq_lens[i] = start
             self.seq_lens[i] = self.seq_lens[i] + T if position != POSITION[2] else start + T
             if count == COUNT[1]:
                 self.seq_lens = [start + T if i == self.layers - 1 else start] * self.layers
@@ -941,7 +947,7 @@ FLOPS = {
         "in which the new token does not meet ITSELF (position keys, not position + 1)",
         "in which the whole SQUARE is computed again",
         "in which ALL tokens go through the model again",
-        "of ALL steps up to this one, not of this one",
+        "with the steps BEFORE it added up as well",
         "in which each row meets the keys of ALL rows",
     ],
     "products": [

@@ -54,6 +54,14 @@ def test_the_recorded_break_it_outcomes_hold(name):
     assert result["outcome"] == chosen.outcome(result)
 
 
+def test_both_trials_count_the_same_attempts_twice():
+    for each in RESULTS["trial"]["trials"]:
+        first, last = (sum(each["wrong"][run].values()) for run in ("first", "last"))
+        assert first == last >= 45, each["date"]
+        assert each["right"]["last"] <= each["right"]["attempts"]
+    assert tables.trial().count("trial, first run") == tables.trial().count("trial, last run") == 2
+
+
 def test_figures_are_there_and_small():
     for name in ("speedrun", "two_numbers", "memory", "bench", "break_it"):
         assert 5_000 < (FOLDER / "results" / f"{name}.png").stat().st_size < 250_000
