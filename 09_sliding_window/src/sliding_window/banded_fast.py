@@ -19,10 +19,7 @@ def banded_attention_fast(
     window: int,
     block: int | None = None,
 ) -> Float[Tensor, "B H T D"]:
-    """Equal to `banded_attention`. `block` queries go together; with fewer than `window`, less of the mask is wasted.
-
-    Measured at T = 4096 and W = 256 on one core: blocks of 128 take the least time.
-    """
+    """Equal to `banded_attention`. `block` queries go together: the fewer, the less of the mask is wasted."""
     B, H, T, D = q.shape
     block = block or max(1, window // 2)
     reach = window - 1

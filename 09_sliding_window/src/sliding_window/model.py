@@ -8,6 +8,7 @@ Dimensions:
     D   width of a head
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from .attention import rotate
+from .attention import cos_and_sin
 from .rolling_cache import cache_positions
 from .sinks import SinkCache, sink_attention
 
@@ -48,6 +49,18 @@ class Trace:
     weights: list[Tensor] = field(default_factory=list)  # B H T Tk
     values: list[Tensor] = field(default_factory=list)  # B kv T D
     residual: list[Tensor] = field(default_factory=list)  # B T d_model, after the layer
+
+
+@functools.lru_cache(16)
+def phase_table(count: int, width: int, base: float, dtype: torch.dtype) -> Tensor:
+    """cos + i·sin of the positions 0 … count - 1: (count, D/2)."""
+    return torch.complex(*cos_and_sin(torch.arange(count), width, base, dtype))
+
+
+def turned_fast(x: Tensor, phases: Tensor) -> Tensor:
+    """RoPE as one complex product: a pair of channels is a complex number."""
+    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * phases).flatten(-2)
 
 
 class RMSNorm(nn.Module):
@@ -107,10 +120,14 @@ class Block(nn.Module):
     def decode(self, q: Tensor, k: Tensor, v: Tensor, layer: int, cache: SinkCache) -> Tensor:
         """One query: it is the newest token, and sees everything that the cache holds. No mask is needed."""
         k, v, positions = cache.update(layer, k, v)
-        if cache.reassign:
-            positions = cache_positions(positions)
-        q = rotate(q, positions.amax().view(1), self.config.rope_base)
-        k = rotate(k, positions, self.config.rope_base)
+        base, width = self.config.rope_base, self.config.head_dim
+        newest = positions.argmax()
+        if cache.reassign:  # the positions are always the same few: their angles are computed once
+            table = phase_table(cache.sinks + cache.window, width, base, q.dtype)
+            phases = table[cache_positions(positions)]
+        else:
+            phases = torch.complex(*cos_and_sin(positions, width, base, q.dtype))
+        q, k = turned_fast(q, phases[newest]), turned_fast(k, phases)
         return F.scaled_dot_product_attention(q, k, v, enable_gqa=self.config.heads != self.config.kv_heads)
 
 

@@ -72,14 +72,15 @@ class SinkCache:
         The sinks come first.
         """
         start, new = self.written[layer], k.shape[2]
+        if new == 1:
+            return self.update_one(layer, k, v)
         held = min(start, self.sinks + self.window)
         positions = torch.arange(start, start + new)
-        if new > 1:  # read before writing: the first new query sees tokens that the last one overwrites
-            shown = (
-                torch.cat((self.keys[layer][:, :, :held], k), dim=2),
-                torch.cat((self.values[layer][:, :, :held], v), dim=2),
-                torch.cat((self.text_positions[layer][:held], positions)),
-            )
+        shown = (  # read before writing: the first new query sees tokens that the last one overwrites
+            torch.cat((self.keys[layer][:, :, :held], k), dim=2),
+            torch.cat((self.values[layer][:, :, :held], v), dim=2),
+            torch.cat((self.text_positions[layer][:held], positions)),
+        )
         last = start + new - self.window
         kept = (positions < self.sinks) | (positions >= last)
         slots = sink_slots(positions[kept], self.sinks, self.window)
@@ -87,9 +88,17 @@ class SinkCache:
         self.values[layer][:, :, slots] = v.detach()[:, :, kept]
         self.text_positions[layer][slots] = positions[kept]
         self.written[layer] = start + new
-        if new > 1:
-            return shown
-        held = min(start + 1, self.sinks + self.window)
+        return shown
+
+    def update_one(self, layer: int, k: Tensor, v: Tensor) -> Shown:
+        """One new token: it overwrites the token that has just left its window, so it can be written first."""
+        t = self.written[layer]
+        slot = t if t < self.sinks else self.sinks + (t - self.sinks) % self.window
+        self.keys[layer][:, :, slot] = k.detach()[:, :, 0]
+        self.values[layer][:, :, slot] = v.detach()[:, :, 0]
+        self.text_positions[layer][slot] = t
+        self.written[layer] = t + 1
+        held = min(t + 1, self.sinks + self.window)
         return self.keys[layer][:, :, :held], self.values[layer][:, :, :held], self.text_positions[layer][:held]
 
 

@@ -1,6 +1,7 @@
 """The band beside PyTorch's attention, and the stream beside a `transformers` cache that is cropped by hand."""
 
 import argparse
+import inspect
 import time
 from collections.abc import Callable
 
@@ -134,7 +135,7 @@ def peer(model: Llama) -> tuple[Callable, Callable]:
         if "q_proj" in key or "k_proj" in key:  # rotated neighbours -> rotated halves
             source = source.unflatten(0, (-1, c.head_dim // 2, 2)).transpose(1, 2).flatten(0, 2)
         value.copy_(source)
-    argument = "cache" if "cache" in LlamaForCausalLM.forward.__code__.co_varnames else "past_key_values"
+    argument = "cache" if "cache" in inspect.signature(LlamaForCausalLM.forward).parameters else "past_key_values"
 
     def step(token: torch.Tensor, past, position: int):
         past = DynamicCache() if past is None else past

@@ -30,7 +30,7 @@ def break_it(options: argparse.Namespace, log: Log) -> dict:
     }
     content["chance"] = math.log(SYMBOLS)
     data = as_bytes(load_text(options.data))
-    model = byte_model(data[: len(data) * 4 // 5], options.seed, 3 if options.quick else 160, log)
+    model = byte_model(data[: len(data) * 4 // 5], options.seed, 3 if options.quick else 300, log)
     pieces = windows(data[len(data) * 4 // 5 :], 769, 2 if options.quick else 8, torch.Generator().manual_seed(1))
     content["windows"] = {str(w): late_loss(model, pieces, w, 0, True) for w in (64, 32, 8, 2)}
     content["positions"] = {
@@ -49,15 +49,19 @@ def late_loss(model, pieces: Tensor, window: int, sinks: int, reassign: bool) ->
 
 def stale(model, pieces: Tensor) -> dict:
     """The first 32 tokens of a text, after a reset and after somebody else's text without one."""
-    losses = {"reset": [], "not reset": []}
+    found = {"reset": [], "not reset": []}
     for first, second in zip(pieces, pieces.roll(1, 0), strict=True):
-        for name in losses:
+        for name in found:
             cache = model.new_cache(60, 4)
             stream_loss(model, first[None], cache)
             if name == "reset":
                 cache.reset()
-            losses[name].append(stream_loss(model, second[None, :33], cache).mean())
-    return {name: float(torch.stack(values).mean()) for name, values in losses.items()}
+            found[name].append(model(second[None, :32], cache)[0])
+    logits = {name: torch.cat(values) for name, values in found.items()}
+    targets = pieces.roll(1, 0)[:, 1:33].flatten()
+    losses = {name: float(F.cross_entropy(x, targets)) for name, x in logits.items()}
+    changed = logits["reset"].argmax(-1) != logits["not reset"].argmax(-1)
+    return losses | {"changed": float(changed.float().mean())}
 
 
 def wrong_masks() -> dict:
