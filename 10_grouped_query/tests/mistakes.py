@@ -254,6 +254,7 @@ LATENT = [
     "that keeps a rotated key for EVERY head",
     "that keeps a latent for EVERY head",
     "that ignores the latent, and counts the keys and values made from it",
+    "that counts latent AND rotated key twice, as if they were a key and a value",
 ]
 BYTES_HINTS = {
     HEADS[1]: "Llama 3 has 32 query heads and 8 key/value heads. Which of them are kept?",
@@ -270,6 +271,7 @@ BYTES_HINTS = {
     LATENT[3]: "How many heads share the rotated key?",
     LATENT[4]: "How many heads share the latent?",
     LATENT[5]: "What is written into the cache: the latent, or what is made of it?",
+    LATENT[6]: "A latent makes both keys and values. Where would a second one come from?",
 }
 
 
@@ -279,7 +281,14 @@ def wrong_bytes(heads, factor, element, layers, latent):
         count = shape.layers if layers == "right" else 1
         C, P, H = shape.latent_dim, shape.rope_dim, shape.heads
         if C and latent != LATENT[5]:
-            made = {LATENT[0]: C + P, LATENT[1]: 2 * C + P, LATENT[2]: C, LATENT[3]: C + H * P, LATENT[4]: H * C + P}
+            made = {
+                LATENT[0]: C + P,
+                LATENT[1]: 2 * C + P,
+                LATENT[2]: C,
+                LATENT[3]: C + H * P,
+                LATENT[4]: H * C + P,
+                LATENT[6]: 2 * (C + P),
+            }
             return count * made[latent] * bytes_[element]
         kept = {HEADS[0]: shape.kv_heads, HEADS[1]: H, HEADS[2]: 1, HEADS[3]: shape.kv_heads}[heads]
         width = 1 if heads == HEADS[3] else shape.head_dim
@@ -334,7 +343,7 @@ BATCH_ELEMENT = [
 ]
 BATCH_CHECK = [
     "ValueError",
-    "that returns 0 where the weights alone do not fit",
+    "that does not refuse a card on which the weights alone do not fit",
     "that refuses a card on which no text fits",
 ]
 BATCH_HINTS = {
@@ -595,6 +604,7 @@ LATENT_SCALE = [
     "scaled by 1/√N, without the rotated width",
     "scaled by 1/√(C + P), the width of what is cached",
     "WITHOUT a scale",
+    "in which each of the two parts has a scale of its own, 1/√N and 1/√P",
 ]
 PARTS_USED = ["right", "that leaves out the ROTATED part", "that leaves out the latent part of the scores"]
 LATENT_MASK = ["right", "WITHOUT the causal mask"]
@@ -606,6 +616,7 @@ ABSORBED_HINTS = {
     LATENT_SCALE[1]: "How many numbers does a whole key have?",
     LATENT_SCALE[2]: "The absorbed form must give the numbers of the expanded one. What is the scale there?",
     LATENT_SCALE[3]: "What is the variance of a sum of N + P products?",
+    LATENT_SCALE[4]: "The two parts are one key. How wide is it?",
     PARTS_USED[1]: "Exchange two cached tokens: does anything change?",
     PARTS_USED[2]: "Is q_nope used?",
     LATENT_MASK[1]: "Change the last token's latent: may the first query notice?",
@@ -628,8 +639,10 @@ def wrong_absorbed(side, scale, parts, mask):
             q_latent = torch.einsum("bhtn,hcn->bhtc" if side == SIDE[1] else "bhtn,hnc->bhtc", q_nope, k_up)
             scores = torch.stack([q_latent[:, h] @ latent.mT for h in range(H)], 1)
         rotated = torch.stack([q_rope[:, h] @ k_rope.mT for h in range(H)], 1)
+        if scale == LATENT_SCALE[4]:
+            scores, rotated = scores / math.sqrt(N), rotated / math.sqrt(P)
         scores = {PARTS_USED[0]: scores + rotated, PARTS_USED[1]: scores, PARTS_USED[2]: rotated}[parts]
-        scores = scores / math.sqrt(dict(zip(LATENT_SCALE, (N + P, N, C + P, 1), strict=True))[scale])
+        scores = scores / math.sqrt(dict(zip(LATENT_SCALE, (N + P, N, C + P, 1, 1), strict=True))[scale])
         weights = (scores if mask == LATENT_MASK[1] else mask_future(scores)).softmax(-1)
         if side == SIDE[4]:
             return weights @ torch.einsum("btc,hvc->bhtv", latent, v_up)

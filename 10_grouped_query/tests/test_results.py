@@ -74,7 +74,8 @@ def test_effect_the_recorded_real_model():
     losses = [r["base"], *r["rank"].values()]
     assert losses == sorted(losses)
     assert r["base"] + 3 < r["pooled"]["mean"] < min(r["pooled"]["first"], r["pooled"]["random"])
-    assert r["uptrained"]["mean"] < r["pooled"]["mean"] - 2
+    for rule in ("mean", "first"):
+        assert r["base"] + 1 < r["uptrained"][rule] < r["pooled"][rule] - 0.5
 
 
 def test_break_it_is_as_recorded():

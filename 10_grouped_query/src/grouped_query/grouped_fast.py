@@ -10,21 +10,18 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-@torch.no_grad()
 def decode_attention(
     q: Float[Tensor, "B G R D"], k: Float[Tensor, "B G T D"], v: Float[Tensor, "B G T D"]
 ) -> Float[Tensor, "B G R D"]:
-    """Attention of the newest token, which sees every key. No gradients.
+    """Attention of the newest token, which sees every key.
 
-    The queries are scaled, not the scores: there are D of them where there are T scores. One group follows another, and
-    all use the same memory for their scores. It is small, so it stays near the processor and is allocated once.
+    The queries are scaled, not the scores: there are D of them where there are T scores. One group follows another:
+    the scores of a group are few enough to stay near the processor until they are used.
     """
-    B, G, R, D = q.shape
-    scaled = q.flatten(0, 1) * D**-0.5  # B·G R D
-    out = torch.empty_like(scaled)
-    scores = q.new_empty(R, k.shape[2])
-    for rows, keys, values, result in zip(scaled, k.flatten(0, 1), v.flatten(0, 1), out, strict=True):
-        torch.mm(rows, keys.mT, out=scores)
-        torch.softmax(scores, dim=-1, out=scores)
-        torch.mm(scores, values, out=result)
-    return out.unflatten(0, (B, G))
+    B, G = q.shape[:2]
+    scaled = q.flatten(0, 1) * q.shape[-1] ** -0.5  # B·G R D
+    outs = []
+    for rows, keys, values in zip(scaled, k.flatten(0, 1), v.flatten(0, 1), strict=True):
+        weights = (rows @ keys.mT).softmax(dim=-1)  # R T
+        outs.append(weights @ values)
+    return torch.stack(outs).unflatten(0, (B, G))

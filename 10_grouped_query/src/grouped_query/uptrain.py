@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
 from .model import Decoder
 
 
-def windows(tokens: Int[Tensor, "N"], count: int, length: int, generator: torch.Generator) -> Int[Tensor, "B T"]:
+def windows(tokens: Integer[Tensor, "N"], count: int, length: int, generator: torch.Generator) -> Int[Tensor, "B T"]:
     """`count` random stretches of the text.
 
     Raises:
@@ -41,7 +41,7 @@ def schedule(step: int, steps: int, warmup: int = 20) -> float:
 
 def train(
     model: Decoder,
-    tokens: Int[Tensor, "N"],
+    tokens: Integer[Tensor, "N"],
     steps: int,
     lr: float = 3e-3,
     batch: int = 16,
@@ -73,7 +73,7 @@ def train(
 
 def uptrain(
     model: Decoder,
-    tokens: Int[Tensor, "N"],
+    tokens: Integer[Tensor, "N"],
     trained_steps: int,
     fraction: float = 0.05,
     lr: float = 3e-3,
@@ -84,6 +84,6 @@ def uptrain(
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, tokens: Int[Tensor, "N"], count: int = 64, length: int = 64, seed: int = 0) -> float:
+def evaluate(model: nn.Module, tokens: Integer[Tensor, "N"], count: int = 64, length: int = 64, seed: int = 0) -> float:
     """Loss in nats per token on windows of text that was not trained on."""
     return float(next_token_loss(model, windows(tokens, count, length + 1, torch.Generator().manual_seed(seed))))

@@ -16,8 +16,8 @@ from ..uptrain import evaluate, train
 from . import fetch
 
 Log = Callable[[str], None]
-RANKS = (320, 256, 192, 160, 128, 96, 64)
-STEPS, LR, BATCH, LENGTH = 30, 1e-3, 2, 128
+RANKS = (256, 192, 128, 64)
+STEPS, LR, BATCH, LENGTH = 24, 1e-3, 2, 128
 CONTEXT = 2048
 
 
@@ -29,7 +29,7 @@ def real_model(options: argparse.Namespace, log: Log) -> dict:
     ids = torch.tensor(checkpoint.tokens.encode(fetch.load_text(options.data)[:600_000]))
     cut = int(0.9 * len(ids))
     text, unseen = ids[:cut], ids[cut:]
-    steps, count, ranks = (1, 1, RANKS[-1:]) if options.quick else (STEPS, 8, RANKS)
+    steps, count, ranks = (1, 1, RANKS[-1:]) if options.quick else (STEPS, 6, RANKS)
     length = 32 if options.quick else 256
 
     def loss(m: Decoder) -> float:

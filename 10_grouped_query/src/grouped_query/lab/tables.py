@@ -93,7 +93,7 @@ def cards() -> str:
         more = f"{cache_bytes_per_token(shape.as_mha()) / cache_bytes_per_token(shape):.3g}×"
         rows.append((shape.name, f"{shape.heads}, {kv}", f"{kib:,.1f}", more, count, *fits))
     note = (
-        f"Cards of {CARD_NAME}, as few as hold the weights in 16 bits. The context is for comparison: GPT-2 was trained "
+        f"Cards of {CARD_NAME}, as few as hold the weights in 16 bits. Contexts are for comparison: GPT-2 was trained "
         "for 1,024 tokens and GPT-3 for 2,048. Activations are not counted."
     )
     return f"{table(rows)}\n\n<sub>{note}</sub>\n"
