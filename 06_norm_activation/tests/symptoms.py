@@ -226,7 +226,8 @@ def sums(g: np.ndarray, w: np.ndarray, exact: bool, named: dict[str, float]) -> 
         return ""
     if g.ndim > 1 and close(g.sum(-2), np.ones_like(g.sum(-2))):
         return "the columns sum to one, where the rows (the last axis) should"
-    return f"rows (along the last axis) that do not sum to one: the first sums to {total.flat[0]:.4g}"
+    farthest = total.flat[np.abs(total - 1).argmax()]
+    return f"rows (along the last axis) that do not sum to one: one of them sums to {farthest:.6g}"
 
 
 def lower_precision(g: np.ndarray, w: np.ndarray, exact: bool, named: dict[str, float]) -> str:

@@ -36,7 +36,7 @@ ROWS = np.array([[0.2, 0.3, 0.5], [0.1, 0.6, 0.3]])
         (np.where(np.arange(4) == 3, 0, X), X, "right except at position 3 (the last) along axis 2"),
         (np.concatenate([X[:1], 2 * X[1:] + 1]), X, "right except at row 1 (the last)"),
         (ROWS.T.reshape(2, 3), ROWS, "the right values in another order"),
-        (ROWS * [[2], [1]], ROWS, "do not sum to one: the first sums to 2"),
+        (ROWS * [[2], [1]], ROWS, "do not sum to one: one of them sums to 2"),
         (None, X, "returns None"),
         (None, "ValueError", "no error, where a ValueError is promised"),
         (X.tolist(), X, "returns a list where a NumPy array is expected"),
