@@ -172,8 +172,8 @@ def outcomes(b: dict, real_: dict | None) -> list[tuple[str, str, str]]:
              f"{loss['window 8, no sink']:.2f} nats without sinks, {loss['window 8, 4 sinks']:.2f} with four."),
             ("positions of the text, real model", "The last 1,024 tokens, past the trained 8,192, 4 sinks?",
              f"{last(long['4 sinks']):.2f} nats with positions of the cache, "
-             f"{last(long['4 sinks, positions of the text']):.2f} with those of the text, {last(long['dense']):.2f} "
-             "with all keys."),
+             f"{last(long['4 sinks, positions of the text']):.2f} with those of the text, "
+             f"{last(long['no sink']):.2f} without sinks."),
         ]  # fmt: skip
     return rows
 
