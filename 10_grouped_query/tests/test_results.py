@@ -7,8 +7,8 @@ from statistics import median
 
 import mistakes
 import pytest
+from grouped_query import PUBLISHED, cache_bytes_per_token
 from grouped_query.__main__ import COMMANDS
-from grouped_query.cache_bytes import PUBLISHED, cache_bytes_per_token
 from grouped_query.lab import break_it, fetch, plots, record
 from grouped_query.lab.cli import main
 from mutants import mutants

@@ -3,7 +3,8 @@
 Read in this order:
     grouped.py        MHA, GQA and MQA as one function of the number of key/value heads
     grouped_fast.py   the decode form
-    cache_bytes.py    bytes per token of published models, and the batch that fits
+    published.py      the shapes of published models
+    cache_bytes.py    bytes per token, and the batch that fits
     rotary.py         RoPE, as short as possible
     cache.py          memory for keys and values
     model.py          a decoder with any number of key/value heads
@@ -14,12 +15,13 @@ Side quests: latent/ (multi-head latent attention, low rank), smollm2/ (the real
 """
 
 from .cache import Cache
-from .cache_bytes import PUBLISHED, Shape, cache_bytes_per_token, largest_batch
+from .cache_bytes import cache_bytes_per_token, largest_batch
 from .convert import RULES, convert, first_heads, mean_pool_heads, random_heads
 from .grouped import grouped_attention, mask_future, merge_groups, split_groups
 from .grouped_fast import decode_attention
 from .latent import absorbed_attention, compress_latent, expanded_attention, rms_norm
 from .model import Config, Decoder, GroupedAttention, RMSNorm
+from .published import PUBLISHED, Shape
 from .rotary import rotate
 from .uptrain import evaluate, next_token_loss, train, uptrain, windows
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from ..cache_bytes import Shape, cache_bytes_per_token
+from ..cache_bytes import cache_bytes_per_token
 from ..convert import convert
 from ..latent import LatentAttention, LatentConfig
 from ..model import Config, Decoder, GroupedAttention
+from ..published import Shape
 from ..rotary import rotate
 from ..uptrain import evaluate, train, uptrain
 from .experiment import text_bytes

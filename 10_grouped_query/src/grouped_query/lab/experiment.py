@@ -9,12 +9,13 @@ from statistics import median
 
 import torch
 
-from ..cache_bytes import Shape, cache_bytes_per_token
+from ..cache_bytes import cache_bytes_per_token
 from ..convert import RULES, convert
 from ..grouped import grouped_attention
 from ..grouped_fast import decode_attention
 from ..latent import absorbed_attention, expanded_attention, low_rank
 from ..model import Config, Decoder
+from ..published import Shape
 from ..uptrain import evaluate, train, uptrain
 from .bandwidth import measure_bandwidth
 from .bench import OTHER_BYTES, milliseconds

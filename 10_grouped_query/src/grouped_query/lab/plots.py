@@ -3,7 +3,8 @@
 from pathlib import Path
 from statistics import median
 
-from ..cache_bytes import PUBLISHED, cache_bytes_per_token
+from ..cache_bytes import cache_bytes_per_token
+from ..published import PUBLISHED
 from .experiment import LOW_RANK
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, figure, label, save
 

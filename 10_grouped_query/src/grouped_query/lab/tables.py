@@ -1,7 +1,8 @@
 """One table for each section, for the terminal, README and REPORT. Without a section, of the committed one."""
 
-from ..cache_bytes import PUBLISHED, cache_bytes_per_token, largest_batch
+from ..cache_bytes import cache_bytes_per_token, largest_batch
 from ..convert import RULES
+from ..published import PUBLISHED
 from .bench import FAST, MHA, PEER, PLAIN, REPEAT, STATES, WANTED
 from .experiment import LOW_RANK
 from .markdown import goals, meta_line, section, spread, table
