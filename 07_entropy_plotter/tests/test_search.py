@@ -73,7 +73,7 @@ def refused():
     yield lambda p: contrastive_search(model(), p, 3, alpha=1.5)
 
 
-@pytest.mark.parametrize("call", refused())
+@pytest.mark.parametrize("call", list(refused()))
 def test_bad_input(call):
     with pytest.raises(ValueError, match="at least 1|alpha from 0 to 1"):
         call(torch.tensor([1, 2]))

@@ -65,7 +65,7 @@ def refused():
     yield lambda x: warp_fast(x, 1.0, 5, 2.0)
 
 
-@pytest.mark.parametrize("call", refused())
+@pytest.mark.parametrize("call", list(refused()))
 def test_bad_input(call):
     with pytest.raises(ValueError):
         call(torch.zeros(1, 5))
