@@ -1,9 +1,8 @@
-"""The vote, its binomial promise, and the sums that are voted on."""
+"""The vote, and its binomial promise."""
 
 import pytest
 import torch
-from entropy_plotter.consistency import Task, answers_of, binomial_majority, make_tasks, plurality, rows_of
-from entropy_plotter.consistency.arithmetic import decode, written
+from entropy_plotter.consistency import binomial_majority, plurality
 from scipy.stats import binom
 
 
@@ -41,13 +40,3 @@ def test_plurality_of_two_answers_is_the_binomial():
 
 def test_plurality_needs_no_majority():
     assert plurality(torch.tensor([0.3, *[0.1] * 7]), 63) > 0.9 > binomial_majority(0.3, 63)
-
-
-def test_tasks_and_their_chains_are_right():
-    assert written(Task("3+1+4+2:", "0"), chain=True) == "3+1+4+2: 4 3 0=0\n"
-    assert written(Task("3+1+4+2:", "0"), chain=False) == "3+1+4+2: =0\n"
-    for task in make_tasks(50, seed=3):
-        assert eval(task.question[:-1]) % 5 == int(task.answer)  # digits and plus signs only
-    rows = rows_of(make_tasks(4, seed=1), chain=True)
-    assert decode(rows[0].tolist()).startswith(make_tasks(1, seed=1)[0].question)
-    assert answers_of([" 8 7=7\n\n", "8 7", "=\n5", " 1=2=3"]) == ["7", "", "", "3"]

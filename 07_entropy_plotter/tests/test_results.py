@@ -15,7 +15,7 @@ from entropy_plotter.lab.cli import main
 FOLDER = Path(__file__).parents[1]
 RESULTS = record.read(record.COMMITTED)
 WORKBOOK = "\n".join("".join(c["source"]) for c in json.loads((FOLDER / "starter.ipynb").read_text("utf-8"))["cells"])
-QUICK = ["headline", "bench", "break", "drafts", "consistency", "page"]
+QUICK = ["headline", "bench", "break", "drafts", "page"]
 
 
 @pytest.mark.parametrize("name", ["README.md", "results/REPORT.md"])
@@ -79,15 +79,6 @@ def test_the_known_tail_is_drawn_as_often_as_it_weighs():
         p = rule["expected"] / made_up["draws"]
         deviation = (made_up["draws"] * p * (1 - p)) ** 0.5
         assert all(abs(drawn - rule["expected"]) <= 4.5 * deviation + 1e-9 for drawn in rule["drawn"])
-
-
-def test_votes_help_with_a_chain_and_one_binomial_promises_more():
-    with_chain, without = (RESULTS["consistency"]["ways"][way] for way in ("with a chain", "without"))
-    assert median(with_chain["single"]) > median(without["single"]) + 0.2
-    first, last = (median(run[i] for run in with_chain["accuracy"]) for i in (0, -1))
-    assert last > first + 0.05
-    for run, own in zip(with_chain["accuracy"], with_chain["each question its own"], strict=True):
-        assert all(abs(a - b) < 0.06 for a, b in zip(run, own, strict=True))
 
 
 def test_drafts_add_as_many_tokens_as_their_acceptance_predicts():

@@ -26,7 +26,6 @@ class Config:
     layers: int = 2
     heads: int = 4
     width: int = 128
-    std: int | float = 0.02  # of the initial weights
 
 
 class KVCache:
@@ -93,7 +92,7 @@ class Transformer(nn.Module):
         for name, p in self.named_parameters():
             if p.dim() == 2:
                 into_residual = name.endswith(("o_proj.weight", "down_proj.weight"))
-                nn.init.normal_(p, std=config.std / (2 * config.layers) ** (0.5 * into_residual), generator=generator)
+                nn.init.normal_(p, std=0.02 / (2 * config.layers) ** (0.5 * into_residual), generator=generator)
             elif name.endswith("bias"):
                 nn.init.zeros_(p)
 

@@ -26,8 +26,6 @@ def draw(results: dict, folder: Path) -> list[Path]:
         paths.append(save(plane(content["rules"], claim), folder / "holtzman.png"))
         claim = "SmolLM2 after the same two lines: with T 1.5 + top-p, nearly every token is a surprise"
         paths.append(save(strips(content["strips"], claim), folder / "strips_smollm2.png"))
-    if content := results.get("consistency"):
-        paths.append(save(votes(content), folder / "consistency.png"))
     if content := results.get("bench"):
         paths.append(save(bench(content), folder / "bench.png"))
     if content := results.get("drafts"):
@@ -123,27 +121,6 @@ def nuclei(content: dict):
     ax.text(content["temperatures"][0], 2048, "the whole vocabulary", color=GREY, va="bottom", fontsize=8)
     ax.set(yscale="log", xlabel="temperature", ylabel="tokens kept (median)")
     ax.margins(x=0.16)
-    return made
-
-
-def votes(content: dict):
-    """Accuracy against k: measured, and the two promises."""
-    made = figure("Votes help where a chain is written; one binomial for all questions promises too much", (7.4, 4))
-    ax, ks = made.subplots(), content["ks"]
-    for (way, found), c in zip(content["ways"].items(), (BLUE, ORANGE), strict=True):
-        columns = list(zip(*found["accuracy"], strict=True))
-        middle = [100 * median(column) for column in columns]
-        ax.fill_between(ks, [100 * min(x) for x in columns], [100 * max(x) for x in columns], color=c, alpha=0.2, lw=0)
-        ax.plot(ks, middle, "o-", color=c)
-        label(ax, ks[-1], middle[-1], way, c)
-        for name, ls in (("one binomial", "--"), ("each question its own", ":")):
-            ax.plot(ks, [100 * median(column) for column in zip(*found[name], strict=True)], ls=ls, color=c, lw=1.2)
-    ax.text(0.99, 0.5, "dashed: one binomial\ndotted: each question its own", transform=ax.transAxes, ha="right",
-            fontsize=8, color=GREY)  # fmt: skip
-    ax.set(xscale="log", xticks=ks, xticklabels=map(str, ks), xlabel="chains that vote", ylabel="right answers, %",
-           ylim=(0, 103))  # fmt: skip
-    ax.minorticks_off()
-    ax.margins(x=0.2)
     return made
 
 

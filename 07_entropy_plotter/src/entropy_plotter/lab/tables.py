@@ -97,18 +97,6 @@ def drafts(content: dict | None = None) -> str:
     return f"{table(rows)}\n\n{meta_line(content)}\n"
 
 
-def votes(content: dict | None = None) -> str:
-    """Accuracy by the number of chains."""
-    content = content or section("consistency")
-    rows = [("accuracy, %", *(f"k = {k}" for k in content["ks"]))]
-    for way, found in content["ways"].items():
-        for name in ("accuracy", "each question its own", "one binomial"):
-            columns = zip(*found[name], strict=True)
-            label = {"accuracy": "voted", "one binomial": "promised by one binomial"}.get(name, f"promised, {name}")
-            rows.append((f"{way}: {label}", *(spread([100 * x for x in column], 0) for column in columns)))
-    return f"{table(rows)}\n\n{meta_line(content)}\n"
-
-
 def break_it(content: dict | None = None) -> str:
     """What each experiment did."""
     from .break_it import EXPERIMENTS
