@@ -121,7 +121,13 @@ SCALE = [
     "scaled by 1/√(R·D), the width of a group",
     "scaled by 1/D",
 ]
-MASK = ["right", "WITHOUT the causal mask", "with its mask aligned at the TOP LEFT", "that hides a token from itself"]
+MASK = [
+    "right",
+    "WITHOUT the causal mask",
+    "with its mask aligned at the TOP LEFT",
+    "that hides a token from itself",
+    "with its mask aligned at the top left, which takes more queries than keys too",
+]
 SOFTMAX = [
     "keys",
     "with its softmax over the QUERIES",
@@ -142,6 +148,7 @@ ATTENTION_HINTS = {
     MASK[1]: "Change the last key: may the first query notice?",
     MASK[2]: "One new query and four cached keys: at which position does the query stand?",
     MASK[3]: "What may the first token of a text attend to?",
+    MASK[4]: "`is_causal=True` draws a square's mask. Where does one new query stand after four cached keys?",
     SOFTMAX[1]: "Whose weights must sum to one, and over what?",
     SOFTMAX[2]: "Do two query heads compete for a key?",
     SOFTMAX[3]: "What is the sum of the weights of one query?",
@@ -153,7 +160,7 @@ def wrong_attention(sharing, scale, mask, softmax, check):
     def grouped_attention(q, k, v):
         B, G, R, Tq, D = q.shape
         Tk = k.shape[2]
-        if Tq > Tk and check == "ValueError":
+        if Tq > Tk and check == "ValueError" and mask != MASK[4]:
             raise ValueError("queries")
         if sharing == SHARING[1]:
             k, v = (x.repeat(1, R, 1, 1).unflatten(1, (G, R)) for x in (k, v))
@@ -171,7 +178,7 @@ def wrong_attention(sharing, scale, mask, softmax, check):
             scores = q @ k.mT
         widths = dict(zip(SCALE, (D, 1, G * R * D, R * D, D * D), strict=True))
         scores = scores / math.sqrt(widths[scale])
-        offset = {MASK[2]: 0, MASK[3]: Tk - Tq - 1}.get(mask, Tk - Tq)
+        offset = {MASK[2]: 0, MASK[4]: 0, MASK[3]: Tk - Tq - 1}.get(mask, Tk - Tq)
         if mask != MASK[1]:
             scores = scores.masked_fill(~torch.ones(Tq, Tk, dtype=torch.bool).tril(offset), -math.inf)
         if softmax == SOFTMAX[3]:
@@ -432,6 +439,7 @@ POOL = [
     "that keeps the FIRST head of each group",
     "that pools ALL heads into one, and repeats it",
     "that divides by the number of groups, not by the size of a group",
+    "whose groups OVERLAP: each starts one head after the last",
 ]
 WHICH = ["both", "that pools the keys, and takes the first head of the VALUES", "whose values are those of the KEYS"]
 ORDER = ["k, v", "that returns the values first"]
@@ -443,6 +451,7 @@ POOL_HINTS = {
     POOL[4]: "What of the second head is left in your output?",
     POOL[5]: "Two groups: may their new heads be the same?",
     POOL[6]: "A mean of how many heads?",
+    POOL[7]: "Six heads into two: which is the first head of the second group?",
     WHICH[1]: "Values are shared by the same query heads as keys.",
     WHICH[2]: "Is v_weight used?",
     ORDER[1]: "In which order does the docstring return them?",
@@ -462,6 +471,7 @@ def wrong_pool(pool, which, order, check):
             POOL[4]: lambda: heads[:, 0].flatten(0, 1),
             POOL[5]: lambda: w.reshape(G, -1, w.shape[1]).mean(0).repeat(g, 1),
             POOL[6]: lambda: heads.sum(1).flatten(0, 1) / g,
+            POOL[7]: lambda: w.unflatten(0, (G, -1)).unfold(0, size, 1)[:g].mean(-1).flatten(0, 1),
         }[pool]()
 
     def mean_pool_heads(k_weight, v_weight, kv_heads, new_kv_heads):
@@ -519,6 +529,7 @@ NORM = [
     "that subtracts the MEAN, as LayerNorm does",
     "that ignores the weight of the norm",
     "that normalises the rotated key too, apart from the latent",
+    "that divides by the LENGTH of the latent, not by the root of the mean square",
 ]
 ROTATION = [
     "right",
@@ -533,6 +544,7 @@ COMPRESS_HINTS = {
     NORM[3]: "RMS: of what is the mean taken?",
     NORM[4]: "What is `norm_weight` for?",
     NORM[5]: "The rotated key is used as it is.",
+    NORM[6]: "RMS: of what is the root taken, a sum or a mean?",
     ROTATION[1]: "Where does the cached token's position come from?",
     ROTATION[2]: "Between query and latent stands the up-projection. Can a rotation by the distance get past it?",
     ROTATION[3]: "A new token after 100 cached ones: which angle?",
@@ -554,6 +566,8 @@ def wrong_compress(norm, rotation, cut):
             latent = rms_norm(latent - latent.mean(-1, keepdim=True), norm_weight)
         elif norm == NORM[4]:
             latent = rms_norm(latent, torch.ones_like(norm_weight))
+        elif norm == NORM[6]:
+            latent = latent / latent.norm(dim=-1, keepdim=True) * norm_weight
         elif norm != NORM[1]:
             latent = rms_norm(latent, norm_weight)
         if norm == NORM[5]:
