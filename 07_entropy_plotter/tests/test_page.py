@@ -1,5 +1,6 @@
 """The page, in a real headless browser: a moved slider changes the distribution, and what is shown sums to one."""
 
+import gc
 import shutil
 import subprocess
 import time
@@ -8,6 +9,8 @@ import pytest
 from entropy_plotter import NGram, SamplingParams, Words
 from entropy_plotter.page import Voice, bars, build, next_token
 from entropy_plotter.page.app import launch, params_of, show, write
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Gradio's libraries warn about each other
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 DRIVER = shutil.which("chromedriver")
@@ -69,6 +72,7 @@ def browser(tmp_path_factory):
     yield driver
     driver.quit()
     page.close()
+    gc.collect()  # the server's event loop goes here, and not in somebody else's test
 
 
 def until(condition, seconds=60):

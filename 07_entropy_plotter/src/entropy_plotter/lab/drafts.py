@@ -18,7 +18,7 @@ GAMMAS = (1, 2, 4, 8)
 
 def drafts(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     """A transformer verifies what an n-gram model, a smaller transformer, and itself have drafted."""
-    steps, count, prompts = (20, 8, 1) if options.quick else (300, 64, 6)
+    steps, count, prompts = (20, 8, 1) if options.quick else (300, 64, 3)
     gammas, seeds = (GAMMAS[:1] if options.quick else GAMMAS), seeds_of(options, 1 if options.quick else 3)
     small = small_models(options.data, steps, prompts, options.seed, log)
     words, seen, _ = tokens_of(options.data)

@@ -37,7 +37,7 @@ class SpeculativeRun:
 
 def expected_tokens(acceptance: int | float, gamma: int) -> float:
     """Tokens a pass, if each draft is kept with this probability, independently (Leviathan et al., equation 1)."""
-    return gamma + 1 if acceptance == 1 else (1 - acceptance ** (gamma + 1)) / (1 - acceptance)
+    return gamma + 1.0 if acceptance == 1 else (1 - acceptance ** (gamma + 1)) / (1 - acceptance)
 
 
 def warped_probs(logits: Float[Tensor, "T V"], tokens: list[int], params: SamplingParams) -> Float[Tensor, "T V"]:
