@@ -161,7 +161,8 @@ SHORT = [
     "that attends to zeros before the beginning of the text",
 ]
 SQUARE = ["blocks", "that builds the whole T × T square and masks it"]
-BAND_KNOBS = {"edge": EDGE, "future": FUTURE, "short": SHORT, "square": SQUARE}
+SCALE = ["scaled", "WITHOUT the 1/sqrt(D) scale"]
+BAND_KNOBS = {"edge": EDGE, "future": FUTURE, "short": SHORT, "square": SQUARE, "scale": SCALE}
 BAND_HINTS = {
     EDGE[1]: "The first query of a block sees W tokens. How many of them are in its own block?",
     EDGE[2]: "Window 4, block from 8 on: query 8 sees keys 5 to 8. Where must the keys begin?",
@@ -171,11 +172,12 @@ BAND_HINTS = {
     SHORT[1]: "The last block has fewer queries, and as many keys before it as the others.",
     SHORT[2]: "T = 10, W = 4: in which block is token 9?",
     SHORT[3]: "A key of zeros has the score 0. What weight does the softmax give it?",
+    SCALE[1]: "What is the variance of a dot product of two D-dimensional unit-variance vectors?",
     SQUARE[1]: "T = 100,000 and W = 256: how many scores do you compute, and how many are shown?",
 }
 
 
-def wrong_band(edge=EDGE[0], future=FUTURE[0], short=SHORT[0], square=SQUARE[0]):
+def wrong_band(edge=EDGE[0], future=FUTURE[0], short=SHORT[0], square=SQUARE[0], scale=SCALE[0]):
     def banded_attention(q, k, v, window):
         T = q.shape[2]
         out, step = [], T if square == SQUARE[1] else window
@@ -199,7 +201,8 @@ def wrong_band(edge=EDGE[0], future=FUTURE[0], short=SHORT[0], square=SQUARE[0])
                 shown = shown & (key >= query // window * window - reach)
             if future == FUTURE[0]:
                 shown = shown & (behind >= 0)
-            scores = q[:, :, start:end] @ keys.transpose(-2, -1) / math.sqrt(q.shape[-1])
+            width = q.shape[-1] if scale == SCALE[0] else 1
+            scores = q[:, :, start:end] @ keys.transpose(-2, -1) / math.sqrt(width)
             out.append(scores.masked_fill(~shown, -math.inf).softmax(-1) @ values)
         return torch.cat(out, 2)
 
