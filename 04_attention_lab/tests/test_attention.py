@@ -48,6 +48,34 @@ def test_a_query_without_keys_gets_zeros_and_finite_gradients(impl, seed):
 
 
 @TASK
+def test_a_hidden_key_that_matches_far_better_changes_nothing(impl, seed):
+    q, k, v = qkv(seed)
+    q, k[4] = q.abs() + 1, 1000.0
+    mask, others = torch.arange(11) != 4, torch.tensor([0, 1, 2, 3, 5, 6, 7, 8, 9, 10])
+    got = impl.scaled_dot_product_attention(q, k, v, mask)[0]
+    torch.testing.assert_close(got, F.scaled_dot_product_attention(q, k[others], v[others]), rtol=0, atol=1e-12)
+
+
+@TASK
+def test_dropout_by_hand(impl):
+    """Four equal weights of 1/4; one is dropped, the others become 1/2. Nothing happens at evaluation."""
+    q, k, v = torch.zeros(1, 3), torch.zeros(4, 3), torch.eye(4)
+    dropped, weights = impl.scaled_dot_product_attention(q, k, v, None, 0.5, torch.tensor([[0.1, 0.7, 0.5, 0.9]]))
+    torch.testing.assert_close(dropped, torch.tensor([[0.0, 0.5, 0.5, 0.5]]))
+    torch.testing.assert_close(weights, torch.full((1, 4), 0.25))
+    torch.testing.assert_close(impl.scaled_dot_product_attention(q, k, v, dropout_p=0.5)[0], torch.full((1, 4), 0.25))
+
+
+@TASK
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64, torch.uint8])
+def test_bad_input_a_mask_that_is_not_boolean(impl, dtype):
+    with pytest.raises(ValueError):
+        impl.scaled_dot_product_attention(
+            torch.ones(3, 2), torch.ones(3, 2), torch.ones(3, 2), torch.ones(3, 3).to(dtype)
+        )
+
+
+@TASK
 def test_property_keys_in_another_order_change_nothing(impl):
     @settings(deadline=None, max_examples=20)
     @given(st.integers(1, 7), st.integers(1, 9), st.integers(0, 2**20))

@@ -21,6 +21,11 @@ def test_property_new_queries_see_what_they_saw_without_a_cache(impl):
 
 
 @pytest.mark.task("causal_mask")
+def test_no_keys_are_not_left_out_keys(impl):
+    assert impl.causal_mask(3, 0).shape == (3, 0)
+
+
+@pytest.mark.task("causal_mask")
 def test_effect_a_later_token_changes_no_earlier_output(impl, seed):
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(7, 4, generator=generator)

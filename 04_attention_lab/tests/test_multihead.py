@@ -35,6 +35,32 @@ def test_oracle_multiheadattention_values_weights_and_gradients(impl, seed):
 
 
 @pytest.mark.task("multi_head_attention")
+def test_oracle_without_a_mask_every_key_is_seen(impl, seed):
+    theirs, ours = pair(seed)
+    x = normal(seed, 2, 5, 12)
+    want, weights = theirs(x, x, x, average_attn_weights=False)
+    got, ours_weights = impl.multi_head_attention(ours, x, x, 3)
+    torch.testing.assert_close(got, want, rtol=0, atol=1e-12)
+    torch.testing.assert_close(ours_weights, weights, rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("split_heads")
+def test_a_gradient_of_ones_passes_the_split(impl, seed):
+    x = normal(seed, 2, 5, 12).requires_grad_()
+    heads = impl.split_heads(x, 3)
+    assert heads.requires_grad, "no gradient passes"
+    assert torch.autograd.grad(heads.sum(), x)[0].eq(1).all()
+
+
+@pytest.mark.task("merge_heads")
+def test_a_gradient_of_ones_passes_the_merge(impl, seed):
+    x = normal(seed, 2, 3, 5, 4).requires_grad_()
+    merged = impl.merge_heads(x)
+    assert merged.requires_grad, "no gradient passes"
+    assert torch.autograd.grad(merged.sum(), x)[0].eq(1).all()
+
+
+@pytest.mark.task("multi_head_attention")
 def test_a_query_that_may_see_nothing_gets_the_bias_alone(impl, seed):
     _, ours = pair(seed)
     x, mask = normal(seed, 2, 5, 12), padding_mask(torch.tensor([0, 5]), 5)

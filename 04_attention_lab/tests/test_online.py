@@ -34,6 +34,16 @@ def test_scores_in_the_thousands_do_not_overflow(impl):
 
 
 @pytest.mark.task("online_softmax")
+def test_queries_whose_scores_are_far_apart(impl, seed):
+    generator = torch.Generator().manual_seed(seed)
+    scores = torch.randn(3, 6, dtype=torch.float64, generator=generator) + torch.tensor([[0.0], [-3000.0], [3000.0]])
+    values = torch.randn(6, 4, dtype=torch.float64, generator=generator)
+    output, log_sum = impl.online_softmax(handed_over(scores, values, [2, 3, 1]))
+    torch.testing.assert_close(output, torch.softmax(scores, -1) @ values, rtol=0, atol=1e-12)
+    torch.testing.assert_close(log_sum, torch.logsumexp(scores, -1, keepdim=True))
+
+
+@pytest.mark.task("online_softmax")
 def test_cost_blocks_are_not_kept(impl):
     alive = []
     impl.online_softmax(handed_over(torch.zeros(2, 40), torch.zeros(40, 3), [4] * 10, alive))
