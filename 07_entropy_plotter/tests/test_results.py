@@ -55,7 +55,7 @@ def test_break_it_is_as_recorded_and_as_the_workbook_says(name):
     assert experiment.answer in WORKBOOK and experiment.predict in WORKBOOK and f'BY_NAME["{name}"]' in WORKBOOK
 
 
-def test_the_papers_order_holds_on_the_real_model():
+def test_the_papers_order_of_the_rules_holds_on_the_real_model():
     found = RESULTS["holtzman"]["rules"]
     perplexity = {rule: r["perplexity"] for rule, r in found.items()}
     assert perplexity["beam 4"] < perplexity["greedy"] < 3 < perplexity["top-k 40"] < perplexity["top-p 0.95"]
