@@ -100,9 +100,7 @@ def cards():
 
 def smollm2(r: dict):
     """Rank against loss, and the pooled heads before and after."""
-    made = figure(
-        "SmolLM2: no cut of keys and values is free; pooled heads need more than minutes", (8, 4)
-    )
+    made = figure("SmolLM2: no cut of keys and values is free; pooled heads need more than minutes", (8, 4))
     left, right = made.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     ranks = [384, *map(int, r["rank"])]
     left.plot(ranks, [r["base"], *r["rank"].values()], "o-", color=GREEN)
