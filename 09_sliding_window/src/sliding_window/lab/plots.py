@@ -158,7 +158,7 @@ def bench(content: dict):
 
 def wavenet(content: dict):
     """Loss beside the state that is kept."""
-    made = figure("Three ways to remember a bounded past: what each keeps, and how well it predicts", (7, 3.2))
+    made = figure("After 200 steps WaveNet predicts best, and keeps less than the window does", (7, 3.2))
     ax = made.subplots()
     colors = {"WaveNet": ORANGE, "window attention": BLUE, "GRU": GREEN}
     for name, m in content["models"].items():
