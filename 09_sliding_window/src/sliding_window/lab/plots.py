@@ -177,7 +177,7 @@ def patterns():
         "Longformer: window and global": longformer(48, 8, 3),
         "BigBird: window, global, random": to_mask(blocks, 4),
     }
-    made = figure("Which key (column) each query (row) sees: every pattern grows with T, not with T²", (7, 2.5))
+    made = figure("Keys (columns) that each query (row) sees: the number grows with T, not with T²", (7, 2.5))
     for ax, (name, mask) in zip(made.subplots(1, 4), shown.items(), strict=True):
         ax.imshow(mask, cmap="Blues", vmin=0, vmax=1.4)
         ax.set_title(f"{name}\n{mask.float().mean():.0%} of the square", fontsize=7)
