@@ -19,10 +19,10 @@ from ..warpers import SamplingParams, warp
 SHOWN = 16
 STYLE = """<style>
 .bars { font: 14px/1.5 system-ui, sans-serif; color: #1b1b1b; }
-.bars table { width: 100%; border-collapse: collapse; }
-.bars td { padding: 1px 4px; border: 0; }
+.bars table { width: 100%; border-collapse: collapse; border: 0 !important; }
+.bars td, .bars tr { padding: 1px 4px !important; border: 0 !important; }
 .bars td.token { font-family: ui-monospace, monospace; width: 30%; white-space: pre; overflow: hidden; max-width: 7em; }
-.bars td.number { width: 17%; text-align: right; font-variant-numeric: tabular-nums; }
+.bars td.number { width: 12%; text-align: right; font-variant-numeric: tabular-nums; }
 .bars .before, .bars .after { height: 7px; border-radius: 2px; margin: 1px 0; }
 .bars .before { background: #8a8a8a; }
 .bars .after { background: #0072b2; }
