@@ -12,6 +12,7 @@ def model(seed=0, V=5):
     return NGram(torch.randint(V, (90,), generator=torch.Generator().manual_seed(seed)).tolist(), V, 3)
 
 
+@torch.no_grad()
 def log_prob(lm, prompt, new):
     row = torch.tensor([[*prompt, *new]])
     logs = lm(row)[0].log_softmax(-1).double()
