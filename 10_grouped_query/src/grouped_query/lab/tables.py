@@ -179,6 +179,6 @@ def real_sentence(content: dict | None = None) -> str:
         f"SmolLM2's three key/value heads do not pool to one for free: its loss goes from {r['base']:.2f} to "
         f"{pooled['mean']:.2f} nats a token (mean) or {pooled['first']:.2f} (first). {up['steps']} steps of uptraining "
         f"({up['tokens']:,} tokens) bring these to {up['mean']:.2f} and {up['first']:.2f}, which is not enough. "
-        f"Without pooling, the same steps change the loss to {up['no pooling']:.2f}. Keys and values cut to rank 128 take "
-        f"the bytes of one head, and have a loss of {r['rank']['128']:.2f} without any training."
+        f"Without pooling, the same steps change the loss to {up['no pooling']:.2f}. Keys and values of rank 128 take "
+        f"the bytes of one head, with a loss of {r['rank']['128']:.2f} without any training."
     )
