@@ -954,9 +954,10 @@ PROBES = {
 }
 
 
-def alone(mistake, knobs):
-    """Pairs with every wrong setting of the other knobs: this mistake leaves nothing of them."""
-    return [(mistake, wrong) for choices in knobs.values() if mistake not in choices for wrong in choices[1:]]
+def alone(knobs, *mistakes):
+    """Pairs of these mistakes with every wrong setting of the other knobs: each is looked for alone."""
+    others = [(m, choices) for m in mistakes for choices in knobs.values() if m not in choices]
+    return [(m, wrong) for m, choices in others for wrong in choices[1:]]
 
 
 def of(task):
@@ -967,54 +968,51 @@ def of(task):
             PAIRS,
             wrong_pairs,
             PAIRS_HINTS,
-            [(LEFT, SHORT), (LEFT, FROM_ONE), (RIGHT, WRAPS), (RIGHT, BY_DISTANCE)],
+            [(LEFT, SHORT), (LEFT, FROM_ONE), (RIGHT, WRAPS), *alone(PAIRS, SAME_WORD, BY_DISTANCE, POSITIONS)],
         ),
         "keep_probability": (
             "a probability",
             KEEP,
             wrong_keep,
             KEEP_HINTS,
-            [(share, wrong) for share in (COUNTS, TYPES) for wrong in (UNCAPPED, UPSIDE, SCALED)],
+            [(share, wrong) for share in (COUNTS, TYPES) for wrong in (UNCAPPED, UPSIDE)] + alone(KEEP, SCALED, FIXED),
         ),
         "NegativeSampler": (
             "a sampler",
             SAMPLER,
             wrong_sampler,
             SAMPLER_HINTS,
-            [(FLAT, SIDE), *alone(UNDIVIDED, SAMPLER)]
-            + alone(LONG, SAMPLER)
-            + alone(OVER_END, SAMPLER)
-            + alone(TOO_LOW, SAMPLER),
+            alone(SAMPLER, UNDIVIDED, LONG, TOO_LOW, SHIFTED_WORD, AT_GAP, SIDE, OVER_END),
         ),
         "loss_and_gradients": (
             "a loss",
             LOSS,
             wrong_loss,
             LOSS_HINTS,
-            [(TWICE, OVERFLOWS), (TWICE, LOG_ZERO), (LABELS, LOG_ZERO), *alone(INFONCE, LOSS)],
+            [(TWICE, OVERFLOWS), (TWICE, LOG_ZERO), (LABELS, LOG_ZERO), *alone(LOSS, INFONCE)],
         ),
         "sgd_step": (
             "a step",
             STEP,
             wrong_step,
             STEP_HINTS,
-            [(COPIES, w) for w in (BEFORE, LAST, LAST_NEGATIVE, ONE_BY_ONE, UP, MEAN, NO_RATE, AFTER, OWN_CONTEXT)]
-            + [(CENTERS, w) for w in (BEFORE, LAST_NEGATIVE, OWN_CONTEXT)]
-            + [(NOT_NEGATIVES, LAST_NEGATIVE), (NOT_NEGATIVES, OWN_CONTEXT), (LAST, ONE_BY_ONE)],
+            [(COPIES, w) for w in (BEFORE, LAST, UP, MEAN, NO_RATE, AFTER)]
+            + [(CENTERS, BEFORE), *alone(STEP, NOT_CENTERS, LAST_NEGATIVE, ONE_BY_ONE, OWN_CONTEXT)],
         ),
         "analogy": (
             "an answer",
             ANALOGY,
             wrong_analogy,
             ANALOGY_HINTS,
-            [(ONLY_C, NO_C), *((MULTIPLIED, w) for w in (RAW, HALF, CANDIDATES, DISTANCE, ZERO, MINUS_ONE))],
+            [(ONLY_C, NO_C), (MULTIPLIED, RAW), (MULTIPLIED, HALF)]
+            + alone(ANALOGY, CANDIDATES, DISTANCE, ZERO, MINUS_ONE),
         ),
         "pca": (
             "components",
             PCA,
             wrong_pca,
             PCA_HINTS,
-            [(CONFUSED, SHIFTED), (UNCENTERED, SHIFTED), (UNSORTED, OTHER_AXIS), *alone(COLUMNS, PCA)],
+            [(CONFUSED, SHIFTED), (UNCENTERED, SHIFTED), *alone(PCA, COLUMNS, FULL_AXIS, UNSORTED, FLIPPED)],
         ),
     }[task]
     yield from combine(task, noun, knobs, build, hints, without=without)

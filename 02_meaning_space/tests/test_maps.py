@@ -54,6 +54,13 @@ def test_pca_is_scikit_learns(impl, seed, shape):
 
 
 @pytest.mark.task("pca")
+def test_coordinates_have_the_signs_of_their_components(impl, seed):
+    x = cloud(seed)
+    coordinates, components, _ = impl.pca(x, 3)
+    close(coordinates, (x - x.mean(axis=0)) @ components.T, "the centered points times the components", 1e-6, 1e-8)
+
+
+@pytest.mark.task("pca")
 def test_pca_does_not_see_where_the_points_are(impl, seed):
     x = cloud(seed)
     one, two = impl.pca(x, 2), impl.pca(x + 100.0, 2)
