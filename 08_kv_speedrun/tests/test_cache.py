@@ -85,6 +85,24 @@ def test_overflow_is_an_error_and_changes_nothing(impl, seed):
         cache.update(0, *kv(seed, 2))
     keys, _ = cache.update(0, *new)
     torch.testing.assert_close(keys, torch.cat([old[0], new[0]], dim=2), rtol=0, atol=0)
+    with pytest.raises(ValueError):
+        cache.update(0, *new)  # one token is what an empty slice would take without a word
+
+
+@pytest.mark.task("StaticCache")
+def test_position_waits_for_the_layer_that_is_furthest_behind(impl, seed):
+    cache = impl.StaticCache(SHAPE, 3, 4)
+    for layer, position in ((2, 0), (0, 0), (1, 2)):
+        cache.update(layer, *kv(seed, 2))
+        exactly(cache.position, position, f"position after layer {layer}")
+
+
+@pytest.mark.task("StaticCache")
+def test_two_caches_share_nothing(impl, seed):
+    one, other, new = impl.StaticCache(SHAPE, 3, 6), impl.StaticCache(SHAPE, 3, 6), kv(seed, 2)
+    keys, _ = one.update(0, *new)
+    exactly(other.update(0, *kv(seed + 1, 3))[0].shape[2], 3, "tokens in the second cache")
+    torch.testing.assert_close(keys, new[0], rtol=0, atol=0)
 
 
 @pytest.mark.task("StaticCache")
@@ -99,7 +117,8 @@ def test_keeps_the_dtype_it_was_made_for(impl, seed, dtype):
 @pytest.mark.task("StaticCache")
 def test_allocates_on_the_device_it_is_made_for(impl):
     """The device "meta" has shapes and no numbers, so it is there on every machine."""
-    memory = [t for t in tensors_of(impl.StaticCache(SHAPE, 3, 4, device="meta")) if t.dim() >= 4]
+    memory = [t for t in tensors_of(impl.StaticCache(SHAPE, 3, 4, device="meta")) if t.numel() > 4 * SHAPE.layers]
+    assert memory, "no memory is there before the first token"
     assert all(t.device.type == "meta" for t in memory)
 
 
@@ -108,6 +127,7 @@ def test_holds_numbers_without_gradients(impl, seed):
     cache = impl.StaticCache(SHAPE, 3, 4)
     for x in cache.update(0, *(x.requires_grad_() for x in kv(seed, 2))):
         assert not x.requires_grad, "the cache keeps the graph of every step alive: store k.detach()"
+    assert not any(x.requires_grad for x in tensors_of(cache)), "the memory keeps the graph: store k.detach()"
 
 
 # ---------------------------------------------------------------- all three kinds

@@ -77,6 +77,9 @@ def test_what_no_scale_represents_is_an_error(impl, seed, bad):
 def test_halves_are_rounded_to_even(impl):
     codes, scale = impl.quantize(torch.tensor([[127.0, 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, -127.0]]))
     assert scale.item() == 1 and codes.tolist() == [[127, 0, 2, 2, 0, -2, -2, -127]]
+    scales = torch.arange(513, 4096, 97)[:, None] / 2**14  # 12 bits, so these products are exact
+    codes, _ = impl.quantize(scales * torch.tensor([127.0, 0.5, 1.5, 2.5, 40.5, -126.5]))
+    assert codes.unique(dim=0).tolist() == [[127, 0, 2, 2, 40, -126]], "x / scale is one half, and times 1 / scale not"
 
 
 @pytest.mark.task("quantize")
