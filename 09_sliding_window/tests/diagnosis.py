@@ -63,7 +63,7 @@ def combine(
     for setting_ in itertools.product(*knobs.values()):
         wrong = [s for s, right in zip(setting_, rights, strict=True) if s != right]
         if 1 <= len(wrong) <= most and not any(set(pair) <= set(wrong) for pair in without):
-            sentence, hint = f"{noun} {' AND '.join(wrong)}", " ".join(hints[w] for w in wrong)
+            sentence, hint = f"{noun} {' AND '.join(wrong)}", " ".join(dict.fromkeys(hints[w] for w in wrong))
             yield Mistake(task, sentence, hint, len(wrong), build(**dict(zip(knobs, setting_, strict=True))))
 
 

@@ -110,8 +110,9 @@ def real(content: dict):
         low = max(ends[name], low + 0.16 * 1.2)
         label(ax, at[-1], low, NAMES.get(name, name),
               styles[name][0], fontsize=8)  # fmt: skip
-    ax.axvline(content["trained"], color=GREY, ls=":")
-    ax.text(content["trained"] - 90, ax.get_ylim()[1], "trained length", color=GREY, va="top", ha="right")
+    if at[-1] > content["trained"]:  # a quick run ends before
+        ax.axvline(content["trained"], color=GREY, ls=":")
+        ax.text(content["trained"] - 90, ax.get_ylim()[1], "trained length", color=GREY, va="top", ha="right")
     ax.set(xlabel="tokens", ylabel="loss, nats a token", xlim=(0, at[-1] * 1.18))
     return made
 
@@ -177,7 +178,7 @@ def patterns():
         "Longformer: window and global": longformer(48, 8, 3),
         "BigBird: window, global, random": to_mask(blocks, 4),
     }
-    made = figure("Keys (columns) that each query (row) sees: the number grows with T, not with T²", (7, 2.5))
+    made = figure("Four patterns of query (row) and key (column): the pairs grow with T, not with T²", (7, 2.5))
     for ax, (name, mask) in zip(made.subplots(1, 4), shown.items(), strict=True):
         ax.imshow(mask, cmap="Blues", vmin=0, vmax=1.4)
         ax.set_title(f"{name}\n{mask.float().mean():.0%} of the square", fontsize=7)
