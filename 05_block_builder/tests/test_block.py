@@ -30,6 +30,12 @@ def test_feed_forward_treats_each_position_alone(impl, seed):
 
 
 @pytest.mark.task("FeedForward")
+def test_feed_forward_drops_nothing_itself(impl, seed):
+    layer, x = filled(impl.FeedForward(like(CONFIG, dropout=1.0)), seed), randn(seed, 2, 5, 21)
+    torch.testing.assert_close(layer(x), layer.train()(x), rtol=0, atol=0)
+
+
+@pytest.mark.task("FeedForward")
 def test_parameters_of_the_feed_forward_layer_by_formula(impl):
     for expansion in (1, 3, 4):
         sizes = [p.numel() for p in impl.FeedForward(like(CONFIG, expansion=expansion)).parameters()]
@@ -63,6 +69,15 @@ def test_the_gradient_passes_a_pre_ln_residual_as_one(impl, seed):
     x = randn(seed, 1, 2, 5).requires_grad_()
     out = impl.residual(x, torch.zeros_like, nn.LayerNorm(5).double(), nn.Identity())
     torch.testing.assert_close(torch.autograd.grad(out.sum(), x)[0], torch.ones_like(x), rtol=0, atol=0)
+
+
+@pytest.mark.task("residual")
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_residual_calls_each_function_once(impl, norm_first):
+    calls = []
+    parts = [lambda h, name=name: calls.append(name) or h + 1 for name in ("sublayer", "norm", "dropout")]
+    impl.residual(randn(0, 1, 2, 3), *parts, norm_first)
+    assert sorted(calls) == ["dropout", "norm", "sublayer"]
 
 
 @pytest.mark.task("Block")

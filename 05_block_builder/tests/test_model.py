@@ -77,6 +77,7 @@ def test_a_step_of_training_moves_head_and_table_together(impl, seed):
 def test_a_text_that_is_too_long_is_refused(impl):
     with pytest.raises(ValueError):
         impl.GPT(CONFIG)(torch.zeros(1, 14, dtype=torch.long))
+    assert impl.GPT(CONFIG)(torch.zeros(1, 13, dtype=torch.long)).shape == (1, 13, 31)
 
 
 @pytest.mark.task("GPT")
@@ -120,6 +121,16 @@ def test_biases_are_zero_and_norms_one(impl, seed):
     impl.init_weights(model, standard_normal(model, torch.Generator().manual_seed(seed)))
     vectors = {name: p.detach() for name, p in model.named_parameters() if p.ndim == 1}
     assert all((p == (0 if name.endswith("bias") else 1)).all() for name, p in vectors.items())
+
+
+@pytest.mark.task("init_weights")
+def test_the_model_is_changed_in_place_and_can_be_trained(impl, seed):
+    model = given_model(CONFIG)
+    before, noise = dict(model.named_parameters()), standard_normal(model, torch.Generator().manual_seed(seed))
+    assert impl.init_weights(model, noise, std=0.3) is None
+    assert all(p is before[name] and p.requires_grad and p.is_leaf for name, p in model.named_parameters())
+    for name in ("wte.weight", "wpe.weight"):
+        torch.testing.assert_close(before[name].detach(), 0.3 * noise[name])
 
 
 @pytest.mark.task("init_weights")

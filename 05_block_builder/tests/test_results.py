@@ -37,7 +37,7 @@ def test_the_tables_are_those_of_the_results(name):
 
 
 def test_nothing_quick_is_committed():
-    assert set(RESULTS) == {command.key for command in COMMANDS} | {"convolutions_mnist"}
+    assert set(RESULTS) == {command.key for command in COMMANDS} | {"convolutions_mnist", "trial"}
     assert RESULTS["convolutions"]["images"] == "digits" and RESULTS["convolutions_mnist"]["images"] == "mnist"
     assert not [name for name, section in RESULTS.items() if section["meta"]["quick"]]
 
@@ -46,6 +46,13 @@ def test_nothing_quick_is_committed():
 def test_each_command_runs_quickly(command, tmp_path, capsys):
     assert cli.main("block_builder", "", COMMANDS, plots.draw, [command, "--quick", "--out", str(tmp_path)]) == 0
     assert "Quick run" in capsys.readouterr().out and list(tmp_path.glob("*.png"))
+
+
+def test_the_trial_is_counted_and_no_wrong_attempt_was_right_at_its_end():
+    wrong, right = RESULTS["trial"]["wrong"], RESULTS["trial"]["right"]
+    first, last = (wrong[run] for run in ("first", "last"))
+    assert sum(first.values()) == sum(last.values()) >= 40 and last["RIGHT"] == last["false"] == 0
+    assert right["first"] <= right["last"] == right["attempts"] >= 12
 
 
 def test_the_recorded_slopes_are_those_of_the_theory():

@@ -117,7 +117,7 @@ def test_the_encoder_classifies():
     torch.manual_seed(0)
     model = EncoderClassifier(Config(len(sentiment.WORDS), sentiment.LENGTH, layers=2, heads=2, width=32), 2)
     assert 0.3 < accuracy(model, seed=99) < 0.7
-    train_classifier(model, 200, seed=0)
+    train_classifier(model, 150, seed=0)
     assert accuracy(model, seed=99) > 0.97
 
 
@@ -135,7 +135,7 @@ def test_the_encoder_decoder_translates():
     torch.manual_seed(0)
     model = EncoderDecoder(Config(len(translation.WORDS), translation.TARGET_LENGTH, layers=2, heads=2, width=32))
     source, mask, target = translation_batch(200, torch.Generator().manual_seed(99))
-    train_translator(model, 300, seed=0)
+    train_translator(model, 180, seed=0)
     assert (translate(model, source, mask) == target).all(1).float().mean() > 0.95
 
 

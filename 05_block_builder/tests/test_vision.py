@@ -62,6 +62,7 @@ def test_conv2d_is_by_hand(impl, monkeypatch):
 def test_conv2d_refuses_a_kernel_that_does_not_fit(impl):
     with pytest.raises(ValueError):
         impl.conv2d(torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 3, 3), dilation=2)
+    assert impl.conv2d(torch.ones(1, 1, 4, 5), torch.ones(1, 1, 4, 5)).tolist() == [[[[20.0]]]]
 
 
 def test_the_fast_convolution_is_pytorchs():

@@ -143,9 +143,9 @@ EXPERIMENTS = [
         "no residual",
         "no residual",
         "Each branch replaces the stream. How much gradient reaches the first of six blocks? What is learned?",
-        "More than half of the gradient arrives, because each norm restores the size of what passes. The model learns "
-        "little more than how often each character occurs all the same: every branch must pass on what it reads, and "
-        "has not learned to. With residuals it is more than half a nat better.",
+        "More than half of the gradient arrives, because each norm restores the size of what passes. Still, the model "
+        "learns little more than how often each character occurs: every branch must pass on what it reads, and has not "
+        "learned to. With residuals it is more than half a nat better.",
         no_residual,
         lambda r: (
             0.5 < r["gradient, first over last"] < 2

@@ -30,7 +30,7 @@ def stream(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     found = {"windows": size, "length": length, "loss": smollm2.loss_of(model, streams[-1], tokens)}
     found |= sizes(streams)
     found["early loss"] = [smollm2.loss_of(model, x, tokens) for x in streams]
-    found |= surgery(model, streams, tokens, log, 3 if options.quick else len(model.blocks))
+    found |= surgery(model, streams, tokens, log, 2 if options.quick else len(model.blocks))
     return found
 
 
