@@ -1,5 +1,6 @@
 """The rules: the oracle is `transformers`, for random and for tied logits."""
 
+import itertools
 import math
 
 import pytest
@@ -79,6 +80,21 @@ def test_oracle_the_order_is_that_of_transformers(impl, seed):
     for step in chain:
         want = step(tokens, want)
     torch.testing.assert_close(impl.warp(logits, tokens, params), want, rtol=1e-6, atol=0)
+
+
+@pytest.mark.task("warp")
+def test_each_pair_of_rules_is_applied_in_the_order_of_the_list(impl, seed):
+    logits = random_logits(seed, 60, 23, dtype=torch.float64) / 2
+    tokens = torch.randint(23, (60, 5), generator=torch.Generator().manual_seed(seed))
+    values = {"repetition_penalty": 1.5, "frequency_penalty": 0.9, "presence_penalty": 0.7, "temperature": 2.0}
+    values |= {"top_k": 6, "top_p": 0.7, "min_p": 0.2, "typical": 0.7, "eta": 0.2}
+    for first, second in itertools.combinations(values, 2):
+        want = logits
+        for name in (first, second):
+            more = (tokens,) if name.endswith("penalty") else ()
+            want = getattr(warpers, name)(want, *more, values[name])
+        got = impl.warp(logits, tokens, SamplingParams(**{first: values[first], second: values[second]}))
+        torch.testing.assert_close(got, want, rtol=1e-9, atol=0)
 
 
 @pytest.mark.task("top_p")

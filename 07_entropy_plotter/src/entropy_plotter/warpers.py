@@ -145,8 +145,8 @@ class SamplingParams:
     eta: int | float | None = None
 
 
-def warp(logits: Float[Tensor, "B V"], tokens: Int[Tensor, "B T"], params: SamplingParams) -> Float[Tensor, "B V"]:
-    """Apply the rules that `params` sets: penalties, temperature, then cuts, each on what the one before has left."""
+def warp(logits: Float[Tensor, "B V"], tokens: Int[Tensor, "B T"], params) -> Float[Tensor, "B V"]:
+    """Apply the rules that `params`, a SamplingParams, sets: each on what the one before has left, in the order above."""
     for rule in (repetition_penalty, frequency_penalty, presence_penalty):
         value = getattr(params, rule.__name__)
         if value is not None:
