@@ -1,6 +1,7 @@
 """The workbook as a notebook: its cells, and its stubs filled with the reference's text. The same bytes everywhere."""
 
 import ast
+import builtins
 import importlib
 import inspect
 import json
@@ -99,3 +100,28 @@ def solved(notebook):
         if (text := solve("".join(cell["source"]))) is not None:
             cell["source"] = text
     return filled
+
+
+def names_of(cell):
+    """(names that a cell reads and does not make, names that it makes); None if it is not plain Python."""
+    try:
+        nodes = list(ast.walk(ast.parse("".join(cell["source"]))))
+    except SyntaxError:
+        return None
+    made = {name for n in nodes if isinstance(n, (ast.Import, ast.ImportFrom)) for name in made_by(n)}
+    made |= {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    made |= {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    read = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    return read - made - set(dir(builtins)), made
+
+
+def without_what_stands_alone(notebook):
+    """The notebook without the cells that read nothing of another cell and make nothing that another one reads.
+
+    Such a cell does the same in the workbook as shipped and as solved (an experiment of the laboratory, say).
+    """
+    names = {id(c): names_of(c) for c in code_cells(notebook)}
+    read = {name for found in names.values() if found for name in found[0]}
+    odd = any(found is None for found in names.values())  # a cell with magics may read anything
+    alone = {key for key, found in names.items() if found and not odd and not found[0] and not found[1] & read}
+    return {**notebook, "cells": [c for c in notebook["cells"] if id(c) not in alone]}

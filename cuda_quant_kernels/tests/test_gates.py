@@ -24,7 +24,7 @@ import styles
 from attempts import Attempt, Names, load, reference
 from compare import is_array, same
 from limits import TooLong, limited
-from workbook import EXECUTE, code_cells, defines, solved
+from workbook import EXECUTE, code_cells, defines, solved, without_what_stands_alone
 
 FOLDER = Path(grader.HERE).parent
 REFERENCE = importlib.import_module(grader.PACKAGE)
@@ -38,11 +38,14 @@ PYTHON_TASKS = not hasattr(mistakes, "SOLVE")
 
 @pytest.fixture(scope="session")
 def beside(tmp_path_factory):
-    """Mistakes and mutants through their tests, and the workbook as shipped and as solved: {name: finished run}."""
+    """Mistakes and mutants through their tests, and the workbook as shipped and as solved: {name: finished run}.
+
+    What stands alone in the workbook is the same in both, and runs once: as shipped.
+    """
     where, notebook = tmp_path_factory.mktemp("beside"), json.loads(STARTER.read_text(encoding="utf-8"))
     pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--ignore", str(Path(__file__))]
     commands = {"mistakes": [*pytest_, "--mistakes", str(SEEDS)], "mutants": [*pytest_, "--mutants"]}
-    for name, text in (("shipped", notebook), ("solved", solved(notebook))):
+    for name, text in (("shipped", notebook), ("solved", without_what_stands_alone(solved(notebook)))):
         (where / f"{name}.ipynb").write_text(json.dumps(text), encoding="utf-8")
         commands[name] = [sys.executable, "-c", EXECUTE, str(where / f"{name}.ipynb"), str(FOLDER)]
     started = {}
