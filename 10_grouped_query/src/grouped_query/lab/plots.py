@@ -39,7 +39,7 @@ def quality(q: dict):
             middle = [median(y) for y in ys]
             ax.plot(x, middle, "o-", color=COLORS[rule])
             ax.vlines(x, [min(y) for y in ys], [max(y) for y in ys], color=COLORS[rule], lw=2, alpha=0.5)
-            nudge = {"mean": 0.1 if when == "0" else -0.1, "first": -0.1 if when == "0" else 0.1, LOW_RANK: 0.12}
+            nudge = {"mean": 0.1 if when == "0" else -0.02, "first": -0.1 if when == "0" else 0.1, LOW_RANK: 0.12}
             label(ax, x[0], middle[0] + nudge.get(rule, 0), rule, COLORS[rule])
         ticks = [q["bytes"][g] for g in q["bytes"]]
         ax.set_xscale("log", base=2)
