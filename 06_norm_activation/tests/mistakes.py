@@ -41,8 +41,20 @@ VARIANCE = [
     "whose variance is E[x²] - E[x]², which loses its digits when x is far from zero",
     "that divides by the VARIANCE, without a root",
 ]
-EPS = ["inside", "with eps OUTSIDE the root", "WITHOUT eps", "that ignores the eps it is given"]
-OVER = ["features", "with its statistics over the FIRST axis", "with its statistics over ALL axes together"]
+EPS = [
+    "inside",
+    "with eps OUTSIDE the root",
+    "WITHOUT eps",
+    "that ignores the eps it is given",
+    "that SQUARES eps before it adds it",
+]
+LN_EPS = [*EPS, "whose default eps is 1e-6, where 1e-5 is promised"]
+OVER = [
+    "features",
+    "with its statistics over the FIRST axis",
+    "with its statistics over ALL axes together",
+    "with its statistics over the SECOND axis, which is the last one of a matrix only",
+]
 CENTER = ["centered", "that does not subtract the mean"]
 AFFINE = [
     "weight and bias",
@@ -51,7 +63,15 @@ AFFINE = [
     "that adds the bias BEFORE it multiplies by the weight",
     "that multiplies by 1 + weight",
 ]
-LN_KNOBS = {"variance": VARIANCE, "eps": EPS, "over": OVER, "center": CENTER, "affine": AFFINE}
+LN_DTYPE = ["of x", "that goes through float32 even where x is float64"]
+LN_KNOBS = {
+    "variance": VARIANCE,
+    "eps": LN_EPS,
+    "over": OVER,
+    "center": CENTER,
+    "affine": AFFINE,
+    "dtype": LN_DTYPE,
+}
 LN_HINTS = {
     VARIANCE[1]: "D - 1 estimates the variance of a larger population. Is there one here, beyond the D features?",
     VARIANCE[2]: "Add 10,000 to every feature: how many digits of two squares near 100,000,000 are left in float32?",
@@ -59,13 +79,17 @@ LN_HINTS = {
     EPS[1]: "With eps = 0.25 and a variance of 0: is the denominator 0.25, or the root of it?",
     EPS[2]: "What is 0 / 0, for a token whose features are all equal?",
     EPS[3]: "Call it with eps = 1: does anything change?",
+    EPS[4]: "Call it with eps = 4 on a row of variance 5. The root should be 3. What is yours?",
+    LN_EPS[5]: "Look at the signature: which eps is promised to who gives none?",
     OVER[1]: "Which numbers belong to one token?",
     OVER[2]: "Does a token's output change when another token does?",
+    OVER[3]: "x of shape (2, 3, 5) has five features. Which number of `dim` is their axis, for any number of axes?",
     CENTER[1]: "What is the mean of your output when weight is 1 and bias is 0?",
     AFFINE[1]: "Call it with weight = 2: does the output double?",
     AFFINE[2]: "What should a row of equal numbers give?",
     AFFINE[3]: "What should a row of equal numbers give: the bias, or the bias times the weight?",
     AFFINE[4]: "A weight of 0: what should be left of x?",
+    LN_DTYPE[1]: "float64 has sixteen digits. How many are left after a visit to float32?",
 }
 
 
@@ -75,17 +99,29 @@ def mean_over(x, over):
         return x.mean(0, keepdim=True)
     if over.endswith("ALL axes together"):
         return x.mean()
+    if over == OVER[3]:
+        return x.mean(min(1, x.ndim - 1), keepdim=True)
     return x.mean(-1, keepdim=True)
 
 
-def wrong_layer_norm(variance, eps, over, center, affine):
-    def layer_norm(x, weight, bias, eps_=1e-5):
-        if eps in EPS[2:]:
-            eps_ = 0.0 if eps == EPS[2] else 1e-5
+def given_eps(eps, eps_, default):
+    """The eps that a knob makes of the one that is given; None stands for none given."""
+    eps_ = default if eps_ is None else eps_
+    return {EPS[2]: 0.0, EPS[3]: default, EPS[4]: eps_**2}.get(eps, eps_)
+
+
+def wrong_layer_norm(variance, eps, over, center, affine, dtype):
+    default = 1e-6 if eps == LN_EPS[5] else 1e-5
+
+    def layer_norm(x, weight, bias, eps_):
+        eps_, kept = given_eps(eps, eps_, default), x.dtype
+        if dtype == LN_DTYPE[1]:
+            x, weight, bias = x.float(), weight.float(), bias.float()
         mean = mean_over(x, over)
         centered = x - mean
         var = mean_over(centered**2, over)
-        n = {OVER[1]: x.shape[0], OVER[2]: x.numel()}.get(over, x.shape[-1])
+        second = x.shape[min(1, x.ndim - 1)]
+        n = {OVER[1]: x.shape[0], OVER[2]: x.numel(), OVER[3]: second}.get(over, x.shape[-1])
         if variance == VARIANCE[1]:
             var = var * n / max(n - 1, 1)
         elif variance == VARIANCE[2]:
@@ -98,9 +134,9 @@ def wrong_layer_norm(variance, eps, over, center, affine):
             AFFINE[2]: weight * x_hat,
             AFFINE[3]: weight * (x_hat + bias),
             AFFINE[4]: (1 + weight) * x_hat + bias,
-        }[affine]
+        }[affine].to(kept)
 
-    return lambda x, weight, bias, eps=1e-5: layer_norm(x, weight, bias, eps)
+    return lambda x, weight, bias, eps=None: layer_norm(x, weight, bias, eps)
 
 
 def affine_of(seed, D):
@@ -144,6 +180,15 @@ def far_from_zero_in_float32(impl, seed):
     return impl.layer_norm(steps.expand(3, 4), torch.ones(4), torch.zeros(4))
 
 
+def ninth_digits(seed):
+    return numbers(seed + 7, 1).abs() + 1 + 1e-9 * torch.arange(5.0, dtype=torch.float64)
+
+
+def the_ninth_digit_in_float64(impl, seed):
+    y = impl.layer_norm(ninth_digits(seed), torch.ones(5).double(), torch.zeros(5).double())
+    return {"differences, times a billion": 1e9 * (y[1:] - y[:-1])}
+
+
 # ---------------------------------------------------------------- layer_norm_backward
 
 TERMS = [
@@ -151,9 +196,17 @@ TERMS = [
     "WITHOUT the term of the mean, mean(g)",
     "WITHOUT the term of the variance, x̂ · mean(g · x̂)",
     "WITHOUT both mean terms: mean and variance are taken as constants",
+    "whose first mean is of dy, where g = dy · weight belongs",
+    "whose second mean is of dy · x̂, where g · x̂ belongs",
 ]
 GAIN = ["first", "that multiplies by the weight AFTER the mean terms", "that forgets the weight in dx"]
-SCALE = ["1/σ", "that forgets to divide dx by σ", "that MULTIPLIES dx by σ", "that divides dx by σ² "]
+SCALE = [
+    "1/σ",
+    "that forgets to divide dx by σ",
+    "that MULTIPLIES dx by σ",
+    "that divides dx by σ²",
+    "that leaves eps out of the σ that divides dx",
+]
 DWEIGHT = [
     "Σ dy x̂",
     "whose dweight uses x in place of x̂",
@@ -161,10 +214,11 @@ DWEIGHT = [
     "whose dweight is a MEAN over the rows",
     "whose dweight and dbias sum over the first axis only",
     "whose dweight sums over the features instead of the rows",
+    "whose dweight sums g · x̂, where dy · x̂ belongs",
 ]
 DBIAS = ["Σ dy", "whose dbias is a MEAN over the rows", "whose dbias sums dy · weight"]
 BACK_VARIANCE = [VARIANCE[0], VARIANCE[1]]
-BACK_EPS = EPS
+BACK_EPS = LN_EPS
 LNB_KNOBS = {
     "terms": TERMS,
     "gain": GAIN,
@@ -174,21 +228,30 @@ LNB_KNOBS = {
     "variance": BACK_VARIANCE,
     "eps": BACK_EPS,
 }
-LNB_WITHOUT = [(TERMS[3], GAIN[1]), (DWEIGHT[4], DBIAS[1])]  # pairs that do the same as one of the two
+LNB_WITHOUT = [
+    (TERMS[3], GAIN[1]),
+    (DWEIGHT[4], DBIAS[1]),
+    *((term, gain) for term in TERMS[4:] for gain in GAIN[1:]),
+    (SCALE[4], EPS[2]),
+]  # pairs that do the same as one of the two, or make no sense together
 LNB_HINTS = {
     TERMS[1]: "Add the same number to every feature. The output stays: what must the sum of dx over a row be?",
     TERMS[2]: "Double x. The output stays: what must the dot product of dx and x̂ be?",
     TERMS[3]: "If x_1 grows, the mean and the variance of its row grow too. Which outputs does that move?",
+    TERMS[4]: "Which gradient does x̂ get: dy, or dy times the weight?",
+    TERMS[5]: "Which gradient does x̂ get: dy, or dy times the weight?",
     GAIN[1]: "The output is weight · x̂ + bias. What is the gradient with respect to x̂, the numbers that are averaged?",
     GAIN[2]: "With weight = 0 the output does not depend on x at all. What must dx be?",
     SCALE[1]: "x̂ is (x - mean) / σ. If x is measured in millimetres, in what is dx measured?",
     SCALE[2]: "Does a larger x give a larger or a smaller slope of x̂?",
     SCALE[3]: "How many times does σ divide x on its way to x̂?",
+    SCALE[4]: "The forward pass divides by sqrt(var + eps). Call yours with eps = 1: is that what divides dx?",
     DWEIGHT[1]: "y = weight · x̂ + bias: what does the weight multiply?",
     DWEIGHT[2]: "That is the gradient of the bias. What does the weight multiply?",
     DWEIGHT[3]: "dy is already the gradient of the loss. Each row adds its share: is there a division anywhere?",
     DWEIGHT[4]: "The weight has one axis. Over which axes was it broadcast?",
     DWEIGHT[5]: "The weight has an entry for each feature. Over what was it broadcast?",
+    DWEIGHT[6]: "y = weight · x̂ + bias: does the slope of y in the weight contain the weight?",
     DBIAS[1]: "dy is already the gradient of the loss. Each row adds its share: is there a division anywhere?",
     DBIAS[2]: "y = weight · x̂ + bias: what multiplies the bias?",
     **{k: v for k, v in LN_HINTS.items() if k in (*BACK_VARIANCE, *BACK_EPS)},
@@ -199,20 +262,22 @@ def row_sum(x):
     return x.reshape(-1, x.shape[-1]).sum(0)
 
 
-def scaled(d, rstd, scale):
-    power = dict(zip(SCALE, (1, 0, -1, 2), strict=True))[scale]
+def scaled(d, x, rstd, scale):
+    if scale == SCALE[4]:
+        return d * x.square().mean(-1, keepdim=True).rsqrt()
+    power = dict(zip(SCALE, (1, 0, -1, 2), strict=False))[scale]
     return d * rstd**power
 
 
 def rstd_of(x, eps_, eps, unbiased=False):
-    if eps in EPS[2:]:
-        eps_ = 0.0 if eps == EPS[2] else {True: 1e-5, False: 1e-6}[unbiased is not None]
     D = x.shape[-1]
     var = (x**2).sum(-1, keepdim=True) / (D - 1 if unbiased else D)
     return 1 / (var.sqrt() + eps_) if eps == EPS[1] else (var + eps_).rsqrt()
 
 
-def gain_of(dweight, dy, x, x_hat):
+def gain_of(dweight, dy, x, x_hat, weight):
+    if dweight == DWEIGHT[6]:
+        return row_sum(dy * weight * x_hat)
     product = dy * (x if dweight.endswith("x in place of x̂") else x_hat)
     if dweight.endswith("sums dy alone"):
         product = dy
@@ -225,24 +290,27 @@ def gain_of(dweight, dy, x, x_hat):
 
 
 def wrong_layer_norm_backward(terms, gain, scale, dweight, dbias, variance, eps):
+    default = 1e-6 if eps == LN_EPS[5] else 1e-5
+
     def backward(dy, x, weight, eps_):
+        eps_ = given_eps(eps, eps_, default)
         centered = x - x.mean(-1, keepdim=True)
         rstd = rstd_of(centered, eps_, eps, variance != BACK_VARIANCE[0])
         x_hat = centered * rstd
         g = dy * weight if gain == GAIN[0] else dy
         dx = g
-        if terms in (TERMS[0], TERMS[2]):
-            dx = dx - g.mean(-1, keepdim=True)
-        if terms in (TERMS[0], TERMS[1]):
-            dx = dx - x_hat * (g * x_hat).mean(-1, keepdim=True)
+        if terms not in (TERMS[1], TERMS[3]):
+            dx = dx - (dy if terms == TERMS[4] else g).mean(-1, keepdim=True)
+        if terms not in (TERMS[2], TERMS[3]):
+            dx = dx - x_hat * ((dy if terms == TERMS[5] else g) * x_hat).mean(-1, keepdim=True)
         if gain == GAIN[1]:
             dx = dx * weight
         d = dy * weight if dbias == DBIAS[2] else dy
         rows = dy.numel() // dy.shape[-1]
         db = d.sum(0) if dweight == DWEIGHT[4] else row_sum(d) / (rows if dbias == DBIAS[1] else 1)
-        return scaled(dx, rstd, scale), gain_of(dweight, dy, x, x_hat), db
+        return scaled(dx, centered, rstd, scale), gain_of(dweight, dy, x, x_hat, weight), db
 
-    return lambda dy, x, weight, eps=1e-5: backward(dy, x, weight, eps)
+    return lambda dy, x, weight, eps=None: backward(dy, x, weight, eps)
 
 
 def named(gradients):
@@ -296,12 +364,16 @@ RMS_DTYPE = [
     "that returns float32 whatever the dtype of x",
     "that multiplies by the weight in float32, and only then goes back to the dtype of x",
     "that goes through float32 even where x is float64",
+    "that rounds 1 / r to the dtype of x before it multiplies",
+    "that squares in the dtype of x, so float32 comes too late",
 ]
-RMS_OVER = [OVER[0], OVER[1], OVER[2]]
+RMS_OVER = OVER
+RMS_EPS = [*EPS, "whose default eps is 1e-5, where 1e-6 is promised"]
+RMS_FLOOR = [*RMS_EPS, "that takes eps as a FLOOR of the mean square instead of adding it"]
 RMS_KNOBS = {
     "center": RMS_MEAN,
     "total": RMS_SUM,
-    "eps": EPS,
+    "eps": RMS_FLOOR,
     "over": RMS_OVER,
     "affine": RMS_WEIGHT,
     "dtype": RMS_DTYPE,
@@ -315,6 +387,10 @@ RMS_HINTS = {
     RMS_WEIGHT[1]: "Call it with weight = 2: does the output double?",
     RMS_WEIGHT[2]: "A weight of 0: what should be left of x?",
     RMS_DTYPE[1]: "bfloat16 has 8 bits of precision. How exact is a mean of a hundred squares in it?",
+    RMS_EPS[5]: "Look at the signature: which eps is promised to who gives none?",
+    RMS_FLOOR[6]: "1, 3, 5, 7 with eps 4: what is the root of 21 + 4, and what is yours?",
+    RMS_DTYPE[5]: "x / r is to be computed in float32. In which dtype is your product?",
+    RMS_DTYPE[6]: "bfloat16 rounds a square to one part in 256, and float16 overflows at 300². Where do you leave it?",
     RMS_DTYPE[2]: "The next layer's weights are bfloat16. What does it say to a float32 input?",
     RMS_DTYPE[4]: "float64 has sixteen digits. How many are left after a visit to float32?",
     RMS_DTYPE[3]: "Llama rounds x̂ to the dtype of x. Does your product see the rounded or the exact x̂?",
@@ -322,17 +398,23 @@ RMS_HINTS = {
 
 
 def wrong_rms_norm(center, total, eps, over, affine, dtype):
+    default = 1e-5 if eps == RMS_EPS[5] else 1e-6
+
     def rms_norm(x, weight, eps_):
-        if eps in EPS[2:]:
-            eps_ = 0.0 if eps == EPS[2] else 1e-6
+        eps_ = given_eps(eps, eps_, default)
         wide = x if dtype == RMS_DTYPE[1] else x.to(torch.promote_types(x.dtype, torch.float32))
         wide = x.float() if dtype == RMS_DTYPE[4] else wide
         if center == RMS_MEAN[1]:
             wide = wide - mean_over(wide, over)
         n = {OVER[1]: x.shape[0], OVER[2]: x.numel()}.get(over, x.shape[-1])
-        square = mean_over(wide.square(), over) * {RMS_SUM[1]: n, RMS_SUM[2]: n / max(n - 1, 1)}.get(total, 1)
+        squares = x.square().to(wide.dtype) if dtype == RMS_DTYPE[6] else wide.square()
+        square = mean_over(squares, over) * {RMS_SUM[1]: n, RMS_SUM[2]: n / max(n - 1, 1)}.get(total, 1)
         rms = square.sqrt() + eps_ if eps == EPS[1] else (square + eps_).sqrt()
+        if eps == RMS_FLOOR[6]:
+            rms = square.clamp(min=eps_).sqrt()
         x_hat = wide / (rms**2 if total == RMS_SUM[3] else rms)
+        if dtype == RMS_DTYPE[5]:
+            x_hat = x * rms.reciprocal().to(x.dtype)
         gain = {RMS_WEIGHT[1]: torch.ones_like(weight), RMS_WEIGHT[2]: 1 + weight}.get(affine, weight)
         if dtype == RMS_DTYPE[2]:
             return gain * x_hat
@@ -340,7 +422,7 @@ def wrong_rms_norm(center, total, eps, over, affine, dtype):
             return (gain.to(x_hat.dtype) * x_hat).to(x.dtype)
         return gain * x_hat.to(x.dtype)
 
-    return lambda x, weight, eps=1e-6: rms_norm(x, weight, eps)
+    return lambda x, weight, eps=None: rms_norm(x, weight, eps)
 
 
 def rms_of_rows(impl, seed):
@@ -383,8 +465,7 @@ def rms_in_float16(impl, seed):
 
 
 def the_ninth_digit_of_float64(impl, seed):
-    x = numbers(seed + 7, 1).abs() + 1 + 1e-9 * torch.arange(5.0, dtype=torch.float64)
-    y = impl.rms_norm(x, torch.ones(5, dtype=torch.float64))
+    y = impl.rms_norm(ninth_digits(seed), torch.ones(5, dtype=torch.float64))
     return {"differences, times a billion": 1e9 * (y[1:] - y[:-1])}
 
 
@@ -396,8 +477,11 @@ RMS_TERMS = [
     "that also subtracts mean(g), as LayerNorm does",
     "whose second term takes the SUM of g · x̂ instead of the mean",
     "whose second term uses x in place of x̂",
+    "that also subtracts the mean of g over ALL numbers",
+    "whose second mean is of dy · x̂, where g · x̂ belongs",
+    "whose second term is not divided by r",
 ]
-RMSB_EPS = [EPS[0], EPS[1], EPS[2], EPS[3]]
+RMSB_EPS = RMS_EPS
 RMSB_DWEIGHT = [
     DWEIGHT[0],
     DWEIGHT[1],
@@ -405,7 +489,9 @@ RMSB_DWEIGHT = [
     DWEIGHT[3],
     "whose dweight sums over the first axis only",
     DWEIGHT[5],
+    DWEIGHT[6],
 ]
+RMSB_WITHOUT = [(RMS_TERMS[1], GAIN[1]), (SCALE[4], EPS[2]), *((RMS_TERMS[6], gain) for gain in GAIN[1:])]
 RMSB_KNOBS = {"terms": RMS_TERMS, "gain": GAIN, "scale": SCALE, "dweight": RMSB_DWEIGHT, "eps": RMSB_EPS}
 RMSB_HINTS = {
     **LNB_HINTS,
@@ -414,26 +500,36 @@ RMSB_HINTS = {
     RMS_TERMS[2]: "Add the same number to every feature. Does RMSNorm's output stay?",
     RMS_TERMS[3]: "Take dy = x̂ with weight 1: dx must be zero. What is mean(x̂ · x̂), and what is its sum?",
     RMS_TERMS[4]: "The term must not grow when x is multiplied by 10, beside dy. Does yours?",
+    RMS_TERMS[5]: "Does the gradient of a token depend on what other tokens are beside it?",
+    RMS_TERMS[6]: "Which gradient does x̂ get: dy, or dy times the weight?",
+    RMS_TERMS[7]: "Both terms stand over r. If x is measured in millimetres, in what is each of yours measured?",
+    RMSB_EPS[5]: RMS_HINTS[RMS_EPS[5]],
     RMSB_DWEIGHT[4]: "The weight has one axis. Over which axes was it broadcast?",
 }
 
 
 def wrong_rms_norm_backward(terms, gain, scale, dweight, eps):
+    default = 1e-5 if eps == RMS_EPS[5] else 1e-6
+
     def backward(dy, x, weight, eps_):
-        rstd = rstd_of(x, eps_, eps, None)
+        rstd = rstd_of(x, given_eps(eps, eps_, default), eps)
         x_hat = x * rstd
         g = dy * weight if gain == GAIN[0] else dy
         total = (g * x_hat).sum(-1, keepdim=True)
-        u = x if terms == RMS_TERMS[4] else x_hat
+        u = x if terms in (RMS_TERMS[4], RMS_TERMS[7]) else x_hat
         mean = (g * u).mean(-1, keepdim=True) if terms == RMS_TERMS[4] else total / x.shape[-1]
+        if terms == RMS_TERMS[6]:
+            mean = (dy * x_hat).mean(-1, keepdim=True)
         dx = g - {RMS_TERMS[1]: 0.0, RMS_TERMS[3]: x_hat * total}.get(terms, u * mean)
         if terms == RMS_TERMS[2]:
             dx = dx - g.mean(-1, keepdim=True)
+        if terms == RMS_TERMS[5]:
+            dx = dx - g.mean()
         if gain == GAIN[1]:
             dx = dx * weight
-        return scaled(dx, rstd, scale), gain_of(dweight, dy, x, x_hat)
+        return scaled(dx, x, rstd, scale), gain_of(dweight, dy, x, x_hat, weight)
 
-    return lambda dy, x, weight, eps=1e-6: backward(dy, x, weight, eps)
+    return lambda dy, x, weight, eps=None: backward(dy, x, weight, eps)
 
 
 def rms_gradients_of_rows(impl, seed):
@@ -472,6 +568,7 @@ BN_VAR = [
     "biased",
     "that divides the batch by the UNBIASED variance",
     "whose running variance takes the BIASED variance",
+    "whose unbiased variance counts the EXAMPLES, where all values of a channel count",
 ]
 BN_MOMENTUM = [
     "momentum of the new",
@@ -486,9 +583,15 @@ BN_EVAL = [
     "that updates its running averages at evaluation",
     "that uses the running averages at training too",
     "that ignores `training` and always evaluates",
+    "that normalizes by the NEW running averages at training",
 ]
-BN_ONE = ["refused", "that accepts one value a channel at training"]
-BN_EPS = [EPS[0], EPS[1], EPS[3]]
+BN_ONE = [
+    "refused",
+    "that accepts one value a channel at training",
+    "that refuses a single EXAMPLE at training, however many values a channel has",
+    "that refuses one value a channel at evaluation too",
+]
+BN_EPS = [EPS[0], EPS[1], EPS[3], EPS[4]]
 BN_STD = ["weight and bias", "that leaves out the weight", "that leaves out the bias"]
 BN_KNOBS = {
     "over": BN_OVER,
@@ -513,6 +616,10 @@ BN_HINTS = {
     BN_EVAL[2]: "You evaluate a model twice on the same data. Should the second result differ?",
     BN_EVAL[3]: "At the first step the running mean is 0 and the variance 1. What would be normalized then?",
     BN_EVAL[4]: "What is `training` for?",
+    BN_VAR[3]: "Three images of ten pixels: how many values of a channel are there, and what is n - 1?",
+    BN_EVAL[5]: "What is the mean of your output at training, with weight 1 and bias 0? It should be 0.",
+    BN_ONE[2]: "One image of ten pixels: how many values are there for the mean of a channel?",
+    BN_ONE[3]: "At evaluation nothing is estimated from x. How many examples does it need?",
     BN_ONE[1]: "One value is its own mean. What is left of it after the subtraction?",
 }
 
@@ -520,12 +627,13 @@ BN_HINTS = {
 def wrong_batch_norm(over, var_, momentum_, evaluation, one, eps_, affine):
     def batch_norm(x, weight, bias, running_mean, running_var, training, momentum, eps):
         momentum = 0.1 if momentum_ == BN_MOMENTUM[4] else momentum
-        eps = 1e-5 if eps_ == EPS[3] else eps
+        eps = {EPS[3]: 1e-5, EPS[4]: eps**2}.get(eps_, eps)
         shape = (1, -1, *[1] * (x.ndim - 2))
         axes = [a for a in range(x.ndim) if a != 1]
         n = x.numel() // x.shape[1]
         training = training and evaluation != BN_EVAL[4]
-        if training and n == 1 and one == BN_ONE[0]:
+        few = x.shape[0] == 1 if one == BN_ONE[2] else n == 1
+        if (training or one == BN_ONE[3]) and few and one != BN_ONE[1]:
             raise ValueError("one value")
         mean = x.mean(axes, keepdim=True)
         var = (x - mean).square().mean(axes, keepdim=True)
@@ -540,7 +648,8 @@ def wrong_batch_norm(over, var_, momentum_, evaluation, one, eps_, affine):
         if var_ == BN_VAR[1] and n > 1:
             var = var * n / (n - 1)
         if training or evaluation == BN_EVAL[2]:
-            unbiased = batch_var.flatten() * (1 if var_ == BN_VAR[2] or n == 1 else n / (n - 1))
+            N = x.shape[0] if var_ == BN_VAR[3] else n
+            unbiased = batch_var.flatten() * (1 if var_ == BN_VAR[2] or n == 1 else N / max(N - 1, 1))
             share = {BN_MOMENTUM[1]: 1 - momentum, BN_MOMENTUM[2]: 1.0, BN_MOMENTUM[3]: 0.0}.get(momentum_, momentum)
             new_mean = (1 - share) * running_mean + share * batch_mean.flatten()
             new_var = (1 - share) * running_var + share * unbiased
@@ -549,6 +658,8 @@ def wrong_batch_norm(over, var_, momentum_, evaluation, one, eps_, affine):
         use_batch = evaluation == BN_EVAL[1] or (training and evaluation != BN_EVAL[3])
         if not use_batch:
             mean, var = running_mean.view(shape), running_var.view(shape)
+        if training and evaluation == BN_EVAL[5]:
+            mean, var = new_mean.view(shape), new_var.view(shape)
         std = var.sqrt() + eps if eps_ == EPS[1] else (var + eps).sqrt()
         gain = torch.ones_like(weight) if affine == BN_STD[1] else weight
         shift = torch.zeros_like(bias) if affine == BN_STD[2] else bias
@@ -624,16 +735,27 @@ FORM = [
     "that gives the TANH form where erf is asked for",
     "that gives the ERF form where tanh is asked for",
     "that is the sigmoid form x · σ(1.702 x)",
+    "whose tanh form is the sigmoid form x · σ(1.702 x)",
 ]
 ROOT = ["x/√2", "whose erf takes x instead of x/√2", "whose erf takes x · √2"]
 HALF = ["half", "without the factor ½", "that returns Φ(x) without multiplying by x"]
 CUBE = ["cubic", "whose tanh lacks the cubic term", "whose cubic factor is 0.44715", "whose tanh has √(2π) for √(2/π)"]
-REFUSED = ["refused", "that takes any other `approximate` for erf"]
-GELU_KNOBS = {"form": FORM, "root": ROOT, "half": HALF, "cube": CUBE, "refused": REFUSED}
+CUBE += ["whose tanh has √2/π for √(2/π)"]
+REFUSED = [
+    "refused",
+    "that takes any other `approximate` for erf",
+    "that takes parts of the two names too, the empty text among them",
+]
+RANGE = ["any", "that limits x before it computes, so large x are cut"]
+GELU_KNOBS = {"form": FORM, "root": ROOT, "half": HALF, "cube": CUBE, "refused": REFUSED, "limit": RANGE}
 GELU_HINTS = {
     FORM[1]: 'GPT-2 was trained with one form and BERT with the other. Which one is `approximate="none"`?',
     FORM[2]: 'Is `approximate="tanh"` different from the default?',
     FORM[3]: "x σ(1.702 x) is a third form, further away. Which two are asked for?",
+    FORM[4]: "x σ(1.702 x) is a third form, further away. What does the equation with tanh say?",
+    CUBE[4]: "Is π under the root, or beside it?",
+    REFUSED[2]: '"a" in "abc" is a question about parts of a text. Which question is yours?',
+    RANGE[1]: "For large x, GELU is x. What is yours at 300?",
     ROOT[1]: "Φ(1) is 0.8413. What does your erf give it?",
     ROOT[2]: "Φ(1) is 0.8413. What does your erf give it?",
     HALF[1]: "For large x, GELU is x. What is yours?",
@@ -645,18 +767,24 @@ GELU_HINTS = {
 }
 
 
-def wrong_gelu(form, root, half, cube, refused):
+def form_of(approximate, refused):
+    """Which form a name is taken for."""
+    part = refused == REFUSED[2] and any(approximate in name for name in ("none", "tanh"))
+    if approximate not in ("none", "tanh") and refused != REFUSED[1] and not part:
+        raise ValueError("approximate")
+    return approximate if approximate == "tanh" else "none"
+
+
+def wrong_gelu(form, root, half, cube, refused, limit):
     def gelu(x, approximate="none"):
-        if approximate not in ("none", "tanh"):
-            if refused == REFUSED[0]:
-                raise ValueError("approximate")
-            approximate = "none"
+        approximate = form_of(approximate, refused)
+        x = x.clamp(-10, 10) if limit == RANGE[1] else x
         approximate = {FORM[1]: "tanh", FORM[2]: "none"}.get(form, approximate)
         factor = dict(zip(ROOT, (0.5**0.5, 1.0, 2**0.5), strict=True))[root]
         cubic = {CUBE[1]: 0.0, CUBE[2]: 0.44715}.get(cube, 0.044715)
-        c = math.sqrt(2 * math.pi) if cube == CUBE[3] else math.sqrt(2 / math.pi)
+        c = {CUBE[3]: math.sqrt(2 * math.pi), CUBE[4]: math.sqrt(2) / math.pi}.get(cube, math.sqrt(2 / math.pi))
         cdf = 1 + (torch.erf(factor * x) if approximate == "none" else torch.tanh(c * (x + cubic * x**3)))
-        if form == FORM[3]:
+        if form == FORM[3] or (form == FORM[4] and approximate == "tanh"):
             cdf = 2 * torch.sigmoid(1.702 * x)
         return {HALF[1]: x * cdf, HALF[2]: 0.5 * cdf}.get(half, 0.5 * x * cdf)
 
@@ -706,6 +834,8 @@ DENSITY = [
     "normal",
     "whose density lacks 1/√(2π)",
     "whose density is exp(-x²) instead of exp(-x²/2)",
+    "whose density is exp(-x²)/√π, that of a variance of 1/2",
+    "whose density is √2 too large",
 ]
 INNER = [
     "inner",
@@ -722,27 +852,33 @@ GRAD_HINTS = {
     GRAD_FORM[2]: 'Whose derivative is wanted when `approximate` is "tanh"?',
     DENSITY[1]: "A density has the integral 1. What is that of exp(-x²/2)?",
     DENSITY[2]: "The exponent of the standard normal density has a factor. Which?",
+    DENSITY[3]: "Φ belongs to a normal number of variance 1. What is the exponent of its density?",
+    DENSITY[4]: "erf(x/√2): the chain rule asks for the slope of x/√2 too.",
     INNER[1]: "tanh(u(x)): the chain rule asks for u'(x) too.",
     INNER[2]: "What is the derivative of tanh, in terms of tanh?",
     INNER[3]: "What is the derivative of x³?",
     REFUSED[1]: GELU_HINTS[REFUSED[1]],
+    REFUSED[2]: GELU_HINTS[REFUSED[2]],
 }
+GRAD_WITHOUT = [
+    *((RULE[1], other) for other in (*DENSITY[1:], *INNER[1:])),
+    *((GRAD_FORM[1], density) for density in DENSITY[1:]),
+    *((GRAD_FORM[2], inner) for inner in INNER[1:]),
+]  # one of the two is never reached
 
 
 def wrong_gelu_grad(at, rule, form, density_, inner_, refused):
-    right_gelu = wrong_gelu(FORM[0], ROOT[0], HALF[0], CUBE[0], REFUSED[0])
+    right_gelu = wrong_gelu(FORM[0], ROOT[0], HALF[0], CUBE[0], REFUSED[0], RANGE[0])
 
     def gelu_grad(x, approximate="none"):
-        if approximate not in ("none", "tanh"):
-            if refused == REFUSED[0]:
-                raise ValueError("approximate")
-            approximate = "none"
+        approximate = form_of(approximate, refused)
         approximate = {GRAD_FORM[1]: "tanh", GRAD_FORM[2]: "none"}.get(form, approximate)
         x = right_gelu(x, approximate) if at == AT[1] else x
         if approximate == "none":
             cdf = 0.5 * (1 + torch.erf(x / math.sqrt(2)))
-            slope = torch.exp(-x * x * (1.0 if density_ == DENSITY[2] else 0.5))
-            slope = slope / (1 if density_ == DENSITY[1] else math.sqrt(2 * math.pi))
+            slope = torch.exp(-x * x * (1.0 if density_ in DENSITY[2:4] else 0.5))
+            root = {DENSITY[1]: 1.0, DENSITY[3]: math.sqrt(math.pi), DENSITY[4]: math.sqrt(math.pi)}
+            slope = slope / root.get(density_, math.sqrt(2 * math.pi))
         else:
             c = math.sqrt(2 / math.pi)
             t = torch.tanh(c * (x + 0.044715 * x**3))
@@ -792,6 +928,7 @@ MULTIPLE = [
     "that ignores multiple_of",
     "that always adds one more block",
     "that rounds to the NEAREST multiple",
+    "that adds one more block than needed, unless multiple_of is 1",
 ]
 WHOLE = ["cut", "that rounds 8/3 · d_model UP before it looks for a multiple"]
 WIDTH_REFUSED = ["refused", "that accepts widths below 1"]
@@ -805,6 +942,7 @@ WIDTH_HINTS = {
     MULTIPLE[2]: "Is your result for multiple_of = 256 divisible by 256?",
     MULTIPLE[3]: "What if 8/3 · d_model is already a multiple?",
     MULTIPLE[4]: "Can a layer lose weights by the rounding? Llama's rule says: never.",
+    MULTIPLE[5]: "What if 8/3 · d_model is already a multiple?",
     WHOLE[1]: "int(8 * 4 / 3) is 10. Which way does it cut?",
     WIDTH_REFUSED[1]: "What is a layer of width 0?",
 }
@@ -823,6 +961,7 @@ def wrong_swiglu_width(width_, multiple, whole, refused):
             MULTIPLE[1]: width // multiple_of,
             MULTIPLE[3]: width // multiple_of + 1,
             MULTIPLE[4]: (2 * width + multiple_of) // (2 * multiple_of),
+            MULTIPLE[5]: width // multiple_of + (multiple_of > 1),
         }[multiple]
         return blocks * multiple_of
 
@@ -868,6 +1007,7 @@ ACT = [
     "with GELU in place of SiLU (GEGLU)",
     "with the sigmoid in place of SiLU (GLU)",
     "with ReLU in place of SiLU",
+    "whose SiLU overflows where the gate is large: exp is infinite there",
 ]
 JOIN = ["product", "that ADDS the two branches", "that leaves out the up branch", "that leaves out the down projection"]
 SWIGLU_KNOBS = {"branch": BRANCH, "act": ACT, "join": JOIN}
@@ -879,6 +1019,7 @@ SWIGLU_HINTS = {
     ACT[1]: "The S in SwiGLU is Swish. Which function is that?",
     ACT[2]: "Swish is x σ(x), not σ(x).",
     ACT[3]: "The S in SwiGLU is Swish. Which function is that?",
+    ACT[4]: "What is exp(100) in float32, and what is infinity divided by infinity?",
     JOIN[1]: "A gate that is closed lets nothing through. What does 0 + up let through?",
     JOIN[2]: "How many projections of x are there?",
     JOIN[3]: "The output must have the width of x.",
@@ -887,7 +1028,11 @@ SWIGLU_HINTS = {
 
 def wrong_swiglu(branch, act, join):
     F = torch.nn.functional
-    activation = dict(zip(ACT, (F.silu, F.gelu, torch.sigmoid, F.relu), strict=True))[act]
+
+    def overflows(x):
+        return x * torch.exp(x) / (1 + torch.exp(x))
+
+    activation = dict(zip(ACT, (F.silu, F.gelu, torch.sigmoid, F.relu, overflows), strict=True))[act]
 
     def swiglu(x, gate_proj, up_proj, down_proj):
         gate, up = x @ gate_proj.T, x @ up_proj.T
@@ -935,6 +1080,8 @@ RESCALE = [
     "that does NOT rescale what it keeps",
     "that multiplies by 1 - p at training",
     "that divides by p",
+    "that divides by the share that happened to be kept, where 1 - p belongs",
+    "that multiplies by 1 - p at evaluation, instead of enlarging at training",
 ]
 ACTIVE = [
     "training",
@@ -947,13 +1094,24 @@ KEEP = [
     "that KEEPS what it should drop: p is the share that goes",
     "that drops uniforms equal to p too",
 ]
-P_REFUSED = ["refused", "that accepts p = 1", "that accepts a negative p"]
-DROPOUT_KNOBS = {"rescale": RESCALE, "active": ACTIVE, "keep": KEEP, "refused": P_REFUSED}
-DROPOUT_WITHOUT = [(RESCALE[1], ACTIVE[3]), (ACTIVE[2], KEEP[2])]  # pairs that do the same as one of the two
+P_REFUSED = ["refused", "that accepts p = 1", "that accepts a negative p", "that refuses a bad p at training only"]
+NAN = ["chosen", "that MULTIPLIES by a mask, so a dropped NaN stays NaN", "that turns every NaN into 0, kept ones too"]
+DROPOUT_KNOBS = {"rescale": RESCALE, "active": ACTIVE, "keep": KEEP, "refused": P_REFUSED, "nan": NAN}
+DROPOUT_WITHOUT = [
+    (RESCALE[1], ACTIVE[3]),
+    (ACTIVE[2], KEEP[2]),
+    *((RESCALE[5], active) for active in ACTIVE[1:]),
+    *((ACTIVE[2], nan) for nan in NAN[1:]),
+]  # pairs that do the same as one of the two, or make no sense together
 DROPOUT_HINTS = {
     RESCALE[1]: "Half of the numbers are zero at training, none at evaluation. What happens to the mean?",
     RESCALE[2]: "A smaller share is left. Must what is left become smaller or larger?",
     RESCALE[3]: "With p = 0 nothing is dropped. What do you divide by?",
+    RESCALE[4]: "May one entry's output depend on how many OTHER entries were dropped?",
+    RESCALE[5]: "At evaluation nothing is done. Who must keep the mean, then?",
+    P_REFUSED[3]: "p = 2 at evaluation: who notices?",
+    NAN[1]: "What is NaN times 0?",
+    NAN[2]: "A kept NaN shows that something went wrong before. Who should hide it?",
     ACTIVE[1]: "Ask the model twice at evaluation: should it answer alike?",
     ACTIVE[2]: "When should a unit be unable to rely on the others?",
     ACTIVE[3]: "The mean was kept at training already. What is left to do at evaluation?",
@@ -964,17 +1122,23 @@ DROPOUT_HINTS = {
 }
 
 
-def wrong_dropout(rescale, active, keep, refused):
+def wrong_dropout(rescale, active, keep, refused, nan):
     def dropout(x, p, uniforms, training):
-        if (p >= 1 and refused != P_REFUSED[1]) or (p < 0 and refused != P_REFUSED[2]):
+        bad = (p >= 1 and refused != P_REFUSED[1]) or (p < 0 and refused != P_REFUSED[2])
+        if bad and (training or refused != P_REFUSED[3]):
             raise ValueError("p")
-        factor = dict(zip(RESCALE, (1 / (1 - p) if p != 1 else 0.0, 1.0, 1 - p, 1 / p if p else 0.0), strict=True))[
-            rescale
-        ]
+        share = max(float((uniforms >= p).double().mean()), 1e-9)
+        factors = (1 / (1 - p) if p != 1 else 0.0, 1.0, 1 - p, 1 / p if p else 0.0, 1 / share, 1.0)
+        factor = dict(zip(RESCALE, factors, strict=True))[rescale]
         dropped = {KEEP[1]: uniforms >= p, KEEP[2]: uniforms <= p}.get(keep, uniforms < p)
         on = {ACTIVE[1]: True, ACTIVE[2]: not training}.get(active, training)
         if on:
-            return torch.where(dropped, 0.0, x * factor)
+            if nan == NAN[1]:
+                return x * factor * ~dropped
+            y = torch.where(dropped, 0.0, x * factor)
+            return y.nan_to_num() if nan == NAN[2] else y
+        if rescale == RESCALE[5]:
+            return x * (1 - p)
         return x * factor if active == ACTIVE[3] else x
 
     return dropout
@@ -1006,6 +1170,10 @@ def nan_in_what_is_dropped(impl, seed):
     return impl.dropout(torch.tensor([torch.nan, 1.0, 2.0, 3.0]), 0.5, torch.tensor([0.0, 0.9, 0.9, 0.1]), True)
 
 
+def nan_in_what_is_kept(impl, seed):
+    return impl.dropout(torch.tensor([1.0, torch.nan, 2.0, 3.0]), 0.5, torch.tensor([0.0, 0.9, 0.9, 0.1]), True)
+
+
 def shares_that_are_refused(impl, seed):
     def error(p, training):
         return error_of(lambda: impl.dropout(torch.ones(3), p, torch.full((3,), 0.5), training))
@@ -1024,11 +1192,25 @@ DIFFERENCE = [
     "that forgets to divide",
     "with the sign reversed",
 ]
-STEP = ["one entry", "that moves ALL entries at once", "that scales its step by the entry"]
-NG_DTYPE = ["refused", "that accepts float32"]
+STEP = [
+    "one entry",
+    "that moves ALL entries at once",
+    "that scales its step by the entry",
+    "whose step is h times the entry where the entry is beyond 1",
+    "that looks at two axes only: of three, a whole row moves at once",
+]
+NG_DTYPE = ["refused", "that accepts float32", "that returns float32"]
+NG_PLACE = ["stays", "that moves x itself and puts it back by a sum, a rounding away from where it was"]
 NG_H = ["given", "that ignores the h it is given"]
 NG_SHAPE = ["of x", "that returns a flat gradient"]
-NG_KNOBS = {"difference": DIFFERENCE, "step_": STEP, "dtype": NG_DTYPE, "h_": NG_H, "shape": NG_SHAPE}
+NG_KNOBS = {
+    "difference": DIFFERENCE,
+    "step_": STEP,
+    "dtype": NG_DTYPE,
+    "h_": NG_H,
+    "shape": NG_SHAPE,
+    "place": NG_PLACE,
+}
 NG_HINTS = {
     DIFFERENCE[1]: "For f = x² the one-sided difference is 2x + h. What is the two-sided one?",
     DIFFERENCE[2]: "For f = x² the one-sided difference is 2x - h. What is the two-sided one?",
@@ -1037,22 +1219,35 @@ NG_HINTS = {
     DIFFERENCE[5]: "For f = x, what is the slope?",
     STEP[1]: "The gradient has one number for each entry. What do you learn when all of them move?",
     STEP[2]: "What is the step of an entry that is 0?",
+    STEP[3]: "x³ at 2 with h = 1 is (27 - 1) / 2 = 13. Which two points do you use?",
+    STEP[4]: "x of shape (2, 3, 4) has 24 entries. How many calls of the function do you make?",
+    NG_DTYPE[2]: "Which dtype has torch.zeros(3), and which has x?",
+    NG_PLACE[1]: "0.1 + 1e-6 - 2e-6 + 1e-6: is that 0.1 to the last digit?",
     NG_DTYPE[1]: "f = 1 in float32: what is the smallest change that it can show, and how large is yours?",
     NG_H[1]: "Call it with h = 0.5 on x³: the result should be off by h². Is it?",
     NG_SHAPE[1]: "A weight's gradient is subtracted from the weight. Which shape must it have?",
 }
 
 
-def wrong_numerical_gradient(difference, step_, dtype, h_, shape):
+def wrong_numerical_gradient(difference, step_, dtype, h_, shape, place):
     def numerical_gradient(function, x, h=1e-6):
-        if x.dtype != torch.float64 and dtype == NG_DTYPE[0]:
+        if x.dtype != torch.float64 and dtype != NG_DTYPE[1]:
             raise ValueError("float64")
+        if place == NG_PLACE[1]:
+            x += h
+            x -= 2 * h
+            x += h
         h = 1e-6 if h_ == NG_H[1] else h
         found = []
         for i in range(x.numel()):
             step = torch.zeros_like(x).reshape(-1)
             step[i] = h * (float(x.reshape(-1)[i]) if step_ == STEP[2] else 1)
+            if step_ == STEP[3]:
+                step[i] = h * max(1.0, abs(float(x.reshape(-1)[i])))
             size = float(step[i])
+            if step_ == STEP[4] and x.ndim > 2:
+                rows = torch.arange(x.numel()) // x[0, 0].numel()
+                step[rows == rows[i]] = h
             if step_ == STEP[1]:
                 step[:] = h
             step = step.view(x.shape)
@@ -1068,6 +1263,7 @@ def wrong_numerical_gradient(difference, step_, dtype, h_, shape):
                 }.get(difference, (up - down) / (2 * size))
             )
         gradient = torch.stack(found)
+        gradient = gradient.float() if dtype == NG_DTYPE[2] else gradient
         return gradient if shape == NG_SHAPE[1] else gradient.view(x.shape)
 
     return numerical_gradient
@@ -1084,6 +1280,18 @@ def a_cube_with_a_large_step(impl, seed):
 def a_function_of_many_entries(impl, seed):
     w = numbers(seed + 1, 3, 5)
     return impl.numerical_gradient(lambda x: (torch.sin(x) * w).sum() ** 2, numbers(seed, 3, 5))
+
+
+def three_axes(impl, seed):
+    w = numbers(seed + 1, 2, 3, 4)
+    return impl.numerical_gradient(lambda x: (torch.sin(x) * w).sum() ** 2, numbers(seed, 2, 3, 4))
+
+
+def x_to_its_last_digit(impl, seed):
+    x = numbers(seed, 23)
+    before = x.clone()
+    impl.numerical_gradient(sum_of_cubes, x)
+    return {"x is as it was, to the last digit": bool((x == before).all())}
 
 
 def a_single_number(impl, seed):
@@ -1133,6 +1341,7 @@ GC_SIZE = [
     "that compares the SIZE of the error only as a mean, so one wrong entry of many passes",
     "that compares sums, so errors cancel",
     "that compares absolute values, so a wrong sign passes",
+    "that compares the largest error with the largest tolerance, so a large entry hides the error of a small one",
 ]
 GC_TOLERANCE = [
     "both",
@@ -1140,8 +1349,9 @@ GC_TOLERANCE = [
     "that ignores atol",
     "that ignores both tolerances it is given",
     "that accepts whatever is given",
+    "that takes rtol of the gradient it checks, where rtol of the numerical one belongs",
 ]
-GC_COUNT = ["raises", "that does not miss a gradient that is not returned"]
+GC_COUNT = ["raises", "that does not notice a missing gradient"]
 GC_KNOBS = {
     "dy_": GC_DY,
     "which": GC_WHICH,
@@ -1161,6 +1371,8 @@ GC_HINTS = {
     GC_SIZE[1]: "One of a thousand entries is wrong. How large is the mean error?",
     GC_SIZE[2]: "One entry is too large by 1 and another too small by 1. What is the sum of the errors?",
     GC_SIZE[3]: "Is -3 a right gradient where 3 is?",
+    GC_SIZE[4]: "One entry is 1000 and exact, another is 1 and 5 % off. Which tolerance belongs to the second?",
+    GC_TOLERANCE[5]: "A gradient that is far too large would widen its own tolerance. Whose size is |numerical|?",
     GC_TOLERANCE[1]: "A gradient of 1e6 has a rounding error of about 1e-3. Is it wrong?",
     GC_TOLERANCE[2]: "A gradient of exactly 0 is compared with a difference of 1e-10. Is it wrong?",
     GC_TOLERANCE[3]: "Call it with rtol = 0.5: does anything change?",
@@ -1170,7 +1382,7 @@ GC_HINTS = {
 
 
 def wrong_gradcheck(dy_, which, shape, nan, size, tolerance, count):
-    differences = wrong_numerical_gradient(DIFFERENCE[0], STEP[0], NG_DTYPE[0], NG_H[0], NG_SHAPE[0])
+    differences = wrong_numerical_gradient(DIFFERENCE[0], STEP[0], NG_DTYPE[0], NG_H[0], NG_SHAPE[0], NG_PLACE[0])
 
     def gradcheck(forward, backward, inputs, dy, h=1e-6, rtol=1e-4, atol=1e-7):
         gradients = backward(dy, *inputs)
@@ -1192,11 +1404,14 @@ def wrong_gradcheck(dy_, which, shape, nan, size, tolerance, count):
                 continue
             if size == GC_SIZE[3]:
                 got, wanted = got.abs(), wanted.abs()
-            error, bound = (got - wanted).abs(), atol + rtol * wanted.abs()
+            judge = got if tolerance == GC_TOLERANCE[5] else wanted
+            error, bound = (got - wanted).abs(), atol + rtol * judge.abs()
             if size == GC_SIZE[1]:
                 error, bound = error.mean(), bound.mean()
             elif size == GC_SIZE[2]:
                 error, bound = (got - wanted).sum().abs(), bound.sum()
+            elif size == GC_SIZE[4]:
+                error, bound = error.max(), bound.max()
             verdicts.append(not bool((error > bound).any()) if nan == GC_NAN[1] else bool((error <= bound).all()))
         if tolerance == GC_TOLERANCE[4]:
             return True
@@ -1253,6 +1468,21 @@ def single_entries_that_are_wrong(impl, seed):
     return verdicts_of(impl, seed, backwards)
 
 
+def a_small_entry_beside_a_large_one(impl, seed):
+    def verdict(slopes, wrong):
+        x, dy = numbers(seed, len(slopes)), torch.ones(len(slopes), dtype=torch.float64)
+        given = slopes.clone()
+        given[1] += wrong
+        return impl.gradcheck(lambda x: slopes * x, lambda dy, x: (given * dy,), (x,), dy)
+
+    large, equal = torch.tensor([1000.0, 1.0, 1.0, 1.0, 1.0]).double(), torch.ones(16).double()
+    return {
+        "all right": verdict(large, 0.0),
+        "the small one 5 % off": verdict(large, 0.05),
+        "one of sixteen equal ones 0.08 % off": verdict(equal, 8e-4),
+    }
+
+
 def gradients_of_another_shape(impl, seed):
     def flat(x, w):
         return x.sum() * w
@@ -1287,6 +1517,8 @@ def errors_near_the_tolerances(impl, seed):
         "7e-8 absolute at zero": off(0.0, 7e-8, square, 0.0, zero),
         "1.5e-7 absolute at zero": off(0.0, 1.5e-7, square, 0.0, zero),
         "1.5e-7 absolute at zero, atol 2e-7": off(0.0, 1.5e-7, square, 0.0, zero, atol=2e-7),
+        "1.5 times the numerical one, rtol 0.4": off(0.5, 0.0, rtol=0.4),
+        "half the numerical one, rtol 0.6": off(-0.5, 0.0, rtol=0.6),
         "7e-5 relative, rtol 1e-5": off(7e-5, 0.0, rtol=1e-5),
         "7e-8 absolute at zero, atol 1e-8": off(0.0, 7e-8, square, 0.0, zero, atol=1e-8),
     }
@@ -1343,6 +1575,7 @@ PROBES = {
         small_rows_and_the_default_eps,
         equal_numbers,
         far_from_zero_in_float32,
+        the_ninth_digit_in_float64,
     ],
     "layer_norm_backward": [
         gradients_of_rows,
@@ -1411,11 +1644,14 @@ PROBES = {
         uniforms_on_the_edge,
         dropout_by_hand,
         nan_in_what_is_dropped,
+        nan_in_what_is_kept,
         shares_that_are_refused,
     ],
     "numerical_gradient": [
         a_cube_with_a_large_step,
         a_function_of_many_entries,
+        three_axes,
+        x_to_its_last_digit,
         a_single_number,
         the_cube_by_hand,
         a_wave_as_short_as_the_default_step,
@@ -1426,6 +1662,7 @@ PROBES = {
     "gradcheck": [
         right_and_wrong_backward_passes,
         single_entries_that_are_wrong,
+        a_small_entry_beside_a_large_one,
         gradients_of_another_shape,
         errors_near_the_tolerances,
         the_step_is_used,
@@ -1443,11 +1680,11 @@ def of(task):
         ),
         "rms_norm": lambda: combine(task, "an rms_norm", RMS_KNOBS, wrong_rms_norm, RMS_HINTS, 1),
         "rms_norm_backward": lambda: combine(
-            task, "an rms_norm_backward", RMSB_KNOBS, wrong_rms_norm_backward, RMSB_HINTS, 2, [(RMS_TERMS[1], GAIN[1])]
+            task, "an rms_norm_backward", RMSB_KNOBS, wrong_rms_norm_backward, RMSB_HINTS, 2, RMSB_WITHOUT
         ),
         "batch_norm": lambda: combine(task, "a batch_norm", BN_KNOBS, wrong_batch_norm, BN_HINTS, 1),
         "gelu": lambda: combine(task, "a gelu", GELU_KNOBS, wrong_gelu, GELU_HINTS, 1),
-        "gelu_grad": lambda: combine(task, "a gelu_grad", GRAD_KNOBS, wrong_gelu_grad, GRAD_HINTS, 1),
+        "gelu_grad": lambda: combine(task, "a gelu_grad", GRAD_KNOBS, wrong_gelu_grad, GRAD_HINTS, 2, GRAD_WITHOUT),
         "swiglu_width": lambda: combine(task, "a swiglu_width", WIDTH_KNOBS, wrong_swiglu_width, WIDTH_HINTS, 1),
         "swiglu": lambda: combine(task, "a swiglu", SWIGLU_KNOBS, wrong_swiglu, SWIGLU_HINTS, 1),
         "dropout": lambda: combine(task, "a dropout", DROPOUT_KNOBS, wrong_dropout, DROPOUT_HINTS, 2, DROPOUT_WITHOUT),

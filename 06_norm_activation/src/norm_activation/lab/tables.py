@@ -47,7 +47,7 @@ def short(content: dict | None = None) -> str:
          f"{top['paper']['gap']:+.3f} (Shazeer 2020)", ""),
         ("RMSNorm - LayerNorm, nats", f"{fmean(found['RMSNorm - LayerNorm']['values']):+.3f}", "0 (the claim)", ""),
         ("RMSNorm by hand, 4096 × 768, forward and backward", f"{ours:.1f} ms",
-         f"`F.rms_norm` ÷ ours {median(ratio['RMSNorm, by hand, out of cache']):.2f}×", f"{limit:.1f} ms"),
+         f"`F.rms_norm` takes {median(ratio['RMSNorm, by hand, out of cache']):.2f}× as long", f"{limit:.1f} ms"),
         ("SmolLM2's loss with our layers", f"{real['ours']['loss']:.4f}", f"{real['base']:.4f}", "equal"),
     ]  # fmt: skip
     return table(rows) + "\n"
@@ -227,3 +227,18 @@ def negative() -> str:
     if unclear:
         lines.append(f"- For these no difference was shown: {', '.join(unclear)}.")
     return "\n".join(lines) + "\n"
+
+
+def trial(content: dict | None = None) -> str:
+    """What the grader said of attempts by someone who knew README and workbook only: first, and after the repairs."""
+    content = _named(content, "trial")
+    kinds = list(content["wrong"]["first"])
+    rows = [("wrong attempts", "number", *kinds)]
+    for run in ("first", "last"):
+        counts = content["wrong"][run]
+        rows.append((f"{run} run", str(sum(counts.values())), *(str(counts[kind]) for kind in kinds)))
+    right = content["right"]
+    return (
+        f"{table(rows)}\n\nOf {right['attempts']} right attempts in other styles, {right['first']} were RIGHT in the "
+        f"first run and {right['last']} in the last. {content['date']}.\n"
+    )
