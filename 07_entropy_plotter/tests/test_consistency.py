@@ -13,6 +13,12 @@ def test_answers_vote_and_chains_do_not(impl):
 
 
 @pytest.mark.task("majority_vote")
+def test_the_answer_follows_the_last_marker_without_white_space(impl):
+    assert impl.majority_vote(["1+2=3 3=12", "2=12 ", "= 12", "=7", "=7"]) == "12"
+    assert impl.majority_vote(["1+2=3 =11", "1+2=3 =11", "1+2=3 =4"]) == "11"
+
+
+@pytest.mark.task("majority_vote")
 def test_chains_without_an_answer_have_no_vote(impl):
     assert impl.majority_vote(["no", "no", "no", "a =", "a =", "=5"]) == "5"
     assert impl.majority_vote(["nothing", "="]) is None

@@ -146,7 +146,7 @@ class SamplingParams:
 
 
 def warp(logits: Float[Tensor, "B V"], tokens: Int[Tensor, "B T"], params) -> Float[Tensor, "B V"]:
-    """Apply the rules that `params`, a SamplingParams, sets: each on what the one before has left, in the order above."""
+    """Apply the rules that `params`, a SamplingParams, sets, each on what the one before has left."""
     for rule in (repetition_penalty, frequency_penalty, presence_penalty):
         value = getattr(params, rule.__name__)
         if value is not None:
