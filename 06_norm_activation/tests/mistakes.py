@@ -926,9 +926,9 @@ MULTIPLE = [
     "up",
     "that rounds DOWN to a multiple",
     "that ignores multiple_of",
-    "that always adds one more block",
+    "that adds one more block even where the width is a multiple already",
     "that rounds to the NEAREST multiple",
-    "that adds one more block than needed, unless multiple_of is 1",
+    "that adds one more block even where the width is a multiple already, unless multiple_of is 1",
 ]
 WHOLE = ["cut", "that rounds 8/3 · d_model UP before it looks for a multiple"]
 WIDTH_REFUSED = ["refused", "that accepts widths below 1"]
