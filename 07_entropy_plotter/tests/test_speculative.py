@@ -18,6 +18,7 @@ def test_by_hand(impl):
     p, q = torch.tensor([[0.5, 0.5, 0.0], [0.2, 0.3, 0.5]]), torch.tensor([[0.8, 0.0, 0.2]])
     accept = impl.speculative_accept
     assert accept(p, q, torch.tensor([0]), torch.tensor([0.6, 0.9])) == [0, 2]  # 0.6 < 0.5 / 0.8, then a bonus token
+    assert accept(p, q, torch.tensor([0]), torch.tensor([0.1, 0.9])) == [0, 2]  # the last uniform draws it
     assert accept(p, q, torch.tensor([0]), torch.tensor([0.7, 0.9])) == [1]  # the residual holds token 1 alone
     assert accept(p, q, torch.tensor([2]), torch.tensor([0.0, 0.1])) == [1]  # the target never says token 2
 
