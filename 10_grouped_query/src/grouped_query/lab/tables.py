@@ -15,19 +15,19 @@ WHERE = {"cache": "the processor's cache", "memory": "memory"}
 def summary() -> str:
     """The README's table: at most six rows."""
     quality_, race, cache = section("headline")["quality"], section("bench"), section("smollm2")["cache"]
-    base, ratio = f"{spread(quality_['base'])} (8 heads)", race["ratio"]["memory"]
+    base = f"{spread(quality_['base'])} (8 heads)"
     pooled, cut = (_both(quality_["points"][rule]["2"]) for rule in ("mean", LOW_RANK))
-    step = spread(race["milliseconds"]["memory"][FAST])
+    steps = []
+    for state in STATES:
+        ratio = race["ratio"][state]
+        ours = f"{spread(race['milliseconds'][state][FAST])}, {race['share'][state]:.0%} of the limit"
+        peers = f"{ratio[PEER]:.1f}× (SDPA, enable_gqa), {ratio[REPEAT]:.0f}× (repeat_interleave)"
+        steps.append((f"ms a decode step, 32 query, 4 key/value heads, from {WHERE[state]}", ours, peers))
     rows = [
         ("", "ours", "peer or limit"),
         ("loss, 8 key/value heads pooled to 2, before and after 5 % uptraining", pooled, base),
         ("the same bytes by low rank, before and after", cut, base),
-        ("ms a decode step, 32 query and 4 key/value heads", step, f"{ratio[PEER]:.1f}× (SDPA, enable_gqa)"),
-        (
-            "the same, bytes/s",
-            f"{race['share']['memory']:.0%} of memory's",
-            f"{ratio[REPEAT]:.0f}× (repeat_interleave)",
-        ),
+        *steps,
         ("SmolLM2's cache of 2,048 tokens, MB", f"{cache['as it is'] / 1e6:.0f}", f"{cache['MHA'] / 1e6:.0f} (MHA)"),
     ]
     return f"{table(rows)}\n\n{meta_line(race)}\n"
