@@ -48,7 +48,7 @@ def train(
 ) -> list[float]:
     """Adam at a constant rate, after `warmup` steps of a linear rise; the loss of each step."""
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr, foreach=True)  # the same numbers in less time
     losses = []
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = lr * min(1.0, (step + 1) / warmup) if warmup else lr
