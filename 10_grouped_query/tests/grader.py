@@ -49,8 +49,8 @@ from report import VERDICTS, Seen, State, readable, report_lines, results, save_
 from runs import Run, mutation_report, runs, uncaught
 
 __all__ = ["impl", "pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "pytest_generate_tests",
-           "pytest_pyfunc_call", "pytest_report_teststatus", "pytest_runtest_call", "pytest_runtest_makereport", "pytest_runtest_protocol",
-           "pytest_sessionfinish", "pytest_terminal_summary", "seed"]  # fmt: skip
+           "pytest_pyfunc_call", "pytest_report_teststatus", "pytest_runtest_call", "pytest_runtest_makereport",
+           "pytest_runtest_protocol", "pytest_sessionfinish", "pytest_terminal_summary", "seed"]  # fmt: skip
 __all__ += ["HERE", "PACKAGE", "Attempt", "InPlace", "Mistake", "Mutant", "Names", "NotCounted", "check", "combine",
             "error_of", "exactly", "is_array", "load", "replay", "same"]  # fmt: skip
 
