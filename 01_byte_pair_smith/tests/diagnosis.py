@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from attempts import Call, Names, Recorder, reference, substituted
-from compare import Raised, array, brief, first_difference, is_array, is_exact, is_telling, ordinal, same
+from compare import Raised, array, brief, first_difference, is_array, is_exact, is_lost, is_telling, ordinal, same
 from limits import TooLong, is_attempt, limited, place
 from mutants import mutants
 from symptoms import named_numbers, symptom
@@ -185,7 +185,7 @@ def of_some_probes(got: list, task: str, seed: int) -> Finding | None:
 
 def of_mutants(got: list, task: str, seed: int) -> str:
     """The kind of slip that reproduces the attempt on every probe, in a sentence, or ""."""
-    if not any(is_telling(g) for g in got):
+    if not any(is_telling(g) and not is_lost(g) for g in got):
         return ""
     want = right_outputs(task, seed)
     wrong_first = sorted(range(len(got)), key=lambda i: same(got[i], want[i]))

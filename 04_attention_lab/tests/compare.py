@@ -136,6 +136,12 @@ def is_telling(x: Any) -> bool:
     return sum(array(p).size if is_array(p) else is_number(p) for p in parts(x)) >= 4
 
 
+def is_lost(x: Any) -> bool:
+    """Is every number of this output NaN?"""
+    found = [array(p) for p in parts(x) if is_array(p) or is_number(p)]
+    return bool(found) and all(n.dtype.kind == "f" and np.isnan(n).all() for n in found)
+
+
 def brief(x: Any, limit: int = 60) -> str:
     """A value short enough to read: small ones whole, arrays by dtype and shape."""
     if isinstance(x, Raised):

@@ -50,7 +50,7 @@ from runs import Run, mutation_report, runs, uncaught
 
 __all__ = ["impl", "pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "pytest_generate_tests",
            "pytest_pyfunc_call", "pytest_report_teststatus", "pytest_runtest_call", "pytest_runtest_makereport",
-           "pytest_sessionfinish", "pytest_terminal_summary", "seed"]  # fmt: skip
+           "pytest_runtest_protocol", "pytest_sessionfinish", "pytest_terminal_summary", "seed"]  # fmt: skip
 __all__ += ["HERE", "PACKAGE", "Attempt", "InPlace", "Mistake", "Mutant", "Names", "NotCounted", "check", "combine",
             "error_of", "exactly", "is_array", "load", "replay", "same"]  # fmt: skip
 
@@ -158,6 +158,15 @@ def is_settled(item) -> bool:
     if run := run_of(item):
         return bool(state.caught.setdefault((run.task, run.label), {}).get(run.seed))
     return bool(state.attempt) and task in state.seen and state.seen[task].verdict != "RIGHT"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    """A mistake or mutant that a test has caught needs no other: thousands of items that would only be set up."""
+    if run_of(item) is None or not is_settled(item):
+        return None
+    item.session._setupstate.teardown_exact(nextitem)  # the next one may be of another module
+    return True
 
 
 def pytest_runtest_call(item):
