@@ -33,6 +33,11 @@ def numbers(seed, *shape, dtype=torch.float64):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
 
 
+def alone(knobs, settings):
+    """The pairs of each of these settings with any other one: such mistakes are looked for alone."""
+    return [(s, other) for s in settings for choices in knobs.values() if s not in choices for other in choices[1:]]
+
+
 # ---------------------------------------------------------------- layer_norm
 
 VARIANCE = [
@@ -91,6 +96,9 @@ LN_HINTS = {
     AFFINE[4]: "A weight of 0: what should be left of x?",
     LN_DTYPE[1]: "float64 has sixteen digits. How many are left after a visit to float32?",
 }
+
+
+LN_WITHOUT = alone(LN_KNOBS, [EPS[4], LN_EPS[5], OVER[3], LN_DTYPE[1]])
 
 
 def mean_over(x, over):
@@ -231,8 +239,7 @@ LNB_KNOBS = {
 LNB_WITHOUT = [
     (TERMS[3], GAIN[1]),
     (DWEIGHT[4], DBIAS[1]),
-    *((term, gain) for term in TERMS[4:] for gain in GAIN[1:]),
-    (SCALE[4], EPS[2]),
+    *alone(LNB_KNOBS, [*TERMS[4:], SCALE[4], EPS[4], LN_EPS[5]]),
 ]  # pairs that do the same as one of the two, or make no sense together
 LNB_HINTS = {
     TERMS[1]: "Add the same number to every feature. The output stays: what must the sum of dx over a row be?",
@@ -491,8 +498,11 @@ RMSB_DWEIGHT = [
     DWEIGHT[5],
     DWEIGHT[6],
 ]
-RMSB_WITHOUT = [(RMS_TERMS[1], GAIN[1]), (SCALE[4], EPS[2]), *((RMS_TERMS[6], gain) for gain in GAIN[1:])]
 RMSB_KNOBS = {"terms": RMS_TERMS, "gain": GAIN, "scale": SCALE, "dweight": RMSB_DWEIGHT, "eps": RMSB_EPS}
+RMSB_WITHOUT = [
+    (RMS_TERMS[1], GAIN[1]),
+    *alone(RMSB_KNOBS, [*RMS_TERMS[5:], SCALE[4], EPS[4], RMS_EPS[5]]),
+]
 RMSB_HINTS = {
     **LNB_HINTS,
     GAIN[1]: "The output is weight · x̂. What is the gradient with respect to x̂, the numbers that are averaged?",
@@ -1100,8 +1110,7 @@ DROPOUT_KNOBS = {"rescale": RESCALE, "active": ACTIVE, "keep": KEEP, "refused": 
 DROPOUT_WITHOUT = [
     (RESCALE[1], ACTIVE[3]),
     (ACTIVE[2], KEEP[2]),
-    *((RESCALE[5], active) for active in ACTIVE[1:]),
-    *((ACTIVE[2], nan) for nan in NAN[1:]),
+    *alone(DROPOUT_KNOBS, [*RESCALE[4:], P_REFUSED[3], *NAN[1:]]),
 ]  # pairs that do the same as one of the two, or make no sense together
 DROPOUT_HINTS = {
     RESCALE[1]: "Half of the numbers are zero at training, none at evaluation. What happens to the mean?",
@@ -1674,7 +1683,7 @@ PROBES = {
 def of(task):
     """Every known mistake of a task, single ones and, where they can be told apart, pairs."""
     return {
-        "layer_norm": lambda: combine(task, "a layer_norm", LN_KNOBS, wrong_layer_norm, LN_HINTS),
+        "layer_norm": lambda: combine(task, "a layer_norm", LN_KNOBS, wrong_layer_norm, LN_HINTS, 2, LN_WITHOUT),
         "layer_norm_backward": lambda: combine(
             task, "a layer_norm_backward", LNB_KNOBS, wrong_layer_norm_backward, LNB_HINTS, 2, LNB_WITHOUT
         ),

@@ -18,6 +18,12 @@ def test_gelu_is_torchs(impl, approximate):
 
 
 @pytest.mark.task("gelu")
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+def test_gelu_of_a_large_number_is_that_number(impl, approximate):
+    assert torch.equal(impl.gelu(torch.tensor([20.0, 300.0]), approximate), torch.tensor([20.0, 300.0]))
+
+
+@pytest.mark.task("gelu")
 def test_effect_the_two_forms_differ_by_five_ten_thousandths(impl):
     gap = (impl.gelu(GRID, "tanh") - impl.gelu(GRID)).abs().max()
     assert 4e-4 < gap < 6e-4
@@ -37,15 +43,17 @@ def test_effect_gelus_slope_is_negative_and_above_one(impl):
 
 
 @pytest.mark.task("gelu")
-def test_bad_input_an_unknown_form_of_gelu(impl):
+@pytest.mark.parametrize("name", ["erf", "", "tan"])
+def test_bad_input_an_unknown_form_of_gelu(impl, name):
     with pytest.raises(ValueError):
-        impl.gelu(GRID, "erf")
+        impl.gelu(GRID, name)
 
 
 @pytest.mark.task("gelu_grad")
-def test_bad_input_an_unknown_form_of_its_derivative(impl):
+@pytest.mark.parametrize("name", ["erf", "", "tan"])
+def test_bad_input_an_unknown_form_of_its_derivative(impl, name):
     with pytest.raises(ValueError):
-        impl.gelu_grad(GRID, "erf")
+        impl.gelu_grad(GRID, name)
 
 
 TORCHS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": F.relu, "leaky_relu": F.leaky_relu, "gelu": F.gelu}
@@ -102,6 +110,13 @@ def matrices(seed, D=6, H=7):
 
 
 @pytest.mark.task("swiglu")
+def test_swiglu_does_not_overflow_at_large_gates(impl):
+    one = torch.ones(1, 1)
+    got = impl.swiglu(torch.tensor([[-300.0], [300.0]]), one, one, one)
+    torch.testing.assert_close(got, torch.tensor([[0.0], [90000.0]]))
+
+
+@pytest.mark.task("swiglu")
 def test_swiglu_is_llamas_layer_values_and_gradients(impl, seed):
     from transformers import LlamaConfig  # here: it takes seconds to load
     from transformers.models.llama.modeling_llama import LlamaMLP
@@ -153,3 +168,11 @@ def test_dropout_keeps_an_entry_whose_uniform_is_p(impl):
 def test_bad_input_a_share_that_leaves_nothing(impl, p):
     with pytest.raises(ValueError):
         impl.dropout(torch.ones(3), p, torch.zeros(3), True)
+    with pytest.raises(ValueError):
+        impl.dropout(torch.ones(3), p, torch.zeros(3), False)
+
+
+@pytest.mark.task("dropout")
+def test_dropout_drops_a_nan_and_hides_none_that_it_keeps(impl):
+    y = impl.dropout(torch.tensor([torch.nan, torch.nan, 2.0]), 0.5, torch.tensor([0.1, 0.9, 0.9]), True)
+    torch.testing.assert_close(y, torch.tensor([0.0, torch.nan, 4.0]), equal_nan=True)

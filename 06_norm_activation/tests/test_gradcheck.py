@@ -12,6 +12,8 @@ def test_it_is_exact_for_a_square_and_off_by_h_squared_for_a_cube(impl, seed):
     torch.testing.assert_close(impl.numerical_gradient(lambda x: (x**2).sum(), x, 0.5), 2 * x, rtol=0, atol=1e-12)
     cube = impl.numerical_gradient(lambda x: (x**3).sum(), x, 0.5)
     torch.testing.assert_close(cube, 3 * x**2 + 0.25, rtol=0, atol=1e-12)
+    two = torch.tensor([2.0], dtype=torch.float64)
+    assert float(impl.numerical_gradient(lambda x: (x**3).sum(), two, 1.0)) == pytest.approx(13)
 
 
 @pytest.mark.task("numerical_gradient")
@@ -23,6 +25,15 @@ def test_it_agrees_with_autograd(impl, seed):
 
     got = impl.numerical_gradient(function, x)
     torch.testing.assert_close(got, gradients(function, torch.tensor(1.0), x)[0], rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.task("numerical_gradient")
+def test_it_moves_one_entry_of_three_axes_and_leaves_x_as_it_was(impl, seed):
+    x = numbers(seed, 2, 3, 4)
+    before = x.clone()
+    got = impl.numerical_gradient(lambda x: x.sum() ** 2 + (x**2).sum(), x, 0.5)
+    torch.testing.assert_close(got, 2 * before.sum() + 2 * before, rtol=1e-10, atol=1e-10)
+    assert torch.equal(x, before)  # to the last digit
 
 
 @pytest.mark.task("numerical_gradient")
@@ -84,6 +95,19 @@ def test_it_allows_what_its_tolerances_allow_and_no_more(impl, seed, relative, a
     assert passes(1) is True and passes(2) is False, "the defaults are rtol 1e-4 and atol 1e-7"
     wider, narrower = ({"rtol": 2e-4}, {"rtol": 1e-5}) if relative else ({"atol": 2e-7}, {"atol": 1e-8})
     assert passes(2, **wider) is True and passes(1, **narrower) is False
+
+
+@pytest.mark.task("gradcheck")
+def test_each_entry_has_its_own_tolerance_and_that_of_the_numerical_gradient(impl, seed):
+    x, dy = numbers(seed, 3), torch.ones(3, dtype=torch.float64)
+    slopes = torch.tensor([1000.0, 1.0, 1.0], dtype=torch.float64)
+    for given, rtol, right in (
+        ([1000, 1.05, 1], 1e-4, False),
+        ([1500, 1.5, 1.5], 0.4, False),
+        ([500, 1, 0.5], 0.6, True),
+    ):
+        gradient = torch.tensor(given, dtype=torch.float64)
+        assert impl.gradcheck(lambda x: slopes * x, lambda dy, x, g=gradient: (g * dy,), (x,), dy, rtol=rtol) is right
 
 
 @pytest.mark.task("gradcheck")

@@ -36,6 +36,12 @@ def test_layer_norm_survives_a_large_offset_and_a_constant_row(impl, seed):
 
 
 @pytest.mark.task("layer_norm")
+def test_layer_norm_has_the_default_eps_of_torch(impl, seed):
+    x, one, zero = 0.003 * numbers(seed, 3, 7), torch.ones(7).double(), torch.zeros(7).double()
+    torch.testing.assert_close(impl.layer_norm(x, one, zero), F.layer_norm(x, (7,)), **EXACT)
+
+
+@pytest.mark.task("layer_norm")
 def test_property_layer_norm_forgets_shift_and_scale(impl):
     @settings(deadline=None, max_examples=15)
     @given(st.integers(2, 17), st.floats(-50, 50), st.floats(0.5, 20), st.integers(0, 2**20))
@@ -101,6 +107,19 @@ def test_rms_norm_backward_is_torchs(impl, seed, shape):
     torch.testing.assert_close(tuple(impl.rms_norm_backward(dy, x, weight, 1e-3)), want, **EXACT)
 
 
+@pytest.mark.task("rms_norm")
+def test_rms_norm_has_its_own_default_eps(impl, seed):
+    x, one = 0.001 * numbers(seed, 3, 7), torch.ones(7).double()
+    torch.testing.assert_close(impl.rms_norm(x, one), F.rms_norm(x, (7,), one, 1e-6), **EXACT)
+
+
+@pytest.mark.task("rms_norm_backward")
+def test_rms_norm_backward_has_the_default_eps_of_the_forward_pass(impl, seed):
+    x, dy, one = 0.001 * numbers(seed, 3, 7), numbers(seed + 1, 3, 7), torch.ones(7).double()
+    want = gradients(lambda x, w: F.rms_norm(x, (7,), w, 1e-6), dy, x, one)
+    torch.testing.assert_close(tuple(impl.rms_norm_backward(dy, x, one)), want, **EXACT)
+
+
 @pytest.mark.task("rms_norm_backward")
 def test_rms_norm_backward_keeps_a_shift_of_the_inputs(impl, seed):
     """What parts RMSNorm from LayerNorm: its gradient is orthogonal to x, and not to a constant row."""
@@ -134,6 +153,8 @@ def test_bad_input_one_value_a_channel_has_no_variance(impl):
         impl.batch_norm(torch.randn(1, 3), three, three, three, three, True)
     y, _, _ = impl.batch_norm(torch.randn(1, 3), three, three, three, three, False)
     assert y.shape == (1, 3)
+    y, _, _ = impl.batch_norm(torch.tensor([[[1.0, 3.0]] * 3]), three, three, three, three, True, eps=0.0)
+    torch.testing.assert_close(y, torch.tensor([[[0.0, 2.0]] * 3]))  # one example, but two values a channel
 
 
 @pytest.mark.task("batch_norm")
