@@ -3,7 +3,10 @@
 Each knob has its right setting first. Whatever differs from it is one mistake.
 """
 
+import copy
 import math
+from collections import deque
+from collections.abc import Mapping
 from functools import partial
 
 import torch
@@ -130,6 +133,7 @@ FIELD_MISTAKES = [
     ),
     ("of L·W - 1", "Three layers of window 2: 4 tokens. What does the formula say?", lambda L, W: L * W - 1),
     ("of 2·L·(W - 1) + 1, to both sides", "May a token look ahead?", lambda L, W: 2 * L * (W - 1) + 1),
+    ("of TWO layers, however many there are", "One layer of window 4: how many tokens?", lambda L, W: 2 * W - 1),
     ("of W layers of window L", "Which of the two numbers is the window?", lambda L, W: W * (L - 1) + 1),
     ("that is no int", "How many tokens is 7.0? Tokens are counted.", lambda L, W: float(L * (W - 1) + 1)),
 ]
@@ -152,6 +156,7 @@ EDGE = [
     "whose blocks reach back one key too FEW",
     "whose windows show W + 1 keys",
     "whose blocks show every key back to the start of the block before them",
+    "whose blocks show every key that was passed, also those that have left a query's window",
 ]
 FUTURE = ["hidden", "that sees LATER keys inside of a block"]
 SHORT = [
@@ -160,26 +165,38 @@ SHORT = [
     "that leaves out the tokens after the last full block",
     "that attends to zeros before the beginning of the text",
 ]
-SQUARE = ["blocks", "that builds the whole T × T square and masks it"]
+SQUARE = [
+    "blocks",
+    "that builds the whole T × T square and masks it",
+    "that copies the keys of every window, T·W·D numbers",
+]
+PRECISE = ["kept", "that computes in float32, whatever the dtype is"]
 SCALE = ["scaled", "WITHOUT the 1/sqrt(D) scale"]
-BAND_KNOBS = {"edge": EDGE, "future": FUTURE, "short": SHORT, "square": SQUARE, "scale": SCALE}
+BAND_KNOBS = {"edge": EDGE, "future": FUTURE, "short": SHORT, "square": SQUARE, "scale": SCALE, "precise": PRECISE}
 BAND_HINTS = {
     EDGE[1]: "The first query of a block sees W tokens. How many of them are in its own block?",
     EDGE[2]: "Window 4, block from 8 on: query 8 sees keys 5 to 8. Where must the keys begin?",
     EDGE[3]: "How many keys does a window of W show, the query's own included?",
     EDGE[4]: "The last query of a block sees no key of the block before. Does your mask say so?",
+    EDGE[5]: "Window 4, block from 8 on: the keys are 5 to 11. Which of them does query 11 see?",
     FUTURE[1]: "Change the last token of a block. Does the output of the first one change?",
     SHORT[1]: "The last block has fewer queries, and as many keys before it as the others.",
     SHORT[2]: "T = 10, W = 4: in which block is token 9?",
     SHORT[3]: "A key of zeros has the score 0. What weight does the softmax give it?",
     SCALE[1]: "What is the variance of a dot product of two D-dimensional unit-variance vectors?",
     SQUARE[1]: "T = 100,000 and W = 256: how many scores do you compute, and how many are shown?",
+    SQUARE[2]: "One key stands in W windows. Must it be in memory W times?",
+    PRECISE[1]: "How many digits has a float64, and how many are left after `.float()`?",
 }
 
 
-def wrong_band(edge=EDGE[0], future=FUTURE[0], short=SHORT[0], square=SQUARE[0], scale=SCALE[0]):
+def wrong_band(edge=EDGE[0], future=FUTURE[0], short=SHORT[0], square=SQUARE[0], scale=SCALE[0], precise=PRECISE[0]):
     def banded_attention(q, k, v, window):
-        T = q.shape[2]
+        T, dtype = q.shape[2], q.dtype
+        if precise == PRECISE[1]:
+            q, k, v = q.float(), k.float(), v.float()
+        if square == SQUARE[2]:
+            k.new_zeros(*k.shape[:3], window, k.shape[3])
         out, step = [], T if square == SQUARE[1] else window
         for start in range(0, T, step):
             end = min(start + step, T)
@@ -192,10 +209,10 @@ def wrong_band(edge=EDGE[0], future=FUTURE[0], short=SHORT[0], square=SQUARE[0],
             keys, values = (F.pad(x[:, :, first:end], (0, 0, lead, 0)) for x in (k, v))
             query = torch.arange(start, end)[:, None]
             key = torch.arange(first - lead, end)
-            if short == SHORT[1] and end == T and T % window and square == SQUARE[0]:
+            if short == SHORT[1] and end == T and T % window and square != SQUARE[1]:
                 query = query - start + first
             behind = query - key
-            limit = {EDGE[3]: window + 1, EDGE[4]: 2 * T + window}.get(edge, window)
+            limit = {EDGE[3]: window + 1, EDGE[4]: 2 * T + window, EDGE[5]: 2 * T + window}.get(edge, window)
             shown = behind < limit
             if edge in EDGE[1:3] and square == SQUARE[1]:
                 shown = shown & (key >= query // window * window - reach)
@@ -204,7 +221,7 @@ def wrong_band(edge=EDGE[0], future=FUTURE[0], short=SHORT[0], square=SQUARE[0],
             width = q.shape[-1] if scale == SCALE[0] else 1
             scores = q[:, :, start:end] @ keys.transpose(-2, -1) / math.sqrt(width)
             out.append(scores.masked_fill(~shown, -math.inf).softmax(-1) @ values)
-        return torch.cat(out, 2)
+        return torch.cat(out, 2).to(dtype)
 
     return banded_attention
 
@@ -237,18 +254,26 @@ def a_single_token(impl, seed):
     return impl.banded_attention(*qkv(seed + 15, 1), 4)
 
 
+def has_more_digits(found, single):
+    """Whether a float64 result differs from the float32 one: what is computed in float32 has the same digits."""
+    return not torch.equal(found.float(), single.float())
+
+
 def bands_in_float64(impl, seed):
-    return impl.banded_attention(*qkv(seed + 18, 11, torch.float64), 3)
+    inputs = qkv(seed + 18, 11, torch.float64)
+    found, single = impl.banded_attention(*inputs, 3), impl.banded_attention(*(x.float() for x in inputs), 3)
+    return {"values": found, "more digits than in float32": has_more_digits(found, single)}
 
 
 class Largest(TorchDispatchMode):
-    """Remembers the largest tensor that any operation makes."""
+    """Remembers the largest tensor that any operation makes. A view is as large as its memory, if that is less."""
 
     numel = 0
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         out = function(*args, **(kwargs or {}))
-        sizes = [x.numel() for x in tree_leaves(out) if isinstance(x, torch.Tensor)]
+        tensors = [x for x in tree_leaves(out) if isinstance(x, torch.Tensor)]
+        sizes = [min(x.numel(), x.untyped_storage().nbytes() // x.element_size()) for x in tensors]
         self.numel = max([self.numel, *sizes])
         return out
 
@@ -258,6 +283,13 @@ def the_memory_of_a_long_text(impl, seed):
     with Largest() as largest:
         impl.banded_attention(q, k, v, 5)
     return {"no tensor holds more than 4·T·W numbers a head": largest.numel <= 4 * 160 * 5}
+
+
+def the_memory_of_a_wide_head(impl, seed):
+    q, k, v = qkv(seed + 24, 12, B=1, H=1, D=5)
+    with Largest() as largest:
+        impl.banded_attention(q, k, v, 4)
+    return {"no tensor holds more than 4·T·W numbers a head": largest.numel <= 4 * 12 * 4}
 
 
 def the_numbers_of_the_workbook(impl, seed):
@@ -289,8 +321,9 @@ VALUES = ["values", "that stores the keys as values too"]
 RESET = ["clears", "whose reset KEEPS the last text", "whose reset sets the position only, and shows old tokens"]
 DTYPE = ["asked", "that ignores dtype"]
 WINDOW = ["refused", "that accepts a window of 0"]
+MEMORY = ["bounded", "that keeps EVERY token in memory, and shows the last ones only"]
 CACHE_KNOBS = {"order": ORDER, "eviction": EVICTION, "slot": SLOT, "count": COUNT, "values": VALUES, "reset": RESET,
-               "dtype": DTYPE, "window_": WINDOW}  # fmt: skip
+               "dtype": DTYPE, "window_": WINDOW, "memory": MEMORY}  # fmt: skip
 CACHE_HINTS = {
     ORDER[1]: "W = 3 and five tokens: slot 0 holds token 3. Which key must come first?",
     EVICTION[1]: "W = 4, six tokens cached, two new ones: which keys does the FIRST new query see?",
@@ -309,11 +342,12 @@ CACHE_HINTS = {
     RESET[2]: "The position is 0 and the slots are full. How does the cache know that they are old?",
     DTYPE[1]: "A model in bfloat16 asks for a cache in bfloat16: what does it get?",
     WINDOW[1]: "A window of 0: which token would the cache hold?",
+    MEMORY[1]: "After a million tokens, how many keys does the object hold?",
 }
 
 
 def wrong_cache(order=ORDER[0], eviction=EVICTION[0], slot=SLOT[0], count=COUNT[0], values=VALUES[0], reset=RESET[0],
-                dtype=DTYPE[0], window_=WINDOW[0]):  # fmt: skip
+                dtype=DTYPE[0], window_=WINDOW[0], memory=MEMORY[0]):  # fmt: skip
     """The held tokens as a list of (slot, key, value), oldest first."""
     how_to_reset, asked = reset, dtype
 
@@ -322,7 +356,7 @@ def wrong_cache(order=ORDER[0], eviction=EVICTION[0], slot=SLOT[0], count=COUNT[
             if window < 1 and window_ == WINDOW[0]:
                 raise ValueError("window")
             self.window, self.dtype = window, dtype if asked == DTYPE[0] else torch.float32
-            self.held, self.position, self.rows = [], 0, (batch_size, heads, 0, head_dim)
+            self.text, self.held, self.position, self.rows = [], [], 0, (batch_size, heads, 0, head_dim)
 
         def cut(self, held, most):
             return held[max(len(held) - most, 0) :] if most > 0 else []
@@ -334,6 +368,8 @@ def wrong_cache(order=ORDER[0], eviction=EVICTION[0], slot=SLOT[0], count=COUNT[
         def update(self, k, v):
             k, v = k.to(self.dtype), (k if values == VALUES[1] else v).to(self.dtype)
             W, n = self.window, k.shape[2]
+            if memory == MEMORY[1]:
+                self.text.append((k, v))
             start = 0 if slot == SLOT[1] else self.position
             if count == COUNT[2]:
                 start = min(start, W)
@@ -380,6 +416,7 @@ def fed(impl, seed, window, sizes, B=2, H=3, D=5, dtype=torch.float32, reset_aft
     found = {"position of an empty cache": cache.position}
     for i, n in enumerate(sizes):
         keys, values = cache.update(*(made(seed + 2 * i + j, B, H, n, D, dtype=dtype) for j in range(2)))
+        keys, values = copy.deepcopy((keys, values))  # as they are now, whatever a later update does
         found |= {f"keys of chunk {i}": keys, f"values of chunk {i}": values, f"position after {i}": cache.position}
         if i in reset_after:
             cache.reset()
@@ -429,18 +466,52 @@ def the_tokens_of_the_workbook(impl, seed):
     cache, shown = impl.RollingCache(1, 1, 3, 1), {}
     for first, last in ((0, 3), (4, 4), (5, 6)):
         tokens = torch.arange(first, last + 1.0).view(1, 1, -1, 1)
-        keys, values = cache.update(tokens, 10 * tokens)
+        keys, values = copy.deepcopy(cache.update(tokens, 10 * tokens))
         shown[f"tokens {first} to {last}"] = keys.flatten(), values.flatten()
     return shown
 
 
 def what_was_returned_stays_as_it_was(impl, seed):
-    cache = impl.RollingCache(1, 2, 3, 2)
-    k, v = made(seed, 1, 2, 2, 2), made(seed + 1, 1, 2, 2, 2)
-    first = cache.update(k, v)
-    for i in range(3):
-        cache.update(made(seed + i, 1, 2, 1, 2), made(seed + 9 + i, 1, 2, 1, 2))
-    return {"returned first": first, "what was passed in": (k, v)}
+    cache, passed, returned = impl.RollingCache(1, 2, 3, 2), [], []
+    for i, n in enumerate((2, 1, 1, 1, 3, 1, 4, 1, 1)):
+        passed.append((made(seed + 2 * i, 1, 2, n, 2), made(seed + 2 * i + 1, 1, 2, n, 2)))
+        returned.append(cache.update(*passed[-1]))
+        if i == 0:
+            before = copy.deepcopy((passed[0], returned[0]))
+        if i == 2:
+            single = copy.deepcopy(returned[2])
+    alike = lambda a, b: all(map(torch.equal, a, b))  # noqa: E731
+    return {
+        "the first chunk that was returned is as it was": alike(returned[0], before[1]),
+        "what was returned for a single token is as it was": alike(returned[2], single),
+        "what was passed in is as it was": alike(passed[0], before[0]),
+    }
+
+
+def numbers_held(x, seen):
+    """The numbers in the memory of all tensors that an object holds, those under a view included."""
+    if id(x) in seen:
+        return 0
+    seen[id(x)] = x
+    if isinstance(x, torch.Tensor):
+        memory = x.untyped_storage()
+        key = ("memory", memory.data_ptr())
+        new = key not in seen
+        seen[key] = x
+        return memory.nbytes() // x.element_size() if new else 0
+    if isinstance(x, Mapping):
+        return sum(numbers_held(y, seen) for y in x.values())
+    if isinstance(x, list | tuple | set | deque):
+        return sum(numbers_held(y, seen) for y in x)
+    return numbers_held(x.__dict__, seen) if hasattr(x, "__dict__") and not isinstance(x, type) else 0
+
+
+def the_memory_after_many_tokens(impl, seed):
+    cache, held = impl.RollingCache(1, 1, 4, 2), []
+    for i in range(45):
+        cache.update(made(seed + i, 1, 1, 1, 2), made(seed + i + 1, 1, 1, 1, 2))
+        held.append(numbers_held(cache, {}))
+    return {"as many numbers are held after 45 tokens as after 15": max(held[30:]) <= max(held[:15])}
 
 
 # ---------------------------------------------------------------- cache_positions
@@ -471,6 +542,10 @@ POSITION_MISTAKES = [
     ("that give every sink position 0", "Four sinks stand beside each other. Do they have one position?",
      without_sinks),
     ("that are no integers", "Which dtype does torch.arange have?", lambda x: ranks(x).float()),
+    ("that compare the text positions in float32", "What is 16,777,217 as a float32?",
+     lambda x: (x.float()[:, None] > x.float()).sum(1)),
+    ("found by searchsorted among slots that are NOT sorted", "searchsorted halves a sorted list. Is a ring sorted?",
+     lambda x: torch.searchsorted(x, x)),
     ("with room for the evicted tokens halved", "Positions in the cache have no gap at all.",
      lambda x: (x + ranks(x)) // 2),
 ]  # fmt: skip
@@ -496,6 +571,10 @@ def slots_in_any_order(impl, seed):
     return {"positions": found, "the argument is as it was": bool((held == before).all())}
 
 
+def a_text_of_billions_of_tokens(impl, seed):
+    return impl.cache_positions(torch.tensor([3, 1, 0, 4, 2]) + 5_000_000_000 + seed)
+
+
 def one_slot(impl, seed):
     return impl.cache_positions(torch.tensor([41]))
 
@@ -516,7 +595,7 @@ SLOT_MISTAKES = [
      lambda p, s, w: p % (s + w)),
     ("without sinks", "Where is token 0 after a window has passed?", lambda p, s, w: p % w),
     ("in which the sinks are counted INSIDE the window", "How many slots are there in all: sinks + window, or window?",
-     lambda p, s, w: rolled(p, s, w, size=-s)),
+     lambda p, s, w: torch.where(p < s, p, s + (p - s) % (w - s))),
     ("whose first rolling token is not in the first free slot", "Two sinks and a window of 5: token 2 comes right "
      "after the sinks. Which slot?", lambda p, s, w: torch.where(p < s, p, s + p % w)),
     ("with one slot too many in the ring", "The slots are numbered from 0. Which is the last one?",
@@ -531,6 +610,14 @@ SLOT_MISTAKES = [
      lambda p, s, w: torch.where(p < s, w + p, (p - s) % w)),
     ("that are one slot late in the ring", "Which slot has the first token after the sinks?",
      lambda p, s, w: rolled(p, s, w, from_=1)),
+    ("that send the sinks through the ring too", "Is token 0 a sink? Which slot has it?",
+     lambda p, s, w: s + (p - s) % w),
+    ("that take the remainder (fmod) for the sinks too", "Six sinks and a window of 2: what is fmod(-5, 2)?",
+     lambda p, s, w: torch.fmod(p - s, w) + s),
+    ("of a token's place in the tensor, not of its position", "Asked are tokens 100 and 101 only. Is 100 a sink?",
+     lambda p, s, w: rolled(torch.arange(len(p)), s, w)),
+    ("computed in float32", "What is 16,777,217 as a float32?",
+     lambda p, s, w: torch.where(p < s, p, p - w * torch.floor((p - s) / w).long())),
     ("with one sink too many", "With 2 sinks, is token 2 a sink?",
      lambda p, s, w: torch.where(p <= s, p, s + 1 + (p - s - 1) % w)),
 ]  # fmt: skip
@@ -542,6 +629,10 @@ def from_the_first_token_on(impl, seed):
 
 def far_into_the_text(impl, seed):
     return impl.sink_slots(torch.arange(100_000, 100_017) + seed, 4, 7)
+
+
+def beyond_billions_of_tokens(impl, seed):
+    return impl.sink_slots(torch.arange(5_000_000_000, 5_000_000_009) + seed, 2, 7)
 
 
 def no_sinks(impl, seed):
@@ -574,17 +665,23 @@ PADDED = [
     "padded on the RIGHT, so that it sees the future",
     "that is NOT padded, so that the output is shorter",
     "padded by K - 1 and not by (K - 1)·dilation",
+    "that goes ROUND: the end of the text stands before its beginning",
 ]
 SPREAD = ["dilated", "that IGNORES the dilation"]
 FLIPPED = ["correlation", "that FLIPS the kernel"]
 CURRENT = ["seen", "that does not see the current input"]
+CHANNELS = ["(out, in)", "that SWAPS the channels in and out where they are as many"]
 NOT_DILATED = ["refused", "that accepts a dilation of 0"]
-CONV_KNOBS = {"padded": PADDED, "spread": SPREAD, "flipped": FLIPPED, "current": CURRENT, "refused": NOT_DILATED}
+CONV_KNOBS = {"padded": PADDED, "spread": SPREAD, "flipped": FLIPPED, "current": CURRENT, "channels": CHANNELS,
+              "precise": PRECISE, "refused": NOT_DILATED}  # fmt: skip
 CONV_HINTS = {
     PADDED[1]: "Change the last input. Does the output at the position before it change?",
     PADDED[2]: "Change the last input. Which outputs change?",
     PADDED[3]: "How many zeros must stand before the text, so that the first output has all its taps?",
     PADDED[4]: "Kernel 2, dilation 8: how far back does the first tap lie?",
+    PADDED[5]: "What stands before the first input: zeros, or the last inputs?",
+    CHANNELS[1]: "The weights are (out, in, K): which row makes output channel 0?",
+    PRECISE[1]: BAND_HINTS[PRECISE[1]],
     SPREAD[1]: "Kernel 2, dilation 4: which two inputs does output 9 see?",
     FLIPPED[1]: "F.conv1d does not flip: which weight meets the current input?",
     CURRENT[1]: "Which input does the last weight meet at output 5?",
@@ -592,13 +689,18 @@ CONV_HINTS = {
 }
 
 
-def wrong_conv(padded=PADDED[0], spread=SPREAD[0], flipped=FLIPPED[0], current=CURRENT[0], refused=NOT_DILATED[0]):
+def wrong_conv(padded=PADDED[0], spread=SPREAD[0], flipped=FLIPPED[0], current=CURRENT[0], channels=CHANNELS[0],
+               precise=PRECISE[0], refused=NOT_DILATED[0]):  # fmt: skip
     def causal_conv1d(x, weight, dilation=1):
         if dilation < 1:
             if refused == NOT_DILATED[0]:
                 raise ValueError("dilation")
             dilation = 1
-        step = dilation if spread == SPREAD[0] else 1
+        step, dtype = dilation if spread == SPREAD[0] else 1, x.dtype
+        if precise == PRECISE[1]:
+            x, weight = x.float(), weight.float()
+        if channels == CHANNELS[1] and weight.shape[0] == weight.shape[1]:
+            weight = weight.transpose(0, 1)
         K, T = weight.shape[2], x.shape[2]
         reach = (K - 1) * step
         if current == CURRENT[1]:
@@ -606,7 +708,8 @@ def wrong_conv(padded=PADDED[0], spread=SPREAD[0], flipped=FLIPPED[0], current=C
         sides = {PADDED[1]: (reach - reach // 2, reach // 2), PADDED[2]: (0, reach), PADDED[3]: (0, 0),
                  PADDED[4]: (K - 1, 0)}.get(padded, (reach, 0))  # fmt: skip
         weight = weight.flip(2) if flipped == FLIPPED[1] else weight
-        return F.conv1d(F.pad(x, sides), weight, dilation=step)
+        wide = x[:, :, torch.arange(-reach, T) % T] if padded == PADDED[5] else F.pad(x, sides)
+        return F.conv1d(wide, weight, dilation=step).to(dtype)
 
     return causal_conv1d
 
@@ -637,7 +740,13 @@ def a_text_shorter_than_the_kernel(impl, seed):
 
 
 def convolutions_in_float64(impl, seed):
-    return conv_of(impl, seed + 10, 3, 9, 2, dtype=torch.float64)
+    x, weight = made(seed + 10, 2, 3, 9, dtype=torch.float64), made(seed + 11, 5, 3, 3, dtype=torch.float64)
+    found, single = impl.causal_conv1d(x, weight, 2), impl.causal_conv1d(x.float(), weight.float(), 2)
+    return {"values": found, "more digits than in float32": has_more_digits(found, single)}
+
+
+def as_many_channels_out_as_in(impl, seed):
+    return conv_of(impl, seed + 12, 2, 8, 3, inputs=4, outputs=4)
 
 
 def dilations_that_are_refused(impl, seed):
@@ -668,6 +777,8 @@ START = [
     "whose start adds the paddings without the jump",
     "whose start is positive where there is padding",
     "whose start multiplies the padding by the stride of its own layer too",
+    "whose start multiplies the padding by the dilation",
+    "whose start is the CENTRE of the span of output 0, not its beginning",
 ]
 TOP_DOWN = ["up", "that reads the layers from the top down"]
 STACK_KNOBS = {"size": SIZE, "jump": JUMP, "start": START, "order": TOP_DOWN}
@@ -685,6 +796,8 @@ STACK_HINTS = {
     START[2]: "Padding 1 after a stride of 2: how many inputs wide is one padded value?",
     START[3]: "Padding puts values BEFORE the text. At which positions?",
     START[4]: "The padding stands at the layer's input. Has its own stride been applied there?",
+    START[5]: "A padding of 2 puts 2 values before the layer's input. Does a dilation of 3 put 6 there?",
+    START[6]: "Kernel 3 without padding: which is the first input that output 0 sees?",
     TOP_DOWN[1]: "Stride 2 then kernel 5, or kernel 5 then stride 2: do both see the same?",
 }
 
@@ -698,8 +811,10 @@ def wrong_stack(size=SIZE[0], jump=JUMP[0], start=START[0], order=TOP_DOWN[0]):
             taps = {SIZE[3]: kernel - 1, SIZE[4]: kernel * dilation, SIZE[6]: kernel * dilation - 1}
             grown = taps.get(size, (kernel - 1) * dilation)
             span = kernel if size == SIZE[7] else span + grown * unit
-            wide = {START[1]: 0, START[2]: 1, START[3]: -step, START[4]: step * stride}.get(start, step)
-            begin -= padding * wide
+            wide = {START[1]: 0, START[2]: 1, START[3]: -step, START[4]: step * stride, START[5]: step * dilation}
+            begin -= padding * wide.get(start, step)
+            if start == START[6]:
+                begin += (kernel - 1) * dilation // 2 * step
             step = {JUMP[1]: step + stride - (1 if step == 1 else 0), JUMP[2]: stride}.get(jump, step * stride)
         return span, step, begin
 
@@ -749,23 +864,30 @@ PROBES = {
     "receptive_field": [stacks_of_windows, no_layer_at_all],
     "banded_attention": [whole_blocks_only, a_last_block_that_is_short, windows_of_one_token, windows_of_two_tokens,
                          a_window_longer_than_the_text, a_single_token, bands_in_float64, the_memory_of_a_long_text,
-                         the_numbers_of_the_workbook],
+                         the_memory_of_a_wide_head, the_numbers_of_the_workbook],
     "RollingCache": [token_by_token, chunks_shorter_than_the_window, chunks_longer_than_the_window,
                      chunks_as_long_as_the_window, a_cache_for_one_token, a_second_text_after_reset,
                      caches_in_other_formats, a_cache_in_the_default_format, caches_that_are_refused,
-                     the_tokens_of_the_workbook, what_was_returned_stays_as_it_was],
+                     the_tokens_of_the_workbook, what_was_returned_stays_as_it_was,
+                     the_memory_after_many_tokens],
     "cache_positions": [a_ring_that_has_wrapped, sinks_and_a_ring, a_text_that_still_fits, slots_in_any_order,
-                        one_slot, positions_of_the_workbook],
-    "sink_slots": [from_the_first_token_on, far_into_the_text, no_sinks, a_ring_of_one_slot, more_sinks_than_window,
-                   one_sink, slots_of_the_workbook],
+                        a_text_of_billions_of_tokens, one_slot, positions_of_the_workbook],
+    "sink_slots": [from_the_first_token_on, far_into_the_text, beyond_billions_of_tokens, no_sinks, a_ring_of_one_slot,
+                   more_sinks_than_window, one_sink, slots_of_the_workbook],
     "causal_conv1d": [a_dilated_kernel, a_kernel_of_two_far_apart, no_dilation_given, a_kernel_of_one,
-                      a_text_shorter_than_the_kernel, convolutions_in_float64, dilations_that_are_refused,
-                      the_convolution_of_the_workbook],
+                      a_text_shorter_than_the_kernel, convolutions_in_float64, as_many_channels_out_as_in,
+                      dilations_that_are_refused, the_convolution_of_the_workbook],
     "conv_receptive_field": [stacks_of_any_kind, a_single_layer, no_layers, five_layers_of_three, a_wavenet,
                              strides_and_then_padding, the_stack_of_the_workbook],
 }  # fmt: skip
 
-BAND_WITHOUT = ((SHORT[1], SQUARE[1]), (SHORT[2], SQUARE[1]), (EDGE[1], SHORT[1]), (EDGE[1], SHORT[3]))
+BAND_WITHOUT = (
+    (SHORT[1], SQUARE[1]),
+    (SHORT[2], SQUARE[1]),
+    (EDGE[1], SHORT[1]),
+    (EDGE[1], SHORT[3]),
+    (EDGE[5], SQUARE[1]),
+)
 
 MISTAKES = {
     "window_mask": partial(combine, "window_mask", "a mask", MASK_KNOBS, wrong_mask, MASK_HINTS),

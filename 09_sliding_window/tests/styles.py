@@ -61,14 +61,33 @@ def band_token_by_token(q, k, v, window):
     return out
 
 
-def band_by_unfolding(q, k, v, window):
-    """Every query gets a row of exactly W keys, those before the text hidden."""
+def band_by_diagonals(q, k, v, window):
+    """The scores of one distance after the other; a row has its W scores from the nearest key to the farthest."""
     T, D = q.shape[2:]
-    keys, values = (F.pad(x, (0, 0, window - 1, 0)).unfold(2, window, 1) for x in (k, v))  # B H T D W
-    scores = (q.unsqueeze(-2) @ keys).squeeze(-2) * D**-0.5
-    before = torch.arange(T).unsqueeze(1) + torch.arange(window) < window - 1
-    weights = scores.masked_fill(before, float("-inf")).softmax(dim=-1)
-    return (values @ weights.unsqueeze(-1)).squeeze(-1)
+    reach = range(min(window, T))
+    scores = q.new_full((*q.shape[:3], len(reach)), float("-inf"))
+    for back in reach:
+        scores[:, :, back:, back] = (q[:, :, back:] * k[:, :, : T - back]).sum(-1) * D**-0.5
+    weights = scores.softmax(dim=-1)
+    return sum(F.pad(weights[:, :, back:, back, None] * v[:, :, : T - back], (0, 0, back, 0)) for back in reach)
+
+
+def band_by_padded_blocks(q, k, v, window):
+    """All blocks at once: each has its own keys and those of the block before it, zeros before the first."""
+    B, H, T, D = q.shape
+    W = min(window, T)
+    n = -(-T // W)
+
+    def pairs(x):
+        x = F.pad(x, (0, 0, W, n * W - T)).reshape(B, H, n + 1, W, D)
+        return torch.cat((x[:, :, :-1], x[:, :, 1:]), 3)
+
+    behind = torch.arange(W, 2 * W)[:, None] - torch.arange(2 * W)
+    shown = ((behind >= 0) & (behind < W)).repeat(n, 1, 1)
+    shown[0, :, :W] = False
+    queries = F.pad(q, (0, 0, 0, n * W - T)).reshape(B, H, n, W, D)
+    weights = (queries @ pairs(k).mT / math.sqrt(D)).masked_fill(~shown, -math.inf).softmax(-1)
+    return (weights @ pairs(v)).reshape(B, H, n * W, D)[:, :, :T]
 
 
 def band_in_small_blocks(q, k, v, window):
@@ -230,7 +249,8 @@ STYLES = {
     "receptive_field": {"layer by layer": field_layer_by_layer, "as a range": field_by_following_masks},
     "banded_attention": {
         "token by token": band_token_by_token,
-        "a row of W keys for each query": band_by_unfolding,
+        "one distance after the other": band_by_diagonals,
+        "all blocks at once, padded": band_by_padded_blocks,
         "blocks of half a window": band_in_small_blocks,
     },
     "RollingCache": {

@@ -80,6 +80,14 @@ def test_cost_memory_grows_with_the_text_and_not_with_its_square(impl):
         assert largest.numel <= 4 * T * 5
 
 
+@pytest.mark.task("banded_attention")
+def test_cost_no_window_has_a_copy_of_its_keys(impl):
+    q, k, v = (torch.randn(1, 1, 60, 8) for _ in range(3))
+    with Largest() as largest:
+        impl.banded_attention(q, k, v, 20)
+    assert largest.numel <= 4 * 60 * 20
+
+
 def test_cost_both_forms_counted():
     """The plain form: W·(2W - 1) scores a block. The fast form with blocks of W/2: W/2·(3W/2 - 1)."""
     T, W, D = 4096, 256, 8

@@ -40,6 +40,13 @@ def test_oracle_conv1d_values_and_gradients(impl, seed, K, dilation, T):
 
 
 @pytest.mark.task("causal_conv1d")
+def test_oracle_as_many_channels_out_as_in(impl, seed):
+    x, weight = made(seed, 2, 4, 9), made(seed + 1, 4, 4, 2)
+    want = F.conv1d(F.pad(x, (3, 0)), weight, dilation=3)
+    torch.testing.assert_close(impl.causal_conv1d(x, weight, 3), want, rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("causal_conv1d")
 def test_property_the_taps_are_dilation_apart_and_none_is_later(impl):
     @settings(deadline=None, max_examples=25)
     @given(st.integers(1, 4), st.integers(1, 6), st.integers(0, 15))

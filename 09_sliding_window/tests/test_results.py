@@ -22,8 +22,16 @@ def test_the_tables_are_those_of_the_results(name):
 
 def test_nothing_quick_is_committed():
     sections = record.read(record.COMMITTED)
-    assert set(sections) == {command.key for command in COMMANDS}
+    assert set(sections) == {command.key for command in COMMANDS} | {"trial"}
     assert not [name for name, section in sections.items() if section["meta"]["quick"]]
+
+
+def test_the_trial_is_counted_and_no_wrong_attempt_was_right_at_its_end():
+    trial = record.read(record.COMMITTED)["trial"]
+    wrong, right = trial["wrong"], trial["right"]
+    first, last = (wrong[run] for run in ("first", "last"))
+    assert sum(first.values()) == sum(last.values()) >= 40 and last["RIGHT"] == last["false"] == 0
+    assert right["first"] <= right["last"] == right["attempts"] >= 12
 
 
 @pytest.mark.filterwarnings("ignore:.past_key_values. is deprecated:FutureWarning")

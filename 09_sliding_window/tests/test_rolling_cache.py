@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mistakes import numbers_held
 from sliding_window import RollingCache, attend, rotate, window_mask
 
 
@@ -82,6 +83,15 @@ def test_the_error_says_what_to_do():
         RollingCache(1, 1, 0, 4)
 
 
+@pytest.mark.task("RollingCache")
+def test_cost_what_is_held_does_not_grow_with_the_text(impl):
+    cache, held = impl.RollingCache(1, 2, 5, 3), []
+    for _ in range(40):
+        cache.update(torch.randn(1, 2, 1, 3), torch.randn(1, 2, 1, 3))
+        held.append(numbers_held(cache, {}))
+    assert max(held[20:]) <= max(held[:20])
+
+
 def test_cost_memory_is_that_of_the_window_however_long_the_text_is():
     cache = RollingCache(1, 2, 7, 4)
     places = cache.keys.data_ptr(), cache.values.data_ptr()
@@ -100,6 +110,11 @@ def test_property_the_order_of_the_text_without_gaps(impl):
         assert positions.tolist() == [sorted(held).index(p) for p in held]
 
     holds()
+
+
+@pytest.mark.task("cache_positions")
+def test_property_positions_are_exact_in_a_text_of_billions_of_tokens(impl):
+    assert impl.cache_positions(2**33 + torch.tensor([2, 4, 0, 1, 3])).tolist() == [2, 4, 0, 1, 3]
 
 
 @pytest.mark.task("cache_positions")

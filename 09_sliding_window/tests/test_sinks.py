@@ -23,6 +23,12 @@ def test_property_sinks_stay_and_the_rest_rolls(impl):
     holds()
 
 
+@pytest.mark.task("sink_slots")
+def test_property_slots_are_exact_in_a_text_of_billions_of_tokens(impl):
+    positions = torch.arange(2**33, 2**33 + 12)
+    assert impl.sink_slots(positions, 3, 7).tolist() == [3 + (p - 3) % 7 for p in positions.tolist()]
+
+
 def test_property_one_query_sees_what_sink_attention_shows_it():
     """By definition: positions in the cache, sinks and window, one query after the other."""
     torch.manual_seed(0)
