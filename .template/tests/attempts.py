@@ -15,6 +15,7 @@ import importlib
 import inspect
 import json
 import linecache
+import sys
 import types
 import warnings
 from collections.abc import Callable, Iterator
@@ -116,6 +117,7 @@ def chosen(nodes: list[tuple[str, ast.stmt]]) -> list[tuple[str, ast.stmt]]:
 def load(path: str | Path) -> dict[str, Any]:
     """The names that a file or notebook defines. Raises NotCounted, naming file, cell and line."""
     module, nodes = types.ModuleType("attempt"), []
+    sys.modules["attempt"] = module  # dataclasses look their module up by name
     if Path(path).suffix != ".ipynb" and Path(path).suffix not in {".py", *setting("LOADERS", {})}:
         raise NotCounted(f"{path}: an attempt is a .py file or a notebook")
     with warnings.catch_warnings():

@@ -222,6 +222,13 @@ def test_constants_and_lambdas_belong_to_an_attempt_and_demonstrations_do_not(tm
     assert attempt_of(tmp_path, text)["f"](6) == 3
 
 
+def test_a_dataclass_of_the_attempt_finds_its_module(tmp_path):
+    text = (
+        "from __future__ import annotations\nimport dataclasses\n@dataclasses.dataclass\nclass Pair:\n    x: int = 1\n"
+    )
+    assert attempt_of(tmp_path, text + "def f():\n    return Pair(3).x\n")["f"]() == 3
+
+
 def test_a_warning_of_the_compiler_does_not_uncount_an_attempt(tmp_path):
     assert attempt_of(tmp_path, 'def f():\n    "\\d"\n    return 1\n')["f"]() == 1
 
