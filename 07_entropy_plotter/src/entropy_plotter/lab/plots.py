@@ -66,19 +66,21 @@ def plane(rules: dict, claim: str):
 
 
 def named(ax, points: dict) -> None:
-    """Labels away from the human point, moved down where they would cover another."""
-    middle, taken = points["human"][0], []
-    for rule, (x, y) in sorted(points.items(), key=lambda item: -item[1][1]):
-        at, bottom = ax.transData.transform((x, y))
-        width = 7.5 * len(rule) + 12
-        left = at - width if x < middle else at
-        while any(abs(bottom - b) < 13 and left < right and r < left + width for r, right, b in taken):
-            bottom -= 3
-        taken.append((left, left + width, bottom))
-        place = ax.transData.inverted().transform((at, bottom))
-        side = {"ha": "right", "xytext": (-7, 0)} if x < middle else {"xytext": (7, 0)}
-        ax.annotate(rule, place, textcoords="offset points", color=colour_of(rule), fontsize=8, fontweight="bold",
-                    va="center", annotation_clip=False, **side)  # fmt: skip
+    """Labels beside their points, away from the human one, where they cover neither a point nor another label."""
+    middle, dots = points["human"][0], {rule: ax.transData.transform(point) for rule, point in points.items()}
+    taken = [(x - 8, x + 8, y - 6, y + 6) for x, y in dots.values()]  # pixels: left, right, bottom, top
+    for rule, (x, y) in sorted(dots.items(), key=lambda item: -item[1][1]):
+        width, sides = 7.2 * len(rule), ("right", "left") if points[rule][0] < middle else ("left", "right")
+        places = [(side, down) for down in (0, -10, 10, -18, 18, -26) for side in sides]
+        for side, down in places:
+            left = x - 10 - width if side == "right" else x + 10
+            box = (left, left + width, y + down - 6, y + down + 6)
+            if not any(box[0] < r and l < box[1] and box[2] < t and b < box[3] for l, r, b, t in taken):
+                break
+        taken.append(box)
+        at = ax.transData.inverted().transform((x - 10 if side == "right" else x + 10, y + down))
+        ax.annotate(rule, at, color=colour_of(rule), fontsize=8, fontweight="bold", ha=side, va="center",
+                    annotation_clip=False)  # fmt: skip
 
 
 def strips(found: dict, claim: str):
