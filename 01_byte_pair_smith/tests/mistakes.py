@@ -800,7 +800,10 @@ def all_special_tokens_allowed(impl, seed):
 def long_and_short_special_tokens(impl, seed):
     text = "x<|a|><|b|>y <|b|> z" + "!" * (seed % 7)
     orders = {"short ones first": SPECIAL_TOKENS, "long ones first": dict(reversed(SPECIAL_TOKENS.items()))}
-    return {name: impl.encode_with_special(text, letters, tokens, set(tokens)) for name, tokens in orders.items()}
+    found = {name: impl.encode_with_special(text, letters, tokens, set(tokens)) for name, tokens in orders.items()}
+    pairs = [name for c in "abcdefghijklmnop" for name in (f"<{c}>", f"<{c}>|")]  # no set has all of them in order
+    tokens = {name: 5001 + i for i, name in enumerate(pairs)}
+    return found | {"sixteen pairs": impl.encode_with_special("".join(pairs[1::2]), letters, tokens, set(pairs))}
 
 
 def encoding_or_error(impl, *arguments):
