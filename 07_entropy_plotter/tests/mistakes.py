@@ -38,6 +38,8 @@ ZERO = [
     "right",
     "that gives NaN where a probability is zero",
     "that adds 1e-4 to every probability before its logarithm",
+    "that adds 1e-9 to every probability before its logarithm",
+    "that leaves out the probabilities below a millionth",
 ]
 AXIS = ["last", "with its softmax over the FIRST axis", "with its softmax over ALL numbers"]
 SIGN = ["right", "WITHOUT the minus sign"]
@@ -51,6 +53,8 @@ ENTROPY_HINTS = {
     UNIT[3]: "A uniform row of 4 tokens has 2 bits, one of 8 has 3.",
     ZERO[1]: "What is 0 · log 0 for a computer, and what is the limit of p · log p at 0?",
     ZERO[2]: "A certain row has an entropy of exactly zero, and small probabilities are small for a reason.",
+    ZERO[3]: "Thirty thousand small errors are not small. Only a probability of exactly zero needs help.",
+    ZERO[4]: "One unlikely token adds nearly nothing. What do thirty thousand of them add?",
     AXIS[1]: "Which numbers of a (B, V) tensor must sum to one?",
     AXIS[2]: "Two rows are two distributions. Does each sum to one?",
     SIGN[1]: "The logarithm of a probability is never positive. Can an entropy be negative?",
@@ -69,9 +73,11 @@ def wrong_entropy(unit, zero, axis, sign, total, what):
         probs = logits.softmax(dim)
         if axis == AXIS[2]:
             probs = logits.flatten().softmax(0).view_as(logits)
-        logs = logits.log() if what == WHAT[1] else (probs + 1e-4 * (zero == ZERO[2])).log()
+        logs = logits.log() if what == WHAT[1] else (probs + {ZERO[2]: 1e-4, ZERO[3]: 1e-9}.get(zero, 0.0)).log()
         if zero == "right" and what != WHAT[1]:
             logs = logs.masked_fill(probs == 0, 0.0)
+        if zero == ZERO[4] and what != WHAT[1]:
+            logs = logs.masked_fill(probs < 1e-6, 0.0)
         terms = (logits if what == WHAT[1] else 1.0 if what == WHAT[4] else probs) * logs
         if what == WHAT[3]:
             found = -logs.amax(-1)
@@ -101,6 +107,12 @@ def tokens_that_are_cut(impl, seed):
     return {"the entropy": impl.entropy(logits), "one row": impl.entropy(logits[0])}
 
 
+def a_long_tail(impl, seed):
+    logits = rows(seed + 3, 30_001, scale=0.1) - 15
+    logits[seed % 997] = 0.0
+    return impl.entropy(logits)
+
+
 def worked_example_of_entropy(impl, seed):
     half = torch.tensor([[0.0, 0.0, -INF, -INF], [0.0, 0.0, 0.0, 0.0], [math.log(2), 0.0, 0.0, -INF]])
     return {"coin, four, half and two quarters": impl.entropy(half)}
@@ -115,9 +127,9 @@ def formats_of_entropy(impl, seed):
 SCALE = ["divided", "that MULTIPLIES by the temperature", "that IGNORES the temperature"]
 SCALE += ["that divides by the SQUARE ROOT of the temperature", "that subtracts the temperature"]
 RESULT = ["logits", "that returns PROBABILITIES", "that divides the probabilities instead of the logits"]
-RESULT += ["that returns log-probabilities"]
+RESULT += ["that returns log-probabilities", "that shifts the logits of each row, so that the largest is 0"]
 COLD = ["refused", "that accepts a temperature of 0, and divides by zero", "that takes 0 as greedy"]
-COLD += ["that accepts negative temperatures"]
+COLD += ["that accepts negative temperatures", "that raises every temperature below 0.05 to 0.05"]
 TEMPERATURE = {"scale": SCALE, "result": RESULT, "cold": COLD}
 TEMPERATURE_HINTS = {
     SCALE[1]: "A high temperature should make the distribution flatter. Does multiplying do that?",
@@ -127,9 +139,11 @@ TEMPERATURE_HINTS = {
     RESULT[1]: "Every rule here goes from logits to logits, so that rules can follow each other.",
     RESULT[2]: "Dividing all probabilities by one number, and making them sum to one again: what has changed?",
     RESULT[3]: "The worked example shows logits. What did you subtract?",
+    RESULT[4]: "The probabilities stay, but these are not the logits of the worked example.",
     COLD[1]: "x / 0 is infinite, and 0 / 0 is NaN. What is promised for 0?",
     COLD[2]: "The limit at 0 is greedy, but this function promises an error.",
     COLD[3]: "What does a negative temperature do to the order of the tokens?",
+    COLD[4]: "Every temperature above 0 is allowed. What is 1 / 0.01?",
 }
 
 
@@ -137,9 +151,11 @@ def wrong_temperature(scale, result, cold):
     def temperature(logits, value):
         if cold == COLD[2] and value == 0:
             return logits.masked_fill(logits < logits.amax(-1, keepdim=True), -INF)
-        if value < 0 and cold != COLD[3] or value == 0 and cold in (COLD[0], COLD[3]):
+        if value < 0 and cold != COLD[3] or value == 0 and cold in (COLD[0], COLD[3], COLD[4]):
             raise ValueError("temperature")
+        value = max(value, 0.05) if cold == COLD[4] else value
         x = logits.softmax(-1) if result == RESULT[2] else logits
+        x = x - x.amax(-1, keepdim=True) if result == RESULT[4] else x
         out = {SCALE[1]: x * value, SCALE[2]: x * 1.0, SCALE[4]: x - value}.get(scale)
         if out is None:
             out = x / (abs(value) ** 0.5 if scale == SCALE[3] else value)
@@ -175,7 +191,9 @@ TIES = [
     "that drops the k-th itself and all tied with it",
 ]
 FILL = ["-inf", "that cuts with 0 instead of -inf", "that cuts with -1e4 instead of -inf"]
+FILL += ["that cuts with the smallest finite number instead of -inf"]
 ROWS = ["each", "with one threshold for ALL rows, that of the first", "with the threshold of the whole batch"]
+ROWS += ["with one threshold for ALL rows, the smallest of theirs"]
 LARGE = ["all", "that fails where k is above the vocabulary", "that accepts k = 0"]
 GIVES = ["logits", "that returns only the k values, sorted", "that returns probabilities"]
 TOP_K = {"count": COUNT, "ties": TIES, "fill": FILL, "batch": ROWS, "large": LARGE, "gives": GIVES}
@@ -187,13 +205,19 @@ TOP_K_HINTS = {
     TIES[2]: "Is the k-th token among the k largest?",
     FILL[1]: "A logit of 0 has the weight e⁰ = 1. Which logit has no weight?",
     FILL[2]: "Other rules must see what has been cut. Which logit has no weight at all?",
+    FILL[3]: "Other rules must see what has been cut. Which logit has no weight at all?",
     ROWS[1]: "Each row is a text of its own. Whose k-th logit is compared?",
     ROWS[2]: "Each row is a text of its own. Over which axis is the k-th largest?",
+    ROWS[3]: "Each row is a text of its own. Whose k-th logit is compared?",
     LARGE[1]: "A vocabulary of 5 and k = 50: nothing has to be cut.",
     LARGE[2]: "With no token left there is nothing to sample. What is promised?",
     GIVES[1]: "The token ids are the positions. What happens to them when the values are sorted?",
     GIVES[2]: "Every rule here goes from logits to logits.",
 }
+
+
+def filler(fill, logits):
+    return {FILL[1]: 0.0, FILL[2]: -1e4, FILL[3]: torch.finfo(logits.dtype).min}.get(fill, -INF)
 
 
 def wrong_top_k(count, ties, fill, batch, large, gives):
@@ -221,8 +245,10 @@ def wrong_top_k(count, ties, fill, batch, large, gives):
                 kth = kth.flatten()[0]
             elif batch == ROWS[2]:
                 kth = x.flatten().sort(descending=True).values[k - 1]
+            elif batch == ROWS[3]:
+                kth = kth.min()
             keep = x > kth if ties == TIES[2] else x >= kth
-        out = logits.masked_fill(~keep, {FILL[1]: 0.0, FILL[2]: -1e4}.get(fill, -INF))
+        out = logits.masked_fill(~keep, filler(fill, logits))
         return out.softmax(-1) if gives == GIVES[2] else out
 
     return top_k
@@ -261,6 +287,7 @@ EDGE = ["crossing kept", "WITHOUT the token that crosses p", "without the token 
 EDGE += [
     "with > for >=, so that one more token stays where the sum is exactly p",
     "that keeps one token after the crossing one",
+    "that also keeps every token that is as likely as the crossing one",
 ]
 SCATTER = [
     "scattered",
@@ -283,6 +310,7 @@ TOP_P_HINTS = {
     EDGE[2]: "The set must reach p. Probabilities .5, .3, .15, .05 and p = .6: does .5 alone reach it?",
     EDGE[3]: "Four tokens of .25 and p = .5: how many reach it?",
     EDGE[4]: "Probabilities .5, .3, .15, .05 and p = .6: is the third one needed?",
+    EDGE[5]: "Four tokens of .25 and p = .5: how many reach it? The smallest set is asked for.",
     SCATTER[1]: "The mask says that sorted place 3 is cut. Which token stood there?",
     SCATTER[2]: "The token ids are the positions. What happens to them when the values are sorted?",
     SCATTER[3]: "order[i] is the token at sorted place i. Does the mask go from places to tokens, or back?",
@@ -291,6 +319,7 @@ TOP_P_HINTS = {
     MASS[3]: "That is the threshold of min-p.",
     FILL[1]: "A logit of 0 has the weight e⁰ = 1. Which logit has no weight?",
     FILL[2]: "Other rules must see what has been cut. Which logit has no weight at all?",
+    FILL[3]: "Other rules must see what has been cut. Which logit has no weight at all?",
     SHARE[1]: "Nothing reaches p = 0 first. What is promised?",
     SHARE[2]: "p = 1 keeps everything. Is that an error?",
     SHARE[3]: "Can probabilities reach 1.2?",
@@ -315,6 +344,8 @@ def wrong_top_p(order, edge, scatter, mass, fill, share):
             keep = torch.cat((torch.ones_like(keep[..., :1]), keep[..., :-1]), -1)
         if edge != EDGE[1]:
             keep[..., 0] = True
+        if edge == EDGE[5]:
+            keep = keep | (values == values.gather(-1, keep.sum(-1, keepdim=True) - 1))
         if scatter == SCATTER[1]:
             back, values = keep, logits
         elif scatter == SCATTER[2]:
@@ -322,7 +353,7 @@ def wrong_top_p(order, edge, scatter, mass, fill, share):
         else:
             back = keep.gather(-1, ids) if scatter == SCATTER[3] else torch.zeros_like(keep).scatter(-1, ids, keep)
             values = logits
-        return values.masked_fill(~back, {FILL[1]: 0.0, FILL[2]: -1e4}.get(fill, -INF))
+        return values.masked_fill(~back, filler(fill, logits))
 
     return top_p
 
@@ -384,6 +415,7 @@ MIN_P_HINTS = {
     SIDE[1]: "Which tokens are unreliable?",
     FILL[1]: "A logit of 0 has the weight e⁰ = 1. Which logit has no weight?",
     FILL[2]: "Other rules must see what has been cut. Which logit has no weight at all?",
+    FILL[3]: "Other rules must see what has been cut. Which logit has no weight at all?",
     SHARE[1]: "p = 0 cuts nothing. What is promised?",
     SHARE[2]: "p = 1 keeps the likeliest token. Is that an error?",
     SHARE[3]: "Can a token be 1.2 times as likely as the likeliest?",
@@ -402,7 +434,7 @@ def wrong_min_p(relative, log, strict, side, fill, share):
             x, threshold = logits, top - p if log == LOG[1] else top + math.log2(p or 1e-300)
         keep = x > threshold if strict == STRICT[1] else x >= threshold
         keep = ~keep if side == SIDE[1] else keep
-        return logits.masked_fill(~keep, {FILL[1]: 0.0, FILL[2]: -1e4}.get(fill, -INF))
+        return logits.masked_fill(~keep, filler(fill, logits))
 
     return min_p
 
@@ -438,6 +470,7 @@ NEGATIVE = ["multiplied", "that DIVIDES negative logits too, which makes them li
 NEGATIVE += ["that multiplies POSITIVE logits too", "that divides negative logits and multiplies positive ones"]
 OFTEN = ["once", "applied once for EACH time that a token has occurred"]
 KIND = ["ratio", "that SUBTRACTS the penalty", "that works on the probabilities instead of the logits"]
+KIND += ["that works on the LOG-PROBABILITIES instead of the logits"]
 SEEN = ["seen", "applied to the tokens that have NOT occurred", "applied to the LAST token alone"]
 SEEN += [
     "applied to every token",
@@ -453,6 +486,7 @@ REPETITION_HINTS = {
     OFTEN[1]: "A token that has occurred ten times is penalised as much as one that has occurred once.",
     KIND[1]: "That is the presence penalty. This one is a ratio.",
     KIND[2]: "The rule is about logits, and gives logits.",
+    KIND[3]: "A log-probability is never positive. Is a logit?",
     SEEN[1]: "Which tokens should become less likely?",
     SEEN[2]: "The rule looks at the whole text so far.",
     SEEN[3]: "A penalty on every token: what does it change?",
@@ -483,7 +517,7 @@ def wrong_repetition(negative, often, kind, seen, checked):
             count = torch.ones_like(count)
         if kind == KIND[1]:
             return logits - count * penalty
-        x = logits.softmax(-1) if kind == KIND[2] else logits
+        x = logits.softmax(-1) if kind == KIND[2] else logits.log_softmax(-1) if kind == KIND[3] else logits
         factor = torch.as_tensor(float(penalty)).to(logits) ** count
         below, above = x * factor, x / factor
         if negative in (NEGATIVE[1], NEGATIVE[3]):
@@ -532,6 +566,7 @@ SEQUENCE += ["with typical and eta exchanged"]
 FROM = ["each other", "whose cuts all look at the SAME logits, not at what the one before has left"]
 LEFT_OUT = ["none", "that leaves out the penalties", "that leaves out min-p", "that leaves out the temperature"]
 LEFT_OUT += ["that leaves out typical and eta", "that stops after the first rule", "that applies only the last rule"]
+LEFT_OUT += ["that takes a setting of 0 for None, and leaves out its rule"]
 WARP = {"sequence": SEQUENCE, "source": FROM, "left_out": LEFT_OUT}
 WARP_HINTS = {
     SEQUENCE[1]: "The nucleus at temperature 3 is another one than at temperature 1. Which one is cut?",
@@ -547,11 +582,14 @@ WARP_HINTS = {
     LEFT_OUT[4]: "Go through the list of rules. Is each one there?",
     LEFT_OUT[5]: "What happens after the first value that is not None?",
     LEFT_OUT[6]: "What becomes of the result of the first rule?",
+    LEFT_OUT[7]: "A temperature of 0 is an error of `temperature`. Who calls it?",
 }  # fmt: skip
 
 
 def rule(name, logits, tokens, value):
     """A right rule, written out: mistakes of `warp` are about order."""
+    if value == 0 and name not in ("frequency_penalty", "presence_penalty"):
+        raise ValueError(name)
     one = torch.nn.functional.one_hot(tokens, logits.shape[-1]).sum(1)
     if name == "repetition_penalty":
         return torch.where(one > 0, torch.where(logits < 0, logits * value, logits / value), logits)
@@ -595,6 +633,7 @@ def wrong_warp(sequence, source, left_out):
 
     def warp(logits, tokens, params):
         used = [name for name in order if getattr(params, name) is not None and name not in gone]
+        used = [name for name in used if left_out != LEFT_OUT[7] or getattr(params, name)]
         used = used[:1] if left_out == LEFT_OUT[5] else used[-1:] if left_out == LEFT_OUT[6] else used
         if source == FROM[1]:
             cuts = [name for name in used if name in RIGHT_ORDER[4:]]
@@ -643,6 +682,12 @@ def penalties_and_the_rest(impl, seed):
     return found
 
 
+def settings_of_zero(impl, seed):
+    refused = ("repetition_penalty", "temperature", "top_k", "top_p", "min_p", "typical", "eta")
+    found = {name: error_of(lambda name=name: warped(impl, seed, **{name: 0})) for name in refused}
+    return {**found, "penalties of 0": warped(impl, seed + 5, frequency_penalty=0.0, presence_penalty=0.0)}
+
+
 # ---------------------------------------------------------------- sample
 
 DRAW = ["own", "with ONE draw shared by the batch", "that takes the ARGMAX instead of sampling"]
@@ -654,6 +699,7 @@ PLACE += [
 ]
 SUMS = ["probabilities", "that adds up exp(logits) WITHOUT normalising", "with its softmax over the FIRST axis"]
 SUMS += ["that applies softmax twice", "with its cumulative sum in bfloat16"]
+SUMS += ["that does not multiply the uniform by the last cumulative number"]
 SAMPLE = {"draw": DRAW, "place": PLACE, "sums": SUMS}
 SAMPLE_HINTS = {
     DRAW[1]: "Two rows with the same logits and different uniforms: should they draw the same token?",
@@ -666,6 +712,7 @@ SAMPLE_HINTS = {
     SUMS[1]: "A uniform number is below 1. Where does your cumulative sum end?",
     SUMS[2]: "Which numbers of a (B, V) tensor must sum to one?",
     SUMS[3]: "Are your logits still logits when the second softmax sees them?",
+    SUMS[5]: "Rounding may end the cumulative sum below 1, and a uniform lies above it. Which token is then drawn?",
     SUMS[4]: "bfloat16 has three digits. Which tokens does the cumulative sum lose?",
 }  # fmt: skip
 
@@ -724,6 +771,12 @@ def a_vocabulary_of_five_thousand(impl, seed):
     return impl.sample(rows(seed + 2, 16, 5003, scale=1.0, dtype=torch.float32), uniforms)
 
 
+def the_last_tokens_are_cut(impl, seed):
+    logits = rows(seed + 3, 40, 1009, scale=1.0)
+    logits[:, -3:] = -INF
+    return impl.sample(logits, torch.full((40,), 1 - 2**-53, dtype=torch.float64))
+
+
 # ---------------------------------------------------------------- speculative_accept
 
 RATIO = ["p / q", "whose ratio is INVERTED, q / p", "that keeps a token only if p >= q, without chance"]
@@ -734,6 +787,7 @@ RESIDUAL += [
     "whose residual is not renormalised",
     "whose residual is q - p",
     "that draws the replacement from the draft",
+    "whose residual is |p - q|",
 ]
 BONUS = ["drawn", "that FORGETS the bonus token", "that draws the bonus token from the last row but one"]
 AFTER = [
@@ -741,8 +795,10 @@ AFTER = [
     "that goes on after a rejection",
     "that keeps the rejected token too",
     "that adds no token after a rejection",
+    "that goes on after a rejection, and draws the replacement at the end",
 ]
 WHICH = ["last", "that draws the one more token with the FIRST uniform"]
+WHICH += ["that draws the replacement with the uniform that has rejected the token"]
 SPECULATIVE = {"ratio": RATIO, "residual": RESIDUAL, "bonus": BONUS, "after": AFTER, "which": WHICH}
 SPECULATIVE_HINTS = {
     RATIO[1]: "The target finds the token twice as likely as the draft did. Should it be rejected?",
@@ -755,12 +811,15 @@ SPECULATIVE_HINTS = {
     RESIDUAL[3]: "The residual sums to less than 1. Where does a uniform of 0.9 end?",
     RESIDUAL[4]: "Of which tokens does the draft say too few?",
     RESIDUAL[5]: "The replacement has to make up for what the draft lacks.",
+    RESIDUAL[6]: "A token that the draft says too often has been kept often enough. Is its weight |p - q|?",
     BONUS[1]: "All drafted tokens are kept, and the target has computed one more distribution.",
     BONUS[2]: "`target_probs` has one row more than there are drafted tokens. Which text does it follow?",
     AFTER[1]: "The tokens after a rejected one were drafted for a text that does not exist.",
     AFTER[2]: "The rejected token is replaced.",
     AFTER[3]: "A round always adds at least one token.",
+    AFTER[4]: "The tokens after a rejected one were drafted for a text that does not exist.",
     WHICH[1]: "A uniform that has decided already is no longer uniform.",
+    WHICH[2]: "A uniform that has decided already is no longer uniform.",
 }  # fmt: skip
 
 
@@ -779,7 +838,7 @@ def wrong_speculative(ratio, residual, bonus, after, which):
         return bool(u * b >= a if ratio == RATIO[3] else u * b < a)
 
     def speculative_accept(target_probs, draft_probs, drafted, uniforms):
-        u_more, out = uniforms[0 if which == WHICH[1] else -1], []
+        u_more, out, late = uniforms[0 if which == WHICH[1] else -1], [], None
         for i, token in enumerate(drafted.tolist()):
             p, q = target_probs[i], draft_probs[i]
             if is_kept(p[token], q[token], uniforms[i]):
@@ -788,11 +847,17 @@ def wrong_speculative(ratio, residual, bonus, after, which):
             if after == AFTER[2]:
                 out.append(token)
             rest = {RESIDUAL[1]: p, RESIDUAL[2]: p - q, RESIDUAL[4]: (q - p).clamp(min=0), RESIDUAL[5]: q}
+            rest[RESIDUAL[6]] = (p - q).abs()
             weights = rest.get(residual, (p - q).clamp(min=0))
+            if after == AFTER[4]:
+                late = weights
+                continue
             if after != AFTER[3]:
-                out.append(pick(weights, u_more, residual != RESIDUAL[3]))
+                out.append(pick(weights, uniforms[i] if which == WHICH[2] else u_more, residual != RESIDUAL[3]))
             if after != AFTER[1]:
                 return out
+        if late is not None:
+            return [*out, pick(late, u_more)]
         if bonus != BONUS[1] and not (after == AFTER[1] and len(out) > len(drafted)):
             out.append(pick(target_probs[-2 if bonus == BONUS[2] else -1], u_more))
         return out
@@ -920,7 +985,14 @@ def worked_example_of_the_vote(impl, seed):
 
 
 PROBES = {
-    "entropy": [rows_of_seven_tokens, three_axes, tokens_that_are_cut, worked_example_of_entropy, formats_of_entropy],
+    "entropy": [
+        rows_of_seven_tokens,
+        three_axes,
+        tokens_that_are_cut,
+        a_long_tail,
+        worked_example_of_entropy,
+        formats_of_entropy,
+    ],
     "temperature": [cold_and_hot, worked_example_of_temperature, temperatures_that_are_refused],
     "top_k": [three_of_eleven, one_token, logits_with_ties, k_at_its_limits, after_another_cut],
     "top_p": [
@@ -946,13 +1018,14 @@ PROBES = {
         tokens_that_are_cut_already,
         penalties_that_are_refused,
     ],
-    "warp": [no_rule, one_rule_at_a_time, temperature_and_cuts, several_cuts, penalties_and_the_rest],
+    "warp": [no_rule, one_rule_at_a_time, temperature_and_cuts, several_cuts, penalties_and_the_rest, settings_of_zero],
     "sample": [
         many_draws_from_seven_tokens,
         rows_of_their_own,
         worked_example_of_sample,
         uniforms_at_their_limits,
         a_vocabulary_of_five_thousand,
+        the_last_tokens_are_cut,
     ],
     "speculative_accept": [
         forty_rounds_of_one_draft,
@@ -1007,7 +1080,8 @@ PAIRS = {
 # Pairs that mean nothing together, or that are another mistake.
 APART = [
     *({ORDER[2], wrong} for wrong in SCATTER[1:]),
-    *({EDGE[3], wrong} for wrong in FILL[1:]),
+    *({edge, wrong} for edge in (EDGE[3], EDGE[5]) for wrong in FILL[1:]),
+    *({EDGE[5], wrong} for wrong in (*ORDER[1:], *SCATTER[1:])),
     *({OFTEN[1], wrong} for wrong in SEEN[1:4]),
     *({RATIO[5], wrong} for wrong in RESIDUAL[1:]),
     {VOTERS[1], SPACE[1]},

@@ -30,6 +30,12 @@ def temperature_by_a_factor(logits, value):
     return torch.div(logits, value)
 
 
+def temperature_by_the_reciprocal(logits, value):
+    if value <= 0:
+        raise ValueError("above 0")
+    return logits * (1 / value)
+
+
 def temperature_row_by_row(logits, value):
     if value == 0 or value < 0:
         raise ValueError("positive only")
@@ -145,7 +151,7 @@ def warp_written_out(logits, tokens, params):
     if params.presence_penalty is not None:
         logits = presence_penalty(logits, tokens, params.presence_penalty)
     if params.temperature is not None:
-        logits = logits / params.temperature
+        logits = temperature_row_by_row(logits, params.temperature)
     if params.top_k is not None:
         logits = top_k_by_sorting(logits, params.top_k)
     if params.top_p is not None:
@@ -240,7 +246,11 @@ def vote_with_a_dictionary(chains, marker="="):
 
 STYLES = {
     "entropy": {"by log-softmax": entropy_by_log_softmax, "by xlogy": entropy_by_the_library},
-    "temperature": {"by torch.div": temperature_by_a_factor, "row by row": temperature_row_by_row},
+    "temperature": {
+        "by torch.div": temperature_by_a_factor,
+        "row by row": temperature_row_by_row,
+        "by the reciprocal": temperature_by_the_reciprocal,
+    },
     "top_k": {"by sorting": top_k_by_sorting, "with a loop": top_k_with_a_loop},
     "top_p": {"from the top": top_p_from_the_top, "with a loop": top_p_with_a_loop},
     "min_p": {"in log space": min_p_in_log_space, "by a ratio": min_p_by_a_ratio},

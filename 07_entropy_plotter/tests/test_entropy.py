@@ -31,6 +31,15 @@ def test_known_values_in_bits(impl):
 
 
 @pytest.mark.task("entropy")
+def test_a_long_tail_of_unlikely_tokens_counts(impl):
+    logits = torch.full((30_001,), -15.0, dtype=torch.float64)
+    logits[0] = 0
+    p, rest = (math.exp(x) / (1 + 30_000 * math.exp(-15)) for x in (0, -15))
+    want = -p * math.log2(p) - 30_000 * rest * math.log2(rest)
+    assert float(impl.entropy(logits)) == pytest.approx(want, rel=1e-9)
+
+
+@pytest.mark.task("entropy")
 def test_property_a_constant_changes_nothing_and_the_uniform_row_is_the_maximum(impl):
     @settings(deadline=None, max_examples=30)
     @given(st.integers(1, 13), st.floats(-50, 50), st.integers(0, 2**20))

@@ -33,6 +33,14 @@ def test_edges_never_draw_what_is_cut(impl):
     assert impl.sample(logits, uniforms).tolist() == [1, 2, 0, 0]
 
 
+@pytest.mark.task("sample")
+def test_a_cumulative_sum_that_ends_below_one_draws_no_token_that_is_cut(impl, seed):
+    logits = torch.randn(40, 1009, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    logits[:, -3:] = -math.inf
+    uniforms = torch.full((40,), 1 - 2**-53, dtype=torch.float64)
+    assert (impl.sample(logits, uniforms) < 1006).all()
+
+
 def small_model():
     tokens = torch.randint(29, (600,), generator=torch.Generator().manual_seed(0)).tolist()
     return NGram(tokens, 29, 2)

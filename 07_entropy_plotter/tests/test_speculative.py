@@ -24,6 +24,15 @@ def test_by_hand(impl):
 
 
 @pytest.mark.task("speculative_accept")
+def test_a_rejection_ends_the_round_and_the_last_uniform_draws_from_the_residual(impl):
+    p = torch.tensor([[0.1, 0.3, 0.6], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], dtype=torch.float64)
+    q = torch.tensor([[0.8, 0.1, 0.1], [1.0, 0.0, 0.0]], dtype=torch.float64)  # the residual at 0: (0, .2, .5)
+    for first, last, token in ((0.9, 0.1, 1), (0.2, 0.9, 2), (0.9, 0.2, 1)):
+        uniforms = torch.tensor([first, 0.5, last], dtype=torch.float64)
+        assert impl.speculative_accept(p, q, torch.tensor([0, 0]), uniforms) == [token]
+
+
+@pytest.mark.task("speculative_accept")
 def test_a_draft_that_is_the_target_is_never_rejected(impl, seed):
     p = distributions(seed, 5, 7)
     uniforms = torch.rand(5, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))

@@ -25,11 +25,11 @@ def random_logits(seed, *shape, dtype=torch.float32):
     return 2.5 * torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(dtype)
 
 
-def check_rule(rule, name, logits):
+def check_rule(rule, name, logits, rtol=0):
     made, values = RULES[name]
     for value in values:
         got, want = rule(logits, value), made(value)(None, logits.clone())
-        torch.testing.assert_close(got, want, rtol=0, atol=0, msg=f"{name} {value}")
+        torch.testing.assert_close(got, want, rtol=rtol, atol=0, msg=f"{name} {value}")
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -41,13 +41,22 @@ def test_oracle_random_and_tied_logits(name, seed):
 
 @pytest.mark.task("temperature")
 def test_oracle_temperature(impl, seed):
-    check_rule(impl.temperature, "temperature", random_logits(seed, 11, 37))
+    check_rule(impl.temperature, "temperature", random_logits(seed, 11, 37), rtol=1e-6)  # or by the reciprocal
+    logits = random_logits(seed, 3, 7, dtype=torch.float64)
+    torch.testing.assert_close(impl.temperature(logits, 0.01), logits / 0.01, rtol=1e-12, atol=0)  # as cold as it gets
 
 
 @pytest.mark.task("top_k")
 def test_oracle_top_k(impl, seed):
     check_rule(impl.top_k, "top_k", random_logits(seed, 11, 37))
     check_rule(impl.top_k, "top_k", random_logits(seed, 11, 37).round())
+
+
+@pytest.mark.task("top_k")
+def test_each_row_has_its_own_edge_and_the_others_are_minus_infinity(impl):
+    inf = math.inf
+    logits = torch.tensor([[1.0, 2.0, 3.0], [7.0, 9.0, 8.0]])
+    assert impl.top_k(logits, 2).tolist() == [[-inf, 2.0, 3.0], [-inf, 9.0, 8.0]]
 
 
 @pytest.mark.task("top_p")
@@ -80,6 +89,13 @@ def test_oracle_the_order_is_that_of_transformers(impl, seed):
     for step in chain:
         want = step(tokens, want)
     torch.testing.assert_close(impl.warp(logits, tokens, params), want, rtol=1e-6, atol=0)
+
+
+@pytest.mark.task("warp")
+@pytest.mark.parametrize("name", ["repetition_penalty", "temperature", "top_k", "top_p", "min_p"])
+def test_a_setting_of_zero_is_not_none(impl, name):
+    with pytest.raises(ValueError):
+        impl.warp(torch.zeros(1, 3), torch.tensor([[1]]), SamplingParams(**{name: 0}))
 
 
 @pytest.mark.task("warp")
