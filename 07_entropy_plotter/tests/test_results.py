@@ -9,6 +9,7 @@ from statistics import median
 
 import pytest
 import torch
+from entropy_plotter import entropy
 from entropy_plotter.__main__ import COMMANDS
 from entropy_plotter.lab import break_it, fetch, plots, record, rules
 from entropy_plotter.lab.cli import main
@@ -27,8 +28,18 @@ def test_the_tables_are_those_of_the_results(name):
 
 
 def test_nothing_quick_is_committed():
-    assert set(RESULTS) == {command.key for command in COMMANDS} - {"page"}
+    assert set(RESULTS) == {command.key for command in COMMANDS} - {"page"} | {"trial"}
     assert not [name for name, section in RESULTS.items() if section["meta"]["quick"]]
+
+
+def test_the_trial_is_counted_and_one_wrong_attempt_is_as_right_as_the_reference():
+    wrong, right = RESULTS["trial"]["wrong"], RESULTS["trial"]["right"]
+    first, last = wrong["first"], wrong["last"]
+    assert sum(first.values()) == sum(last.values()) >= 40 and last["false"] == 0 and last["RIGHT"] <= 1
+    assert right["first"] <= right["last"] == right["attempts"] >= 12
+    logits = torch.tensor([0.0, 0.0, -torch.inf], requires_grad=True)
+    entropy(logits).backward()
+    assert logits.grad.isnan().all()  # what the attempt that is still RIGHT does, and REPORT says
 
 
 @pytest.mark.parametrize("command", QUICK)

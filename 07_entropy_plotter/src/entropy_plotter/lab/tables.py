@@ -122,3 +122,18 @@ def _short(text: str, characters: int) -> str:
 
 def _whole(x: float) -> str:
     return f"{x:.0f}"
+
+
+def trial(content: dict | None = None) -> str:
+    """What the grader said of attempts by someone who knew README and workbook only: first, and after the repairs."""
+    content = content or section("trial")
+    kinds = list(content["wrong"]["first"])
+    rows = [("wrong attempts", "number", *kinds)]
+    for run in ("first", "last"):
+        counts = content["wrong"][run]
+        rows.append((f"{run} run", sum(counts.values()), *(counts[kind] for kind in kinds)))
+    right = content["right"]
+    return (
+        f"{table(rows)}\n\nOf {right['attempts']} right attempts, {right['first']} were RIGHT in the first run and "
+        f"{right['last']} in the last. {content['date']}.\n"
+    )
