@@ -33,11 +33,13 @@ LAYOUT = [
     "right",
     "that gives query head h to group h mod G, as `repeat` would, and not h // R",
     "with the two group axes in the WRONG ORDER (R before G)",
-    "cut with `view` alone, so that time and heads are mixed up",
+    "made with `view` alone, so that time and heads are mixed up",
     "that takes every H-th number for a head, and not D neighbours",
     "that leaves the time axis in front of the heads",
     "that gives each group its first query head only, R times over",
+    "that reads memory as if x were no part of a wider tensor",
 ]
+GRAPH = ["kept", "that is DETACHED: no gradient gets back to the arguments"]
 SPLIT_CHECK = ["ValueError", "that leaves heads which cannot be shared out to PyTorch, whose error is no ValueError"]
 SPLIT_HINTS = {
     LAYOUT[1]: "The heads are numbered 0, 1, 2, 3 and there are two groups. Which heads are neighbours?",
@@ -46,11 +48,13 @@ SPLIT_HINTS = {
     LAYOUT[4]: "The first D numbers of a row belong together. To which head?",
     LAYOUT[5]: "Attention multiplies matrices of (T, D). On which axis must T be?",
     LAYOUT[6]: "Are there H different query heads in your output?",
+    LAYOUT[7]: "How far apart in memory are two tokens of a slice? Who knows it: `x.shape` or `x.stride()`?",
+    GRAPH[1]: "Training differentiates through this function. Which call cuts the output off from x?",
     SPLIT_CHECK[1]: "Five heads in two groups: what does the docstring promise?",
 }
 
 
-def wrong_split(layout, check):
+def wrong_split(layout, graph, check):
     def split_groups(x, heads, kv_heads):
         B, T, width = x.shape
         if check == "ValueError" and (heads % kv_heads or width % heads):
@@ -58,6 +62,10 @@ def wrong_split(layout, check):
         G, R, D = kv_heads, heads // kv_heads, width // heads
         if G * R * D != width:
             raise RuntimeError("shape is invalid")
+        if graph == GRAPH[1]:
+            x = x.detach()
+        if layout == LAYOUT[7]:
+            return x.as_strided((B, G, R, T, D), (T * width, R * D, D, width, 1), x.storage_offset())
         if layout == LAYOUT[1]:
             return x.reshape(B, T, R, G, D).permute(0, 3, 2, 1, 4)
         if layout == LAYOUT[2]:
@@ -94,6 +102,18 @@ def a_slice_of_a_wider_projection(impl, seed):
     return impl.split_groups(randn(seed + 4, 2, 3, 40)[..., 4:16], 4, 2)
 
 
+def back(output, argument):
+    """The gradient of the sum of squares, None where none gets back."""
+    if not output.requires_grad:
+        return None
+    return torch.autograd.grad(output.square().sum(), argument, allow_unused=True)[0]
+
+
+def the_gradient_of_a_projection(impl, seed):
+    x = randn(seed + 5, 2, 3, 12).requires_grad_()
+    return {"the gradient": back(impl.split_groups(x, 4, 2), x)}
+
+
 def heads_that_are_refused(impl, seed):
     x = randn(seed, 1, 2, 30)
     cases = {"5 heads in 2 groups": (5, 2), "4 heads of a width of 30": (4, 2), "3 heads in 3 groups": (3, 3)}
@@ -127,12 +147,14 @@ MASK = [
     "with its mask aligned at the TOP LEFT",
     "that hides a token from itself",
     "with its mask aligned at the top left, which takes more queries than keys too",
+    "whose mask takes row n of the R·Tq rows for token n // R, where it is n mod Tq",
 ]
 SOFTMAX = [
     "keys",
     "with its softmax over the QUERIES",
     "with its softmax over the HEADS of a group",
     "with ONE softmax over the keys of all heads of a group together",
+    "whose softmax OVERFLOWS at large scores: nothing is subtracted before `exp`",
 ]
 ATTENTION_CHECK = ["ValueError", "that does not refuse more queries than keys"]
 ATTENTION_HINTS = {
@@ -149,6 +171,8 @@ ATTENTION_HINTS = {
     MASK[2]: "One new query and four cached keys: at which position does the query stand?",
     MASK[3]: "What may the first token of a text attend to?",
     MASK[4]: "`is_causal=True` draws a square's mask. Where does one new query stand after four cached keys?",
+    MASK[5]: "After `flatten(2, 3)`, rows 0 and 1 are two tokens of one head. Which tokens?",
+    SOFTMAX[4]: "What is exp(1000)? Which number may be subtracted from all scores of a query?",
     SOFTMAX[1]: "Whose weights must sum to one, and over what?",
     SOFTMAX[2]: "Do two query heads compete for a key?",
     SOFTMAX[3]: "What is the sum of the weights of one query?",
@@ -179,10 +203,15 @@ def wrong_attention(sharing, scale, mask, softmax, check):
         widths = dict(zip(SCALE, (D, 1, G * R * D, R * D, D * D), strict=True))
         scores = scores / math.sqrt(widths[scale])
         offset = {MASK[2]: 0, MASK[4]: 0, MASK[3]: Tk - Tq - 1}.get(mask, Tk - Tq)
-        if mask != MASK[1]:
+        if mask == MASK[5]:
+            token = (torch.arange(R * Tq) // R).view(R, Tq, 1)
+            scores = scores.masked_fill(torch.arange(Tk) > token + offset, -math.inf)
+        elif mask != MASK[1]:
             scores = scores.masked_fill(~torch.ones(Tq, Tk, dtype=torch.bool).tril(offset), -math.inf)
         if softmax == SOFTMAX[3]:
             weights = scores.transpose(2, 3).flatten(3).softmax(-1).unflatten(3, (R, Tk)).transpose(2, 3)
+        elif softmax == SOFTMAX[4]:
+            weights = scores.exp() / scores.exp().sum(-1, keepdim=True)
         else:
             weights = scores.softmax({SOFTMAX[0]: -1, SOFTMAX[1]: -2, SOFTMAX[2]: 2}[softmax])
         if v.ndim == 4:
@@ -228,6 +257,11 @@ def numbers_of_float64(impl, seed):
     return {"the output": out, "the digits of float64 are right": bool((out - want).abs().max() < 1e-12)}
 
 
+def scores_in_the_thousands(impl, seed):
+    q, k, v = qkv(seed + 24, 1, 2, 2, 3, 4, 5, dtype=torch.float64)
+    return impl.grouped_attention(3_000 * q, k, v)
+
+
 def a_long_cache(impl, seed):
     q, k, v = qkv(seed + 21, 2, 2, 3, 1, 64, 16)
     copied = largest_new(impl.grouped_attention, q, k, v) > k.numel()
@@ -262,6 +296,7 @@ LATENT = [
     "that keeps a latent for EVERY head",
     "that ignores the latent, and counts the keys and values made from it",
     "that counts latent AND rotated key twice, as if they were a key and a value",
+    "that ADDS the latent to the keys and values of the heads",
 ]
 BYTES_HINTS = {
     HEADS[1]: "Llama 3 has 32 query heads and 8 key/value heads. Which of them are kept?",
@@ -278,6 +313,7 @@ BYTES_HINTS = {
     LATENT[3]: "How many heads share the rotated key?",
     LATENT[4]: "How many heads share the latent?",
     LATENT[5]: "What is written into the cache: the latent, or what is made of it?",
+    LATENT[7]: "Keys and values are made from the latent when they are needed. Are they kept too?",
     LATENT[6]: "A latent makes both keys and values. Where would a second one come from?",
 }
 
@@ -295,6 +331,7 @@ def wrong_bytes(heads, factor, element, layers, latent):
                 LATENT[3]: C + H * P,
                 LATENT[4]: H * C + P,
                 LATENT[6]: 2 * (C + P),
+                LATENT[7]: C + P + 2 * shape.kv_heads * shape.head_dim,
             }
             return count * made[latent] * bytes_[element]
         kept = {HEADS[0]: shape.kv_heads, HEADS[1]: H, HEADS[2]: 1, HEADS[3]: shape.kv_heads}[heads]
@@ -342,6 +379,7 @@ ROUND = [
     "that rounds to the NEAREST number",
     "that is not rounded",
     "of at least one text, where none fits",
+    "with a TOLERANCE: a text for which a byte is missing counts",
 ]
 BATCH_ELEMENT = [
     "right",
@@ -361,6 +399,7 @@ BATCH_HINTS = {
     ROUND[2]: "2.6 texts' memory is left. How many run?",
     ROUND[3]: "A batch is a whole number.",
     ROUND[4]: "The weights fit, and one text does not. What is promised?",
+    ROUND[5]: "Bytes are whole numbers. Which division of whole numbers needs no tolerance?",
     BATCH_ELEMENT[1]: "A cache in one byte an element holds twice as many texts.",
     BATCH_ELEMENT[2]: "Task 3 is there to be called.",
     BATCH_CHECK[1]: "What does the docstring promise where the model cannot be loaded?",
@@ -392,6 +431,7 @@ def wrong_batch(weights, context, rounding, element, check):
             ROUND[2]: round,
             ROUND[3]: float,
             ROUND[4]: lambda x: max(1, int(x)),
+            ROUND[5]: lambda x: int(x + 1e-6),
         }
         return rounds[rounding](number)
 
@@ -414,6 +454,12 @@ def other_numbers_of_bytes(impl, seed):
 
 def a_model_with_a_latent(impl, seed):
     return {f"context {n}": impl.largest_batch(COMPRESSED, n, 1_000_000) for n in (1, 100, 1_000)}
+
+
+def seven_texts_and_one_byte_less(impl, seed):
+    shape = Shape("Llama 3 8B", 32, 32, 8, 128, 8_030_000_000)
+    enough = 2 * 8_030_000_000 + 7 * 131_072 * 131_072
+    return {name: impl.largest_batch(shape, 131_072, enough - n) for name, n in (("enough", 0), ("a byte less", 1))}
 
 
 def a_card_on_which_no_text_fits(impl, seed):
@@ -440,6 +486,7 @@ POOL = [
     "that pools ALL heads into one, and repeats it",
     "that divides by the number of groups, not by the size of a group",
     "whose groups OVERLAP: each starts one head after the last",
+    "that divides by the ROOT of the size of a group",
 ]
 WHICH = ["both", "that pools the keys, and takes the first head of the VALUES", "whose values are those of the KEYS"]
 ORDER = ["k, v", "that returns the values first"]
@@ -452,6 +499,7 @@ POOL_HINTS = {
     POOL[5]: "Two groups: may their new heads be the same?",
     POOL[6]: "A mean of how many heads?",
     POOL[7]: "Six heads into two: which is the first head of the second group?",
+    POOL[8]: "Four equal heads are pooled. What is their mean?",
     WHICH[1]: "Values are shared by the same query heads as keys.",
     WHICH[2]: "Is v_weight used?",
     ORDER[1]: "In which order does the docstring return them?",
@@ -471,6 +519,7 @@ def wrong_pool(pool, which, order, check):
             POOL[4]: lambda: heads[:, 0].flatten(0, 1),
             POOL[5]: lambda: w.reshape(G, -1, w.shape[1]).mean(0).repeat(g, 1),
             POOL[6]: lambda: heads.sum(1).flatten(0, 1) / g,
+            POOL[8]: lambda: heads.sum(1).flatten(0, 1) / size**0.5,
             POOL[7]: lambda: w.unflatten(0, (G, -1)).unfold(0, size, 1)[:g].mean(-1).flatten(0, 1),
         }[pool]()
 
@@ -612,6 +661,9 @@ SIDE = [
     "in which the FIRST head's up-projections serve all heads",
     "that multiplies the values with k_up",
     "that MAKES the keys and values of every head",
+    "that MAKES the keys of every head",
+    "that MAKES the values of every head",
+    "that COPIES the latent for every head",
 ]
 LATENT_SCALE = [
     "right",
@@ -619,14 +671,30 @@ LATENT_SCALE = [
     "scaled by 1/√(C + P), the width of what is cached",
     "WITHOUT a scale",
     "in which each of the two parts has a scale of its own, 1/√N and 1/√P",
+    "that scales the first part of the score ALONE",
+    "that scales the rotated part of the score ALONE",
 ]
 PARTS_USED = ["right", "that leaves out the ROTATED part", "that leaves out the latent part of the scores"]
 LATENT_MASK = ["right", "WITHOUT the causal mask"]
+LATENT_SOFTMAX = [
+    "keys",
+    "with its softmax over the QUERIES",
+    "whose softmax OVERFLOWS at large scores: nothing is subtracted before `exp`",
+]
+LATENT_CHECK = ["ValueError", "that does not refuse more queries than tokens"]
 ABSORBED_HINTS = {
     SIDE[1]: "q · (U c) = (Uᵀ q) · c: which axis of k_up meets the query?",
     SIDE[2]: "What is left that tells the heads' keys apart?",
     SIDE[3]: "Two up-projections: one makes keys. And the other?",
     SIDE[4]: "The numbers are right. How many did you write for each cached token?",
+    SIDE[5]: "The numbers are right. How many did you write for each cached token, before the scores?",
+    SIDE[6]: "The numbers are right. Can the sum over tokens come before v_up?",
+    SIDE[7]: "All heads read the same latent. What does a copy for each of them cost?",
+    LATENT_SCALE[5]: "Which sum does the equation divide?",
+    LATENT_SCALE[6]: "Which sum does the equation divide?",
+    LATENT_SOFTMAX[1]: "Whose weights must sum to one, and over what?",
+    LATENT_SOFTMAX[2]: "What is exp(1000)? Which number may be subtracted from all scores of a query?",
+    LATENT_CHECK[1]: "Three queries and two tokens: where would the first query stand?",
     LATENT_SCALE[1]: "How many numbers does a whole key have?",
     LATENT_SCALE[2]: "The absorbed form must give the numbers of the expanded one. What is the scale there?",
     LATENT_SCALE[3]: "What is the variance of a sum of N + P products?",
@@ -637,28 +705,40 @@ ABSORBED_HINTS = {
 }
 
 
-def wrong_absorbed(side, scale, parts, mask):
+def wrong_absorbed(side, scale, parts, mask, softmax, check):
     def absorbed_attention(q_nope, q_rope, latent, k_rope, k_up, v_up):
         H, N, C = k_up.shape
         P = q_rope.shape[-1]
-        if q_nope.shape[2] > latent.shape[1]:
+        Tq, Tk = q_nope.shape[2], latent.shape[1]
+        if Tq > Tk and check == "ValueError":
             raise ValueError("queries")
         if side == SIDE[2]:
             k_up, v_up = k_up[:1].expand_as(k_up), v_up[:1].expand_as(v_up)
-        if side == SIDE[4]:
+        if side in (SIDE[4], SIDE[5]):
             scores = q_nope @ torch.einsum("btc,hnc->bhtn", latent, k_up).mT
         else:
             if side == SIDE[1] and N != C:
                 raise RuntimeError("shapes do not fit")
             q_latent = torch.einsum("bhtn,hcn->bhtc" if side == SIDE[1] else "bhtn,hnc->bhtc", q_nope, k_up)
             scores = torch.stack([q_latent[:, h] @ latent.mT for h in range(H)], 1)
+        if side == SIDE[7]:
+            torch.cat((latent, k_rope), -1)[:, None].repeat(1, H, 1, 1)
         rotated = torch.stack([q_rope[:, h] @ k_rope.mT for h in range(H)], 1)
         if scale == LATENT_SCALE[4]:
             scores, rotated = scores / math.sqrt(N), rotated / math.sqrt(P)
+        if scale == LATENT_SCALE[5]:
+            scores = scores / math.sqrt(N + P)
+        if scale == LATENT_SCALE[6]:
+            rotated = rotated / math.sqrt(N + P)
         scores = {PARTS_USED[0]: scores + rotated, PARTS_USED[1]: scores, PARTS_USED[2]: rotated}[parts]
-        scores = scores / math.sqrt(dict(zip(LATENT_SCALE, (N + P, N, C + P, 1, 1), strict=True))[scale])
-        weights = (scores if mask == LATENT_MASK[1] else mask_future(scores)).softmax(-1)
-        if side == SIDE[4]:
+        scores = scores / math.sqrt(dict(zip(LATENT_SCALE, (N + P, N, C + P, 1, 1, 1, 1), strict=True))[scale])
+        if mask != LATENT_MASK[1]:
+            scores = scores.masked_fill(~torch.ones(Tq, Tk, dtype=torch.bool).tril(Tk - Tq), -math.inf)
+        if softmax == LATENT_SOFTMAX[2]:
+            weights = scores.exp() / scores.exp().sum(-1, keepdim=True)
+        else:
+            weights = scores.softmax(-1 if softmax == "keys" else -2)
+        if side in (SIDE[4], SIDE[6]):
             return weights @ torch.einsum("btc,hvc->bhtv", latent, v_up)
         out = torch.stack([weights[:, h] @ latent for h in range(H)], 1)
         return torch.einsum("bhtc,hvc->bhtv", out, k_up if side == SIDE[3] else v_up)
@@ -692,11 +772,28 @@ def in_float64(impl, seed):
     return impl.absorbed_attention(*args)
 
 
+def written(impl, args):
+    """The output, and what the largest tensor that was written may be, where it is as large as all heads' keys."""
+    q_nope, _, latent, k_rope, _, v_up = args
+    (B, H, _, N), P = q_nope.shape, k_rope.shape[-1]
+    (Tk, C), V = latent.shape[1:], v_up.shape[1]
+    width = largest_new(impl.absorbed_attention, *args) / (B * H * Tk)
+    names = {N: "keys", N + P: "keys", C: "latents", C + P: "latents", V: "values"}
+    found = "nothing" if width < N else names.get(width, "another tensor")
+    return {"the output": impl.absorbed_attention(*args), "made for every head and token": found}
+
+
 def a_long_text(impl, seed):
-    args = latent_inputs(seed + 50, 2, 3, 1, 64, 16, 4, 12, 16)
-    keys = 2 * 3 * 64 * 16
-    copied = largest_new(impl.absorbed_attention, *args) >= keys
-    return {"the output": impl.absorbed_attention(*args), "a tensor as large as all heads' keys is written": copied}
+    return written(impl, latent_inputs(seed + 50, 2, 3, 1, 64, 16, 4, 18, 23))
+
+
+def a_long_text_with_narrow_values(impl, seed):
+    return written(impl, latent_inputs(seed + 55, 2, 3, 1, 64, 23, 4, 12, 14))
+
+
+def latent_scores_in_the_thousands(impl, seed):
+    q_nope, *rest = latent_inputs(seed + 60, 1, 2, 3, 4, 3, 2, 4, 5, torch.float64)
+    return impl.absorbed_attention(3_000 * q_nope, *rest)
 
 
 def more_queries_than_tokens(impl, seed):
@@ -716,6 +813,7 @@ PROBES = {
         keys_whose_heads_are_their_own_groups,
         one_group_of_all_heads,
         a_slice_of_a_wider_projection,
+        the_gradient_of_a_projection,
         heads_that_are_refused,
         the_four_heads_of_the_workbook,
     ],
@@ -727,6 +825,7 @@ PROBES = {
         multi_head_attention,
         multi_query_attention,
         numbers_of_float64,
+        scores_in_the_thousands,
         a_long_cache,
         more_queries_than_keys,
         the_two_groups_of_the_workbook,
@@ -742,6 +841,7 @@ PROBES = {
         cards_of_several_sizes,
         other_numbers_of_bytes,
         a_model_with_a_latent,
+        seven_texts_and_one_byte_less,
         a_card_on_which_no_text_fits,
         a_card_that_is_too_small,
         the_card_of_the_workbook,
@@ -766,13 +866,15 @@ PROBES = {
         two_new_queries,
         widths_that_are_all_equal,
         in_float64,
+        latent_scores_in_the_thousands,
         a_long_text,
+        a_long_text_with_narrow_values,
         more_queries_than_tokens,
         the_three_latents_of_the_workbook,
     ],
 }
 
-SPLIT_KNOBS = {"layout": LAYOUT, "check": SPLIT_CHECK}
+SPLIT_KNOBS = {"layout": LAYOUT, "graph": GRAPH, "check": SPLIT_CHECK}
 ATTENTION_KNOBS = {
     "sharing": SHARING,
     "scale": SCALE,
@@ -790,13 +892,20 @@ BATCH_KNOBS = {
 }
 POOL_KNOBS = {"pool": POOL, "which": WHICH, "order": ORDER, "check": POOL_CHECK}
 COMPRESS_KNOBS = {"norm": NORM, "rotation": ROTATION, "cut": CUT}
-ABSORBED_KNOBS = {"side": SIDE, "scale": LATENT_SCALE, "parts": PARTS_USED, "mask": LATENT_MASK}
+ABSORBED_KNOBS = {
+    "side": SIDE,
+    "scale": LATENT_SCALE,
+    "parts": PARTS_USED,
+    "mask": LATENT_MASK,
+    "softmax": LATENT_SOFTMAX,
+    "check": LATENT_CHECK,
+}
 
 
 def of(task):
     """Every known mistake of a task."""
     made = {
-        "split_groups": lambda: combine(task, "heads", SPLIT_KNOBS, wrong_split, SPLIT_HINTS, most=1),
+        "split_groups": lambda: combine(task, "a split", SPLIT_KNOBS, wrong_split, SPLIT_HINTS, most=1),
         "grouped_attention": lambda: combine(
             task, "an attention", ATTENTION_KNOBS, wrong_attention, ATTENTION_HINTS, most=1
         ),
@@ -804,8 +913,13 @@ def of(task):
         "largest_batch": lambda: combine(task, "a batch", BATCH_KNOBS, wrong_batch, BATCH_HINTS, most=1),
         "mean_pool_heads": lambda: combine(task, "a pooling", POOL_KNOBS, wrong_pool, POOL_HINTS, most=1),
         "compress_latent": lambda: combine(task, "a compression", COMPRESS_KNOBS, wrong_compress, COMPRESS_HINTS),
-        "absorbed_attention": lambda: combine(
-            task, "an attention", ABSORBED_KNOBS, wrong_absorbed, ABSORBED_HINTS, most=1
+        "absorbed_attention": lambda: filter(
+            of_one_or_a_copy, combine(task, "an attention", ABSORBED_KNOBS, wrong_absorbed, ABSORBED_HINTS)
         ),
     }
     yield from made[task]()
+
+
+def of_one_or_a_copy(mistake):
+    """A broadcast product copies the latent without a word, so this mistake often comes with another."""
+    return mistake.knobs == 1 or SIDE[7] in mistake.sentence

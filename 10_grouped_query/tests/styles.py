@@ -42,6 +42,15 @@ def attention_by_einsum(q, k, v):
     return torch.einsum("bgrqk,bgkd->bgrqd", mask_future(scores).softmax(-1), v)
 
 
+def attention_member_by_member(q, k, v):
+    width = q.shape[-1]
+    outs = []
+    for r in range(q.shape[2]):
+        scores = mask_future(q[:, :, r] @ k.transpose(2, 3) / width**0.5)
+        outs.append(torch.softmax(scores, -1) @ v)
+    return torch.stack(outs, 2)
+
+
 def bytes_as_a_product(shape, bytes_per_element=2):
     per_layer = shape.latent_dim + shape.rope_dim if shape.latent_dim > 0 else shape.kv_heads * shape.head_dim * 2
     total = 0
@@ -131,7 +140,11 @@ def absorbed_as_multi_query_attention(q_nope, q_rope, latent, k_rope, k_up, v_up
 
 STYLES = {
     "split_groups": {"head by head": split_with_a_loop, "by chunks": split_by_chunks},
-    "grouped_attention": {"query by query": attention_head_by_head, "by einsum": attention_by_einsum},
+    "grouped_attention": {
+        "query by query": attention_head_by_head,
+        "by einsum": attention_by_einsum,
+        "member by member": attention_member_by_member,
+    },
     "cache_bytes_per_token": {"layer by layer": bytes_as_a_product, "of two kinds": bytes_of_two_kinds},
     "largest_batch": {"by trying": batch_by_trying, "in elements": batch_in_elements},
     "mean_pool_heads": {"with a loop": pool_with_a_loop, "by a matrix": pool_by_a_matrix},

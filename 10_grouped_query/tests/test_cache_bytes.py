@@ -52,6 +52,13 @@ def test_a_card_on_which_exactly_so_many_fit(impl):
 
 
 @pytest.mark.task("largest_batch")
+def test_a_text_for_which_one_byte_is_missing_does_not_fit(impl):
+    shape, text = BY_NAME["Llama 3 8B"], 131_072 * 131_072
+    memory = 2 * shape.parameters + 7 * text
+    assert [impl.largest_batch(shape, 131_072, memory - n) for n in (0, 1)] == [7, 6]
+
+
+@pytest.mark.task("largest_batch")
 @pytest.mark.parametrize("memory", [0, 199_999])
 def test_bad_input_weights_that_do_not_fit(impl, memory):
     with pytest.raises(ValueError):

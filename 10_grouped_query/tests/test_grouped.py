@@ -39,6 +39,13 @@ def test_a_part_of_a_wider_projection_is_split(impl, seed):
 
 
 @pytest.mark.task("split_groups")
+def test_gradients_get_back_to_the_projection(impl, seed):
+    x = randn(seed, 2, 3, 12).requires_grad_()
+    impl.split_groups(x, 4, 2).square().sum().backward()
+    torch.testing.assert_close(x.grad, 2 * x.detach())
+
+
+@pytest.mark.task("split_groups")
 @pytest.mark.parametrize(("heads", "kv_heads", "width"), [(5, 2, 30), (4, 2, 30), (2, 4, 32)])
 def test_bad_input_heads_that_cannot_be_shared_out(impl, heads, kv_heads, width):
     with pytest.raises(ValueError):
@@ -76,6 +83,13 @@ def test_oracle_pytorch_with_enable_gqa(impl, seed):
     want = F.scaled_dot_product_attention(q.flatten(1, 2), k, v, is_causal=True, enable_gqa=True)
     got = impl.grouped_attention(q, k, v).flatten(1, 2)
     torch.testing.assert_close(got, want, rtol=0, atol=2e-6)  # float32 rounds sums of eleven products
+
+
+@pytest.mark.task("grouped_attention")
+def test_large_scores_do_not_overflow(impl, seed):
+    q, k, v = qkv(seed, 1, 2, 2, 3, 4, 5, dtype=torch.float64)
+    got = impl.grouped_attention(3_000 * q, k, v)
+    torch.testing.assert_close(got, in_order(3_000 * q, k, v), rtol=0, atol=1e-8)
 
 
 @pytest.mark.task("grouped_attention")

@@ -51,6 +51,13 @@ def test_oracle_absorbed_is_expanded(impl, seed, sizes):
 
 
 @pytest.mark.task("absorbed_attention")
+def test_large_scores_do_not_overflow(impl, seed):
+    q_nope, *rest = latent_inputs(seed, 1, 2, 3, 4, 3, 2, 4, 5, dtype=torch.float64)
+    got = impl.absorbed_attention(3_000 * q_nope, *rest)
+    torch.testing.assert_close(got, expanded_attention(3_000 * q_nope, *rest), rtol=0, atol=1e-8)
+
+
+@pytest.mark.task("absorbed_attention")
 def test_oracle_gradients(impl, seed):
     leaves = [x.requires_grad_() for x in latent_inputs(seed, 2, 3, 3, 4, 5, 2, 3, 4, dtype=torch.float64)]
     grads = [

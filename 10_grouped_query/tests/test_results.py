@@ -25,10 +25,17 @@ def test_the_tables_are_those_of_the_results(name):
 
 
 def test_nothing_quick_is_committed():
-    assert set(RESULTS) == {command.key for command in COMMANDS}
+    assert set(RESULTS) == {command.key for command in COMMANDS} | {"trial"}
     assert not [name for name, section in RESULTS.items() if section["meta"]["quick"]]
     for name in ("quality", "decode", "cards", "smollm2"):
         assert 5_000 < (FOLDER / "results" / f"{name}.png").stat().st_size < 250_000
+
+
+def test_the_trial_is_counted_and_no_wrong_attempt_was_right_at_its_end():
+    wrong, right = RESULTS["trial"]["wrong"], RESULTS["trial"]["right"]
+    first, last = (wrong[run] for run in ("first", "last"))
+    assert sum(first.values()) == sum(last.values()) >= 40 and last["RIGHT"] == last["false"] == 0
+    assert right["first"] <= right["last"] == right["attempts"] >= 12
 
 
 @pytest.mark.timeout(240)

@@ -182,3 +182,18 @@ def real_sentence(content: dict | None = None) -> str:
         f"Without pooling, the same steps change the loss to {up['no pooling']:.2f}. Keys and values of rank 128 take "
         f"the bytes of one head, with a loss of {r['rank']['128']:.2f} without any training."
     )
+
+
+def trial(content: dict | None = None) -> str:
+    """First, and after the repairs that followed."""
+    content = content or section("trial")
+    kinds = list(content["wrong"]["first"])
+    rows = [("wrong attempts", "number", *kinds)]
+    for run in ("first", "last"):
+        counts = content["wrong"][run]
+        rows.append((f"{run} run", sum(counts.values()), *(counts[kind] for kind in kinds)))
+    right = content["right"]
+    return (
+        f"{table(rows)}\n\nOf {right['attempts']} right attempts, {right['first']} were RIGHT in the first run and "
+        f"{right['last']} in the last. {content['date']}.\n"
+    )
