@@ -8,7 +8,7 @@ import math
 import torch
 from counting import largest_new
 from grader import combine, error_of
-from grouped_query import Shape, mask_future, rms_norm, rotate
+from grouped_query import Shape, rms_norm, rotate
 
 TASKS = [
     "split_groups",
