@@ -590,7 +590,7 @@ def rule(name, logits, tokens, value):
     """A right rule, written out: mistakes of `warp` are about order."""
     if value == 0 and name not in ("frequency_penalty", "presence_penalty"):
         raise ValueError(name)
-    one = torch.nn.functional.one_hot(tokens, logits.shape[-1]).sum(1)
+    one = torch.nn.functional.one_hot(tokens, logits.shape[-1]).sum(1).to(logits)
     if name == "repetition_penalty":
         return torch.where(one > 0, torch.where(logits < 0, logits * value, logits / value), logits)
     if name.endswith("penalty"):
