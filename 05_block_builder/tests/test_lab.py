@@ -155,8 +155,8 @@ def fetch(tmp_path, monkeypatch):
     pytest.importorskip("pooch")
     module = lab("fetch")
     monkeypatch.delenv("HARDWAY_DATA", raising=False)
-    for name in ("fetch", "smollm2_file"):
-        monkeypatch.setattr(lab(name), "cache", lambda: tmp_path / "cache")
+    for each in (module, lab("smollm2_file")):  # imported before anything is patched: it takes `cache` from `fetch`
+        monkeypatch.setattr(each, "cache", lambda: tmp_path / "cache")
     return module
 
 

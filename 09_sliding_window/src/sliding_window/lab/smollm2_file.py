@@ -126,11 +126,12 @@ def _run(command: list[str], folder: Path, log: Log) -> str:
 
 def _megabytes(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size
-        except OSError:  # the file has just been renamed or removed
-            continue
+    for root, _, names in os.walk(folder):  # passes over folders that have just been removed
+        for name in names:
+            try:
+                total += os.stat(os.path.join(root, name)).st_size
+            except OSError:  # the file has just been renamed or removed
+                continue
     return total // 1_000_000
 
 
