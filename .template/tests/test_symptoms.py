@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from changes import changes
 from compare import Raised, brief, close, first_difference, ordinal, same
+from diagnosis import error_of
 from limits import TooLong, limited
 from mutants import bare, changed
 from symptoms import symptom
@@ -33,6 +34,8 @@ ROWS = np.array([[0.2, 0.3, 0.5], [0.1, 0.6, 0.3]])
         (X.astype(np.float32), X, "right, but of dtype float32 where float64 is expected"),
         (X.astype(np.float16).astype(float), X, "the values are those of float16"),
         (np.where(np.arange(4) == 2, np.nan, X), X, "nan in 6 of 24 places, the first at [0, 0, 2]"),
+        (X, np.where(np.arange(4) == 2, -np.inf, X), "5.19615 where -inf is right, in 6 of 24 places, the first at"),
+        (3, np.inf, "it is 3, right is inf"),
         (np.where(np.arange(4) == 3, 0, X), X, "right except at position 3 (the last) along axis 2"),
         (np.concatenate([X[:1], 2 * X[1:] + 1]), X, "right except at row 1 (the last)"),
         (ROWS.T.reshape(2, 3), ROWS, "the right values in another order"),
@@ -112,6 +115,14 @@ def test_mutants_change_one_thing_each():
     assert any("n=3" in text for text in texts) and any("n = 2\n" in text for text in texts)
     assert ast.unparse(tree) not in texts
     assert all("raise ValueError" in t or "pass" in t for t in texts)
+
+
+def test_a_promised_error_counts_whatever_is_warned_of_before():
+    def function():
+        np.zeros(1) / np.zeros(1)
+        raise KeyError
+
+    assert error_of(function) == "KeyError"
 
 
 def test_what_ends_in_time_keeps_its_value_and_its_error():

@@ -89,6 +89,8 @@ def of_numbers(got: Any, want: Any, named: dict[str, float]) -> str:
     beside = f" ({brief(got)} where {brief(want)} is right)"
     apart = brief(abs(got - want))
     got, want = float(got), float(want)
+    if not math.isfinite(want):
+        return f"it is {got:.6g}, right is {want}"
     if not math.isfinite(got):
         return f"returns {got}"
     if got == -want and want:
@@ -162,6 +164,9 @@ def of_values(g: np.ndarray, w: np.ndarray, exact: bool, named: dict[str, float]
     if (lost := ~np.isfinite(g) & np.isfinite(w)).any():
         value = g[lost][0]
         return f"{value} in {lost.sum()} of {g.size} places, the first at {first(lost)}"
+    if (other := ~np.isfinite(w) & ~((g == w) | np.isnan(g) & np.isnan(w))).any():
+        beside = f"{brief(g[other][0])} where {w[other][0]} is right"
+        return f"{beside}, in {other.sum()} of {g.size} places, the first at {first(other)}"
     if not np.isfinite(w).all():
         g, w = np.where(np.isfinite(w), g, 0), np.where(np.isfinite(w), w, 0)
     for check in (whole_array, moved, sums, lower_precision):

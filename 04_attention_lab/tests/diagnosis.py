@@ -13,6 +13,7 @@ import itertools
 import random
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -104,7 +105,9 @@ def raised(error: Exception) -> Raised:
 def error_of(function: Callable[[], Any]) -> str | None:
     """For probes of promised errors: the name of the built-in exception that a call raises, or None."""
     try:
-        function()
+        with warnings.catch_warnings(), np.errstate(all="ignore"):  # an attempt may divide by zero on its way
+            warnings.simplefilter("ignore")
+            function()
     except Exception as error:
         builtin = (c.__name__ for c in type(error).__mro__ if c.__module__ == "builtins")
         return next(builtin)
@@ -279,6 +282,8 @@ def looks_ahead(task: str, attempt: Names, call: Call, seed: int) -> str:
                 moved.append(not np.allclose(*kept, rtol=1e-5, atol=1e-8, equal_nan=True))
             if moved == [True, False] and axis == 0 and x.ndim > 2:
                 return f"it mixes rows of the batch: the output of the others changes with the last row of `{name}`"
+            if moved == [True, False] and x.ndim == 2 and axis == 1:  # features or classes as well as positions
+                return f"the others along axis 1 change with the last of `{name}`, and should not"
             if moved == [True, False]:
                 return (
                     f"it looks ahead: the output at earlier positions changes when only the last position of "
