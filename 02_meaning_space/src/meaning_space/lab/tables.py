@@ -25,7 +25,7 @@ def headline_rows() -> str:
     return table([
         ("", "this project", "gensim", "limit"),
         ("words a second, one thread", f"{speeds['blocks, 1 thread']:,.0f}", f"{speeds['gensim, 1 thread']:,.0f}",
-         f"{bench['limit']['words_per_second']:,.0f} by bytes and FLOPs"),
+         f"{bench['limit']['words_per_second']:,.0f} if memory and arithmetic were all"),
         ("words a second, one pair at a time", f"{speeds['pair by pair, PyTorch']:,.0f}", "", ""),
         ("analogies of word forms, Python's documentation", quality["ours"], quality["gensim"], ""),
         ("family analogies, 27 novels", family["ours"], family["gensim"], ""),
