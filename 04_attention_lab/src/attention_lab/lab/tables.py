@@ -70,7 +70,8 @@ def cog(content: dict | None = None, content_bench: dict | None = None, content_
     second = [x[1] for x in real["loss"]]
     rows = [
         ("what", "ours", "beside it"),
-        ("how much a softmax passes of its gradient, 1 − Σp², d = 1024", f"{median(wide['scaled']['trace']):.3f} with 1/√d",
+        ("how much a softmax passes of its gradient, 1 − Σp², d = 1024",
+         f"{median(wide['scaled']['trace']):.3f} with 1/√d",
          f"{median(wide['plain']['trace']):.3f} without"),
         (f"copying {found['longest']} letters", f"{median(right['additive']):.0f} % with attention",
          f"{median(right['none']):.0f} % without"),
