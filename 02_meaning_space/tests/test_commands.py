@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from meaning_space.__main__ import COMMANDS, arguments
 from meaning_space.corpus import Corpus
-from meaning_space.lab import bench, break_it, cli, fetch, gensim_peer, novels, plots, record
+from meaning_space.lab import bench, break_it, cli, fetch, gensim_peer, novels, plots, real_space, record
+from meaning_space.space import most_similar
 from meaning_space.train import Config
 
 
@@ -126,3 +127,23 @@ def test_a_tenth_of_the_novels_next_to_gensim(named_files, tmp_path):
         ours, theirs = (content["sides"][side][score][0] for side in ("ours", "gensim"))
         assert abs(ours - theirs) < 3 * 100 / content["questions"][score] ** 0.5
     assert 150 <= content["questions"]["family"] <= 506
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not fetch.is_local(fetch.SMOLLM2), reason="the real model is not on this machine: nox -s models")
+def test_the_real_models_matrix_knows_what_words_are_near():
+    pytest.importorskip("gguf")
+    words, matrix = real_space.read_words(fetch.model())
+    assert len(words) == len(matrix) > 20_000 and matrix.shape[1] == 576 and matrix.dtype == np.float32
+    names = list(words)
+    near = most_similar(matrix, np.array([words["king"], words["blue"]]), 6)
+    found = [{names[i] for i in row} for row in near]
+    assert "queen" in found[0] and {"yellow", "green", "red"} <= found[1]
+    raw = real_space.random_cosines(matrix, 0, 20_000)
+    centered = real_space.random_cosines(matrix - matrix.mean(axis=0), 0, 20_000)
+    assert raw.mean() > 0.25 and abs(centered.mean()) < 0.01
+
+
+def test_random_pairs_hold_no_word_twice():
+    cosines = real_space.random_cosines(np.eye(7) + 0.001, 0, 500)
+    assert cosines.max() < 0.1

@@ -13,7 +13,7 @@ from meaning_space.lab.break_it import BASELINE, EXPERIMENTS
 
 FOLDER = Path(__file__).parents[1]
 RESULTS = record.read(record.COMMITTED)
-SECTIONS = ["headline", "bench", "break_it", "novels", "probes", "foundations"]
+SECTIONS = ["headline", "bench", "break_it", "novels", "probes", "foundations", "smollm2"]
 
 
 def test_the_tables_are_those_of_the_results():
@@ -58,6 +58,15 @@ def test_the_recorded_trial_counts_the_same_attempts_twice():
     first, last = (sum(trial["wrong"][run].values()) for run in ("first", "last"))
     assert first == last >= 40 and trial["right"]["attempts"] >= 12
     assert trial["wrong"]["last"]["false"] == 0 and trial["right"]["last"] == trial["right"]["attempts"]
+
+
+def test_the_recorded_matrix_of_the_real_model_keeps_the_claims():
+    spaces = RESULTS["smollm2"]["spaces"]
+    raw, centered, ours = (spaces[name] for name in ("SmolLM2", "SmolLM2, mean subtracted", "skip-gram"))
+    assert raw[0]["mean_cosine"] > 0.3 > 0.01 > abs(centered[0]["mean_cosine"])
+    for score in ("family", "grammar", "simlex999"):
+        assert raw[0][score] > max(run[score] for run in ours)
+    assert centered[0]["simlex999"] < raw[0]["simlex999"]
 
 
 @pytest.mark.parametrize("name", list(EXPERIMENTS))

@@ -15,6 +15,7 @@ from .lab.novels import novels
 from .lab.own_text import train_on_text
 from .lab.plots import draw
 from .lab.probe_compare import probes
+from .lab.real_space import smollm2
 
 COMMANDS = (
     Command("headline", "Python's documentation: neighbors, analogies, a map, the exact optimum", headline,
@@ -22,6 +23,8 @@ COMMANDS = (
     Command("bench", "speed and quality next to gensim", bench, tables.bench, 4),
     Command("break", "what the vectors lose when one thing is changed", break_it, tables.break_it, 0.3),
     Command("novels", "27 English novels next to gensim; --seeds N", novels, tables.novels, 2),
+    Command("smollm2", "the embedding matrix of a real model next to skip-gram's vectors; --seeds N", smollm2,
+            tables.smollm2, 2),
     Command("train", "your own text: --data book.txt --save vectors.kv", train_on_text, tables.own_text, 0.5),
     Command("foundations", "estimation, the central limit theorem, descent, PCA in the plane", foundations,
             tables.foundations, 0.05),

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from ..corpus import Corpus
+from ..corpus import Corpus, Vocabulary
 from ..counts import cooccurrence, fit, optimum, ppmi, word_vectors
 from ..counts.exact import words_that_all_meet
 from ..maps import pca, tsne
@@ -74,7 +74,7 @@ def headline(options: argparse.Namespace, log: Log) -> dict:
         "neighbors": neighbor_lists(vectors, corpus, QUERIES, restrict_vocab=1000),
         "scores": scores,
         "losses": first_runs["skip-gram"].losses[::4],
-        "map": map_of_groups(vectors, corpus, MAP_WORDS, 1000, seeds[0]),
+        "map": map_of_groups(vectors, corpus.vocabulary, MAP_WORDS, 1000, seeds[0]),
         "exact": exact(seeds[0], options.quick, log),
     }
 
@@ -148,20 +148,20 @@ def word_map(
 
 
 def map_of_groups(
-    vectors: Float[np.ndarray, "V D"], corpus: Corpus, heads: tuple[str, ...], restrict_vocab: int, seed: int
+    vectors: Float[np.ndarray, "V D"], vocabulary: Vocabulary, heads: tuple[str, ...], restrict_vocab: int, seed: int
 ) -> dict:
     """What the figure shows: some words and the six nearest of each, flattened together.
 
     A word that is near two heads belongs to the nearer one.
     """
-    heads = tuple(word for word in heads if word in corpus.vocabulary.word_to_id)
-    head_ids = corpus.vocabulary.ids(heads)
+    heads = tuple(word for word in heads if word in vocabulary.word_to_id)
+    head_ids = vocabulary.ids(heads)
     near = most_similar(vectors, head_ids, 6, restrict_vocab)
     ids = np.unique(np.append(near.ravel(), head_ids))
     points = normalize(vectors[ids].astype(np.float64))
     group = (points @ normalize(vectors[head_ids].astype(np.float64)).T).argmax(axis=1)
     return {
-        "words": [corpus.vocabulary.words[i] for i in ids],
+        "words": [vocabulary.words[i] for i in ids],
         "heads": list(heads),
         "group": group.tolist(),
         "xy": np.round(tsne(points, seed, perplexity=6.0), 2).tolist(),

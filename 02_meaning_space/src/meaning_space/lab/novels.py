@@ -79,7 +79,7 @@ def novels(options: argparse.Namespace, log: Log) -> dict:
         "neighbors": neighbor_lists(ours, corpus, QUERIES, restrict_vocab=6000),
         "analogies": [[*question, keyed.analogy(*question, topn=3)] for question in examples],
         "direction": gender_direction(keyed),
-        "map": map_of_groups(ours, corpus, MAP_WORDS, 4000, seeds[0]),
+        "map": map_of_groups(ours, vocabulary, MAP_WORDS, 4000, seeds[0]),
         "probes": probe_classes(ours, vocabulary),
     }
 

@@ -25,6 +25,8 @@ def draw(results: dict, folder: Path) -> list[Path]:
         "novels_words.png": ("novels", lambda r: word_map(r["map"], "27 English novels")),
         "estimation.png": ("foundations", estimation),
         "descent.png": ("foundations", descent),
+        "smollm2.png": ("smollm2", real_space),
+        "smollm2_words.png": ("smollm2", lambda r: word_map(r["map"], "SmolLM2's embedding matrix")),
         "probes.png": ("probes", lambda r: probes(r["compare"]["rows"])),
     }
     return [
@@ -192,6 +194,39 @@ def novels(content: dict) -> Figure:
         xlabel="each point a run with its own seed; the number is their mean",
     )
     ax.grid(axis="x", color="#EEEEEE")
+    return fig
+
+
+# -- a real model's matrix ---------------------------------------------------------------------------------------------
+
+
+def real_space(content: dict) -> Figure:
+    """Left: four scores of both spaces on the same words. Right: cosines of random pairs, with and without the mean."""
+    raw = content["spaces"]["SmolLM2"][0]["mean_cosine"]
+    title = "The input matrix of a language model is a space of words; its vectors share a direction"
+    fig = figure(f"{title} (mean cosine {raw:.2f})", (10, 3.8))
+    left, right = fig.subplots(1, 2, width_ratios=(1.15, 1))
+    colors = {"SmolLM2": BLUE, "skip-gram": ORANGE}
+    for row, key in enumerate(reversed(NOVEL_SCORES)):
+        for (name, color), shift in zip(colors.items(), (0.14, -0.14), strict=True):
+            runs = [run[key] for run in content["spaces"][name]]
+            left.plot(runs, [row + shift] * len(runs), "o", color=color, alpha=0.75, ms=6)
+            text = f"{name} {np.median(runs):.0f}"
+            left.text(max(runs) + 2, row + shift, text, color=color, va="center", fontsize=9)
+    left.set_yticks(range(len(NOVEL_SCORES)), list(reversed(NOVEL_SCORES.values())))
+    left.set(xlim=(0, 100), ylim=(-0.5, len(NOVEL_SCORES) - 0.4), xlabel=f"on the {content['common']:,} common words")
+    left.grid(axis="x", color="#EEEEEE")
+    edges = np.linspace(-0.5, 1, 76)
+    for name, color, style in (("SmolLM2", BLUE, "-"), ("SmolLM2, mean subtracted", BLUE, ":"),
+                               ("skip-gram", ORANGE, "-")):  # fmt: skip
+        right.plot(edges[:-1] + 0.01, 100 * np.array(content["spaces"][name][0]["histogram"]), style, color=color)
+    tallest = 100 * max(content["spaces"]["SmolLM2, mean subtracted"][0]["histogram"])
+    right.text(0.0, tallest * 1.02, "SmolLM2, mean subtracted", color=BLUE, ha="center", va="bottom", fontsize=9)
+    right.text(raw + 0.2, 0.62 * tallest, "SmolLM2", color=BLUE, fontsize=9)
+    right.text(raw + 0.2, 0.52 * tallest, "skip-gram", color=ORANGE, fontsize=9)
+    right.set(
+        xlabel="cosine of two random words", ylabel="% of the pairs", ylim=(0, 1.15 * tallest), yticks=[0, 2, 4, 6]
+    )
     return fig
 
 

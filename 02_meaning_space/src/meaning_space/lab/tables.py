@@ -189,6 +189,38 @@ def probed(section: dict | None = None) -> str:
     return probe_words((section or recorded("novels"))["probes"])
 
 
+REAL_SCORES = {
+    "family": "family analogies, % right",
+    "grammar": "nine grammar sections, % right",
+    "wordsim353": "WordSim-353, Spearman × 100",
+    "simlex999": "SimLex-999, Spearman × 100",
+    "mean_cosine": "mean cosine of random pairs",
+}
+
+
+def smollm2(section: dict | None = None) -> str:
+    """What the command prints."""
+    return "\n\n".join([real_scores(section), real_neighbors(section)])
+
+
+def real_scores(section: dict | None = None) -> str:
+    """Both spaces on the same words, with and without their mean."""
+    section = section or recorded("smollm2")
+    rows = [["score", "questions", *section["spaces"]]]
+    for key, title in REAL_SCORES.items():
+        digits = 3 if key == "mean_cosine" else 1
+        runs = [spread([run[key] for run in space], digits) for space in section["spaces"].values()]
+        rows.append([title, section["questions"].get(key, ""), *runs])
+    return table(rows)
+
+
+def real_neighbors(section: dict | None = None) -> str:
+    """Nearest words in both spaces."""
+    near = (section or recorded("smollm2"))["neighbors"]
+    rows = [[word, *(", ".join(lists[word][:4]) for lists in near.values())] for word in near["SmolLM2"]]
+    return table([["word", *near], *rows])
+
+
 def own_text(section: dict) -> str:
     """What the command `train` prints."""
     rows = [[word, ", ".join(near)] for word, near in section["neighbors"].items()]
