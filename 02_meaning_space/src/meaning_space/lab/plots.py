@@ -26,7 +26,10 @@ def draw(results: dict, folder: Path) -> list[Path]:
         "estimation.png": ("foundations", estimation),
         "descent.png": ("foundations", descent),
         "smollm2.png": ("smollm2", real_space),
-        "smollm2_words.png": ("smollm2", lambda r: word_map(r["map"], "SmolLM2's embedding matrix")),
+        "smollm2_words.png": (
+            "smollm2",
+            lambda r: word_map(r["map"], "SmolLM2's matrix", "Most words of a kind lie together"),
+        ),
         "probes.png": ("probes", lambda r: probes(r["compare"]["rows"])),
     }
     return [
@@ -37,11 +40,11 @@ def draw(results: dict, folder: Path) -> list[Path]:
 # -- the map -----------------------------------------------------------------------------------------------------------
 
 
-def word_map(content: dict, text: str) -> Figure:
+def word_map(content: dict, text: str, claim: str = "Words with the same neighbors lie together") -> Figure:
     """Every head and its group in a color; the heads are set in bold."""
     xy, group = np.array(content["xy"]), np.array(content["group"])
     heads = content["heads"]
-    fig = figure(f"Words with the same neighbors lie together: {len(heads)} groups from {text}", (10, 6.4))
+    fig = figure(f"{claim}: {len(heads)} groups from {text}", (10, 6.4))
     FigureCanvasAgg(fig)  # measures the words before they are placed
     ax = fig.subplots()
     ax.set(xticks=[], yticks=[])
