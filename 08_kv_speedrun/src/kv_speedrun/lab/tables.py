@@ -129,6 +129,38 @@ def goals(r: dict) -> str:
     return markdown.goals([(g["goal"], g["wanted"], g["got"], g["layout"]) for g in r["goals"]])
 
 
+def smollm2(section: dict | None = None) -> str:
+    """A real model: tokens a second with the limit; bytes of its cache; what int8 costs."""
+    r = section or markdown.section("smollm2")
+    rows = [("", "tokens/s", "ms per step", f"limit at {r['bandwidth'] / 2**30:.1f} GiB/s", "nats per token")]
+    for name, c in r["speed"].items():
+        step = spread([v * 1e3 for v in c["step"]], 1) if "step" in c else ""
+        exact = f"{r['loss']['fp32']:.4f}" if name.startswith("fp32") else ""
+        loss = f"{r['loss']['layouts'][name]:.4f}" if name in r["loss"]["layouts"] else exact
+        rows.append((name, spread(c["per_second"], 1), step, f"{c['limit']:.0f}" if "limit" in c else "", loss))
+    chosen = ", ".join(f"{shape}: {name}" for shape, name in r["chosen"].items())
+    return "\n\n".join(
+        [table(rows), f"<sub>fastest: {chosen}</sub>", real_memory(r), real_int8(r["loss"]), meta_line(r)]
+    )
+
+
+def real_memory(r: dict) -> str:
+    m = r["memory"]
+    heads = f"{r['model']['heads']} heads of keys, fp32: formula"
+    rows = [("tokens", *(f"{kind}: {what}" for kind in m["predicted"] for what in ("formula", "allocated")), heads)]
+    for i, n in enumerate(m["lengths"]):
+        mib = [m[what][kind][i] / 2**20 for kind in m["predicted"] for what in ("predicted", "measured")]
+        rows.append((n, *(f"{v:.1f}" for v in [*mib, m["unshared"][i] / 2**20])))
+    return f"MiB of a cache of {r['model']['kv_heads']} heads of keys, one row:\n\n{table(rows)}"
+
+
+def real_int8(q: dict) -> str:
+    return (
+        f"int8 cache: loss on {q['windows']} windows of {q['length']} tokens {q['fp32']:.4f} → {q['int8']:.4f} "
+        f"nats per token ({q['change']:+.1e} ± {q['change_stderr']:.0e}, standard error of the paired difference)."
+    )
+
+
 def break_it(section: dict | None = None) -> str:
     """One line per experiment: the outcome in words and numbers."""
     r = section or markdown.section("break_it")
