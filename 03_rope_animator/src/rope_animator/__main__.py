@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from .lab import animate, bench, break_it, experiment, page, plots, tables
+from .lab import animate, bench, break_it, experiment, page, plots, real_context, tables
 from .lab.cli import Command
 from .lab.cli import main as run
 from .lab.mutation import mutants, mutation_table
@@ -22,6 +22,7 @@ COMMANDS = (
     Command("headline", "loss at 1 to 8 times the trained length", experiment.headline, tables.headline, 2.0),
     Command("bench", "the fast form beside transformers and a copy", bench.bench, tables.bench, 1.0),
     Command("break", "experiments that break something", break_it.break_it, tables.break_it, 2.0),
+    Command("smollm2", "a real model at 4 times its trained length", real_context.smollm2, tables.smollm2, 90.0),
     Command("mutants", "what notices each small change of a task", mutants, mutation_table, 1.0),
     Command("animate", "writes rope.html and rope.gif", draw_animation, None, 0.5),
 )

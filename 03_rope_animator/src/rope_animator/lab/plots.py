@@ -31,6 +31,8 @@ def draw(results: dict, folder: Path) -> list[Path]:
     drawn = []
     if section := results.get("headline"):
         drawn += [figure_of(section, folder) for figure_of in (extrapolation, by_position, decay, spectrum)]
+    if section := results.get("smollm2"):
+        drawn.append(real_context(section, folder))
     if section := results.get("bench"):
         drawn.append(bench(section, folder))
     if section := results.get("break_it"):
@@ -92,6 +94,28 @@ def by_position(section: dict, folder: Path) -> Path:
     axes.set_xlim(0, 8 * length * 1.34)
     axes.set_xticks(range(0, 8 * length + 1, 2 * length))
     return save(made, folder / "by_position.png")
+
+
+def real_context(section: dict, folder: Path) -> Path:
+    """Loss of the real model at each position, for every scheme."""
+    length, block, curves = section["trained_len"], section["block"], section["curves"]
+    best = min((name for name in curves if name != "RoPE as trained"), key=lambda name: curves[name][-1])
+    claim = f"SmolLM2 breaks down beyond its trained length; {best} reads four times as far, without training"
+    made = figure(claim, (8.2, 4.6))
+    axes, ends = made.add_subplot(), []
+    colors = dict(zip(curves, (VERMILION, ORANGE, BLUE, SKY, PURPLE, GREEN), strict=True))
+    for scheme, curve in curves.items():
+        x = [(i + 0.5) * block for i in range(len(curve))]
+        axes.plot(x, curve, color=colors[scheme], lw=1.8)
+        ends.append((x[-1], sum(curve[-3:]) / 3, scheme, colors[scheme]))
+    label_ends(axes, ends, 0.055)
+    axes.axvline(length, color="#bbbbbb", lw=1, zorder=0)
+    top = (length, axes.get_ylim()[1])
+    axes.annotate("trained length", top, (4, -4), va="top", textcoords="offset points", color=GREY)
+    axes.set(xlabel="position in a novel, tokens", ylabel="loss, nats a token (mean of 1,024)")
+    axes.set_xlim(0, section["factor"] * length * 1.24)
+    axes.set_xticks([i * length for i in range(section["factor"] + 1)])
+    return save(made, folder / "smollm2.png")
 
 
 def decay(section: dict, folder: Path) -> Path:
