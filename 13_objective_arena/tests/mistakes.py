@@ -638,7 +638,7 @@ def the_sentence_of_the_workbook(impl, seed):
 
 # ---------------------------------------------------------------- fill_in_the_middle
 
-PARTS = [
+PIECES = [
     "right",
     "with the parts in the order of the TEXT",
     "with the suffix BEFORE the prefix in the order psm",
@@ -667,11 +667,11 @@ MIDDLE_CHECK = [
     "that does not refuse a middle that starts before the text",
 ]
 MIDDLE_HINTS = {
-    PARTS[1]: "Which part must be written last?",
-    PARTS[2]: "psm: prefix, suffix, middle.",
-    PARTS[3]: "Which tokens of the text are in your output?",
-    PARTS[4]: "[2, 4) has how many tokens?",
-    PARTS[5]: "Which part lies between start and end?",
+    PIECES[1]: "Which part must be written last?",
+    PIECES[2]: "psm: prefix, suffix, middle.",
+    PIECES[3]: "Which tokens of the text are in your output?",
+    PIECES[4]: "[2, 4) has how many tokens?",
+    PIECES[5]: "Which part lies between start and end?",
     MARKS[1]: "How does the model say that the middle is complete?",
     MARKS[2]: "`marks` are <PRE>, <SUF>, <MID>, <EOT>, in this order.",
     MARKS[3]: "How does the model know where the suffix begins?",
@@ -697,11 +697,11 @@ def wrong_middle(parts, marks, order, check):
         if start < 0 and check != MIDDLE_CHECK[4]:
             raise ValueError("start")
         text = ids.tolist()
-        end_ = end + 1 if parts == PARTS[4] else end
+        end_ = end + 1 if parts == PIECES[4] else end
         prefix, middle, suffix = text[:start], text[start:end_], text[end_:]
-        if parts == PARTS[3]:
+        if parts == PIECES[3]:
             suffix = []
-        if parts == PARTS[5]:
+        if parts == PIECES[5]:
             prefix, middle = middle, prefix
         pre, suf, mid, eot = ([m] for m in marks_.tolist())
         if marks == MARKS[1]:
@@ -712,9 +712,9 @@ def wrong_middle(parts, marks, order, check):
             pre = suf = mid = eot = []
         psm = pre + prefix + suf + suffix + mid + middle + eot
         spm = pre + suf + suffix + mid + prefix + middle + eot
-        if parts == PARTS[1]:
+        if parts == PIECES[1]:
             psm = spm = pre + prefix + mid + middle + suf + suffix + eot
-        if parts == PARTS[2]:
+        if parts == PIECES[2]:
             psm = suf + suffix + pre + prefix + mid + middle + eot
         if order == ORDER[1]:
             spm = psm
@@ -756,7 +756,7 @@ def middle_ids_of_32_bits(impl, seed):
 
 def middles_that_are_refused(impl, seed):
     ids = ints(seed, 50, 7)
-    cases = {"the end first": (4, 2), "beyond the text": (3, 8), "before the text": (-2, 3), "all of it": (0, 7)}
+    cases = {"the end first": (4, 2), "beyond the text": (3, 8), "before the text": (-2, 3), "all of it": (0, 7), "just before": (-1, 4)}
     found = {n: error_of(lambda c=c: impl.fill_in_the_middle(ids, *c, FOUR_MARKS)) for n, c in cases.items()}
     return found | {"order mps": error_of(lambda: impl.fill_in_the_middle(ids, 1, 2, FOUR_MARKS, "mps"))}
 
@@ -1202,6 +1202,7 @@ def pairs_that_are_refused(impl, seed):
     documents = some_documents(seed)
     cases = {
         "the last sentence": (documents, 0, 2),
+        "beyond the document": (documents, 0, 5),
         "one document": (documents[1:2], 0, 0),
         "the last but one": (documents, 0, 1),
     }
@@ -1344,7 +1345,7 @@ def of(task):
         ),
         "fill_in_the_middle": (
             "a text",
-            {"parts": PARTS, "marks": MARKS, "order": ORDER, "check": MIDDLE_CHECK},
+            {"parts": PIECES, "marks": MARKS, "order": ORDER, "check": MIDDLE_CHECK},
             wrong_middle,
             MIDDLE_HINTS,
         ),
@@ -1394,8 +1395,8 @@ WITHOUT = {
         (EDGE[2], BATCH[1]),
     ],
     "fill_in_the_middle": [
-        *((PARTS[1], order) for order in (ORDER[1], ORDER[4])),
-        *((PARTS[2], other) for other in (ORDER[2], ORDER[4], MARKS[3])),
+        *((PIECES[1], order) for order in (ORDER[1], ORDER[4])),
+        *((PIECES[2], other) for other in (ORDER[2], ORDER[4], MARKS[3])),
         *((MARKS[3], order) for order in ORDER[2:4]),
     ],
     "smoothed_cross_entropy": [

@@ -138,7 +138,7 @@ def fill_in_the_middle(
     Raises:
         ValueError: another order, or not 0 <= start <= end <= T.
     """
-    if order not in ("psm", "spm"):
+    if order not in {"psm", "spm"}:
         raise ValueError(f"order={order!r}: choose 'psm' or 'spm'")
     if not 0 <= start <= end <= len(ids):
         raise ValueError(f"start={start}, end={end}: the middle lies in the text of {len(ids)} tokens")
