@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import counts
 from template import copies
 
 ROOT = Path(__file__).parent.parent
@@ -172,6 +173,9 @@ def faults() -> Iterator[str]:
         yield from readme(folder)
     yield from sources(files, projects)
     yield from notebooks(files)
+    now, right = counts.written()
+    if now != right:
+        yield "INDEX.md: the table of numbers is not that of the results; run python .ci/counts.py"
 
 
 if __name__ == "__main__":
