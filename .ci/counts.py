@@ -23,7 +23,8 @@ print(len(mistakes.TASKS), sum(sum(1 for _ in mistakes.of(task)) for task in mis
 
 
 def projects() -> list[Path]:
-    return sorted(path.parent for path in ROOT.glob("*/pyproject.toml") if not path.parent.name.startswith("."))
+    """The folders with recorded results."""
+    return sorted(path.parents[1] for path in ROOT.glob("*/results/results.json"))
 
 
 def record(log: str) -> None:
