@@ -1,16 +1,18 @@
-"""One sentence: what the experiments show."""
+"""Mixture of experts: the load collapses and recovers, dispatch beside its limit, and experts on two processes."""
 
 import sys
 
-from .lab import bench, break_it, experiment, plots, tables
+from .lab import bench, break_it, experiment, parallel, plots, quests, tables
 from .lab.cli import Command, main
 from .lab.mutation import mutants, mutation_table
 
 COMMANDS = [
-    Command("headline", "entropy against temperature", experiment.headline, tables.headline, minutes=0.1),
-    Command("bench", "beside torch.softmax", bench.bench, tables.bench, minutes=0.1),
-    Command("break", "what happens without subtracting the maximum", break_it.break_it, tables.break_it, minutes=0.1),
-    Command("mutants", "what notices each small change of a task", mutants, mutation_table, minutes=0.5),
+    Command("headline", "collapse and recovery; where experts win", experiment.headline, tables.headline, minutes=2),
+    Command("bench", "dispatch beside transformers and the dense floor", bench.bench, tables.bench, minutes=0.4),
+    Command("parallel", "two processes through torchrun, and a plan", parallel.parallel, tables.parallel, minutes=0.3),
+    Command("quests", "upcycling; what expert choice sees", quests.quests, tables.quests, minutes=0.7),
+    Command("break", "five mistakes and what they do", break_it.break_it, tables.break_it, minutes=0.7),
+    Command("mutants", "what notices each small change of a task", mutants, mutation_table, minutes=1),
 ]
 
 if __name__ == "__main__":

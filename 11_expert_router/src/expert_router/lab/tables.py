@@ -1,38 +1,159 @@
 """One table for each section, for the terminal, README and REPORT. Without a section, of the committed one."""
 
-from .markdown import meta_line, section, spread, table
+import math
+from statistics import median
+
+from .bench import BF16, GOALS, GROUPED, PEER
+from .experiment import BIAS, DENSE, NONE, PAPER, SHAZEER, SWITCH, shazeer_name
+from .markdown import goals, meta_line, section, spread, table
+from .parallel import PLANNED
 
 
 def summary() -> str:
     """The README's table: at most six rows."""
-    head, race = section("headline"), section("bench")["milliseconds"]
+    head, race, two = section("headline"), section("bench"), section("parallel")
+    runs, teacher, ratios = head["collapse"]["runs"], head["teacher"], race["ratios"]
+    dense, moe, large = (spread(values, 4) for values in teacher.values())
+    bytes_ = two["bytes"]
     rows = [
         ("", "ours", "peer or limit"),
-        ("entropy at temperature 0.1, nats", spread(head["entropy"]["0.1"]), "0 (limit)"),
-        ("entropy at temperature 10, nats", spread(head["entropy"]["10.0"]), f"{head['limit']:.2f} (limit, log T)"),
-        ("ms for 512 × 1,024 scores", spread(race["ours"]), f"{spread(race['torch.softmax'])} (torch.softmax)"),
-    ]
-    return f"{table(rows)}\n\n{meta_line(head)}\n"
+        ("busiest expert / mean, no balance", spread(runs[NONE]["max/mean"]), "17.8 (Shazeer, 256 experts)"),
+        ("the same with Switch's loss; with a bias", f"{spread(runs[SWITCH]['max/mean'])}; "
+         f"{spread(runs[BIAS]['max/mean'])}", "1"),
+        ("error on a teacher of 8 clusters", moe, f"{dense} (dense, equal FLOPs), {large} (8×)"),
+        ("ms, 2,048 tokens to 2 of 8 experts", spread(race["milliseconds"][GROUPED], 1),
+         f"{1 / ratios['of the dense floor']:.2f}× the dense floor's time"),
+        ("times transformers' Mixtral block", f"{ratios['times transformers' + chr(39) + ' Mixtral block']:.2f}", "1"),
+        ("MB between two processes", f"{bytes_['measured'] / 1e6:.2f}", f"{bytes_['formula'] / 1e6:.2f} by the formula"),
+    ]  # fmt: skip
+    return f"{table(rows)}\n\n{meta_line(race)}\n"
 
 
 def headline(content: dict | None = None) -> str:
-    """Entropy by temperature."""
+    """The load, Shazeer's table beside ours, and where experts win."""
     content = content or section("headline")
-    rows = [(name, spread(values, 3)) for name, values in content["entropy"].items()]
-    rows.append((f"limit: log {content['tokens']}", f"{content['limit']:.3f}"))
-    return f"{table([('temperature', 'entropy, nats'), *rows])}\n\n{meta_line(content)}\n"
+    parts = (load(content["collapse"]), shazeer(content["collapse"]), winners(content), meta_line(content))
+    return "\n\n".join(parts) + "\n"
+
+
+def load(c: dict) -> str:
+    """How even the load is on unseen text, without noise."""
+    rows = [("balance", "CV(load)", "busiest / mean", "dead experts of 8", "loss, nats a byte")]
+    for name, run in c["runs"].items():
+        if name != DENSE:
+            dead = spread(run["dead"], 1)
+            rows.append((name, spread(run["CV(load)"]), spread(run["max/mean"]), dead, spread(run["loss"], 3)))
+    return table(rows)
+
+
+def shazeer(c: dict) -> str:
+    """Table 6 of Shazeer et al. 2017 beside ours: perplexity of words there, of bytes here."""
+    head = ("weights of importance, load", "paper: perplexity", "CV(imp.)", "CV(load)", "max/mean")
+    rows = [(*head, "ours: perplexity", "CV(imp.)", "CV(load)", "max/mean")]
+    for pair in SHAZEER:
+        run, (perplexity, *paper) = c["runs"][shazeer_name(*pair)], PAPER[pair]
+        ours = [f"{median(run[key]):.2f}" for key in ("CV(importance)", "CV(load)", "max/mean")]
+        cells = [f"{perplexity:g}", *(f"{value:.2f}" for value in paper)]
+        rows.append((f"{pair[0]:g}, {pair[1]:g}", *cells, f"{math.exp(median(run['loss'])):.1f}", *ours))
+    return table(rows)
+
+
+def winners(content: dict) -> str:
+    """Errors on the teacher; the language model's losses at equal FLOPs."""
+    rows = [("a teacher of 8 clusters", "error / variance")]
+    rows += [(name, spread(values, 4)) for name, values in content["teacher"].items()]
+    runs = content["collapse"]["runs"]
+    text = [("language model", "loss, nats a byte")]
+    text += [(name, spread(runs[name]["loss"], 3)) for name in (DENSE, NONE, SWITCH, BIAS)]
+    return f"{table(rows)}\n\n{table(text)}"
+
+
+def sentence(content: dict | None = None) -> str:
+    """The measured gain, and where there is none."""
+    content = content or section("headline")
+    dense, moe, _ = content["teacher"].values()
+    gains = [d / m for d, m in zip(dense, moe, strict=True)]
+    runs = content["collapse"]["runs"]
+    gaps = [a - b for a, b in zip(runs[SWITCH]["loss"], runs[DENSE]["loss"], strict=True)]
+    return (
+        f"On the teacher of clusters, the mixture's error is {min(gains):.1f} to {max(gains):.1f} times smaller than "
+        f"that of the dense layer with equal FLOPs. On text, after {content['collapse']['steps']} steps, the balanced "
+        f"mixture's loss differs from the dense model's by {min(gaps):+.3f} to {max(gaps):+.3f} nats."
+    )
 
 
 def bench(content: dict | None = None) -> str:
-    """Ours and the peer."""
+    """Milliseconds, ratios and goals."""
     content = content or section("bench")
-    rows = [(name, spread(values, 3)) for name, values in content["milliseconds"].items()]
-    return f"{table([('', 'ms a call'), *rows])}\n\n{meta_line(content)}\n"
+    rows = [("", "ms", "GFLOP/s of the experts")]
+    for name, times in content["milliseconds"].items():
+        rows.append((name, spread(times, 1), f"{content['flops'] / median(times) / 1e6:.0f}"))
+    wanted = [(name, GOALS[name], content["ratios"][name], "") for name in GOALS]
+    other = f"The grouped product is {content['ratios']['times the bf16 loop, bf16 grouped product']:.2f} times as fast "
+    other += f"as a loop in bf16; its error is {content['errors'][BF16]:.1e} of the largest output."
+    other += f" {PEER} agrees with ours to {content['errors'][PEER]:.0e}."
+    return f"{table(rows)}\n\n{other}\n\n{goals(wanted)}\n\n{meta_line(content)}\n"
+
+
+def parallel(content: dict | None = None) -> str:
+    """Bytes, the calibrated machine, and the plans."""
+    c = content or section("parallel")
+    b, m = c["bytes"], c["machine"]
+    rows = [("two processes", "")]
+    rows.append(("largest difference from one process, float64", f"{c['difference']:.0e}"))
+    rows.append(("bytes, 4 exchanges, both processes", f"{b['measured']:,}"))
+    rows.append(("bytes of the rows whose expert is elsewhere", f"{b['rows that travel']:,}"))
+    rows.append(("bytes by the formula, even load", f"{b['formula']:,.0f}"))
+    rows.append(("latency", f"{1e6 * m['latency']:.0f} µs"))
+    rows.append(("bandwidth", f"{m['bandwidth'] / 1e9:.2f} GB/s"))
+    rows.append(("experts' speed", f"{m['flops'] / 1e9:.0f} GFLOP/s"))
+    expected = sum(c["predicted"].values())
+    rows.append(("a step, forward and backward", f"{spread([1e3 * s for s in c['step']], 1)} ms"))
+    rows.append(("the same by the model", f"{1e3 * expected:.1f} ms"))
+    return f"{table(rows)}\n\n{plans(c)}\n\n{meta_line(c)}\n"
+
+
+def plans(c: dict) -> str:
+    """The paper plan: one layer on 8 and 64 devices."""
+    head = ("machine", "devices", "experts a device", "weights, GB", "GB sent a step", "compute, ms", "exchange, ms")
+    rows = [(*head, "communication")]
+    for name, of_machine in c["plans"].items():
+        for p in of_machine:
+            cells = (f"{p['weight_bytes'] / 1e9:.2f}", f"{p['bytes_sent'] / 1e9:.3f}")
+            times = (f"{1e3 * p['compute_seconds']:,.1f}", f"{1e3 * p['exchange_seconds']:,.2f}")
+            rows.append((name, p["devices"], p["experts_per_device"], *cells, *times, f"{p['communication']:.0%}"))
+    sizes = f"{PLANNED['tokens']:,} tokens a device, {PLANNED['k']} of {PLANNED['num_experts']} experts of "
+    sizes += f"{PLANNED['d_model']:,} × {PLANNED['ffn']:,}; nothing overlaps."
+    return f"{table(rows)}\n\n<sub>{sizes}</sub>"
+
+
+def quests(content: dict | None = None) -> str:
+    """Upcycling, and the leak of expert choice."""
+    c = content or section("quests")
+    rows = [("", "loss at step 0", f"after {c['steps']} steps more")]
+    rows += [(name, spread(v["0"], 3), spread(v["after"], 3)) for name, v in c["upcycling"].items()]
+    leak = [("expert choice: capacity", "past tokens whose experts the future changes")]
+    leak += [(name, f"{100 * median(values):.0f}%") for name, values in c["leak"].items()]
+    return f"{table(rows)}\n\n{table(leak)}\n\n{meta_line(c)}\n"
 
 
 def break_it(content: dict | None = None) -> str:
-    """What each mistake did."""
-    content = content or section("break_it")
-    rows = [(f"0 to {size}", f"{r['naive']:.0%}", f"{r['ours']:.0%}") for size, r in content["broken rows"].items()]
-    head = ("scores", "rows with NaN, no maximum subtracted", "rows with NaN, ours")
-    return f"{table([head, *rows])}\n\n{meta_line(content)}\n"
+    """What happened in the five experiments."""
+    c = content or section("break_it")
+    weights, gates = c["balance weights"], c["normalized"]
+    hot, equal = c["hot expert"], c["equal experts"]
+    losses = {name: f"busiest / mean {run['max/mean']:.2f}, loss {run['loss']:.2f}" for name, run in weights.items()}
+    rows = [("experiment", "what happens")]
+    rows.append(("no balance loss", f"{losses['0']}; with weight 0.01: {losses['0.01']}"))
+    rows.append(("k = 1, gate always 1", f"The router moves by {gates['always 1']['router moved']:.0e}, loss "
+                 f"{gates['always 1']['loss']:.2f}; as it is: by {gates['as it is']['router moved']:.2f}, loss "
+                 f"{gates['as it is']['loss']:.2f}"))  # fmt: skip
+    rows.append(("capacity 1.0 with a hot expert", "; ".join(
+        f"{name}: busiest / mean {run['max/mean']:.1f}, dropped "
+        + ", ".join(f"{share:.0%} at {factor}" for factor, share in run["dropped"].items())
+        for name, run in hot.items())))  # fmt: skip
+    rows.append(("all experts equal at the start", "; ".join(
+        f"{name}: they differ by {value:.1g}" for name, value in equal.items())))  # fmt: skip
+    rows.append(("balance weight 10", losses["10"]))
+    note = f"Each model is trained for {c['steps']} steps, with one seed."
+    return f"{table(rows)}\n\n{note}\n\n{meta_line(c)}\n"

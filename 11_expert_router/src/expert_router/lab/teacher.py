@@ -10,7 +10,7 @@ from ..experts import FeedForward
 from ..moe import MoE, MoEConfig, init_weights
 
 DIM, CLUSTERS, FFN, EXPERTS = 16, 8, 16, 8
-STEPS, BATCH, LR, ALPHA = 1200, 256, 5e-3, 0.01
+STEPS, BATCH, LR, ALPHA = 2000, 256, 2e-2, 0.3
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def models(seed: int) -> dict[str, nn.Module]:
     """Dense with the FLOPs of one expert, a mixture of eight, dense with eight times the FLOPs."""
     made = {
         "dense, equal FLOPs": FeedForward(DIM, FFN),
-        "MoE, 1 of 8 experts": MoE(MoEConfig(DIM, FFN, EXPERTS, 1, normalize=False)),
+        "MoE, 1 of 8 experts": MoE(MoEConfig(DIM, FFN, EXPERTS, 1, normalize=False, noise=True)),
         "dense, 8× the FLOPs": FeedForward(DIM, EXPERTS * FFN),
     }
     for model in made.values():
@@ -45,10 +45,10 @@ def models(seed: int) -> dict[str, nn.Module]:
     return made
 
 
-def output(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """(y, the balance loss)."""
+def output(model: nn.Module, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    """(y, the balance loss). The generator is for the noise of the gates in training."""
     if isinstance(model, MoE):
-        y, routing = model(torch.zeros_like(x[None]), x[None])
+        y, routing = model(torch.zeros_like(x[None]), x[None], generator)
         return y[0], load_balancing_loss(routing.scores, routing.indices)
     return model(x), x.new_zeros(())
 
@@ -61,10 +61,11 @@ def nmse(model: nn.Module, teacher: Teacher, seed: int, steps: int = STEPS) -> f
         for group in optimizer.param_groups:
             group["lr"] = LR * (1 - step / steps)
         x, y = teacher.draw(BATCH, generator)
-        got, balance = output(model, x)
+        got, balance = output(model, x, generator)
         optimizer.zero_grad()
         ((got - y).square().mean() + ALPHA * balance).backward()
         optimizer.step()
+    model.eval()
     with torch.no_grad():
         x, y = teacher.draw(4096, torch.Generator().manual_seed(seed + 1))
         return ((output(model, x)[0] - y).square().mean() / y.var()).item()
