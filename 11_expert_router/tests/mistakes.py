@@ -187,7 +187,9 @@ def the_gradient_of_the_scores(impl, seed):
 
 def numbers_of_experts_that_are_refused(impl, seed):
     logits = randn(seed, 4, 5)
-    return {f"k={k}": error_of(lambda k=k: impl.top_k_gate(logits, k)) for k in (0, -1, 6, 5, 1)}
+    found = {f"k={k} of 5": error_of(lambda k=k: impl.top_k_gate(logits, k)) for k in (0, -1, 6, 5, 1)}
+    texts = randn(seed, 2, 7, 3)
+    return found | {f"k={k} of 3": error_of(lambda k=k: impl.top_k_gate(texts, k)) for k in (4, 3)}
 
 
 def the_token_of_the_workbook(impl, seed):
@@ -321,7 +323,12 @@ def the_gradient_of_the_weights(impl, seed):
 
 def one_normalized_expert(impl, seed):
     scores = randn(seed, 4, 5)
-    return {f"k={k}": error_of(lambda k=k: weights_and(impl, scores, choices(seed, 4, k, experts=5))) for k in (1, 2)}
+    found = {f"k={k}": error_of(lambda k=k: weights_and(impl, scores, choices(seed, 4, k, experts=5))) for k in (1, 2)}
+    shapes = {"one token in each of 3 texts, k=2": (3, 1, 2), "2 tokens in each text, k=1": (3, 2, 1)}
+    for name, shape in shapes.items():
+        texts, indices = randn(seed, *shape[:2], 5), choices(seed, *shape, experts=5)
+        found[name] = error_of(lambda t=texts, i=indices: weights_and(impl, t, i))
+    return found
 
 
 def weights_and(impl, scores, indices):
@@ -486,7 +493,10 @@ def in_float64(impl, seed):
 
 def a_mask_that_hides_everything(impl, seed):
     scores, indices = randn(seed, 2, 3, 4), choices(seed, 2, 3, 2, experts=4)
-    masks = {"no real token": torch.zeros(2, 3, dtype=torch.bool), "one": torch.eye(2, 3).bool() & (torch.arange(3) < 1)}
+    masks = {
+        "no real token": torch.zeros(2, 3, dtype=torch.bool),
+        "one": torch.eye(2, 3).bool() & (torch.arange(3) < 1),
+    }
     return {name: error_of(lambda m=m: impl.load_balancing_loss(scores, indices, m)) for name, m in masks.items()}
 
 
@@ -1089,7 +1099,9 @@ def gradients_of_everything(impl, seed):
 def the_residual_stays_as_it_was(impl, seed):
     residual, x = randn(seed + 70, 5, 3), randn(seed + 71, 5, 3)
     before, kept = residual.clone(), torch.ones(5, 2, dtype=torch.bool)
-    out = impl.grouped_dispatch(residual, x, choices(seed, 5, 2, experts=4), randn(seed, 5, 2), kept, Recorded(seed, 4, 3))
+    out = impl.grouped_dispatch(
+        residual, x, choices(seed, 5, 2, experts=4), randn(seed, 5, 2), kept, Recorded(seed, 4, 3)
+    )
     return {"the output": out + 0, "the change of the residual": residual - before}
 
 

@@ -18,7 +18,11 @@ def test_experts_take_the_tokens_that_want_them_most():
 
 
 def test_the_output_is_that_of_all_experts_with_the_chosen_weights():
-    x, scores, experts = randn(0, 11, 5, dtype=torch.float64), randn(1, 11, 4, dtype=torch.float64), experts_of(2, 4, 5, 3)
+    x, scores, experts = (
+        randn(0, 11, 5, dtype=torch.float64),
+        randn(1, 11, 4, dtype=torch.float64),
+        experts_of(2, 4, 5, 3),
+    )
     weights, tokens = choose_tokens(scores, 3)
     dense = torch.zeros(11, 4, dtype=torch.float64).T.scatter(1, tokens, weights).T  # N E
     want = sum(dense[:, e, None] * experts(x, e) for e in range(4))

@@ -91,8 +91,8 @@ def test_cost_parameters_grow_with_the_experts_and_products_with_k():
     rows = []
     for E in (4, 8):
         moe, seen = layer(MoEConfig(12, 7, E, 2)), []
-        moe.experts.forward = lambda x, e, m=moe.experts, seen=seen: seen.append(len(x)) or x @ m.down_proj[e] @ (
-            m.gate_up_proj[e][:7]
+        moe.experts.forward = lambda x, e, m=moe.experts, seen=seen: (
+            seen.append(len(x)) or x @ m.down_proj[e] @ (m.gate_up_proj[e][:7])
         )
         moe(torch.zeros(2, 9, 12).double(), randn(1, 2, 9, 12, dtype=torch.float64))
         rows.append(sum(seen))

@@ -65,7 +65,7 @@ def update_bias(bias: Float[Tensor, "E"], load: Int[Tensor, "E"], rate: float) -
 
     An expert with less than the mean load becomes more wanted by `rate`, one with more less wanted by as much.
     """
-    missing = load.sum() - len(load) * load  # E, in units of 1/E of a token: whole numbers, so that equal is equal
+    missing = load.double().mean() - load  # E, exact where it is zero
     return bias + rate * missing.sign().to(bias.dtype)
 
 

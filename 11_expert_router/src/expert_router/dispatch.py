@@ -53,9 +53,7 @@ def loop_over_experts(
     return out
 
 
-def drop_overflow(
-    indices: Int[Tensor, "G N K"], num_experts: int, capacity_factor: float
-) -> Bool[Tensor, "G N K"]:
+def drop_overflow(indices: Int[Tensor, "G N K"], num_experts: int, capacity_factor: float) -> Bool[Tensor, "G N K"]:
     """True for each assignment that fits (Lepikhin et al. 2020; Fedus et al. 2022, eq. 3).
 
     In each group, an expert takes at most ⌈capacity_factor · N · K / E⌉ tokens: all first choices in the order of the

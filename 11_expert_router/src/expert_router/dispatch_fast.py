@@ -30,15 +30,15 @@ def grouped_dispatch(
     `experts(rows, e)` is called once for each expert that has tokens, with all of them. An assignment that is not kept
     is not computed: such a token keeps its residual. `shared(x)` is an expert for every token, of weight 1.
     """
-    slots = kept.flatten().nonzero()[:, 0]  # M, numbers of (token, choice) pairs
-    chosen = indices.flatten()[slots]
-    slots = slots[chosen.argsort(stable=True)]  # M, grouped by expert
-    tokens = slots // indices.shape[1]
+    tokens, choice = kept.nonzero(as_tuple=True)  # M each
+    chosen = indices[tokens, choice]
+    order = chosen.argsort()  # M, grouped by expert
+    tokens, choice = tokens[order], choice[order]
     outputs = [x[:0]]  # there may be no group at all
     for expert, group in enumerate(tokens.split(chosen.bincount().tolist())):
         if len(group):
             outputs.append(experts(x[group], expert))
-    scaled = torch.cat(outputs) * weights.flatten()[slots, None]  # M D
+    scaled = torch.cat(outputs) * weights[tokens, choice, None]  # M D
     base = residual if shared is None else residual + shared(x)
     return base.index_add(0, tokens, scaled)
 
@@ -50,7 +50,7 @@ def grouped_mm_dispatch(
 
     `grouped_mm` takes rows, one matrix for each expert, and the row at which each expert's block ends.
     """
-    order = indices.flatten().argsort(stable=True)
+    order = indices.flatten().argsort()
     tokens = order // indices.shape[1]
     ends = indices.flatten().bincount(minlength=len(experts)).cumsum(0).int()  # E
     gate, up = torch._grouped_mm(x[tokens], experts.gate_up_proj.mT, offs=ends).chunk(2, dim=-1)

@@ -35,7 +35,7 @@ def top_k_gate(
         raise ValueError(f"k={k}: must be from 1 to the number of experts, {logits.shape[-1]}")
     scores = logits + noise if training and noise is not None else logits
     wanted = scores if bias is None else scores + bias
-    return scores, wanted.topk(k, dim=-1).indices
+    return scores, wanted.topk(k).indices
 
 
 def combine_weights(
@@ -48,7 +48,7 @@ def combine_weights(
     Raises:
         ValueError: `normalize` with one expert a token: the weight would be 1, and the router would learn nothing.
     """
-    if normalize and indices.shape[-1] == 1:
+    if normalize and indices.shape[-1] < 2:
         raise ValueError("normalize=True: with k=1 every weight is 1 and the router gets no gradient; leave it out")
     weights = scores.softmax(dim=-1).gather(-1, indices)  # N K
     return weights / weights.sum(dim=-1, keepdim=True) if normalize else weights

@@ -14,9 +14,7 @@ from torch import Tensor
 from ..experts import Experts
 
 
-def choose_tokens(
-    scores: Float[Tensor, "N E"], capacity: int
-) -> tuple[Float[Tensor, "E C"], Int[Tensor, "E C"]]:
+def choose_tokens(scores: Float[Tensor, "N E"], capacity: int) -> tuple[Float[Tensor, "E C"], Int[Tensor, "E C"]]:
     """(weights, tokens) of each expert: the tokens for which it has the largest probabilities.
 
     Raises:

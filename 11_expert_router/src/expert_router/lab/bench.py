@@ -26,9 +26,7 @@ def mixtral(experts: Experts, router: Tensor) -> Callable:
     from transformers import MixtralConfig
     from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
-    config = MixtralConfig(
-        hidden_size=D_MODEL, intermediate_size=FFN, num_local_experts=EXPERTS, num_experts_per_tok=K
-    )
+    config = MixtralConfig(hidden_size=D_MODEL, intermediate_size=FFN, num_local_experts=EXPERTS, num_experts_per_tok=K)
     config._experts_implementation = "eager"
     block = MixtralSparseMoeBlock(config)
     block.experts.load_state_dict(experts.state_dict())

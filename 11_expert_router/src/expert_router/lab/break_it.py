@@ -29,7 +29,9 @@ def break_it(options: argparse.Namespace, log: Log) -> dict:
     log("no balance loss")
     found["balance weights"] = balance_weights(text, unseen, steps, options.seed, (0, 0.01, 10))
     log("k = 1 with normalized gates")
-    found["normalized"] = {name: one_expert(text, unseen, steps, options.seed, name) for name in ("as it is", "always 1")}
+    found["normalized"] = {
+        name: one_expert(text, unseen, steps, options.seed, name) for name in ("as it is", "always 1")
+    }
     log("a hot expert")
     found["hot expert"] = hot_expert()
     log("equal experts")
@@ -82,9 +84,9 @@ def hot_expert(tokens: int = 256, seed: int = 0) -> dict:
 
 
 def equal_experts(text, steps: int, seed: int) -> dict:
-    """The largest difference between experts that start equal: with a router, with one for which all are alike."""
+    """The largest difference between experts that start equal: with a router, and with equal weights for all."""
     found = {}
-    for name in ("different tokens", "every token to every expert"):
+    for name in ("different tokens", "every token to every expert alike"):
         config = PLAIN if name == "different tokens" else replace(PLAIN, k=EXPERTS)
         model = decoder(config, seed)
         for layer in mixtures(model):
@@ -93,6 +95,7 @@ def equal_experts(text, steps: int, seed: int) -> dict:
             experts.gate_up_proj.data, experts.down_proj.data = copies
             if config.k == EXPERTS:
                 layer.router.data.zero_()
+                layer.router.requires_grad_(False)  # its gradient is rounding alone, which Adam would make large
         train(model, text, max(steps // 3, 1), LR, seed=seed)
         found[name] = max(difference(layer) for layer in mixtures(model))
     return found

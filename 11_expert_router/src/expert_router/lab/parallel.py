@@ -11,8 +11,12 @@ from statistics import median
 from ..parallel import Machine, bytes_sent, fit_machine, plan, step_seconds
 
 TOKENS, EXPERTS, K, D_MODEL, FFN = 512, 8, 2, 256, 512
-PLANNED = {"tokens": 4096, "k": 2, "d_model": 4096, "ffn": 14336, "num_experts": 64}  # a layer of Mixtral's width
+LAYERS = {  # a few wide experts, and many narrow ones; as many tokens on each device
+    "Mixtral's width": {"tokens": 4096, "k": 2, "d_model": 4096, "ffn": 14336, "num_experts": 64},
+    "DeepSeek-V3's": {"tokens": 4096, "k": 8, "d_model": 7168, "ffn": 2048, "num_experts": 256},
+}
 DEVICES = (8, 64)
+THIS = "this machine"
 H100 = Machine(latency=1e-5, bandwidth=450e9, flops=400e12)
 H100_OVER_NETWORK = Machine(latency=2e-5, bandwidth=50e9, flops=400e12)
 
@@ -63,20 +67,21 @@ def calibrated(found: dict) -> dict:
     sizes, seconds = ([e[key] for e in found["exchange"]] for key in ("bytes", "seconds"))
     machine = fit_machine(sizes, seconds, flops, 2)
     predicted = step_seconds(machine, o["tokens"], o["k"], o["d_model"], o["ffn"], 4, 2)
-    plans = {}
-    machines = {"this machine": machine, "H100, NVLink": H100, "H100, network": H100_OVER_NETWORK}
-    for name, m in machines.items():
-        element = 4 if name == "this machine" else 2
-        plans[name] = [vars(p) | {"communication": p.communication} for p in planned(m, element)]
+    machines = {THIS: machine, "H100, NVLink": H100, "H100, network": H100_OVER_NETWORK}
     return {
         "exchange": found["exchange"],
         "machine": vars(machine),
         "step": found["step"],
         "predicted": predicted,
-        "plans": plans,
+        "plans": [row for name, m in machines.items() for row in planned(name, m)],
     }
 
 
-def planned(machine: Machine, element: int) -> list:
-    """The plans for all numbers of devices."""
-    return [plan(machine, devices, **PLANNED, element=element) for devices in DEVICES]
+def planned(name: str, machine: Machine) -> list[dict]:
+    """A machine's plans for both layers and all numbers of devices; float32 here, 16 bits on GPUs."""
+    element, rows = 4 if name == THIS else 2, []
+    for layer, sizes in LAYERS.items():
+        for devices in DEVICES:
+            made = plan(machine, devices, **sizes, element=element)
+            rows.append({"machine": name, "layer": layer, **vars(made), "communication": made.communication})
+    return rows

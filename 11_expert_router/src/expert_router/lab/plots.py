@@ -7,6 +7,7 @@ import numpy as np
 
 from .animate import write_gif
 from .experiment import BIAS, DENSE, EXPERTS, NONE, SWITCH, shazeer_name
+from .parallel import LAYERS
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, figure, label, save
 
 SHOWN = {NONE: VERMILION, SWITCH: BLUE, BIAS: GREEN, shazeer_name(0.1, 0.1): PURPLE}
@@ -36,7 +37,9 @@ def shares(load: list[list[int]], width: int = 7) -> np.ndarray:
 
 def collapse(c: dict):
     """The load of eight experts step by step, without balance and with it; max/mean of all runs."""
-    made = figure("Without balance a few experts take the tokens; a small loss or a bias brings the others back", (9, 4))
+    made = figure(
+        "Without balance a few experts take the tokens; a small loss or a bias brings the others back", (9, 4)
+    )
     axes = made.subplots(1, 3, width_ratios=(3, 3, 2.6))
     for ax, name in zip(axes[:2], (NONE, SWITCH), strict=True):
         lines = shares(c["load"][name])
@@ -84,7 +87,7 @@ def winners(content: dict):
 
 def exchanges(p: dict):
     """Exchanges of two processes beside the fitted model, and the share of communication in the plans."""
-    made = figure("Two processes calibrate the cost model; between machines, communication takes most of the time", (8.4, 3.8))
+    made = figure("Many narrow experts pay more for communication than a few wide ones", (8.4, 3.8))
     left, right = made.subplots(1, 2)
     sizes, times = ([e[key] for e in p["exchange"]] for key in ("bytes", "seconds"))
     grid = np.geomspace(min(sizes), max(sizes), 50)
@@ -92,15 +95,17 @@ def exchanges(p: dict):
     left.plot(sizes, [1e3 * t for t in times], "o", color=BLUE)
     left.set(xscale="log", yscale="log", xlabel="bytes that leave a process", ylabel="ms an exchange")
     left.set_title("gloo, two processes (dashed: the model)")
-    for index, (name, plans) in enumerate(p["plans"].items()):
-        color = (BLUE, GREEN, ORANGE)[index]
-        devices = [plan["devices"] for plan in plans]
-        share = [100 * plan["communication"] for plan in plans]
-        right.plot(devices, share, "o-", color=color)
-        label(right, devices[-1], share[-1], name, color)
+    devices = sorted({plan["devices"] for plan in p["plans"]})
+    for index, name in enumerate(dict.fromkeys(plan["machine"] for plan in p["plans"])):
+        for layer, marker in zip(LAYERS, ("o--", "o-"), strict=True):
+            rows = [plan for plan in p["plans"] if (plan["machine"], plan["layer"]) == (name, layer)]
+            share = [100 * plan["communication"] for plan in rows]
+            right.plot(devices, share, marker, color=(BLUE, GREEN, ORANGE)[index])
+        label(right, devices[-1], share[-1], name, (BLUE, GREEN, ORANGE)[index])
+    right.text(0.03, 0.97, "solid: many narrow experts\ndashed: a few wide ones", transform=right.transAxes, va="top")
     right.set(xscale="log", xlabel="devices", ylabel="communication, % of the time", ylim=(0, 100))
-    right.set_title("plan: a layer of 64 experts")
+    right.set_title("plan: one layer, nothing overlaps")
     right.set_xticks(devices, [str(d) for d in devices])
     right.minorticks_off()
-    right.set_xlim(devices[0] * 0.8, devices[-1] * 4)
+    right.set_xlim(devices[0] * 0.8, devices[-1] * 5)
     return made

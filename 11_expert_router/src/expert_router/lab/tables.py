@@ -6,7 +6,7 @@ from statistics import median
 from .bench import BF16, GOALS, GROUPED, PEER
 from .experiment import BIAS, DENSE, NONE, PAPER, SHAZEER, SWITCH, shazeer_name
 from .markdown import goals, meta_line, section, spread, table
-from .parallel import PLANNED
+from .parallel import LAYERS
 
 
 def summary() -> str:
@@ -89,7 +89,9 @@ def bench(content: dict | None = None) -> str:
     for name, times in content["milliseconds"].items():
         rows.append((name, spread(times, 1), f"{content['flops'] / median(times) / 1e6:.0f}"))
     wanted = [(name, GOALS[name], content["ratios"][name], "") for name in GOALS]
-    other = f"The grouped product is {content['ratios']['times the bf16 loop, bf16 grouped product']:.2f} times as fast "
+    other = (
+        f"The grouped product is {content['ratios']['times the bf16 loop, bf16 grouped product']:.2f} times as fast "
+    )
     other += f"as a loop in bf16; its error is {content['errors'][BF16]:.1e} of the largest output."
     other += f" {PEER} agrees with ours to {content['errors'][PEER]:.0e}."
     return f"{table(rows)}\n\n{other}\n\n{goals(wanted)}\n\n{meta_line(content)}\n"
@@ -115,16 +117,18 @@ def parallel(content: dict | None = None) -> str:
 
 def plans(c: dict) -> str:
     """The paper plan: one layer on 8 and 64 devices."""
-    head = ("machine", "devices", "experts a device", "weights, GB", "GB sent a step", "compute, ms", "exchange, ms")
+    head = ("machine", "layer", "devices", "experts a device", "weights, GB", "GB sent", "compute, ms", "exchange, ms")
     rows = [(*head, "communication")]
-    for name, of_machine in c["plans"].items():
-        for p in of_machine:
-            cells = (f"{p['weight_bytes'] / 1e9:.2f}", f"{p['bytes_sent'] / 1e9:.3f}")
-            times = (f"{1e3 * p['compute_seconds']:,.1f}", f"{1e3 * p['exchange_seconds']:,.2f}")
-            rows.append((name, p["devices"], p["experts_per_device"], *cells, *times, f"{p['communication']:.0%}"))
-    sizes = f"{PLANNED['tokens']:,} tokens a device, {PLANNED['k']} of {PLANNED['num_experts']} experts of "
-    sizes += f"{PLANNED['d_model']:,} × {PLANNED['ffn']:,}; nothing overlaps."
-    return f"{table(rows)}\n\n<sub>{sizes}</sub>"
+    for p in c["plans"]:
+        cells = (f"{p['weight_bytes'] / 1e9:.2f}", f"{p['bytes_sent'] / 1e9:.2f}")
+        times = (f"{1e3 * p['compute_seconds']:,.0f}", f"{1e3 * p['exchange_seconds']:,.1f}")
+        of = (p["machine"], p["layer"], p["devices"], p["experts_per_device"])
+        rows.append((*of, *cells, *times, f"{p['communication']:.0%}"))
+    sizes = "; ".join(
+        f"{name}: {s['k']} of {s['num_experts']} experts of {s['d_model']:,} × {s['ffn']:,}"
+        for name, s in LAYERS.items()
+    )
+    return f"{table(rows)}\n\n<sub>{sizes}. 4,096 tokens a device, forward and backward, nothing overlaps.</sub>"
 
 
 def quests(content: dict | None = None) -> str:
@@ -134,7 +138,25 @@ def quests(content: dict | None = None) -> str:
     rows += [(name, spread(v["0"], 3), spread(v["after"], 3)) for name, v in c["upcycling"].items()]
     leak = [("expert choice: capacity", "past tokens whose experts the future changes")]
     leak += [(name, f"{100 * median(values):.0f}%") for name, values in c["leak"].items()]
-    return f"{table(rows)}\n\n{table(leak)}\n\n{meta_line(c)}\n"
+    parts = (table(rows), table(leak), layouts(c), stability(c), meta_line(c))
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def layouts(content: dict | None = None) -> str:
+    """Hybrids of dense and MoE blocks."""
+    c = content or section("quests")
+    rows = [("blocks", "parameters", "used by a token", f"loss after {c['steps']} steps")]
+    rows += [(name, f"{v['parameters']:,}", f"{v['used']:,}", spread(v["loss"], 3)) for name, v in c["layouts"].items()]
+    return f"{table(rows)}\n"
+
+
+def stability(content: dict | None = None) -> str:
+    """What the z-loss does to the router's logits."""
+    c = content or section("quests")
+    rows = [("weight of the z-loss", "largest logit", "mean logsumexp²", "loss")]
+    for name, v in c["stability"].items():
+        rows.append((name, spread(v["largest logit"], 1), spread(v["mean logsumexp squared"]), spread(v["loss"], 3)))
+    return f"{table(rows)}\n"
 
 
 def break_it(content: dict | None = None) -> str:
