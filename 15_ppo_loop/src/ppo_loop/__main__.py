@@ -1,0 +1,2 @@
+"""Learning from preferences."""
+COMMANDS = []
