@@ -407,9 +407,7 @@ def random_prefixes(impl, seed):
 
 def prefixes_that_are_refused(impl, seed):
     cases = {"longer than the text": [2, 6], "negative": [-1, 2], "as long as the text": [5, 0]}
-    return {
-        name: error_of(lambda n=n: impl.prefix_attention_mask(torch.tensor(n), 5)) for name, n in cases.items()
-    }
+    return {name: error_of(lambda n=n: impl.prefix_attention_mask(torch.tensor(n), 5)) for name, n in cases.items()}
 
 
 def the_four_tokens_of_the_workbook(impl, seed):
@@ -609,7 +607,10 @@ def spans_at_both_ends(impl, seed):
 
 def no_span_and_the_whole_text(impl, seed):
     ids = ints(seed + 3, 50, 5, low=2)
-    return {"no span": corrupted(impl, ids, span_table(), 99, 1), "all": corrupted(impl, ids, span_table([0, 5]), 99, 1)}
+    return {
+        "no span": corrupted(impl, ids, span_table(), 99, 1),
+        "all": corrupted(impl, ids, span_table([0, 5]), 99, 1),
+    }
 
 
 def span_ids_of_32_bits(impl, seed):
@@ -756,7 +757,13 @@ def middle_ids_of_32_bits(impl, seed):
 
 def middles_that_are_refused(impl, seed):
     ids = ints(seed, 50, 7)
-    cases = {"the end first": (4, 2), "beyond the text": (3, 8), "before the text": (-2, 3), "all of it": (0, 7), "just before": (-1, 4)}
+    cases = {
+        "the end first": (4, 2),
+        "beyond the text": (3, 8),
+        "before the text": (-2, 3),
+        "all of it": (0, 7),
+        "just before": (-1, 4),
+    }
     found = {n: error_of(lambda c=c: impl.fill_in_the_middle(ids, *c, FOUR_MARKS)) for n, c in cases.items()}
     return found | {"order mps": error_of(lambda: impl.fill_in_the_middle(ids, 1, 2, FOUR_MARKS, "mps"))}
 
@@ -979,9 +986,7 @@ def smoothed_scores_of_float64(impl, seed):
 def smoothing_that_is_refused(impl, seed):
     logits, labels = randn(seed, 3, 4), ints(seed, 4, 3)
     values = (-0.01, 1.01, 2.0, 0.5)
-    found = {
-        f"smoothing {s}": error_of(lambda s=s: impl.smoothed_cross_entropy(logits, labels, s)) for s in values
-    }
+    found = {f"smoothing {s}": error_of(lambda s=s: impl.smoothed_cross_entropy(logits, labels, s)) for s in values}
     nothing = torch.full((3,), -100)
     return found | {"no label counts": error_of(lambda: impl.smoothed_cross_entropy(logits, nothing))}
 

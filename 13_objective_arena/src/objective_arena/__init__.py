@@ -26,8 +26,18 @@ from .masked import mask_tokens, select_words
 from .masked_fast import mask_tokens_fast
 from .model import Config, Transformer
 from .prefix import prefix_attention_mask, prefix_labels
-from .spans import UL2, Denoiser, corrupted_lengths, fill_in_the_middle, noise_counts, random_partition, random_spans
-from .spans import raw_length, restore, span_corruption
+from .spans import (
+    UL2,
+    Denoiser,
+    corrupted_lengths,
+    fill_in_the_middle,
+    noise_counts,
+    random_partition,
+    random_spans,
+    raw_length,
+    restore,
+    span_corruption,
+)
 from .spans_fast import corrupt_batch, draw_uniforms, partition_rows
 
 __all__ = ["OBJECTIVES", "UL2", "Batch", "Config", "Denoiser", "SpecialTokens", "Transformer", "attention_masks"]

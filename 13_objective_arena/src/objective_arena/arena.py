@@ -89,16 +89,22 @@ def prefix(windows: Int[Tensor, "B T"], special: SpecialTokens, generator: torch
 
 
 def spans(windows: Int[Tensor, "B T"], special: SpecialTokens, generator: torch.Generator) -> Batch:
-    """Span corruption in one stack: the corrupted text is read as a prefix, the hidden spans are written after it."""
+    """Span corruption in one stack: the corrupted text is read as a prefix, the hidden spans are written after it.
+
+    T5's last span is the end of its text. Here it is the end of a first part of random length, and the rest stays
+    visible: so a model of short texts learns to look to the right of a span.
+    """
     B, T = windows.shape
     length = next(n for n in range(T, 0, -1) if sum(corrupted_lengths(n)) <= T)
+    head = int(torch.randint(length // 3, length + 1, (1,), generator=generator))
     rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-    uniforms = draw_uniforms(rng, B, length)
-    made = corrupt_batch(windows[:, :length].numpy(), special.sentinel, special.eos, uniforms)
+    made = corrupt_batch(windows[:, :head].numpy(), special.sentinel, special.eos, draw_uniforms(rng, B, head))
     read, written = (torch.from_numpy(part) for part in made)
+    read = torch.cat([read[:, :-1], windows[:, head:length], read[:, -1:]], 1)
     lengths = torch.full((B,), read.shape[1])
     padded = F.pad(torch.cat([read, written], 1), (0, T - read.shape[1] - written.shape[1]), value=special.eos)
     labels = prefix_labels(padded, lengths)
+    labels[:, read.shape[1] - 1] = -100  # the first sentinel needs no guess
     labels[:, read.shape[1] + written.shape[1] - 1 :] = -100  # the padding
     return Batch(padded, labels, prefix_attention_mask(lengths, T))
 
@@ -135,9 +141,10 @@ def train(
     special: SpecialTokens,
     config: Config,
     steps: int,
-    B: int = 16,
-    lr: float = 3e-3,
+    B: int = 32,
+    lr: float = 6e-3,
     seed: int = 0,
+    label_smoothing: float = 0.0,
 ) -> tuple[Transformer, list[float]]:
     """A model trained with an objective, and its loss after each step. AdamW, linear warm-up and decay."""
     generator = torch.Generator().manual_seed(seed)
@@ -149,7 +156,7 @@ def train(
         optimizer.param_groups[0]["lr"] = lr * min((step + 1) / warmup, (steps - step) / (steps - warmup + 1))
         batch = objective(random_windows(text, B, config.max_len, generator), special, generator)
         logits = model(batch.inputs, batch.attention_mask)
-        loss = F.cross_entropy(logits.flatten(0, 1), batch.labels.flatten())
+        loss = F.cross_entropy(logits.flatten(0, 1), batch.labels.flatten(), label_smoothing=label_smoothing)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -22,7 +22,7 @@ class Config:
     d_model: int = 64
     layers: int = 2
     heads: int = 4
-    max_len: int = 64
+    max_len: int = 32
 
 
 class Block(nn.Module):
@@ -57,8 +57,11 @@ class Transformer(nn.Module):
             self.wpe = nn.Embedding(config.max_len, config.d_model)
             self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
             self.ln_f = nn.LayerNorm(config.d_model)
-            for table in (self.wte, self.wpe):
-                nn.init.normal_(table.weight, std=0.02)
+            for module in self.modules():
+                if isinstance(module, (nn.Linear, nn.Embedding)):
+                    nn.init.normal_(module.weight, std=0.1)  # a small model learns to look around sooner
+                if isinstance(module, nn.Linear):
+                    nn.init.zeros_(module.bias)
 
     def hidden(self, ids: Int[Tensor, "B T"], attention_mask: Bool[Tensor, "..."]) -> Float[Tensor, "B T D"]:
         """The last layer's output. The mask is (T, T) for all texts, or (B, T, T) with one for each.

@@ -88,9 +88,7 @@ def raw_length(inputs_length: int, density: float = 0.15, mean_length: float = 3
     return T, corrupted_lengths(T, density, mean_length)[1]
 
 
-def random_spans(
-    T: int, density: float, mean_length: float, uniforms: Float[Tensor, "2 T"]
-) -> Int[Tensor, "S 2"]:
+def random_spans(T: int, density: float, mean_length: float, uniforms: Float[Tensor, "2 T"]) -> Int[Tensor, "S 2"]:
     """Visible and hidden parts in turn; a text begins with a visible part and ends with a hidden one, as in T5."""
     hidden, spans = noise_counts(T, density, mean_length)
     visible_lengths = random_partition(T - hidden, spans, uniforms[0, : T - hidden - 1])

@@ -26,9 +26,7 @@ def sentence_pair(
     return a, other[int(uniforms[2] * len(other))], 1
 
 
-def pack(
-    a: list[int], b: list[int], cls_id: int, sep_id: int, max_len: int
-) -> tuple[list[int], list[int]]:
+def pack(a: list[int], b: list[int], cls_id: int, sep_id: int, max_len: int) -> tuple[list[int], list[int]]:
     """[CLS] a [SEP] b [SEP] and its token types, 0 up to the first [SEP] and 1 behind it.
 
     The longer of the two is cut at its end until both fit.

@@ -22,9 +22,7 @@ def mae_loss(predictions: Float[Tensor, " N"], targets: Float[Tensor, " N"]) -> 
     return (predictions - targets).abs().mean()
 
 
-def huber_loss(
-    predictions: Float[Tensor, " N"], targets: Float[Tensor, " N"], delta: float = 1.0
-) -> Float[Tensor, ""]:
+def huber_loss(predictions: Float[Tensor, " N"], targets: Float[Tensor, " N"], delta: float = 1.0) -> Float[Tensor, ""]:
     """e²/2 for errors up to delta, delta·(|e| - delta/2) beyond.
 
     Raises:
