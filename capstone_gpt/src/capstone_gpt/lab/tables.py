@@ -1,0 +1,2 @@
+def long(content=None):
+    return ""
