@@ -17,8 +17,8 @@ EQUIVALENT = {
         "return labels -> return _copied(labels), in: def shift_labels(ids, ignore_index=-100):": OWN,
     },
     "mask_tokens": {
-        "return ordinary[(uniforms * len(ordinary)).long()] -> return "
-        "_copied(ordinary[(uniforms * len(ordinary)).long()]), in: def random_ids(special_ids, vocab_size, uniforms):": OWN,
+        "return ordinary[(uniforms * len(ordinary)).long()] -> return _copied(ordinary[(uniforms * "
+        "len(ordinary)).long()]), in: def random_ids(special_ids, vocab_size, uniforms):": OWN,
     },
     "span_corruption": {
         "spans.tolist() -> spans, in: for i, (start, end) in enumerate(spans.tolist()):": (

@@ -56,7 +56,7 @@ class Bert(nn.Module):
         self.config = config
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.word, self.position, self.type = (
+            self.word, self.position, self.token_type = (
                 nn.Embedding(V, D),
                 nn.Embedding(config.max_len, D),
                 nn.Embedding(2, D),
@@ -75,7 +75,7 @@ class Bert(nn.Module):
         self, ids: Int[Tensor, "B T"], attention_mask: Bool[Tensor, "B T"], token_types: Int[Tensor, "B T"]
     ) -> Float[Tensor, "B T D"]:
         """The last layer. No query looks at padding (False in `attention_mask`)."""
-        x = self.word(ids) + self.position.weight[: ids.shape[1]] + self.type(token_types)
+        x = self.word(ids) + self.position.weight[: ids.shape[1]] + self.token_type(token_types)
         x = self.dropout(self.norm(x))
         for layer in self.layers:
             x = layer(x, attention_mask[:, None, None])

@@ -9,7 +9,7 @@ from .encoder import Bert, BertConfig
 NAMES = {
     "word.weight": "bert.embeddings.word_embeddings.weight",
     "position.weight": "bert.embeddings.position_embeddings.weight",
-    "type.weight": "bert.embeddings.token_type_embeddings.weight",
+    "token_type.weight": "bert.embeddings.token_type_embeddings.weight",
     "norm": "bert.embeddings.LayerNorm",
     "pooler": "bert.pooler.dense",
     "transform": "cls.predictions.transform.dense",
