@@ -17,7 +17,7 @@ from entropy_plotter.lab.cli import main
 FOLDER = Path(__file__).parents[1]
 RESULTS = record.read(record.COMMITTED)
 WORKBOOK = "\n".join("".join(c["source"]) for c in json.loads((FOLDER / "starter.ipynb").read_text("utf-8"))["cells"])
-QUICK = ["headline", "bench", "break", "drafts", "page"]
+QUICK = ["headline", "bench", "break", "drafts", "reasoning", "page"]
 
 
 @pytest.mark.parametrize("name", ["README.md", "results/REPORT.md"])
@@ -102,6 +102,14 @@ def test_drafts_add_as_many_tokens_as_their_acceptance_predicts():
             else:
                 got = sum(r["tokens a pass"]) / len(r["tokens a pass"])
                 assert got == pytest.approx(r["expected"], rel=0.35)
+
+
+def test_a_chain_is_learned_where_the_answer_alone_is_not_and_votes_help():
+    found = RESULTS["reasoning"]
+    assert min(found["chain"]) > 0.95 and max(found["direct"] + found["direct_longer"]) < 0.2
+    for vote, jury, early in zip(found["vote"], found["jury"], found["early"], strict=True):
+        assert vote[-1] > vote[0] + 0.15 and vote[-1] > jury[-1], "wrong answers split their votes"
+        assert abs(vote[-1] - early) < 0.1, "the votes find the greedy chain's answers"
 
 
 def test_repetition_counts_grams_that_have_occurred():

@@ -2,7 +2,7 @@
 
 import sys
 
-from .lab import bench, break_it, drafts, experiment, holtzman, plots, serve, tables
+from .lab import bench, break_it, drafts, experiment, holtzman, plots, reasoning, serve, tables
 from .lab.cli import Command, main
 from .lab.mutation import mutants, mutation_table
 
@@ -19,6 +19,7 @@ COMMANDS = [
     Command("bench", "beside transformers", bench.bench, tables.bench, minutes=0.5),
     Command("break", "five experiments that go wrong", break_it.break_it, tables.break_it, minutes=0.2),
     Command("drafts", "speculative sampling: acceptance and time", drafts.drafts, tables.drafts, minutes=1.5),
+    Command("reasoning", "chain of thought, and votes of chains", reasoning.reasoning, tables.reasoning, minutes=2),
     Command("page", "the interactive page, in your browser", serve.page, minutes=0.5),
     Command("mutants", "what notices each small change of a task", mutants, mutation_table, minutes=1),
 ]

@@ -30,6 +30,8 @@ def draw(results: dict, folder: Path) -> list[Path]:
         paths.append(save(bench(content), folder / "bench.png"))
     if content := results.get("drafts"):
         paths.append(save(drafts(content), folder / "drafts.png"))
+    if content := results.get("reasoning"):
+        paths.append(save(reasoning(content), folder / "reasoning.png"))
     return paths
 
 
@@ -161,4 +163,37 @@ def drafts(content: dict):
     ax.text(0.02, 0.9, "points: measured, dashed: predicted", transform=ax.transAxes, color=GREY, fontsize=8)
     ax.set(xlabel="drafted tokens γ", ylabel="tokens a pass of the target")
     ax.margins(x=0.3)
+    return made
+
+
+def reasoning(content: dict):
+    """Left: right answers with and without partial sums. Right: votes of sampled chains, with the jury."""
+    made = figure("Written partial sums make the task learnable; the votes of chains that err come near the best one",
+                  (10, 3.7))  # fmt: skip
+    left, right = made.subplots(1, 2)
+    steps = content["steps"]
+    bars = (("the sum at once", "direct", GREY), (f"at once,\n{4 * steps} steps", "direct_longer", GREY),
+            ("partial sums\nfirst", "chain", BLUE))  # fmt: skip
+    for x, (_, key, color) in enumerate(bars):
+        values = [100 * v for v in content[key]]
+        left.bar(x, median(values), color=color, width=0.6)
+        left.plot([x] * len(values), values, "_", color="black", ms=14)
+        left.text(x, max(values) + 2, f"{median(values):.0f} %", ha="center")
+    left.axhline(10, color=GREY, lw=1, ls=":")
+    left.set_xticks(range(len(bars)), [name for name, *_ in bars])
+    left.set(ylabel="% right, greedy", ylim=(0, 115))
+    left.set_title(f"{content['digits']} digits added modulo 10, {steps} steps")
+    for key, color, name in (("vote", BLUE, "measured"), ("jury", GREY, "a jury of two opinions")):
+        columns = list(zip(*content[key], strict=True))
+        middle = [100 * median(c) for c in columns]
+        right.plot(content["votes"], middle, "o-", color=color, ms=4)
+        right.vlines(content["votes"], [100 * min(c) for c in columns], [100 * max(c) for c in columns], color=color,
+                     lw=1, alpha=0.5)  # fmt: skip
+        label(right, content["votes"][-1], middle[-1] - 5, name, color)
+    greedy = 100 * median(content["early"])
+    right.axhline(greedy, color=ORANGE, ls="--", lw=1.2)
+    right.text(content["votes"][0], greedy + 2, "one greedy chain", color=ORANGE)
+    right.set(xlabel="sampled chains that vote", ylabel="% right", ylim=(0, 115), xlim=(0, 58))
+    right.set_xticks(content["votes"])
+    right.set_title("training ended early")
     return made

@@ -97,6 +97,27 @@ def drafts(content: dict | None = None) -> str:
     return f"{table(rows)}\n\n{meta_line(content)}\n"
 
 
+def reasoning(content: dict | None = None) -> str:
+    """With and without partial sums; then votes of chains beside the jury."""
+    content = content or section("reasoning")
+    steps, seconds = content["steps"], content["seconds"]
+
+    def share(values: list[float]) -> str:
+        return spread([100 * v for v in values], 0, "%")
+
+    rows = [("greedy answers", "steps", "CPU-s", "right"),
+            ("the sum at once", steps, spread(seconds["direct"], 1), share(content["direct"])),
+            ("the sum at once, trained longer", 4 * steps, spread(seconds["direct_longer"], 1),
+             share(content["direct_longer"])),
+            ("every partial sum first", steps, spread(seconds["chain"], 1), share(content["chain"]))]  # fmt: skip
+    votes = [("sampled chains that vote", *content["votes"], "one greedy chain")]
+    for name, key in (("measured", "vote"), ("a jury of two opinions", "jury")):
+        columns = [share(list(column)) for column in zip(*content[key], strict=True)]
+        votes.append((name, *columns, share(content["early"]) if key == "vote" else ""))
+    between = f"Training ended early, a sampled chain (`{content['example']}`):"
+    return f"{table(rows)}\n\n{between}\n\n{table(votes)}\n\n{meta_line(content)}\n"
+
+
 def break_it(content: dict | None = None) -> str:
     """What each experiment did."""
     from .break_it import EXPERIMENTS
