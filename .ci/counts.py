@@ -1,4 +1,4 @@
-"""The table "In numbers" of INDEX.md, from each project's results.json and REPORT.md.
+"""The table "In numbers" of INDEX.md, from each project's results.json and REPORT.md, and from counts.json.
 
 python .ci/counts.py               writes the table
 python .ci/counts.py record LOG    reads what `nox` printed, and records tests and seconds of each project
@@ -12,9 +12,10 @@ from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+COUNTS = Path(__file__).with_name("counts.json")
 BEGIN, END = "<!-- counts -->", "<!-- end of counts -->"
 SUMMARY = re.compile(r"^=+ (?:.*?)(\d+) passed.* in ([\d.]+)s")
-COUNT = """
+COUNTING = """
 import sys
 sys.path[:0] = ["tests", "src"]
 import mistakes
@@ -28,7 +29,7 @@ def projects() -> list[Path]:
 
 
 def record(log: str) -> None:
-    """Adds the section "tests" to results.json of every project that the log of a nox run names.
+    """Counts anew the projects that the log of a nox run names.
 
     Tasks and mistakes are counted with the Python that runs this: it needs the projects' dependencies.
     """
@@ -38,30 +39,28 @@ def record(log: str) -> None:
             folder = session[1]
         elif (summary := SUMMARY.match(line)) and folder:
             found[folder] = int(summary[1]), round(float(summary[2]))
+    known = json.loads(COUNTS.read_text(encoding="utf-8"))
     for path in projects():
         key = path.name[:2] if path.name[:2].isdigit() else path.name
         if key not in found:
             continue
-        run = subprocess.run([sys.executable, "-c", COUNT], cwd=path, capture_output=True, text=True, check=True)
+        run = subprocess.run([sys.executable, "-c", COUNTING], cwd=path, capture_output=True, text=True, check=True)
         tasks, mistakes = map(int, run.stdout.split())
-        tests, seconds = found[key]
-        file = path / "results" / "results.json"
-        results = json.loads(file.read_text(encoding="utf-8"))
-        results["tests"] = {"tasks": tasks, "mistakes": mistakes, "tests": tests, "seconds": seconds,
-                            "meta": {"date": date.today().isoformat(), "quick": False}}  # fmt: skip
-        file.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        known[path.name] = {"tasks": tasks, "mistakes": mistakes, "tests": found[key][0], "seconds": found[key][1],
+                            "date": date.today().isoformat()}  # fmt: skip
+    COUNTS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
 
 
 def table() -> str:
     """One row a project: tasks, mistakes, mutants, tests and their seconds, goals met and missed."""
     lines = ["| project | tasks | mistakes | mutants | tests | seconds | goals met | goals missed |"]
     lines.append(f"|---|{'---:|' * 7}")
-    sums = [0] * 7
+    sums, known = [0] * 7, json.loads(COUNTS.read_text(encoding="utf-8"))
     for path in projects():
         results = json.loads((path / "results" / "results.json").read_text(encoding="utf-8"))
         report = (path / "results" / "REPORT.md").read_text(encoding="utf-8")
         mutants = sum(task["mutants"] for task in results.get("mutants", {}).get("tasks", {}).values())
-        counts = results.get("tests", {})
+        counts = known.get(path.name, {})
         row = [counts.get("tasks", 0), counts.get("mistakes", 0), mutants, counts.get("tests", 0),
                counts.get("seconds", 0), report.count("| met |"), report.count("| **missed** |")]  # fmt: skip
         sums = [a + b for a, b in zip(sums, row, strict=True)]
