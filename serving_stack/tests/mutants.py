@@ -1,0 +1,141 @@
+"""Every first-order mutant of a task's reference, made by syntax tree. The same bytes in every project.
+
+A mutant is the reference with one small thing wrong: a constant, an operator, a condition, a name, a step. The gate in
+test_gates.py asks that each one fails its task's tests or probes, or stands in equivalents.py with its reason. The
+diagnosis asks which of them reproduces an attempt, and `words` says what such an attempt does.
+"""
+
+import ast
+import copy
+import functools
+import importlib
+import inspect
+import sys
+import textwrap
+import warnings
+from collections import Counter
+from typing import Any, NamedTuple
+
+from attempts import PACKAGE, setting
+from changes import changes, is_left_alone
+
+KEPT_DECORATORS = ("property", "setter", "staticmethod", "classmethod", "no_grad", "inference_mode", "dataclass",
+                   "contextmanager")  # fmt: skip
+
+
+class Mutant(NamedTuple):
+    """A task with one thing changed. `key` tells it from the task's others, `words` complete "a version that ..."."""
+
+    task: str
+    key: str
+    words: str
+    implementation: Any
+
+
+# ---------------------------------------------------------------- building them
+
+
+def changed(tree: ast.AST, path: tuple, new: Any) -> ast.AST:
+    """A copy of the tree in which the node at `path` is `new`."""
+    tree = copy.deepcopy(tree)
+    node = tree
+    for field, i in path[:-1]:
+        node = getattr(node, field) if i is None else getattr(node, field)[i]
+    field, i = path[-1]
+    new = copy.deepcopy(new)
+    if i is None:
+        setattr(node, field, new)
+    else:
+        getattr(node, field)[i] = new
+    return ast.fix_missing_locations(tree)
+
+
+def bare(tree: ast.AST) -> ast.AST:
+    """Without docstrings, annotations of functions, and decorators that only check types."""
+    tree = copy.deepcopy(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            if ast.get_docstring(node):
+                node.body = node.body[1:] or [ast.Pass()]
+            node.decorator_list = [d for d in node.decorator_list if ast.unparse(d).split("(")[0].split(".")[-1] in
+                                   KEPT_DECORATORS]  # fmt: skip
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+            for arg in [*node.args.args, *node.args.kwonlyargs, *node.args.posonlyargs]:
+                arg.annotation = None
+    return ast.fix_missing_locations(tree)
+
+
+def _copied(x: Any) -> Any:
+    return x.clone() if hasattr(x, "clone") else copy.copy(x)
+
+
+def source_tree(obj: Any) -> ast.AST:
+    return bare(ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(obj)))))
+
+
+def helpers_of(obj: Any) -> list[Any]:
+    """The functions and classes of the same module that a task uses and that are not tasks or handed out."""
+    module, found, todo = sys.modules[inspect.unwrap(obj).__module__], [], [obj]
+    skip, parts = {*setting("TASKS", []), *setting("GIVEN", ())}, parts_of(obj)
+    while todo:
+        tree = source_tree(todo.pop())
+        if parts is not None:
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ClassDef):
+                    node.body = [n for n in node.body if not is_left_alone(n, parts)]
+            parts = None
+        used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+        for name_ in sorted(used - skip):
+            value = vars(module).get(name_)
+            own = getattr(value, "__module__", None) == module.__name__ and (
+                inspect.isfunction(value) or inspect.isclass(value)
+            )
+            if own and value not in found and value is not obj:
+                found.append(value)
+                todo.append(value)
+    return found
+
+
+def built(definitions: list[ast.AST], module: Any, task: str) -> Any:
+    """The task after these definitions have replaced the module's own."""
+    space = {**vars(module), "__name__": "mutant", "_copied": _copied}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for tree in definitions:
+            exec(compile(tree, "mutant", "exec"), space)
+    return space[task]
+
+
+def parts_of(obj: Any) -> set[str] | None:
+    """The methods of a class task that learners write, where mistakes.PARTS names them."""
+    parts = setting("PARTS", {}).get(getattr(obj, "__name__", ""))
+    return None if parts is None else set(parts)
+
+
+@functools.cache
+def mutants(task: str) -> tuple[Mutant, ...]:
+    """Every first-order mutant of a task's reference and of its private helpers, told apart by key."""
+    if made := setting("MUTANTS", None):
+        return tuple(made(task))
+    obj = getattr(importlib.import_module(PACKAGE), task)
+    module = sys.modules[inspect.unwrap(obj).__module__]
+    parameters = set(inspect.signature(obj).parameters)
+    trees = [source_tree(x) for x in [*helpers_of(obj)[::-1], obj]]
+    found, seen = [], Counter()
+    texts = {ast.unparse(t) for t in trees}
+    for which, tree in enumerate(trees):
+        for change in changes(tree, parameters, parts_of(obj) if which == len(trees) - 1 else None):
+            new = changed(tree, change.path, change.new)
+            try:
+                text = ast.unparse(new)
+                if text in texts:
+                    continue
+                implementation = built([*trees[:which], new, *trees[which + 1 :]], module, task)
+            except Exception:  # a change that is no program
+                continue
+            texts.add(text)
+            seen[change.key] += 1
+            key = change.key if seen[change.key] == 1 else f"{change.key} ({seen[change.key]})"
+            found.append(Mutant(task, key, change.words, implementation))
+    return tuple(found)

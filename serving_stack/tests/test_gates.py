@@ -1,0 +1,337 @@
+"""The tests are tested: mistakes are caught and named, cheats are never RIGHT, the workbook is honest and solvable.
+
+The same bytes in every project; what is particular to one stands in its mistakes.py, styles.py and equivalents.py.
+Where tasks are not Python, `mistakes.SOLVE(cell_source)` gives the solved text of a workbook cell (None for a cell that
+holds no task).
+"""
+
+import ast
+import importlib
+import inspect
+import json
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import diagnosis
+import grader
+import mistakes
+import numpy as np
+import pytest
+import styles
+from attempts import Attempt, Names, load, reference
+from compare import is_array, same
+from limits import TooLong, limited
+from workbook import EXECUTE, code_cells, defines, solved, without_what_stands_alone
+
+FOLDER = Path(grader.HERE).parent
+REFERENCE = importlib.import_module(grader.PACKAGE)
+STARTER = FOLDER / "starter.ipynb"
+SEEDS = getattr(mistakes, "GATE_SEEDS", 5)
+PYTHON_TASKS = not hasattr(mistakes, "SOLVE")
+
+
+# ---------------------------------------------------------------- what runs beside these tests, on the other core
+
+
+@pytest.fixture(scope="session")
+def beside(tmp_path_factory):
+    """Mistakes and mutants through their tests, and the workbook as shipped and as solved: {name: finished run}.
+
+    What stands alone in the workbook is the same in both, and runs once: as shipped.
+    """
+    where, notebook = tmp_path_factory.mktemp("beside"), json.loads(STARTER.read_text(encoding="utf-8"))
+    pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--ignore", str(Path(__file__))]
+    commands = {"mistakes": [*pytest_, "--mistakes", str(SEEDS)], "mutants": [*pytest_, "--mutants"]}
+    for name, text in (("shipped", notebook), ("solved", without_what_stands_alone(solved(notebook)))):
+        (where / f"{name}.ipynb").write_text(json.dumps(text), encoding="utf-8")
+        commands[name] = [sys.executable, "-c", EXECUTE, str(where / f"{name}.ipynb"), str(FOLDER)]
+    started = {}
+    for name, command in commands.items():
+        env = {**os.environ, "HARDWAY_PROGRESS": str(where / f"{name}.json"), "MPLBACKEND": "agg"}
+        with open(where / f"{name}.txt", "w") as out:
+            started[name] = subprocess.Popen(command, cwd=FOLDER, env=env, stdout=out, stderr=subprocess.STDOUT)
+
+    def finished(name):
+        code, text = started[name].wait(), (where / f"{name}.txt").read_text(errors="replace")
+        assert code == 0, f"{name}:\n{text[-6000:]}"
+        kept = where / f"{name}.json"
+        found = json.loads(kept.read_text())["verdicts"] if kept.exists() else {}
+        return text, {task: v["verdict"] for task, v in found.items()}
+
+    yield finished
+    for run in started.values():
+        run.kill()
+        run.wait()
+
+
+# ---------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize("task", mistakes.TASKS)
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_every_mistake_is_told_apart(task, seed, beside):
+    right, wrong = diagnosis.expected(task, seed)
+    for i, (m, outputs) in enumerate(wrong):
+        assert not same(outputs, right), f"on the probes, the reference and {m.sentence} are the same"
+        for other, theirs in wrong[:i]:
+            assert not same(outputs, theirs), f"the probes do not tell {m.sentence} from {other.sentence}"
+
+
+@pytest.mark.parametrize("task", mistakes.TASKS)
+def test_every_mistake_is_named(task):
+    known = list(mistakes.of(task))
+    assert known, f"{task} has no known mistakes"
+    for m in known:
+        found = diagnosis.diagnose(Names({task: m.implementation}, fallback=reference()), task, 0)
+        assert found.mistake and found.mistake.sentence == m.sentence, f"{m.sentence}: named {found.sentence}"
+        assert m.sentence and m.hint.strip()
+
+
+@pytest.mark.parametrize("task", mistakes.TASKS)
+def test_the_reference_has_no_mistake(task):
+    assert diagnosis.diagnose(reference(), task, 7).sentence == ""
+
+
+def test_there_are_at_least_twelve_mistakes_in_all():
+    assert sum(len(list(mistakes.of(task))) for task in mistakes.TASKS) >= 12
+
+
+# ---------------------------------------------------------------- right in another style, and cheats
+
+
+def style_rounds():
+    """The first style of every task together, then the second, and so on."""
+    most = max(len(styles.STYLES.get(t, {})) for t in mistakes.TASKS)
+    for i in range(most):
+        names = {t: list(styles.STYLES[t].items())[i] for t in mistakes.TASKS if len(styles.STYLES.get(t, {})) > i}
+        yield pytest.param({t: made for t, (_, made) in names.items()}, id="; ".join(n for n, _ in names.values())[:80])
+
+
+def test_every_task_has_two_styles():
+    few = [t for t in mistakes.TASKS if len(styles.STYLES.get(t, {})) < 2]
+    assert not few, f"styles.py has fewer than two right solutions of {', '.join(few)}"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("round_", list(style_rounds()))
+def test_right_answers_in_another_style_are_right(round_):
+    verdicts, lines = grader.grade(Attempt(round_), only=list(round_), seed=3, progress=False)
+    assert verdicts == dict.fromkeys(verdicts, "RIGHT"), "\n".join(line for _, line in lines)
+    assert set(verdicts) == set(round_)
+
+
+class Anything:
+    """Claims to equal everything, and to have every attribute."""
+
+    __hash__ = None
+
+    def __eq__(self, other):
+        return True
+
+    __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__ = __eq__
+
+    def __getattr__(self, name):
+        return self
+
+    def __call__(self, *args, **kwargs):
+        return self
+
+    __getitem__ = __sub__ = __rsub__ = __add__ = __mul__ = __call__
+
+    def __abs__(self):
+        return self
+
+    def __iter__(self):
+        return iter([self])
+
+    def __len__(self):
+        return 1
+
+
+def nan_like(x):
+    if is_array(x):
+        return x * float("nan") if "float" in str(x.dtype) else np.full(tuple(x.shape), np.nan)
+    return type(x)(map(nan_like, x)) if type(x) in (list, tuple) else float("nan")
+
+
+def crash(*args, **kwargs):
+    raise RuntimeError("no")
+
+
+def cheat(task, how):
+    """The task, replaced by something that knows nothing about it."""
+    real = getattr(REFERENCE, task)
+    if inspect.isclass(real):
+        methods = [n for n, v in vars(real).items() if inspect.isfunction(v) and not n.startswith("_")]
+        return type(task, (real,), {n: cheat_call(getattr(real, n), how) for n in methods})
+    return cheat_call(real, how)
+
+
+def cheat_call(real, how):
+    return {
+        "crashes": crash,
+        "claims to equal everything": lambda *a, **k: Anything(),
+        "returns NaN": lambda *a, **k: nan_like(real(*a, **k)),
+    }[how]
+
+
+@pytest.mark.parametrize("how", ["crashes", "returns NaN", "claims to equal everything"])
+def test_cheats_are_never_right(how):
+    attempt = Names({task: cheat(task, how) for task in mistakes.TASKS})
+    verdicts, _ = grader.grade(attempt, seed=0, progress=False)
+    assert set(verdicts) == set(mistakes.TASKS)
+    assert "RIGHT" not in verdicts.values(), verdicts
+
+
+def test_the_reference_as_an_attempt_is_not_counted(tmp_path):
+    (tmp_path / "a.py").write_text(f"from {grader.PACKAGE} import {', '.join(mistakes.TASKS)}\n")
+    alias = "def {t}(*a, **k):\n    import {p} as r\n    return r.{t}(*a, **k)\n"
+    (tmp_path / "b.py").write_text("".join(alias.format(t=t, p=grader.PACKAGE) for t in mistakes.TASKS))
+    for name in ("a.py", "b.py"):
+        verdicts, _ = grader.grade(Attempt(load(tmp_path / name)), seed=0, progress=False)
+        assert set(verdicts.values()) == {"NOT COUNTED"}, verdicts
+
+
+def first_argument_does_it(*args, **kwargs):
+    """What is handed out, called with the rest of the arguments."""
+    return args[0](*args[1:], **kwargs)
+
+
+@pytest.mark.skipif(not PYTHON_TASKS, reason="tasks are not Python")
+@pytest.mark.parametrize("task", mistakes.TASKS)
+def test_what_is_handed_out_does_not_do_the_task_in_a_line(task):
+    given = [getattr(REFERENCE, n) for n in getattr(mistakes, "GIVEN", ()) if callable(getattr(REFERENCE, n, None))]
+    for short_cut in [first_argument_does_it, *given]:
+        names = Names({task: lambda *a, f=short_cut, **k: f(*a, **k)}, fallback=reference())
+        assert not same(diagnosis.outputs(names, task, 0), diagnosis.right_outputs(task, 0)), short_cut
+
+
+# ---------------------------------------------------------------- reading attempts, loops without end, parts of a run
+
+
+def attempt_of(tmp_path, text):
+    (tmp_path / "attempt.py").write_text(text)
+    return load(tmp_path / "attempt.py")
+
+
+def test_constants_and_lambdas_belong_to_an_attempt_and_demonstrations_do_not(tmp_path):
+    text = "half = 1 / 2\nscale = lambda x: x * half\ndef f(x):\n    return scale(x)\nprint(1 / 0)\nshown = f(1 / 0)\n"
+    assert attempt_of(tmp_path, text)["f"](6) == 3
+
+
+def test_a_dataclass_of_the_attempt_finds_its_module(tmp_path):
+    text = (
+        "from __future__ import annotations\nimport dataclasses\n@dataclasses.dataclass\nclass Pair:\n    x: int = 1\n"
+    )
+    assert attempt_of(tmp_path, text + "def f():\n    return Pair(3).x\n")["f"]() == 3
+
+
+def test_a_warning_of_the_compiler_does_not_uncount_an_attempt(tmp_path):
+    assert attempt_of(tmp_path, 'def f():\n    "\\d"\n    return 1\n')["f"]() == 1
+
+
+def test_a_file_that_cannot_be_read_says_where(tmp_path):
+    with pytest.raises(grader.NotCounted, match="attempt.py, line 2"):
+        attempt_of(tmp_path, "x = 1\ndef f(:\n    pass\n")
+
+
+def test_an_attribute_of_the_same_name_is_not_a_call_of_a_task():
+    names = types.ModuleType("attempt")
+    exec("def f(x):\n    return x.g()\ndef g(x):\n    return x\ndef h(x):\n    return g(x)\n", vars(names))
+    assert grader.calls(names.f, ["g"]) == [] and grader.calls(names.h, ["g"]) == ["g"]
+
+
+def test_a_loop_without_end_is_interrupted_and_names_its_line(tmp_path):
+    names = attempt_of(tmp_path, "def f():\n    n = 0\n    while n < 3:\n        n = n * 1\n")
+    with pytest.raises(TooLong, match=r"attempt.py, line [34]"):
+        limited(names["f"], 0.3)
+
+
+@pytest.mark.skipif(not PYTHON_TASKS, reason="tasks are not Python")
+def test_a_task_that_does_not_end_is_wrong_and_the_others_get_their_verdicts(monkeypatch):
+    monkeypatch.setattr(grader, "CPU_SECONDS", 1.0)
+    monkeypatch.setattr(mistakes, "SECONDS", {}, raising=False)
+    first, *others = mistakes.TASKS
+
+    def endless(*args, **kwargs):
+        while True:
+            pass
+
+    if inspect.isclass(real := getattr(REFERENCE, first)):
+        endless = type(first, (real,), {"__init__": endless})
+    attempt = Names({first: endless, **{t: getattr(REFERENCE, t) for t in others}})
+    verdicts, lines = grader.grade(attempt, seed=0, progress=False)
+    assert verdicts == {first: "WRONG", **dict.fromkeys(others, "RIGHT")}, "\n".join(line for _, line in lines)
+    assert any("does not end" in line for _, line in lines)
+
+
+def command(tmp_path, *args, cwd=FOLDER):
+    run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--progress={tmp_path / 'p.json'}", *args]
+    return subprocess.run(run, cwd=cwd, capture_output=True, text=True)
+
+
+@pytest.mark.timeout(300)
+def test_one_task_is_graded_alone_calmly_and_a_partial_run_keeps_the_progress(tmp_path):
+    task, path = mistakes.TASKS[0], tmp_path / "p.json"
+    run = command(tmp_path, f"--attempt={STARTER}", "--task", task, cwd=FOLDER / "tests")
+    assert f"{task}  NOT STARTED" in run.stdout and "fail" not in run.stdout.lower(), run.stdout + run.stderr
+    assert all(f"\n{other}  " not in run.stdout for other in mistakes.TASKS[1:])
+    kept = json.loads(path.read_text())
+    assert kept["verdicts"].keys() == {task}
+    kept["verdicts"][task]["verdict"] = "RIGHT"
+    path.write_text(json.dumps(kept))
+    run = command(tmp_path, f"--attempt={STARTER}", "-k", "nothing_is_called_like_this")
+    assert json.loads(path.read_text())["verdicts"][task]["verdict"] == "RIGHT"
+    run = command(tmp_path, f"--attempt={STARTER}", "--task", "no_such_task")
+    assert run.returncode and task in run.stderr
+
+
+# ---------------------------------------------------------------- the workbook
+
+
+def test_the_workbook_is_clean_and_holds_no_solution():
+    notebook = json.loads(STARTER.read_text(encoding="utf-8"))
+    text = "\n".join("".join(c["source"]) for c in code_cells(notebook))
+    assert not any(c["outputs"] or c["execution_count"] for c in code_cells(notebook)), "the workbook holds outputs"
+    assert not any(c["metadata"].get("jupyter", {}).get("source_hidden") for c in notebook["cells"]), "a hidden cell"
+    for task in mistakes.TASKS if PYTHON_TASKS else []:
+        tree = ast.parse(inspect.getsource(getattr(REFERENCE, task)))
+        steps = [s for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) for s in n.body]
+        body = [ast.unparse(s) for s in steps if isinstance(s, (ast.Assign, ast.Return, ast.AugAssign))]
+        assert not [line for line in body if len(line) > 25 and line in text], f"the workbook gives {task} away"
+    stubs = {defines("".join(c["source"])): "".join(c["source"]) for c in code_cells(notebook)}
+    for task in mistakes.TASKS if PYTHON_TASKS else []:
+        assert "NotImplementedError" in stubs.get(task, ""), f"the workbook has no stub of {task}"
+
+
+@pytest.mark.timeout(600)
+def test_the_solved_workbook_as_a_file_is_right(tmp_path):
+    (tmp_path / "solved.ipynb").write_text(json.dumps(solved(json.loads(STARTER.read_text(encoding="utf-8")))))
+    verdicts, lines = grader.grade(Attempt(load(tmp_path / "solved.ipynb")), seed=0, progress=False)
+    assert verdicts == dict.fromkeys(mistakes.TASKS, "RIGHT"), "\n".join(line for _, line in lines)
+
+
+# ---------------------------------------------------------------- what ran beside: last, so that it had its time
+
+
+@pytest.mark.timeout(900)
+def test_every_mistake_fails_its_tasks_tests(beside):
+    beside("mistakes")
+
+
+@pytest.mark.timeout(900)
+def test_every_mutant_fails_or_is_listed_as_equivalent(beside):
+    beside("mutants")
+
+
+@pytest.mark.timeout(900)
+def test_the_shipped_workbook_runs_with_every_task_not_started(beside):
+    assert beside("shipped")[1] == dict.fromkeys(mistakes.TASKS, "NOT STARTED")
+
+
+@pytest.mark.timeout(900)
+def test_the_solved_workbook_runs_with_every_task_right(beside):
+    assert beside("solved")[1] == dict.fromkeys(mistakes.TASKS, "RIGHT")

@@ -1,0 +1,133 @@
+"""What the grader says of a wrong output is true of it. The same bytes in every project."""
+
+import ast
+
+import numpy as np
+import pytest
+from changes import changes
+from compare import Raised, brief, close, first_difference, ordinal, same
+from diagnosis import error_of
+from limits import TooLong, limited
+from mutants import bare, changed
+from symptoms import symptom
+
+X = np.arange(1.0, 25.0).reshape(2, 3, 4) ** 1.5
+ROWS = np.array([[0.2, 0.3, 0.5], [0.1, 0.6, 0.3]])
+
+
+@pytest.mark.parametrize(
+    "got, want, said",
+    [
+        (X * 7, X, "too large by a factor of 7"),
+        (X / 4, X, "too small by a factor of 4"),
+        (X * np.sqrt(11), X, "everywhere 3.317 times the right value"),
+        (-X, X, "the sign is wrong everywhere"),
+        (X + 3, X, "everywhere 3 too large"),
+        (X * 0, X, "all zeros"),
+        (X.transpose(2, 1, 0), X, "axes exchanged: permute(2, 1, 0)"),
+        (X[:, :, 1:], X, "only the last 3 of 4 along axis 2"),
+        (X[:, :2], X, "only the first 2 of 3 along axis 1"),
+        (np.concatenate([X, X[:1]]), X, "right, with 1 more at the end of axis 0"),
+        (np.roll(X, 1, 2), X, "rotated by 1 along axis 2"),
+        (X[:, ::-1], X, "reversed along axis 1"),
+        (X.reshape(6, 4), X, "right values, but of shape [6, 4]"),
+        (X.astype(np.float32), X, "right, but of dtype float32 where float64 is expected"),
+        (X.astype(np.float16).astype(float), X, "the values are those of float16"),
+        (np.where(np.arange(4) == 2, np.nan, X), X, "nan in 6 of 24 places, the first at [0, 0, 2]"),
+        (X, np.where(np.arange(4) == 2, -np.inf, X), "5.19615 where -inf is right, in 6 of 24 places, the first at"),
+        (3, np.inf, "it is 3, right is inf"),
+        (np.where(np.arange(4) == 3, 0, X), X, "right except at position 3 (the last) along axis 2"),
+        (np.concatenate([X[:1], 2 * X[1:] + 1]), X, "right except at row 1 (the last)"),
+        (ROWS.T.reshape(2, 3), ROWS, "the right values in another order"),
+        (ROWS * [[2], [1]], ROWS, "do not sum to one: one of them sums to 2"),
+        (None, X, "returns None"),
+        (None, "ValueError", "no error, where a ValueError is promised"),
+        (X.tolist(), X, "returns a list where a NumPy array is expected"),
+        (3, 4, "1 too small (3 where 4 is right)"),
+        (3, 6, "too small by a factor of 2 (3 where 6 is right)"),
+        (17, 4, "13 too large (17 where 4 is right)"),
+        (4.0, 4, "right, but a float where an int is promised"),
+        ([1, 2, 3], [3, 2, 1], "reversed"),
+        ([1, 2], [1, 2, 3], "only the first 2 of 3 items"),
+        ("abcd", "abXd", "the text differs from character 2"),
+        ({"a": 1}, {"a": 1, "b": 2}, "the key 'b' is missing"),
+        (Raised("KeyError", "'x'"), X, "raises KeyError: 'x'"),
+        (1, Raised("ValueError", "no"), "returns 1 where a ValueError is promised"),
+        (1, Raised("AssertionError", "no"), "returns 1 where an AssertionError is promised"),
+        (Raised("KeyError", "x"), Raised("IndexError", "y"), "raises a KeyError where an IndexError is promised"),
+        (True, False, "it is True, right is False"),
+        ("RuntimeError", "ValueError", "raises a RuntimeError where a ValueError is promised"),
+    ],
+)
+def test_a_symptom_says_what_is_so(got, want, said):
+    assert not same(got, want)
+    assert said in symptom(got, want)
+
+
+def test_a_factor_is_named_by_the_argument_that_it_equals():
+    named = {"heads": 6.0, "length": 64.0}
+    assert "which is `heads`" in symptom(X / 6, X, named)
+    assert "which is √`length`" in symptom(X * 8, X, {"length": 64.0})
+    assert "too large by `length`" in symptom(100.5 + 64, 100.5, named)
+
+
+def test_a_shift_is_told():
+    x = np.arange(1.0, 7.0) ** 2
+    assert "shifted by 1" in symptom(np.concatenate([[0.0], x[:-1]]), x)
+
+
+@pytest.mark.parametrize(
+    "got, want, equal",
+    [
+        (X + 1e-9, X, True),
+        (X.astype(np.float32), X, False),
+        (3, 3.0, True),
+        (3.0, 3, False),
+        (np.int64(3), 3, True),
+        ((1, 2), [1, 2], True),
+        ([1, 2], [2, 1], False),
+        (True, 1, False),
+        (Raised("KeyError", "a", (), ("KeyError", "LookupError")), Raised("LookupError", "b"), True),
+        (Raised("ValueError", "a", (), ("ValueError",)), Raised("KeyError", "a"), False),
+        (np.array([5, 17022976]), np.array([5, 17022977]), False),
+    ],
+)
+def test_equal_outputs_are_equal(got, want, equal):
+    assert same(got, want) is equal
+
+
+def test_the_first_difference_is_found_by_its_words():
+    at, got, want = first_difference({"keys": [1, {"x": 2}]}, {"keys": [1, {"x": 3}]})
+    assert (at, got, want) == ("keys, second item, x", 2, 3)
+    errors = Raised("KeyError", "x"), Raised("IndexError", "x")
+    assert first_difference(*errors) == ("", *errors)
+    assert [ordinal(i) for i in (0, 6, 10, 20, 22)] == ["first", "7th", "11th", "21st", "23rd"]
+    assert brief(X) == "float64[2, 3, 4]" and brief(np.array([1.0, 2])) == "float64[2] [1., 2.]"
+    assert close(X, X) and not close(X, X[:1])
+
+
+def test_mutants_change_one_thing_each():
+    source = "def f(x, n=2):\n    if n < 1:\n        raise ValueError\n    y = x - n\n    return min(y, 3)\n"
+    tree = bare(ast.parse(source))
+    texts = {ast.unparse(changed(tree, c.path, c.new)) for c in changes(tree, {"x", "n"})}
+    for line in ("y = x + n", "y = x", "y = n", "return max(y, 3)", "return min(y, 4)", "if n <= 1:", "if False:"):
+        assert any(line in text for text in texts), line
+    assert any("n=3" in text for text in texts) and any("n = 2\n" in text for text in texts)
+    assert ast.unparse(tree) not in texts
+    assert all("raise ValueError" in t or "pass" in t for t in texts)
+
+
+def test_a_promised_error_counts_whatever_is_warned_of_before():
+    def function():
+        np.zeros(1) / np.zeros(1)
+        raise KeyError
+
+    assert error_of(function) == "KeyError"
+
+
+def test_what_ends_in_time_keeps_its_value_and_its_error():
+    assert limited(lambda: 3) == 3
+    with pytest.raises(KeyError):
+        limited(lambda: {}[1])
+    with pytest.raises(TooLong):
+        limited(lambda: [None for _ in iter(int, 1)], 0.2)
