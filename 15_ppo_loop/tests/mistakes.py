@@ -717,7 +717,11 @@ def wrong_gae(bootstrap, discount, returns_, order, graph):
 
 
 def gae_inputs(seed, lengths=(5, 2, 1, 4), N=5, dtype=torch.float32):
-    return randn(seed, len(lengths), N, dtype=dtype), randn(seed + 1, len(lengths), N, dtype=dtype), right_mask(lengths, N)
+    return (
+        randn(seed, len(lengths), N, dtype=dtype),
+        randn(seed + 1, len(lengths), N, dtype=dtype),
+        right_mask(lengths, N),
+    )
 
 
 def named_gae(out):
@@ -939,7 +943,9 @@ CLIP_HINTS = {
     CONSTANTS[1]: "The advantage was measured at sampling time. May the loss change it?",
     CONSTANTS[2]: "The old policy is past. May the loss change it?",
     CLIP_MEAN[1]: "Add a column of padding: does the loss change?",
-    CLIP_MEAN[2]: "The docstring says over what the mean is. A token of a short answer and one of a long one: equal weight?",
+    CLIP_MEAN[
+        2
+    ]: "The docstring says over what the mean is. A token of a short answer and one of a long one: equal weight?",
     CLIP_MEAN[3]: "Twice as many tokens must not double the learning rate.",
     CLIP_MEAN[4]: "The docstring says over what the mean is.",
 }
@@ -1142,7 +1148,11 @@ def padding_of_the_values_is_not_a_number(impl, seed):
 
 
 def the_three_values_of_the_workbook(impl, seed):
-    values, old, returns = torch.tensor([[1.0, 1.0, 1.0]]), torch.tensor([[0.5, 0.9, 0.5]]), torch.tensor([[2.0, 2.0, 0.0]])
+    values, old, returns = (
+        torch.tensor([[1.0, 1.0, 1.0]]),
+        torch.tensor([[0.5, 0.9, 0.5]]),
+        torch.tensor([[2.0, 2.0, 0.0]]),
+    )
     mask = torch.ones(1, 3, dtype=torch.bool)
     return with_gradients(impl.value_loss, values=values, old_values=old, returns=returns, mask=mask)
 
@@ -1281,9 +1291,7 @@ DPO_HINTS = {
 def wrong_dpo(sum_, reference, beta_, pair, form):
     def dpo_loss(chosen, rejected, ref_chosen, ref_rejected, chosen_mask, rejected_mask, beta=0.1):
         if sum_ == DPO_SUM[2]:
-            chosen_mask, rejected_mask = (
-                m.flip(1).cumsum(1).flip(1) > 0 for m in (chosen_mask, rejected_mask)
-            )
+            chosen_mask, rejected_mask = (m.flip(1).cumsum(1).flip(1) > 0 for m in (chosen_mask, rejected_mask))
         if sum_ == DPO_SUM[3]:
             R = rejected_mask.shape[1]
             rejected_mask = F.pad(chosen_mask, (0, max(0, R - chosen_mask.shape[1])))[:, :R]
@@ -1500,7 +1508,10 @@ def group_sizes_that_are_refused(impl, seed):
 
 def the_two_prompts_of_the_workbook(impl, seed):
     rewards, mask = torch.tensor([1.0, 0.0, 1.0, 1.0]), torch.tensor([[True, True], [True, False]] * 2)
-    return {"scaled": impl.group_advantages(rewards, mask, 2), "not scaled": impl.group_advantages(rewards, mask, 2, False)}
+    return {
+        "scaled": impl.group_advantages(rewards, mask, 2),
+        "not scaled": impl.group_advantages(rewards, mask, 2, False),
+    }
 
 
 # ---------------------------------------------------------------- all of them

@@ -36,7 +36,9 @@ def test_gradients_push_the_two_answers_apart_by_the_probability_of_the_wrong_or
     leaves = {n: x.clone().requires_grad_() for n, x in inputs.items() if x.is_floating_point()}
     loss = impl.dpo_loss(*(inputs | leaves).values(), 0.5)
     grads = dict(zip(leaves, torch.autograd.grad(loss, list(leaves.values()), allow_unused=True), strict=True))
-    ratio = {s: torch.where(inputs[f"{s}_mask"], inputs[s] - inputs[f"ref_{s}"], 0).sum(1) for s in ("chosen", "rejected")}
+    ratio = {
+        s: torch.where(inputs[f"{s}_mask"], inputs[s] - inputs[f"ref_{s}"], 0).sum(1) for s in ("chosen", "rejected")
+    }
     weight = torch.sigmoid(0.5 * (ratio["rejected"] - ratio["chosen"]))[:, None] * 0.5 / 3
     torch.testing.assert_close(grads["chosen"], -weight * inputs["chosen_mask"], rtol=0, atol=1e-12)
     torch.testing.assert_close(grads["rejected"], weight * inputs["rejected_mask"], rtol=0, atol=1e-12)

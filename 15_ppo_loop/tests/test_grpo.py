@@ -97,7 +97,14 @@ def test_gradients_by_finite_differences(loss_type, seed):
 def test_bad_input_an_unknown_average(seed):
     inputs = clip_inputs(seed)
     with pytest.raises(ValueError, match="dr_grpo"):
-        grpo_loss(inputs["logprobs"], inputs["logprobs"], inputs["logprobs"], inputs["advantages"], inputs["mask"], loss_type="mean")
+        grpo_loss(
+            inputs["logprobs"],
+            inputs["logprobs"],
+            inputs["logprobs"],
+            inputs["advantages"],
+            inputs["mask"],
+            loss_type="mean",
+        )
 
 
 def test_effect_groups_improve_the_policy(world, reference):
@@ -109,7 +116,10 @@ def test_effect_groups_improve_the_policy(world, reference):
 
 def test_k3_times_the_ratio_has_the_gradient_of_the_kl(seed):
     """At the old policy, over all tokens weighted by it: the plain k3 points elsewhere."""
-    logits, ref = randn(seed, 7, dtype=torch.float64).requires_grad_(), randn(seed + 1, 7, dtype=torch.float64).log_softmax(-1)
+    logits, ref = (
+        randn(seed, 7, dtype=torch.float64).requires_grad_(),
+        randn(seed + 1, 7, dtype=torch.float64).log_softmax(-1),
+    )
     new = logits.log_softmax(-1)
     weights, old = new.detach().exp(), new.detach()
     (true,) = torch.autograd.grad((new.exp() * (new - ref)).sum(), logits, retain_graph=True)

@@ -9,7 +9,16 @@ import pytest
 import torch
 from mistakes import randn
 from ppo_loop import PPOConfig, Rollout, train_ppo
-from ppo_loop.hacking import RunningNormalizer, best_of_n, best_of_n_kl, capped, fit_bon, fit_rl, heavy_tailed_proxy, worst_of
+from ppo_loop.hacking import (
+    RunningNormalizer,
+    best_of_n,
+    best_of_n_kl,
+    capped,
+    fit_bon,
+    fit_rl,
+    heavy_tailed_proxy,
+    worst_of,
+)
 from ppo_loop.integration import collect_pairs, evaluate, make_reward_model, normalised
 
 

@@ -35,7 +35,9 @@ def test_the_judge(world, words, reward):
 def test_the_corpus_has_whole_answers_without_a_word_twice_in_a_row(world):
     tokens, mask = world.corpus(500, torch.Generator().manual_seed(0))
     answers = tokens[:, 2:]
-    assert ((answers == EOS).sum(1) == 1).all() and torch.equal(mask, answers.cumsum(1).diff(prepend=torch.zeros(500, 1)) > 0)
+    assert ((answers == EOS).sum(1) == 1).all() and torch.equal(
+        mask, answers.cumsum(1).diff(prepend=torch.zeros(500, 1)) > 0
+    )
     both = mask[:, 1:] & mask[:, :-1]
     assert not ((answers[:, 1:] == answers[:, :-1]) & both).any()
     assert to_text(tokens[0]).endswith("<eos>") and {*PLAIN, *COMPLAINTS} <= set(WORDS)

@@ -32,7 +32,10 @@ def test_it_can_be_differentiated(impl, seed):
     torch.testing.assert_close(p.grad, 1 - (q - p.detach()).exp(), rtol=1e-9, atol=1e-9)
 
 
-SCHULMAN = {0.1: {"k1": (0, 20), "k2": (0.002, 1.42), "k3": (0, 1.42)}, 1.0: {"k1": (0, 2), "k2": (0.25, 1.73), "k3": (0, 1.7)}}
+SCHULMAN = {
+    0.1: {"k1": (0, 20), "k2": (0.002, 1.42), "k3": (0, 1.42)},
+    1.0: {"k1": (0, 2), "k2": (0.25, 1.73), "k3": (0, 1.7)},
+}
 
 
 @pytest.mark.parametrize("mean", SCHULMAN)

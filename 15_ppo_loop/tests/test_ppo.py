@@ -128,7 +128,9 @@ def test_only_the_values_get_a_gradient_and_padding_none(impl, seed):
 
 @pytest.mark.parametrize("loss", [ppo_clip_loss, value_loss])
 def test_gradients_by_finite_differences(loss, seed):
-    inputs = clip_inputs(seed, dtype=torch.float64) if loss is ppo_clip_loss else value_inputs(seed, dtype=torch.float64)
+    inputs = (
+        clip_inputs(seed, dtype=torch.float64) if loss is ppo_clip_loss else value_inputs(seed, dtype=torch.float64)
+    )
     mask = inputs.pop("mask")
     first, *others = inputs.values()
     assert torch.autograd.gradcheck(lambda x: loss(x, *others, mask), first.requires_grad_(), eps=1e-7)

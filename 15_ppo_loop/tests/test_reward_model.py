@@ -35,7 +35,9 @@ def test_a_margin_asks_for_more(impl, seed):
     chosen, rejected = randn(seed, 5), randn(seed + 1, 5)
     plain = impl.bradley_terry_loss(chosen, rejected)
     torch.testing.assert_close(plain, impl.bradley_terry_loss(chosen, rejected, 0.0))
-    torch.testing.assert_close(impl.bradley_terry_loss(chosen, rejected, 1.5), impl.bradley_terry_loss(chosen - 1.5, rejected))
+    torch.testing.assert_close(
+        impl.bradley_terry_loss(chosen, rejected, 1.5), impl.bradley_terry_loss(chosen - 1.5, rejected)
+    )
     assert impl.bradley_terry_loss(chosen, rejected, 1.5) > plain and plain.shape == ()
 
 

@@ -26,7 +26,9 @@ def test_before_the_first_step_the_ratio_is_one_and_kl_is_zero(world, learner):
     torch.testing.assert_close(new[mask], batch.rollout.logprobs[mask])
     torch.testing.assert_close(batch.ref_logprobs[mask], batch.rollout.logprobs[mask])
     assert seen["kl"] < 1e-9
-    assert batch.advantages[mask].mean().abs() < 1e-6 and batch.advantages[mask].var().item() == pytest.approx(1, abs=1e-3)
+    assert batch.advantages[mask].mean().abs() < 1e-6 and batch.advantages[mask].var().item() == pytest.approx(
+        1, abs=1e-3
+    )
 
 
 def test_an_update_moves_the_policy_and_leaves_the_reference_and_what_was_sampled(world, learner):

@@ -67,7 +67,9 @@ def test_oracle_dpo(tmp_path, loss_type, ours, beta):
     padding = answer_mask([0] * 6, [9, 5, 7, 6, 9, 4], 9)
     inputs = {"input_ids": tokens, "attention_mask": padding.long(), "completion_mask": answers.long()}
     theirs = trainer._compute_loss(policy, inputs, return_outputs=False)
-    logprobs = [answer_logprobs(m(tokens, attention_mask=padding.long()).logits, tokens, 1) for m in (policy, reference)]
+    logprobs = [
+        answer_logprobs(m(tokens, attention_mask=padding.long()).logits, tokens, 1) for m in (policy, reference)
+    ]
     (chosen, rejected), (ref_chosen, ref_rejected) = (x.chunk(2) for x in logprobs)
     mine = ours(chosen, rejected, ref_chosen, ref_rejected, *answers[:, 1:].chunk(2), beta)
     # float64; TRL keeps its sums in the same order, gradients are sums over tokens

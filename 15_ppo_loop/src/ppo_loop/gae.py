@@ -32,9 +32,7 @@ def gae(
     return advantages, returns
 
 
-def whiten(
-    x: Float[Tensor, "B N"], mask: Bool[Tensor, "B N"], shift_mean: bool = True
-) -> Float[Tensor, "B N"]:
+def whiten(x: Float[Tensor, "B N"], mask: Bool[Tensor, "B N"], shift_mean: bool = True) -> Float[Tensor, "B N"]:
     """(x - mean) / sqrt(variance + 1e-8) over the real tokens; zero at padding. The variance is the one with N - 1.
 
     With `shift_mean=False` the mean stays as it is and only the distance from it is scaled: so rewards keep their sign.

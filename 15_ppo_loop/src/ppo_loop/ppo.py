@@ -57,7 +57,9 @@ def value_loss(
     return 0.5 * torch.max((values - returns).square(), (clipped - returns).square()).mean()
 
 
-def adapt_kl_coef(beta: float | int, kl: float | int, target: float | int, samples: int, horizon: int = 10_000) -> float:
+def adapt_kl_coef(
+    beta: float | int, kl: float | int, target: float | int, samples: int, horizon: int = 10_000
+) -> float:
     """The KL coefficient after a batch: larger when KL is above its target (Ziegler et al. 2019, section 2.2).
 
     The relative error is clipped to ±0.2, and weighs as much as the batch's share of the horizon.

@@ -88,9 +88,7 @@ def calibration(difference: Float[Tensor, "B"], bins: int = 5) -> list[tuple[flo
     """
     predicted = torch.sigmoid(difference.abs())
     order = predicted.argsort()
-    return [
-        (float(predicted[part].mean()), float((difference[part] > 0).float().mean())) for part in order.chunk(bins)
-    ]
+    return [(float(predicted[part].mean()), float((difference[part] > 0).float().mean())) for part in order.chunk(bins)]
 
 
 @torch.no_grad()

@@ -19,6 +19,7 @@ class Rollout(NamedTuple):
     prompt_len: int
     logprobs: Float[Tensor, "B N"]  # 0 at padding
     mask: Bool[Tensor, "B N"]
+    stop_token: int = EOS
 
     @property
     def real(self) -> Bool[Tensor, "B T"]:
@@ -28,7 +29,7 @@ class Rollout(NamedTuple):
     @property
     def ended(self) -> Bool[Tensor, "B"]:
         """Which answers have a stop token."""
-        return ((self.tokens[:, self.prompt_len :] == EOS) & self.mask).any(1)
+        return ((self.tokens[:, self.prompt_len :] == self.stop_token) & self.mask).any(1)
 
 
 @torch.no_grad()
@@ -38,6 +39,7 @@ def sample(
     max_new_tokens: int,
     generator: torch.Generator,
     temperature: float | int = 1.0,
+    stop_token: int = EOS,
 ) -> Rollout:
     """One answer to each prompt. `policy` is anything with `new_cache(batch)` that is called like a Decoder.
 
@@ -59,8 +61,8 @@ def sample(
         tokens[:, P + n] = torch.where(running, chosen[:, 0], PAD)
         kept[:, n] = torch.where(running, logprobs.gather(1, chosen)[:, 0], 0.0)
         mask[:, n] = running
-        running = running & (chosen[:, 0] != EOS)
+        running = running & (chosen[:, 0] != stop_token)
         if not running.any():
             break
         new = tokens[:, P + n, None]
-    return Rollout(tokens, P, kept, mask)
+    return Rollout(tokens, P, kept, mask, stop_token)

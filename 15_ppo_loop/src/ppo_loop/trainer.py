@@ -1,15 +1,15 @@
 """The PPO loop. The details that matter are each one line of it (Huang et al. 2024 count more than twenty):
 
-    sampling      at temperature 1 from the policy that is trained; old log-probabilities and old values are kept
-    temperature   log-probabilities are taken at the temperature of sampling, reference included
-    no stop       an answer that does not stop loses `missing_eos_penalty`
-    KL            in the reward of every token; the score at the last token only
-    rewards       whitened without shifting the mean, if at all
-    advantages    whitened over the real tokens, after the returns are made
-    old           everything from sampling time is made once, before the first epoch
-    value         its own model, from a copy of the policy's trunk; its loss is clipped
-    Adam          epsilon 1e-5; the learning rate falls linearly to zero
-    dropout       none
+sampling      at temperature 1 from the policy that is trained; old log-probabilities and old values are kept
+temperature   log-probabilities are taken at the temperature of sampling, reference included
+no stop       an answer that does not stop loses `missing_eos_penalty`
+KL            in the reward of every token; the score at the last token only
+rewards       whitened without shifting the mean, if at all
+advantages    whitened over the real tokens, after the returns are made
+old           everything from sampling time is made once, before the first epoch
+value         its own model, from a copy of the policy's trunk; its loss is clipped
+Adam          epsilon 1e-5; the learning rate falls linearly to zero
+dropout       none
 """
 
 import copy
@@ -117,7 +117,9 @@ class Learner:
         logprobs = self.logprobs(self.policy, some)
         policy_loss = ppo_clip_loss(logprobs, some.logprobs, batch.advantages[rows], mask, c.clip)
         if c.kl_in != "reward":
-            policy_loss = policy_loss + self.beta * masked_mean(kl_loss(c.kl_in, logprobs, batch.ref_logprobs[rows]), mask)
+            policy_loss = policy_loss + self.beta * masked_mean(
+                kl_loss(c.kl_in, logprobs, batch.ref_logprobs[rows]), mask
+            )
         critic = value_loss(self.values(some), batch.values[rows], batch.returns[rows], mask, c.value_clip)
         clipped = ((logprobs - some.logprobs).exp() - 1).abs() > c.clip
         return policy_loss, critic, float(clipped[mask].float().mean())
@@ -141,7 +143,9 @@ class Learner:
         seen |= self.update(batch)
         self.schedule.step()
         if self.config.kl_target is not None:
-            self.beta = adapt_kl_coef(self.beta, seen["kl"], self.config.kl_target, len(prompts), self.config.kl_horizon)
+            self.beta = adapt_kl_coef(
+                self.beta, seen["kl"], self.config.kl_target, len(prompts), self.config.kl_horizon
+            )
         return seen | {"beta": self.beta}
 
 

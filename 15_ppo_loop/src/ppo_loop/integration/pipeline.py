@@ -85,7 +85,12 @@ def evaluate(world: World, policy: Decoder, reference: Decoder, score=None, coun
 
 
 def rlhf(
-    world: World, config: PPOConfig, rounds: int = 1, pairs: int = 1024, seed: int = 0, sizes: tuple[int, int] = (400, 200)
+    world: World,
+    config: PPOConfig,
+    rounds: int = 1,
+    pairs: int = 1024,
+    seed: int = 0,
+    sizes: tuple[int, int] = (400, 200),
 ) -> list[dict]:
     """All stages; returns the evaluation of the supervised model, and of the policy of each round.
 

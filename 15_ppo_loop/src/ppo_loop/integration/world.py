@@ -44,9 +44,7 @@ class World:
 
     def prompts(self, count: int, generator: torch.Generator) -> Int[Tensor, "B P"]:
         """Random products and verbs."""
-        columns = [
-            ids(words)[torch.randint(len(words), (count,), generator=generator)] for words in (PRODUCTS, VERBS)
-        ]
+        columns = [ids(words)[torch.randint(len(words), (count,), generator=generator)] for words in (PRODUCTS, VERBS)]
         return torch.stack(columns, 1)
 
     def corpus(self, count: int, generator: torch.Generator) -> tuple[Int[Tensor, "B T"], Tensor]:

@@ -263,4 +263,8 @@ def limit(model: Decoder, world: World) -> dict:
         a @ a
         times.append(time.perf_counter() - start)
     speed = 2 * 512**3 / min(times)
-    return {"flop": flop, "flop_per_second": speed, "samples_per_second": {n: BATCH * speed / f for n, f in flop.items()}}
+    return {
+        "flop": flop,
+        "flop_per_second": speed,
+        "samples_per_second": {n: BATCH * speed / f for n, f in flop.items()},
+    }

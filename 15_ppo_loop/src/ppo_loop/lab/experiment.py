@@ -27,7 +27,7 @@ from ..trainer import PPOConfig, train_ppo
 from .cli import seeds_of
 
 Log = Callable[[str], None]
-SIZES = {"reference": 400, "pairs": 1024, "reward model": 200, "ppo": 60, "sums": 100, "batch": 64}
+SIZES = {"reference": 300, "pairs": 1024, "reward model": 200, "ppo": 60, "sums": 80, "batch": 64}
 QUICK = {"reference": 30, "pairs": 64, "reward model": 10, "ppo": 3, "sums": 2, "batch": 16}
 BETAS = (0.0, 0.02, 0.1, 0.5)
 CURED = 0.1
@@ -59,9 +59,7 @@ def headline(options: argparse.Namespace, log: Log) -> dict:
 def estimators(quick: bool) -> dict:
     """Schulman's table, and the gradient of each estimator as a loss. Raises ValueError where it is not the exact one."""
     samples = 10_000 if quick else 1_000_000
-    table = {
-        str(m): estimator_table(Normal(0.0, 1.0), Normal(m, 1.0), samples) for m in (0.1, 1.0)
-    }
+    table = {str(m): estimator_table(Normal(0.0, 1.0), Normal(m, 1.0), samples) for m in (0.1, 1.0)}
     generator = torch.Generator().manual_seed(0)
     gradients = loss_gradients(*(torch.randn(7, generator=generator, dtype=torch.float64) for _ in range(2)))
     error = float((gradients["k2"] - gradients["KL(policy || reference)"]).abs().max())

@@ -8,8 +8,8 @@ Read in this order:
 """
 
 from .checkpoint import load_chat_model
-from .form import QUESTIONS, Form
+from .form import CAPITALS, UNSEEN, Form, question
 from .model import Llama, LlamaConfig
 from .tokens import Tokens
 
-__all__ = ["QUESTIONS", "Form", "Llama", "LlamaConfig", "Tokens", "load_chat_model"]
+__all__ = ["CAPITALS", "UNSEEN", "Form", "Llama", "LlamaConfig", "Tokens", "load_chat_model", "question"]

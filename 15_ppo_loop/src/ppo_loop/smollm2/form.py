@@ -1,27 +1,34 @@
-"""A form that an answer must have, and its reward: what a program can check needs no reward model."""
+"""Questions, and a form that an answer must have. What a program can check needs no reward model."""
 
-import re
 from dataclasses import dataclass
 
-QUESTIONS = [
-    "What is the capital of {}?".format(country)
-    for country in ("France", "Japan", "Egypt", "Canada", "Peru", "Kenya", "Norway", "Greece")
-]
-UNSEEN = ["What is the capital of {}?".format(country) for country in ("Italy", "Spain", "China", "Cuba")]
-_FORM = re.compile(r"\*\*[A-Z][\w'. -]{1,30}\*\*\.?")
+CAPITALS = {
+    "France": "Paris", "Japan": "Tokyo", "Egypt": "Cairo", "Peru": "Lima", "Kenya": "Nairobi", "Norway": "Oslo",
+    "Greece": "Athens", "Poland": "Warsaw",
+}  # fmt: skip
+UNSEEN = {
+    "Italy": "Rome", "Spain": "Madrid", "China": "Beijing", "Cuba": "Havana", "Austria": "Vienna", "Ireland": "Dublin",
+}  # fmt: skip
+
+
+def question(country: str) -> str:
+    return f"What is the capital of {country}?"
 
 
 @dataclass(frozen=True)
 class Form:
-    """An answer of a few words that ends in time."""
+    """One short sentence with a full stop, which ends in time. Whether it is true is measured and not rewarded."""
 
-    most_words: int = 4
+    most_words: int = 6
 
     def reward(self, text: str, ended: bool) -> float:
-        """1 for a short answer that has ended; less for each word too many, down to 0."""
-        extra = max(0, len(text.split()) - self.most_words)
-        return float(ended) * max(0.0, 1 - 0.1 * extra)
+        """1 in the form; half without the full stop; 0.1 less for each word too many; 0 if empty or not ended."""
+        words = len(text.split())
+        if not ended or words == 0:
+            return 0.0
+        short = max(0.0, 1 - 0.1 * max(0, words - self.most_words))
+        return short if text.endswith(".") else short / 2
 
     def obeys(self, text: str, ended: bool) -> bool:
         """Does the answer have the form?"""
-        return ended and 1 <= len(text.split()) <= self.most_words
+        return self.reward(text, ended) == 1.0

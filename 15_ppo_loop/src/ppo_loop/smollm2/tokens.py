@@ -6,7 +6,6 @@ from functools import lru_cache
 # GPT-2's pre-tokens, with every digit a token of its own. \w minus digits and _ are letters.
 PRE_TOKENS = re.compile(r"'(?:[sdmt]|ll|ve|re)|\d| ?[^\W\d_]+| ?(?:[^\s\w]|_)+|\s+(?!\S)|\s+")
 START, END = "<|im_start|>", "<|im_end|>"
-SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 
 
 def byte_letters() -> dict[int, str]:
@@ -41,11 +40,9 @@ class Tokens:
         return b"".join(out).decode("utf-8", errors="replace")
 
     def chat(self, question: str) -> list[int]:
-        """One question in the model's chat template, up to where the answer begins."""
-        ids = []
-        for role, text in (("system", SYSTEM), ("user", question)):
-            ids += [self.ids[START], *self.encode(f"{role}\n{text}"), self.ids[END], *self.encode("\n")]
-        return [*ids, self.ids[START], *self.encode("assistant\n")]
+        """One question in the model's chat template without a system message, up to where the answer begins."""
+        asked = [self.ids[START], *self.encode(f"user\n{question}"), self.ids[END], *self.encode("\n")]
+        return [*asked, self.ids[START], *self.encode("assistant\n")]
 
     @property
     def end(self) -> int:
