@@ -68,6 +68,7 @@ def pretrain(
     next_labels: Tensor | None = None,
     B: int = 32,
     lr: float = 2e-3,
+    probability: float = 0.15,
     seed: int = 0,
     log: Callable[[str], None] = lambda line: None,
 ) -> list[float]:
@@ -81,7 +82,7 @@ def pretrain(
         index = torch.randint(len(sentences.ids), (B,), generator=generator)
         ids, mask, types = sentences.rows(index)
         uniforms = torch.rand(3, *ids.shape, generator=generator)
-        inputs, labels = mask_tokens(ids, special, MASK, bert.config.vocab_size, uniforms)
+        inputs, labels = mask_tokens(ids, special, MASK, bert.config.vocab_size, uniforms, probability)
         loss = pretraining_loss(bert, inputs, mask, types, labels, None if next_labels is None else next_labels[index])
         optimizer.zero_grad()
         loss.backward()
