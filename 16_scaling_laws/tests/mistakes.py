@@ -68,7 +68,9 @@ FLOPS_HINTS = {
     ATTENTION[1]: "Queries times keys, weights times values: are these matrix products?",
     ATTENTION[2]: "What did the caller ask for?",
     ATTENTION[3]: "How many layers have attention?",
-    ATTENTION[4]: "Two products have T keys a query. The model computes every score, and masks half of them afterwards.",
+    ATTENTION[
+        4
+    ]: "Two products have T keys a query. The model computes every score, and masks half of them afterwards.",
     ATTENTION[5]: "One token's query meets how many keys?",
     BLOCK[1]: "q, k, v: and which matrix after them?",
     BLOCK[2]: "Up, and then?",
@@ -340,7 +342,9 @@ POWER_HINTS = {
     COEFFICIENT[1]: "The line crosses log x = 0 at log c. What is c?",
     COEFFICIENT[2]: "c is the law's value at x = 1. Is the mean of y taken there?",
     ORDER[1]: "What does the docstring return first?",
-    POSITIVE[1]: "What is the logarithm of zero, and what of a negative number? And who is told that a point is missing?",
+    POSITIVE[
+        1
+    ]: "What is the logarithm of zero, and what of a negative number? And who is told that a point is missing?",
     EQUAL[1]: "Which slope has a line through points above each other?",
 }
 

@@ -136,7 +136,9 @@ def double_descent(quick: bool, seed: int, log: Log) -> dict:
     linear = []
     for ratio in ratios:
         d = round(ratio * n)
-        linear.append({"gamma": d / n, "theory": ridgeless_risk(d, n), "risks": simulate_ridgeless(d, n, repeats, seed)})
+        linear.append(
+            {"gamma": d / n, "theory": ridgeless_risk(d, n), "risks": simulate_ridgeless(d, n, repeats, seed)}
+        )
     features = []
     for ratio in (0.1, 0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.25, 1.5, 2, 5, 10, 20):
         count = round(ratio * n)
