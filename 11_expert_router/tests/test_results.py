@@ -59,10 +59,10 @@ def test_effect_the_recorded_collapse_and_recovery():
 
 
 def test_effect_the_recorded_teacher():
-    """Experts win by the spec's margin or the README says another: at least six times in every seed."""
+    """Experts win at least eight times in every seed."""
     dense, moe, large = RESULTS["headline"]["teacher"].values()
-    assert all(d > 6 * m for d, m in zip(dense, moe, strict=True)) and all(
-        d > 6 * b for d, b in zip(dense, large, strict=True)
+    assert all(d > 8 * m for d, m in zip(dense, moe, strict=True)) and all(
+        d > 8 * b for d, b in zip(dense, large, strict=True)
     )
 
 
@@ -89,7 +89,7 @@ def test_break_it_is_as_recorded():
     assert break_it.hot_expert() == recorded["hot expert"]
     gates, equal = recorded["normalized"], recorded["equal experts"]
     assert gates["always 1"]["router moved"] == 0 < 0.05 < gates["as it is"]["router moved"]
-    assert equal["every token to every expert alike"] < 1e-6 < 1e-2 < equal["different tokens"]
+    assert equal["every token to every expert alike"] < 1e-4 < 1e-2 < equal["different tokens"]
     weights = recorded["balance weights"]
     assert weights["0"]["max/mean"] > 2 > 1.6 > weights["10"]["max/mean"]
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from .experiment import BIAS, EXPERTS, K, NONE, SWITCH, shazeer_name
+from .experiment import BIAS, EXPERTS, NONE, SWITCH, K, shazeer_name
 from .record import atomic
 from .style import BLUE, GREEN, GREY, PURPLE, VERMILION, figure
 
@@ -38,7 +38,7 @@ class Bars:
         for ax, name in zip(axes, names, strict=True):
             self.bars[name] = ax.bar(range(EXPERTS), np.ones(EXPERTS), color=PANELS[name])
             ax.axhline(1, color=GREY, ls="--")
-            ax.set(ylim=(0, EXPERTS / K), xlabel="expert", xticks=range(EXPERTS))
+            ax.set(ylim=(0, EXPERTS / K), xlabel="experts, busiest first", xticks=[])
             ax.set_title(name, fontdict={"fontsize": 9})
         axes[0].set_ylabel("tokens / equal share")
         self.step = self.figure.text(0.98, 0.93, "", ha="right", color=GREY)

@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 
 from ..balance import expert_load
-from ..collapse import Balance, evaluate, mixtures, train, windows
+from ..collapse import Balance, evaluate, mixtures, train
 from ..dispatch import drop_overflow
-from ..moe import Decoder, MoE, MoEConfig, Routing
+from ..moe import MoE, MoEConfig, Routing
 from ..router import top_k_gate
 from ..upcycling import upcycle
-from .experiment import CONTEXT, D_MODEL, EXPERTS, FFN, K, LR, decoder, text_bytes
+from .experiment import D_MODEL, EXPERTS, FFN, LR, K, decoder, text_bytes
 
 Log = Callable[[str], None]
 STEPS = 150

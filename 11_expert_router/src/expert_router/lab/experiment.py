@@ -21,7 +21,7 @@ from .fetch import load_text
 Log = Callable[[str], None]
 D_MODEL, LAYERS, HEADS, CONTEXT, EXPERTS, K, FFN = 64, 2, 4, 64, 8, 2, 64
 STEPS, LR = 150, 3e-3
-NONE, SWITCH, BIAS, DENSE = "no balance", "Switch loss, 0.01", "bias, rate 0.01", "dense, equal FLOPs"
+NONE, SWITCH, BIAS, DENSE = "no balance", "Switch loss, 0.01", "bias, rate 0.03", "dense, equal FLOPs"
 SHAZEER = ((0, 0), (0.2, 0), (0, 0.2), (0.1, 0.1), (1, 1))  # weights of importance and load: his table 6
 PAPER = {  # perplexity, CV(importance), CV(load), max/mean (Shazeer et al. 2017, table 6)
     (0, 0): (39.8, 3.04, 3.01, 17.80),
@@ -40,7 +40,7 @@ def runs() -> dict[str, tuple[MoEConfig | None, Balance]]:
     """What is trained: each mixture with its balance, and the dense model."""
     plain, noisy = (MoEConfig(D_MODEL, FFN, EXPERTS, K, noise=noise) for noise in (False, True))
     made = {DENSE: (None, Balance()), NONE: (plain, Balance())}
-    made |= {SWITCH: (plain, Balance(switch=0.01)), BIAS: (plain, Balance(bias_rate=0.01))}
+    made |= {SWITCH: (plain, Balance(switch=0.01)), BIAS: (plain, Balance(bias_rate=0.03))}
     for importance, load in SHAZEER:
         made[shazeer_name(importance, load)] = (noisy, Balance(importance=importance, load=load))
     return made

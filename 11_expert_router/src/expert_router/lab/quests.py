@@ -10,7 +10,7 @@ from ..expert_choice import leak
 from ..moe import Config, Decoder, MoEConfig
 from ..upcycling import upcycle_decoder
 from .cli import seeds_of
-from .experiment import CONTEXT, D_MODEL, EXPERTS, FFN, HEADS, K, LAYERS, LR, NONE, decoder, runs, text_bytes
+from .experiment import CONTEXT, D_MODEL, EXPERTS, FFN, HEADS, LAYERS, LR, NONE, K, decoder, runs, text_bytes
 
 STEPS = 100
 Z_WEIGHTS = (0, 0.001, 0.1)

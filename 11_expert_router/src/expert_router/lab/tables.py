@@ -14,18 +14,22 @@ def summary() -> str:
     head, race, two = section("headline"), section("bench"), section("parallel")
     runs, teacher, ratios = head["collapse"]["runs"], head["teacher"], race["ratios"]
     dense, moe, large = (spread(values, 4) for values in teacher.values())
-    bytes_ = two["bytes"]
+    bytes_, slower = two["bytes"], 1 / ratios["of the dense floor"]
+    even = f"{spread(runs[SWITCH]['max/mean'])}; {spread(runs[BIAS]['max/mean'])}"
+    sent = [f"{bytes_[name] / 1e6:.2f}" for name in ("measured", "formula")]
     rows = [
         ("", "ours", "peer or limit"),
-        ("busiest expert / mean, no balance", spread(runs[NONE]["max/mean"]), "17.8 (Shazeer, 256 experts)"),
-        ("the same with Switch's loss; with a bias", f"{spread(runs[SWITCH]['max/mean'])}; "
-         f"{spread(runs[BIAS]['max/mean'])}", "1"),
-        ("error on a teacher of 8 clusters", moe, f"{dense} (dense, equal FLOPs), {large} (8×)"),
-        ("ms, 2,048 tokens to 2 of 8 experts", spread(race["milliseconds"][GROUPED], 1),
-         f"{1 / ratios['of the dense floor']:.2f}× the dense floor's time"),
-        ("times transformers' Mixtral block", f"{ratios['times transformers' + chr(39) + ' Mixtral block']:.2f}", "1"),
-        ("MB between two processes", f"{bytes_['measured'] / 1e6:.2f}", f"{bytes_['formula'] / 1e6:.2f} by the formula"),
-    ]  # fmt: skip
+        ("busiest expert / mean, no balance", spread(runs[NONE]["max/mean"]), "4 at most"),
+        ("the same with Switch's loss; with a bias", even, "1 at least"),
+        ("error on a teacher of 8 clusters", moe, f"{dense} (dense, equal FLOPs), {large} (dense, 8×)"),
+        (
+            "ms, 2,048 tokens to 2 of 8 experts",
+            spread(race["milliseconds"][GROUPED], 1),
+            f"{slower:.2f}× the dense floor",
+        ),
+        (f"times {PEER}, router included", f"{ratios[f'times {PEER}']:.2f}", "1"),
+        ("MB between two processes", sent[0], f"{sent[1]} by the formula"),
+    ]
     return f"{table(rows)}\n\n{meta_line(race)}\n"
 
 
@@ -73,12 +77,12 @@ def sentence(content: dict | None = None) -> str:
     content = content or section("headline")
     dense, moe, _ = content["teacher"].values()
     gains = [d / m for d, m in zip(dense, moe, strict=True)]
-    runs = content["collapse"]["runs"]
-    gaps = [a - b for a, b in zip(runs[SWITCH]["loss"], runs[DENSE]["loss"], strict=True)]
+    runs, steps = content["collapse"]["runs"], content["collapse"]["steps"]
+    losses = {name: spread(runs[name]["loss"], 3) for name in (DENSE, NONE, SWITCH)}
     return (
-        f"On the teacher of clusters, the mixture's error is {min(gains):.1f} to {max(gains):.1f} times smaller than "
-        f"that of the dense layer with equal FLOPs. On text, after {content['collapse']['steps']} steps, the balanced "
-        f"mixture's loss differs from the dense model's by {min(gaps):+.3f} to {max(gaps):+.3f} nats."
+        f"On the teacher of clusters, the mixture's error is {min(gains):.0f} to {max(gains):.0f} times smaller than "
+        f"that of the dense layer with equal FLOPs. On text, after {steps} steps, the dense model has a loss of "
+        f"{losses[DENSE]} nats, the balanced mixture {losses[SWITCH]}, and the collapsed one {losses[NONE]}."
     )
 
 

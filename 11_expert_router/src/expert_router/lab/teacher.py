@@ -10,7 +10,7 @@ from ..experts import FeedForward
 from ..moe import MoE, MoEConfig, init_weights
 
 DIM, CLUSTERS, FFN, EXPERTS = 16, 8, 16, 8
-STEPS, BATCH, LR, ALPHA = 2000, 256, 2e-2, 0.3
+STEPS, BATCH, LR, ALPHA = 2400, 256, 2e-2, 0.1
 
 
 @dataclass(frozen=True)

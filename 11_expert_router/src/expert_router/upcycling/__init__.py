@@ -1,4 +1,4 @@
-"""A trained dense model becomes a mixture: each expert starts as a copy of the dense layer (Komatsuzaki et al. 2022)."""
+"""A trained dense model becomes a mixture: each expert starts as a copy of its layer (Komatsuzaki et al. 2022)."""
 
 from .upcycle import upcycle, upcycle_decoder
 
