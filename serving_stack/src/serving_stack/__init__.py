@@ -9,7 +9,7 @@ Read in this order:
 
 from .engine import Engine, EngineConfig, Llama, ModelConfig, ModelRunner, Request, SamplingParams
 from .engine.sampling import sample
-from .engine.scheduler import SchedulerState, preempt, schedule
+from .engine.scheduler import SchedulerState, give_back, preempt, release, reserve, schedule, take_known_beginning
 from .formats.gguf_reader import GGUFHeader, TensorInfo, read_gguf_header
 from .formats.quants import dequantize_q4_0
 from .memory import BlockAllocator, PrefixCache, blocks_for, copy_on_write, paged_attention
@@ -17,5 +17,5 @@ from .wire import Delta, SSEStream, StreamDetokenizer, Worker, route
 
 __all__ = ["BlockAllocator", "Delta", "Engine", "EngineConfig", "GGUFHeader", "Llama", "ModelConfig", "ModelRunner"]
 __all__ += ["PrefixCache", "Request", "SSEStream", "SamplingParams", "SchedulerState", "StreamDetokenizer"]
-__all__ += ["TensorInfo", "Worker", "blocks_for", "copy_on_write", "dequantize_q4_0", "paged_attention", "preempt"]
-__all__ += ["read_gguf_header", "route", "sample", "schedule"]
+__all__ += ["TensorInfo", "Worker", "blocks_for", "copy_on_write", "dequantize_q4_0", "give_back", "paged_attention"]
+__all__ += ["preempt", "read_gguf_header", "release", "reserve", "route", "sample", "schedule", "take_known_beginning"]

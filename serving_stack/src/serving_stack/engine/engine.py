@@ -32,6 +32,7 @@ class Engine:
 
     def __init__(self, runner: Runner, config: EngineConfig, keep_log: bool = True):
         self.runner, self.config, self.keep_log = runner, config, keep_log
+        self.schedule = schedule  # an experiment may put another policy here
         self.state = SchedulerState(
             allocator=BlockAllocator(config.num_blocks),
             block_size=config.block_size,
@@ -92,7 +93,7 @@ class Engine:
     def step(self) -> list[tuple[Request, Sampled]]:
         """One step. Returns the requests that have a new token, with it."""
         before = {request: request.num_preemptions for request in self.state.running}
-        plan = schedule(self.state)
+        plan = self.schedule(self.state)
         self._forget_ended()
         preempted = [request.id for request, count in before.items() if request.num_preemptions > count]
         if not plan:

@@ -1,0 +1,63 @@
+"""Events: OpenAI's own client reads them."""
+
+import json
+
+import httpx
+import openai
+import pytest
+from serving_stack import Delta
+
+
+def body(impl, deltas, usage=True, kind="chat.completion.chunk"):
+    stream = impl.SSEStream({"id": "x-1", "object": kind, "created": 1, "model": "tiny"}, 11, usage)
+    return "".join([event for delta in deltas for event in stream.push(delta)] + stream.close())
+
+
+def read(text, chat=True):
+    """The chunks that the openai client makes of a body."""
+    answer = lambda request: httpx.Response(200, text=text, headers={"content-type": "text/event-stream"})  # noqa: E731
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http:
+        client = openai.OpenAI(api_key="x", base_url="http://test/v1", http_client=http, max_retries=0)
+        if chat:
+            return list(client.chat.completions.create(model="tiny", messages=[], stream=True))
+        return list(client.completions.create(model="tiny", prompt="", stream=True))
+
+
+DELTAS = [Delta("he", 1), Delta("", 2), Delta("llo", 1), Delta("", 3, "length")]
+
+
+@pytest.mark.task("SSEStream")
+def test_oracle_the_openai_client_reads_a_chat(impl):
+    chunks = read(body(impl, DELTAS))
+    choices = [c.choices[0] for c in chunks if c.choices]
+    assert [c.delta.content for c in choices] == ["", "he", "llo", None]
+    assert [c.delta.role for c in choices] == ["assistant", None, None, None]
+    assert [c.finish_reason for c in choices] == [None, None, None, "length"]
+    assert chunks[-1].choices == [] and chunks[-1].usage.completion_tokens == 7
+    assert chunks[-1].usage.prompt_tokens == 11 and chunks[-1].usage.total_tokens == 18
+    assert {c.id for c in chunks} == {"x-1"} and not any(c.usage for c in chunks[:-1])
+
+
+@pytest.mark.task("SSEStream")
+def test_oracle_the_openai_client_reads_a_completion(impl):
+    chunks = read(body(impl, DELTAS, usage=False, kind="text_completion"), chat=False)
+    assert [(c.choices[0].text, c.choices[0].finish_reason) for c in chunks] == [("he", None), ("llo", None),
+                                                                                 ("", "length")]  # fmt: skip
+
+
+@pytest.mark.task("SSEStream")
+def test_property_the_end_mark_is_last(impl):
+    for usage in (False, True):
+        text = body(impl, DELTAS, usage)
+        assert text.endswith("\n\ndata: [DONE]\n\n") and text.count("[DONE]") == 1
+        events = [json.loads(e[6:]) for e in text.strip().split("\n\n")[:-1]]
+        assert [bool(e.get("usage")) for e in events] == [False] * (len(events) - usage) + [True] * usage
+
+
+@pytest.mark.task("SSEStream")
+def test_property_two_choices(impl):
+    deltas = [Delta("a", 1, index=1), Delta("b", 1), Delta("", 1, "stop", 1), Delta("c", 1, "length")]
+    choices = [c.choices[0] for c in read(body(impl, deltas)) if c.choices]
+    told = [(c.index, c.delta.role, c.delta.content, c.finish_reason) for c in choices]
+    assert told == [(1, "assistant", "", None), (1, None, "a", None), (0, "assistant", "", None), (0, None, "b", None),
+                    (1, None, None, "stop"), (0, None, "c", None), (0, None, None, "length")]  # fmt: skip
