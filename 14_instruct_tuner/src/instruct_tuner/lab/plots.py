@@ -3,27 +3,102 @@
 from pathlib import Path
 from statistics import median
 
-from .style import BLUE, GREY, figure, label, save
+from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, figure, label, save
 
 
 def draw(results: dict, folder: Path) -> list[Path]:
     """Every figure that the results allow."""
     paths = []
     if "headline" in results:
-        paths.append(save(headline(results["headline"]), folder / "headline.png"))
+        paths.append(save(elicited(results["headline"]["runs"]), folder / "elicited.png"))
+        paths.append(save(padding(results["headline"]["packing"]), folder / "packing.png"))
+    if "smollm2" in results and "before" in results["smollm2"]:
+        paths.append(save(real(results["smollm2"]), folder / "smollm2.png"))
+    if "break_it" in results:
+        paths.append(save(broken(results["break_it"]["runs"]), folder / "break_it.png"))
     return paths
 
 
-def headline(content: dict):
-    """Entropy against temperature, with its limit."""
-    temperatures = [float(name) for name in content["entropy"]]
-    values = list(content["entropy"].values())
-    made = figure("A higher temperature brings the entropy to its limit, log T", (6.4, 3.6))
+def elicited(runs: dict):
+    """Held-out accuracy against trained numbers, and what each run forgets."""
+    made = figure("The base knew the answers: a few thousand numbers teach it to reply", (9, 4))
+    left, right = made.subplots(1, 2)
+    lora = {name: run for name, run in runs.items() if name.startswith("LoRA")}
+    for key, color, text in (("facts", BLUE, "questions"), ("sums", ORANGE, "sums, by the tool")):
+        x = [run["parameters"][0] for run in lora.values()]
+        ys = [[100 * v for v in run[key]] for run in lora.values()]
+        left.plot(x, [median(y) for y in ys], "o-", color=color)
+        left.vlines(x, [min(y) for y in ys], [max(y) for y in ys], color=color, lw=2, alpha=0.5)
+        full = [100 * v for v in runs["full"][key]]
+        left.plot([runs["full"]["parameters"][0]], [median(full)], "s", color=color)
+        left.vlines(runs["full"]["parameters"][0], min(full), max(full), color=color, lw=2, alpha=0.5)
+        base = 100 * median(runs["base"][key])
+        left.plot([min(x) / 2], [base], "x", color=color, clip_on=False)
+        label(left, x[0], median(ys[0]) + (6 if key == "sums" else -9), text, color)
+    left.text(runs["full"]["parameters"][0], 104, "full", ha="center", color=BLACK)
+    left.text(min(r["parameters"][0] for r in lora.values()) / 2, 6, "base", ha="center", color=BLACK)
+    left.set_xscale("log")
+    left.set(xlabel="numbers that are trained (LoRA r = 1 to 16, full)", ylabel="held-out prompts right, %", ylim=(-4, 114))
+    for i, (name, run) in enumerate(named(runs).items()):
+        values = run["forgetting"]
+        right.barh(i, median(values), color=GREY if "LoRA" not in name else GREEN, alpha=0.8)
+        right.hlines(i, min(values), max(values), color=BLACK, lw=1.5)
+    right.set_yticks(range(len(named(runs))), list(named(runs)))
+    right.invert_yaxis()
+    right.set(xlabel="forgetting: nats a token more on base text")
+    return made
+
+
+def named(runs: dict) -> dict:
+    """The runs whose forgetting is shown."""
+    return {name: run for name, run in runs.items() if name == "full" or "LoRA" in name}
+
+
+def padding(p: dict):
+    """What a batch's tokens are."""
+    made = figure("Packed rows are full; padded ones are mostly padding", (7, 2.2))
     ax = made.subplots()
-    ax.axhline(content["limit"], color=GREY, ls="--")
-    ax.fill_between(temperatures, [min(v) for v in values], [max(v) for v in values], color=BLUE, alpha=0.25, lw=0)
-    ax.plot(temperatures, [median(v) for v in values], "o-", color=BLUE)
-    ax.set(xscale="log", xlabel="temperature", ylabel="entropy, nats", ylim=(0, None))
-    ax.text(temperatures[0], content["limit"], f"log {content['tokens']}", color=GREY, va="bottom")
-    label(ax, temperatures[-1], median(values[-1]) - 0.4, "softmax", BLUE)
+    names = ("to the longest of all", "to the batch's longest", "packed")
+    for i, name in enumerate(names):
+        ax.barh(i, 100 * p[name], color=BLUE)
+        ax.barh(i, 100 - 100 * p[name], left=100 * p[name], color=GREY, alpha=0.35)
+        inside = p[name] > 0.5
+        ax.text(100 * p[name] + (-1 if inside else 1), i, f"{p[name]:.1%}", va="center", ha="right" if inside else "left",
+                color="white" if inside else BLACK)  # fmt: skip
+    ax.set_yticks(range(3), [f"padded {n}" if n != "packed" else n for n in names])
+    ax.invert_yaxis()
+    ax.set(xlabel="% of a batch's tokens (blue: text, grey: padding)", xlim=(0, 100))
+    return made
+
+
+def real(s: dict):
+    """Four figures before and after."""
+    made = figure(f"SmolLM2 learns a format and a tool: {s['steps']} steps of LoRA on a CPU", (7, 3))
+    ax = made.subplots()
+    names = {"json": "JSON as asked", "json and right": "JSON and right", "calls": "valid calls", "sums right": "sums right"}
+    for i, (key, text) in enumerate(names.items()):
+        before, after = 100 * s["before"][key], 100 * s["after"][key]
+        ax.plot([before, after], [i, i], color=GREY, lw=2, zorder=1)
+        ax.plot([before], [i], "o", color=VERMILION, zorder=2)
+        ax.plot([after], [i], "o", color=GREEN, zorder=3)
+        if i == 0:
+            ax.text(before, i - 0.3, "before", color=VERMILION, ha="center")
+            ax.text(after, i - 0.3, "after", color=GREEN, ha="center")
+    ax.set_yticks(range(4), list(names.values()))
+    ax.invert_yaxis()
+    ax.set(xlabel=f"% of {s['prompts']} held-out prompts", xlim=(-4, 104), ylim=(3.5, -0.7))
+    return made
+
+
+def broken(runs: dict):
+    """Held-out questions under each mistake."""
+    made = figure("What each mistake costs: held-out questions, and base text forgotten", (8, 3))
+    left, right = made.subplots(1, 2, sharey=True)
+    for i, r in enumerate(runs.values()):
+        left.barh(i, 100 * r["facts"], color=BLUE if i == 0 else VERMILION, alpha=0.85)
+        right.barh(i, r["forgetting"], color=BLUE if i == 0 else PURPLE, alpha=0.85)
+    left.set_yticks(range(len(runs)), list(runs))
+    left.invert_yaxis()
+    left.set(xlabel="held-out questions right, %", xlim=(0, 100))
+    right.set(xlabel="forgetting, nats a token")
     return made

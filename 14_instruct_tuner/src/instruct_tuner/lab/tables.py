@@ -1,0 +1,178 @@
+"""One table for each section, for the terminal, README and REPORT. Without a section, of the committed one."""
+
+from statistics import median
+
+from .bench import MOST_OVER_BOUND, WANTED, ratio
+from .markdown import goals, meta_line, section, spread, table
+
+FULL = "full"
+CURRICULUM = ("full, easy to hard", "full, the same draws shuffled")
+
+
+def percent(values: list[float]) -> str:
+    """Shares as percentages: median and range."""
+    return spread([100 * v for v in values], 0, " %")
+
+
+def thousands(number: float) -> str:
+    return f"{number:,.0f}"
+
+
+def summary() -> str:
+    """The README's table: at most six rows."""
+    h, b, s = section("headline"), section("bench"), section("smollm2")
+    runs, packed = h["runs"], b["packing"]
+    lora = runs["LoRA, r = 4"]
+    share = lora["parameters"][0] / runs[FULL]["parameters"][0]
+    rows = [
+        ("", "ours", "peer or limit"),
+        ("held-out questions answered: base, full, LoRA r = 4",
+         f"{percent(runs['base']['facts'])}, {percent(runs[FULL]['facts'])}, {percent(lora['facts'])}", "100 %"),
+        ("numbers that LoRA r = 4 trains", f"{thousands(lora['parameters'][0])} ({share:.0%})",
+         f"{thousands(runs[FULL]['parameters'][0])} (full)"),
+        ("SmolLM2, held-out prompts: JSON as asked; sums right", f"{before_after(s, 'json')}; {before_after(s, 'sums right')}",
+         f"before and after {s['seconds']:.0f} s of LoRA"),
+        (f"rows for {thousands(packed['sequences'])} sequences", thousands(packed["rows"]["ours"]),
+         f"{thousands(packed['rows']['TRL'])} (TRL), {thousands(packed['lower bound'])} (lower bound)"),
+        ("packing, ms", spread(packed["milliseconds"]["ours"], 0), f"{spread(packed['milliseconds']['TRL'], 0)} (TRL)"),
+        ("a LoRA step, ms", spread(b["LoRA step"]["milliseconds"]["ours"], 0),
+         f"{spread(b['LoRA step']['milliseconds']['peft'], 0)} (peft)"),
+    ]  # fmt: skip
+    return f"{table(rows)}\n\n{meta_line(b)}\n"
+
+
+def before_after(s: dict, key: str) -> str:
+    return f"{s['before'][key]:.0%} → {s['after'][key]:.0%}"
+
+
+def headline(content: dict | None = None) -> str:
+    """Every run, then packing."""
+    content = content or section("headline")
+    rows = [("", "held-out questions", "sums by the tool", "gold loss", "forgetting", "trained numbers", "optimizer, KB",
+             "model, KB", "CPU s")]  # fmt: skip
+    for name, run in content["runs"].items():
+        rows.append((name, percent(run["facts"]), percent(run["sums"]), spread(run["gold loss"], 2),
+                     spread(run["forgetting"], 2), thousands(median(run["parameters"])),
+                     f"{median(run['optimizer']) / 1e3:,.0f}", f"{median(run['bytes']) / 1e3:,.0f}",
+                     spread(run["seconds"], 1)))  # fmt: skip
+    note = (
+        f"{content['examples']} answers to learn from, {content['steps']} steps of 32; the base read {content['base steps']} "
+        "batches. Held-out questions: 180 about 20 countries that no tuned answer names. Sums: 60 new ones, right when "
+        "the call, run, gives the right number. Gold loss in nats a token; forgetting: nats a token more on base text."
+    )
+    return f"{table(rows)}\n\n<sub>{note}</sub>\n\n{packing(content['packing'])}\n\n{meta_line(content)}\n"
+
+
+def packing(p: dict) -> str:
+    """Shares of tokens that are no padding."""
+    rows = [("how rows are filled", "tokens that are no padding")]
+    rows += [(name, f"{p[name]:.2%}") for name in ("to the longest of all", "to the batch's longest", "packed")]
+    note = f"{thousands(p['sequences'])} lengths, lognormal; {thousands(p['rows'])} packed rows, {thousands(p['lower bound'])} at least."
+    return f"{table(rows)}\n\n<sub>{note}</sub>"
+
+
+def orders(content: dict | None = None) -> str:
+    """Easy to hard beside shuffled, seed by seed."""
+    runs = (content or section("headline"))["runs"]
+    easy, mixed = (runs[name] for name in CURRICULUM)
+    facts = [f"{a:.0%} against {b:.0%}" for a, b in zip(easy["facts"], mixed["facts"], strict=True)]
+    return (
+        f"Easy to hard beside shuffled, held-out questions seed by seed: {'; '.join(facts)}. Gold loss: "
+        f"{spread(easy['gold loss'])} against {spread(mixed['gold loss'])}.\n"
+    )
+
+
+def smollm2(content: dict | None = None) -> str:
+    """Before and after, and four bits."""
+    s = content or section("smollm2")
+    if "instructions" in s:
+        return instructions(s)
+    names = {"json": "answers that are the JSON asked for", "json and right": "JSON and the right answer",
+             "calls": "valid calls of the calculator", "sums right": "sums right in the end"}  # fmt: skip
+    rows = [("held-out prompts", "before", "after"), *((n, f"{s['before'][k]:.0%}", f"{s['after'][k]:.0%}") for k, n in names.items())]
+    bits = [("weights", "MB", "loss, nats a token")]
+    bits += [(n, f"{s['bytes'][n] / 1e6:.1f}", f"{s['loss'][n]:.3f}") for n in s["bytes"]]
+    said = [("", "before", "after")]
+    for i, name in enumerate(("JSON", "a sum", "the sum's answer")):
+        said.append((name, *(code(s[when]["says"][i]) for when in ("before", "after"))))
+    said.append(("an ordinary question", *(code(s[when]["chat"]) for when in ("before", "after"))))
+    note = (
+        f"{s['prompts']} prompts of each kind; {s['examples']} examples, {s['steps']} steps of 512 tokens, {s['seconds']:.0f} s. "
+        f"LoRA r = 8 trains {thousands(s['parameters'])} numbers ({s['adapters'] / 1e6:.1f} MB). Base text: "
+        f"{s['loss']['fp32']:.3f} nats before, {s['loss after']:.3f} after. In four bits: the 210 linear layers; the "
+        "embedding stays in float32. The file's weights lie on a 4-bit grid of blocks of 32; NF4 takes other blocks, of 64."
+    )
+    return f"{table(rows)}\n\n{table(said)}\n\n{table(bits)}\n\n<sub>{note}</sub>\n\n{meta_line(s)}\n"
+
+
+def code(text: str) -> str:
+    """An answer in one cell of a table."""
+    short = " ".join(text.split())
+    return f"`{short[:110]}{'…' if len(short) > 110 else ''}`"
+
+
+def instructions(content: dict | None = None) -> str:
+    """1,100 real instructions."""
+    s = content or section("instructions")
+    found = s["instructions"]
+    rows = [("", "before", "after")]
+    rows.append(("gold loss, nats a token", *(f"{found[w]['gold loss']:.3f}" for w in ("before", "after"))))
+    rows.append(("exact match", *(f"{found[w]['exact match']:.0%}" for w in ("before", "after"))))
+    rows.append(("ROUGE-L", *(f"{found[w]['ROUGE-L']:.3f}" for w in ("before", "after"))))
+    rows += [(n, *(f"{found[w][n]:.1f}" for w in ("before", "after"))) for n in ("BLEU", "chrF")]
+    rows.append((f"{code(found['question'])} gold: {code(found['before']['gold'])}", *(code(found[w]["says"]) for w in ("before", "after"))))
+    note = f"{found['examples']} instructions, {found['steps']} steps of 512 tokens; {found['prompts']} held-out prompts, {found['gold answers']} gold answers."
+    meta = f"\n\n{meta_line(s)}" if "meta" in s else ""
+    return f"{table(rows)}\n\n<sub>{note}</sub>{meta}\n"
+
+
+def bench(content: dict | None = None) -> str:
+    """Ours, the peers, and the goals."""
+    b = content or section("bench")
+    sides = {"packing": ("ours", "TRL"), "useful tokens": ("packed", "padded"), "LoRA step": ("ours", "peft")}
+    rows = [("", "CPU ms", "times ours")]
+    for part, (ours, theirs) in sides.items():
+        times = b[part]["milliseconds"]
+        rows.append((f"{part}: {ours}", spread(times[ours], 1), "1"))
+        rows.append((f"{part}: {theirs}", spread(times[theirs], 1), f"{ratio(b[part], ours, theirs):.2f}"))
+    p, shares = b["packing"], b["useful tokens"]["shares"]
+    sentence = (
+        f"Rows: ours {thousands(p['rows']['ours'])}, TRL {thousands(p['rows']['TRL'])}, lower bound {thousands(p['lower bound'])}. "
+        f"Useful tokens: {shares['packed']:.1%} packed, {shares['padded']:.1%} padded, so {shares['packed'] / shares['padded']:.1f} times at most by counting."
+    )
+    wanted = [(f"times faster: {part}", WANTED[part], ratio(b[part], *sides[part]), f"than {sides[part][1]}") for part in sides]
+    over = [("rows over the lower bound", MOST_OVER_BOUND, p["rows"]["ours"] / p["lower bound"], "at most")]
+    return f"{table(rows)}\n\n{sentence}\n\n{goals(wanted)}\n\n{goals(over, at_most=True)}\n\n{meta_line(b)}\n"
+
+
+def break_it(content: dict | None = None) -> str:
+    """A row an experiment."""
+    b = content or section("break_it")
+    rows = [("experiment", "held-out questions", "sums", "gold loss", "forgetting", "tokens of an answer")]
+    for name, r in b["runs"].items():
+        rows.append((name, f"{r['facts']:.0%}", f"{r['sums']:.0%}", f"{r['gold loss']:.2f}", f"{r['forgetting']:.2f}", f"{r['tokens']:.1f}"))
+    three = b["runs"]["three examples"]["on the three"]
+    counts = {n: thousands(r["parameters"]) for n, r in b["runs"].items() if n.startswith("LoRA")}
+    note = (
+        f"One seed, {b['steps']} steps each. The three examples have a loss of {three:.4f} in the end. "
+        + "; ".join(f"{n} trains {c} numbers" for n, c in counts.items()) + "."
+    )  # fmt: skip
+    return f"{table(rows)}\n\n<sub>{note}</sub>\n\n{meta_line(b)}\n"
+
+
+def variants(content: dict | None = None) -> str:
+    """LoRA and its variants."""
+    v = content or section("variants")
+    rows = [("", "held-out questions", "sums", "gold loss", "forgetting", "trained numbers")]
+    for name, r in v["runs"].items():
+        rows.append((name, f"{r['facts']:.0%}", f"{r['sums']:.0%}", f"{r['gold loss']:.2f}", f"{r['forgetting']:.2f}", thousands(r["parameters"])))
+    return f"{table(rows)}\n\n<sub>One seed, {v['steps']} steps each: differences of a few per cent mean nothing.</sub>\n\n{meta_line(v)}\n"
+
+
+def trial(content: dict | None = None) -> str:
+    """Attempts by someone who had read README and workbook alone."""
+    t = content or section("trial")
+    kinds = ("named", "explained", "false", "nothing useful", "RIGHT")
+    rows = [("wrong attempts", "number", *kinds)]
+    rows += [(run, sum(found.values()), *(found.get(kind, 0) for kind in kinds)) for run, found in t["wrong"].items()]
+    return f"{table(rows)}\n\nOf {t['right']['attempts']} right attempts, {t['right']['RIGHT']} were RIGHT.\n"
