@@ -132,6 +132,10 @@ def numbers_halfway_between_two_codes(impl, seed):
     return named(impl.absmax_quantize(torch.tensor([-127.0, 0.5, 1.5, 2.5, -0.5, -1.5, 2.9, -2.9])))
 
 
+def small_numbers(impl, seed):
+    return named(impl.absmax_quantize(0.01 * randn(seed + 3, 9)))
+
+
 def all_zeros(impl, seed):
     return named(impl.absmax_quantize(torch.zeros(2, 3)))
 
@@ -149,7 +153,7 @@ def numbers_that_are_refused(impl, seed):
 
 
 def the_four_numbers_of_the_workbook(impl, seed):
-    return named(impl.absmax_quantize(torch.tensor([0.5, -2.54, 1.27, 0.0])))
+    return named(impl.absmax_quantize(torch.tensor([0.5, -2.54, 1.28, 0.0])))
 
 
 # ---------------------------------------------------------------- zeropoint_quantize
@@ -250,6 +254,10 @@ def numbers_far_below_zero(impl, seed):
 
 def codes_that_would_pass_the_end(impl, seed):
     return named_affine(impl.zeropoint_quantize(torch.tensor([-153.5, 101.5, 0.0, 0.5, 1.5, -0.5, 33.3])))
+
+
+def affine_small_numbers(impl, seed):
+    return named_affine(impl.zeropoint_quantize(0.01 * randn(seed + 4, 9)))
 
 
 def affine_all_zeros(impl, seed):
@@ -368,6 +376,11 @@ def a_group_of_zeros(impl, seed):
     weight = randn(seed + 3, 2, 6)
     weight[1, :3] = 0
     return named_groups(impl.quantize_groups(weight, 3))
+
+
+def groups_of_bfloat16(impl, seed):
+    x = torch.tensor([[0.5, 1.328125, -1.328125, 0.0]], dtype=torch.bfloat16)
+    return named_groups(impl.quantize_groups(x * 2 ** (seed % 5), 2))
 
 
 def a_strided_weight(impl, seed):
@@ -592,6 +605,7 @@ def wrong_llm(which, parts):
 def outlier_case(seed, T=5, I=11, O=7, dtype=torch.float32):
     x, weight = randn(seed, T, I, dtype=dtype).clamp(-2.9, 2.9), randn(seed + 1, O, I, dtype=dtype)
     x[:, 3] *= 20
+    x[2] *= 0.1
     x[0, 3], x[1, 8] = 60.0, -41.0
     weight[:, 3] *= 9
     return x, weight
@@ -617,7 +631,7 @@ def no_outlier_at_all(impl, seed):
 
 def a_number_at_the_threshold(impl, seed):
     x, weight = randn(seed + 6, 3, 5).clamp(-2, 2), randn(seed + 7, 2, 5)
-    x[1, 2] = 6.0
+    x[1, 2], x[0, 4] = 6.0, 7.5
     return impl.llm_int8_linear(x, weight)
 
 
@@ -729,7 +743,7 @@ def channels_of_zeros(impl, seed):
     norm, weights, loud = smooth_case(seed + 60)
     loud[3] = 0
     weights = [torch.cat((w[:, :5], torch.zeros(len(w), 1), w[:, 6:]), 1) for w in weights]
-    return named_fold(impl.smooth_fold(norm, weights, loud))
+    return {f"alpha {a}": named_fold(impl.smooth_fold(norm, weights, loud, a)) for a in (0.5, 0.0, 1.0)}
 
 
 def the_outputs_stay_the_same(impl, seed):
@@ -975,8 +989,8 @@ def gptq_in_float32(impl, seed):
     return {"the shape of the codes": list(codes.shape), "the scales": scales, "int8": codes.dtype == torch.int8}
 
 
-def the_two_columns_of_the_gptq_example(impl, seed):
-    weight = torch.tensor([[7.0, 0.4, 2.6]], dtype=torch.float64)
+def the_three_columns_of_the_workbook(impl, seed):
+    weight = torch.tensor([[7.0, 0.4, 2.3]], dtype=torch.float64)
     inputs = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0], [0.0, 0.0, 0.1]], dtype=torch.float64)
     return named_groups(impl.gptq_quantize(weight, inputs, 4, 1e-6))
 
@@ -1194,6 +1208,7 @@ PROBES = {
         a_matrix_whose_largest_number_is_negative,
         four_and_two_bits,
         numbers_halfway_between_two_codes,
+        small_numbers,
         all_zeros,
         numbers_of_bfloat16,
         numbers_that_are_refused,
@@ -1205,6 +1220,7 @@ PROBES = {
         numbers_far_above_zero,
         numbers_far_below_zero,
         codes_that_would_pass_the_end,
+        affine_small_numbers,
         affine_all_zeros,
         affine_numbers_that_are_refused,
         the_three_numbers_of_the_workbook,
@@ -1215,6 +1231,7 @@ PROBES = {
         a_square_weight_in_four_bits,
         groups_of_halves,
         a_group_of_zeros,
+        groups_of_bfloat16,
         a_strided_weight,
         groups_that_are_refused,
         the_row_of_the_workbook,
@@ -1260,7 +1277,7 @@ PROBES = {
         a_channel_that_is_always_zero,
         much_damping_and_large_inputs,
         gptq_in_float32,
-        the_two_columns_of_the_gptq_example,
+        the_three_columns_of_the_workbook,
     ],
     "nf4_quantize": [
         blocks_of_six,

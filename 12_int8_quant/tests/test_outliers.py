@@ -149,7 +149,7 @@ def test_folding_into_the_norm_is_dividing_the_activations():
     weights = [p.weight.detach() for p in (attn.q_proj, attn.k_proj, attn.v_proj)]
     norm = model.blocks[0].attn_norm.weight.detach()
     new, folded = smooth_fold(norm, weights, absmax["blocks.0.attn.q_proj"])
-    factors = smooth_factors(absmax["blocks.0.attn.q_proj"], weights)
+    factors = smooth_factors(absmax["blocks.0.attn.q_proj"], weights, 0.5)
     torch.testing.assert_close(new, norm / factors)
     torch.testing.assert_close(folded[2], weights[2] * factors)
 

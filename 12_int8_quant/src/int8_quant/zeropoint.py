@@ -16,7 +16,8 @@ from .absmax import check_finite
 def zeropoint_quantize(x: Float[Tensor, "*shape"]) -> tuple[Int8[Tensor, "*shape"], Float[Tensor, ""], Tensor]:
     """Codes in −128…127, the scale, and the zero point: the code of 0, as an int32 tensor without axes.
 
-    The range is widened until it holds zero. Halves go to the even neighbour.
+    The range is widened until it holds zero. Halves go to the even neighbour. The minimum gets −128 exactly; above, two
+    roundings may add up to 128, which is clamped.
 
     Raises:
         ValueError: NaN or infinity in x.
@@ -26,7 +27,7 @@ def zeropoint_quantize(x: Float[Tensor, "*shape"]) -> tuple[Int8[Tensor, "*shape
     width = high - low
     scale = torch.where(width > 0, width / 255, 1)
     zero_point = -128 - (low / scale).round()
-    codes = ((x / scale).round() + zero_point).clamp(-128, 127)
+    codes = ((x / scale).round() + zero_point).clamp(max=127)
     return codes.to(torch.int8), scale, zero_point.to(torch.int32)
 
 

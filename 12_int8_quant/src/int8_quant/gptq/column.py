@@ -17,12 +17,13 @@ from torch import Tensor
 from ..absmax import largest_code
 
 
-def inverse_factor(hessian: Float[Tensor, "I I"], damping: float = 0.01) -> Float[Tensor, "I I"]:
+def inverse_factor(hessian: Float[Tensor, "I I"], damping: float) -> Float[Tensor, "I I"]:
     """U, upper triangular, with UᵀU = (H + λ·1)⁻¹; λ is `damping` times the mean of H's diagonal.
 
     Without λ, an input channel that is always zero makes H singular.
     """
-    damped = hessian + damping * hessian.diagonal().mean() * torch.eye(len(hessian), dtype=hessian.dtype)
+    damped = hessian.clone()
+    damped.diagonal().add_(damping * hessian.diagonal().mean())
     return torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(damped)), upper=True)
 
 
@@ -35,14 +36,14 @@ def gptq_quantize(
     largest = weight.abs().amax(dim=1, keepdim=True)  # O 1
     scales = torch.where(largest > 0, largest / limit, 1)
     remaining = weight.clone()
-    codes = torch.zeros_like(weight, dtype=torch.int8)
-    for j in range(weight.shape[1]):
+    codes = []
+    for j in range(len(factor)):
         column = remaining[:, j : j + 1]  # O 1
         rounded = (column / scales).round().clamp(-limit, limit)
         error = (column - rounded * scales) / factor[j, j]
         remaining -= error * factor[j]
-        codes[:, j] = rounded[:, 0].to(torch.int8)
-    return codes, scales
+        codes.append(rounded)
+    return torch.cat(codes, dim=1).to(torch.int8), scales
 
 
 def output_error(weight: Tensor, rounded: Tensor, hessian: Float[Tensor, "I I"]) -> float:

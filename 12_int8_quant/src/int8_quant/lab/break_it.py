@@ -79,7 +79,9 @@ def thresholds(model: nn.Module, test: torch.Tensor) -> dict:
 def few_bits(model: nn.Module, test: torch.Tensor) -> dict:
     """Rounding to nearest, weights alone, per channel."""
     return {
-        str(bits): evaluate(weights_only(model, lambda _, w, b=bits: dequantize_groups(*quantize_channels(w, b))), test)
+        f"{bits} bits": evaluate(
+            weights_only(model, lambda _, w, b=bits: dequantize_groups(*quantize_channels(w, b))), test
+        )
         for bits in (8, 4, 3, 2)
     }
 

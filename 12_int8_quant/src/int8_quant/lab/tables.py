@@ -252,7 +252,7 @@ def break_it(content: dict | None = None) -> str:
         ),
         ("calibrate on noise", "; ".join(f"{name} {100 * a:.1f} %" for name, a in noise.items())),
         ("threshold 0 and infinity", "; ".join(f"{name} {loss:.3f}" for name, loss in cut.items())),
-        ("2 bits", "; ".join(f"{b} bits {loss:.2f}" for b, loss in bits.items())),
+        ("2 bits", "; ".join(f"{b} {loss:.2f}" for b, loss in bits.items())),
         ("distil at T = 1 and T = 20", "; ".join(f"{name} {100 * a:.1f} %" for name, a in r["temperature"].items())),
         ("prune half of the embedding", "; ".join(f"{name} {loss:.2f}" for name, loss in prune.items())),
         (
