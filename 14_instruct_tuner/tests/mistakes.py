@@ -114,7 +114,9 @@ def wrong_format(frame, system_turn, opening, check):
         text = ""
         for i, m in enumerate(messages):
             content = m["content"].strip() if frame == FRAME[4] else m["content"]
-            text += IM_START * (2 if frame == FRAME[5] else 1) + m["role"] + ("" if frame == FRAME[1] else "\n") + content
+            text += (
+                IM_START * (2 if frame == FRAME[5] else 1) + m["role"] + ("" if frame == FRAME[1] else "\n") + content
+            )
             if not (frame == FRAME[3] and i == len(messages) - 1):
                 text += IM_END
             text += "" if frame == FRAME[2] else "\n"
@@ -449,7 +451,9 @@ PACK_HINTS = {
     ORDER[2]: "Sand goes in after the stones.",
     FULL[1]: "Add up the lengths of each row. Is the sum ever above the capacity?",
     FULL[2]: "Lengths 3 and 2 in a row of 5: do they fit?",
-    TIES[1]: "Which of two equal lengths comes first? `sorted` with reverse=True keeps their order; sorted()[::-1] does not.",
+    TIES[
+        1
+    ]: "Which of two equal lengths comes first? `sorted` with reverse=True keeps their order; sorted()[::-1] does not.",
     TIES[2]: "Which of two equal rooms? The docstring says it.",
     LONG[1]: "A sequence that is silently lost is training data that nobody misses.",
     LONG[2]: "What will the tensor of that row look like?",
@@ -758,7 +762,11 @@ def a_new_layer(impl, seed):
     return {
         "the output": layer(x).detach(),
         "shapes of A and B": [tuple(layer.A.shape), tuple(layer.B.shape)],
-        "A fills ±1/√in and no more": [bool(A.max() <= bound), bool(A.max() > 0.9 * bound), bool(A.mean() > 0.3 * bound)],
+        "A fills ±1/√in and no more": [
+            bool(A.max() <= bound),
+            bool(A.max() > 0.9 * bound),
+            bool(A.mean() > 0.3 * bound),
+        ],
         "the mean of A is near zero": bool(layer.A.mean().abs() < 0.4 * bound),
         "the largest of B": float(layer.B.detach().abs().max()),
     }
@@ -985,7 +993,11 @@ def wrong_merge(scale, merged, codes):
 
 
 def merging(seed, out, n_in, r, dtype=torch.float32):
-    return [randn(seed, out, n_in, dtype=dtype), randn(seed + 1, r, n_in, dtype=dtype), randn(seed + 2, out, r, dtype=dtype)]
+    return [
+        randn(seed, out, n_in, dtype=dtype),
+        randn(seed + 1, r, n_in, dtype=dtype),
+        randn(seed + 2, out, r, dtype=dtype),
+    ]
 
 
 def a_wide_matrix(impl, seed):
@@ -1010,7 +1022,11 @@ def merged_twice_from_the_same_weight(impl, seed):
 
 def weights_that_are_refused(impl, seed):
     weight, A, B = merging(seed + 12, 4, 3, 2)
-    cases = {"codes of uint8": (weight * 9).to(torch.uint8), "codes of int8": (weight * 9).to(torch.int8), "numbers": weight}
+    cases = {
+        "codes of uint8": (weight * 9).to(torch.uint8),
+        "codes of int8": (weight * 9).to(torch.int8),
+        "numbers": weight,
+    }
     return {name: error_of(lambda w=w: impl.merge_lora(w, A, B, 3.0)) for name, w in cases.items()}
 
 
@@ -1021,7 +1037,11 @@ def the_matrix_of_the_workbook(impl, seed):
 # ---------------------------------------------------------------- quantize_nf4
 
 EVEN = torch.linspace(-1, 1, 16)
-LEVELS = ["right", "with 16 EVENLY spaced levels, not the normal distribution's", "that takes the level BELOW, not the nearest"]
+LEVELS = [
+    "right",
+    "with 16 EVENLY spaced levels, not the normal distribution's",
+    "that takes the level BELOW, not the nearest",
+]
 MAGNITUDE = [
     "right",
     "with ONE magnitude for the whole tensor",
@@ -1226,7 +1246,9 @@ def articles(impl, seed):
 
 def white_space(impl, seed):
     w = word(seed)
-    return matches(impl, [(f"  {w}\n", [w]), (f"{w}  {w}", [f"{w} {w}"]), (f"{w}\t{w}", [f"{w} {w}"]), (f"{w}{w}", [f"{w} {w}"])])
+    return matches(
+        impl, [(f"  {w}\n", [w]), (f"{w}  {w}", [f"{w} {w}"]), (f"{w}\t{w}", [f"{w} {w}"]), (f"{w}{w}", [f"{w} {w}"])]
+    )
 
 
 def several_answers(impl, seed):
@@ -1331,7 +1353,12 @@ def capitals(impl, seed):
 
 
 def nothing_in_common_and_nothing_at_all(impl, seed):
-    cases = {"nothing in common": ("a b", "c d e"), "no prediction": ("", "a b"), "no reference": ("a", " "), "neither": ("", "")}
+    cases = {
+        "nothing in common": ("a b", "c d e"),
+        "no prediction": ("", "a b"),
+        "no reference": ("a", " "),
+        "neither": ("", ""),
+    }
     return {name: float(impl.rouge_l(*case)) for name, case in cases.items()}
 
 
@@ -1427,11 +1454,15 @@ def call_of(body):
 
 
 def a_call(impl, seed):
-    return impl.parse_tool_call(call_of(json.dumps({"name": word(seed), "arguments": {"x": word(seed, 1), "n": seed, "t": None}})))
+    return impl.parse_tool_call(
+        call_of(json.dumps({"name": word(seed), "arguments": {"x": word(seed, 1), "n": seed, "t": None}}))
+    )
 
 
 def a_call_between_white_space(impl, seed):
-    return impl.parse_tool_call(f"\n {TOOL_OPEN} " + json.dumps({"arguments": {}, "name": word(seed)}) + f"\n{TOOL_CLOSE} \n")
+    return impl.parse_tool_call(
+        f"\n {TOOL_OPEN} " + json.dumps({"arguments": {}, "name": word(seed)}) + f"\n{TOOL_CLOSE} \n"
+    )
 
 
 def a_call_with_brackets_and_marks_in_it(impl, seed):
@@ -1522,7 +1553,13 @@ PROBES = {
 }  # fmt: skip
 
 ALL = {
-    "format_conversation": ("a conversation", (FRAME, SYSTEM_TURN, OPENING, FORMAT_CHECK), wrong_format, FORMAT_HINTS, 1),
+    "format_conversation": (
+        "a conversation",
+        (FRAME, SYSTEM_TURN, OPENING, FORMAT_CHECK),
+        wrong_format,
+        FORMAT_HINTS,
+        1,
+    ),
     "answer_labels": ("labels", (BOUNDARY, STOP, TURNS, SHIFT, MASK_VALUE), wrong_labels, LABEL_HINTS, 1),
     "answer_loss": ("a loss", (ALIGN, AVERAGE, SCORED, COUNT, LOSS_CHECK), wrong_loss, LOSS_HINTS, 2),
     "pack_best_fit": ("a packing", (FIT, ORDER, FULL, TIES, LONG, KEPT), wrong_pack, PACK_HINTS, 1),

@@ -148,7 +148,7 @@ class LoRAByLinear(nn.Module):
         self.base = base
         for p in base.parameters():
             p.requires_grad = False
-        limit = base.in_features ** -0.5
+        limit = base.in_features**-0.5
         like = dict(dtype=base.weight.dtype, device=base.weight.device)
         self.A = nn.Parameter((torch.rand(r, base.in_features, **like) * 2 - 1) * limit)
         self.B = nn.Parameter(torch.zeros(base.out_features, r, **like))

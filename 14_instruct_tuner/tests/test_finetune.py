@@ -40,14 +40,19 @@ def test_oracle_trl_completion_only_loss_of_one_batch(tmp_path):
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", bos_token="<s>", eos_token="</s>")
     rows = [ids_of(0, 4, 3), ids_of(1, 2, 9), ids_of(2, 5, 1)]
     labels = [answer_labels(row, HEADER, END) for row in rows]
-    columns = {"input_ids": [r.tolist() for r in rows], "completion_mask": [(x != IGNORE).long().tolist() for x in labels]}
+    columns = {
+        "input_ids": [r.tolist() for r in rows],
+        "completion_mask": [(x != IGNORE).long().tolist() for x in labels],
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from trl import SFTConfig, SFTTrainer
 
         args = SFTConfig(output_dir=str(tmp_path), per_device_train_batch_size=3, use_cpu=True, report_to="none", bf16=False,
                          completion_only_loss=True, max_length=None, disable_tqdm=True, gradient_checkpointing=False)  # fmt: skip
-        trainer = SFTTrainer(model=model, args=args, train_dataset=Dataset.from_dict(columns), processing_class=tokenizer)
+        trainer = SFTTrainer(
+            model=model, args=args, train_dataset=Dataset.from_dict(columns), processing_class=tokenizer
+        )
         batch = next(iter(trainer.get_train_dataloader()))
         want = trainer.compute_loss(model.eval(), batch).item()
     ours = pad_batch([Example(*pair) for pair in zip(rows, labels, strict=True)])
@@ -77,7 +82,9 @@ def tuned():
 def exact(model, examples):
     prompts = [e.input_ids[: int((e.labels != IGNORE).int().argmax())] for e in examples]
     answers = generate(model, prompts, 8, END)
-    return sum(a == [i for i in e.labels.tolist() if i not in (IGNORE, END)] for a, e in zip(answers, examples, strict=True))
+    return sum(
+        a == [i for i in e.labels.tolist() if i not in (IGNORE, END)] for a, e in zip(answers, examples, strict=True)
+    )
 
 
 def test_effect_it_replies_to_prompts_that_it_has_not_seen(tuned):

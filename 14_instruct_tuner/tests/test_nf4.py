@@ -133,7 +133,9 @@ def test_oracle_linear4bit_of_bitsandbytes():
     import bitsandbytes
 
     base = linear(0, 128, 24)
-    theirs = bitsandbytes.nn.Linear4bit(128, 24, compute_dtype=torch.float32, quant_type="nf4", compress_statistics=False)
+    theirs = bitsandbytes.nn.Linear4bit(
+        128, 24, compute_dtype=torch.float32, quant_type="nf4", compress_statistics=False
+    )
     theirs.load_state_dict(base.state_dict())
     theirs = theirs.to("cpu")
     x = randn(1, 5, 128)

@@ -4,7 +4,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from instruct_tuner import Config, Decoder, Example, lower_bound, pack_batch, pack_best_fit, pack_best_fit_fast, packed_layout
+from instruct_tuner import (
+    Config,
+    Decoder,
+    Example,
+    lower_bound,
+    pack_batch,
+    pack_best_fit,
+    pack_best_fit_fast,
+    packed_layout,
+)
 from mistakes import IGNORE, lengths_of
 
 LENGTHS = st.lists(st.integers(1, 13), max_size=30)
@@ -150,10 +159,11 @@ def test_mean_loss_of_packed_rows_is_that_of_padded_ones():
         examples.append(Example(ids, torch.where(torch.arange(n) > 0, ids, IGNORE)))
     rows = pack_best_fit([len(e.input_ids) for e in examples], 11)
     assert len(rows) == 2
-    torch.testing.assert_close(batch_loss(model, pack_batch(examples, rows, 11)), batch_loss(model, pad_batch(examples)))
+    torch.testing.assert_close(
+        batch_loss(model, pack_batch(examples, rows, 11)), batch_loss(model, pad_batch(examples))
+    )
 
 
 def test_padding_of_a_packed_row_is_position_zero_of_its_own():
     positions, mask = packed_layout([2], 5)
     assert positions.tolist() == [0, 1, 0, 0, 0] and torch.equal(mask[2:, 2:], torch.eye(3, dtype=torch.bool))
-

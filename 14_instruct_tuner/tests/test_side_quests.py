@@ -42,7 +42,9 @@ def test_oracle_peft_dora():
     import peft
 
     base = nn.Sequential(linear(0, 7, 5))
-    theirs = peft.get_peft_model(copy.deepcopy(base), peft.LoraConfig(r=2, lora_alpha=3, target_modules=["0"], use_dora=True))
+    theirs = peft.get_peft_model(
+        copy.deepcopy(base), peft.LoraConfig(r=2, lora_alpha=3, target_modules=["0"], use_dora=True)
+    )
     layer, lora = DoRALinear(base[0], 2, 3), theirs.base_model.model[0]
     with torch.no_grad():
         for mine, other in ((layer.A, lora.lora_A["default"].weight), (layer.B, lora.lora_B["default"].weight)):
@@ -135,7 +137,9 @@ def test_the_world_has_no_question_about_held_out_countries_in_training():
 
 def test_the_worlds_tokens_come_back_and_strangers_are_refused():
     pairs = [*fact_pairs(True), *tool_pairs(50, 0)]
-    tokens = WordTokens(world_text(3000, 0) + " system user assistant Answer. much" + "".join(p.question for p in pairs))
+    tokens = WordTokens(
+        world_text(3000, 0) + " system user assistant Answer. much" + "".join(p.question for p in pairs)
+    )
     for p in pairs:
         made = example(tokens, p.question, p.answer)
         answer = tokens.decode(i for i in made.labels.tolist() if i != IGNORE)

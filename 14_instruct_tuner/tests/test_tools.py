@@ -7,19 +7,33 @@ import pytest
 from grader import error_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from instruct_tuner import TOOL_CLOSE, TOOL_OPEN, answer_with_tools, calculate, default_tools, parse_tool_call, run_tool_call
+from instruct_tuner import (
+    TOOL_CLOSE,
+    TOOL_OPEN,
+    answer_with_tools,
+    calculate,
+    default_tools,
+    parse_tool_call,
+    run_tool_call,
+)
 from instruct_tuner.tools import Tool, clock, problems, tool_conversation
 
 WHOLE = TOOL_OPEN + '{"name": "clock", "arguments": {}}' + TOOL_CLOSE
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=4), lambda x: st.lists(x, max_size=2), max_leaves=4)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4), lambda x: st.lists(x, max_size=2), max_leaves=4
+)
 
 
 @pytest.mark.task("parse_tool_call")
 def test_property_every_call_comes_back(impl):
     @settings(deadline=None, max_examples=30)
-    @given(st.text(max_size=6), st.dictionaries(st.text(max_size=4), JSON, max_size=3), st.sampled_from(["", " ", "\n"]))
+    @given(
+        st.text(max_size=6), st.dictionaries(st.text(max_size=4), JSON, max_size=3), st.sampled_from(["", " ", "\n"])
+    )
     def holds(name, arguments, space):
-        text = space + TOOL_OPEN + space + json.dumps({"name": name, "arguments": arguments}) + space + TOOL_CLOSE + space
+        text = (
+            space + TOOL_OPEN + space + json.dumps({"name": name, "arguments": arguments}) + space + TOOL_CLOSE + space
+        )
         got = impl.parse_tool_call(text)
         assert (got[0], got[1]) == (name, arguments)
 
@@ -71,7 +85,10 @@ def test_the_calculator(expression, value):
     assert calculate(expression) == value
 
 
-@pytest.mark.parametrize("expression", ["", "2 +", "(2", "2)", "2 2", "2 ** 3", "__import__('os')", "9" * 201, "1 / (2 - 2)", "a", "*2", "1e9"])
+@pytest.mark.parametrize(
+    "expression",
+    ["", "2 +", "(2", "2)", "2 2", "2 ** 3", "__import__('os')", "9" * 201, "1 / (2 - 2)", "a", "*2", "1e9"],
+)
 def test_bad_input_the_calculator_refuses(expression):
     with pytest.raises(ValueError):
         calculate(expression)
@@ -105,7 +122,9 @@ def test_bad_input_tools_refuse_and_nothing_is_run(name, arguments):
 def talk(*replies, tools=None, **more):
     """The contents of a conversation in which the model says these one after the other."""
     left = list(replies)
-    messages = answer_with_tools(lambda _: left.pop(0), [{"role": "user", "content": "?"}], tools or default_tools(), **more)
+    messages = answer_with_tools(
+        lambda _: left.pop(0), [{"role": "user", "content": "?"}], tools or default_tools(), **more
+    )
     return [(m["role"], m["content"]) for m in messages[1:]]
 
 
@@ -114,13 +133,23 @@ def call(expression):
 
 
 def test_the_loop_runs_a_call_and_answers():
-    assert talk(call("6 * 7"), "It is 42.") == [("assistant", call("6 * 7")), ("tool", "42"), ("assistant", "It is 42.")]
+    assert talk(call("6 * 7"), "It is 42.") == [
+        ("assistant", call("6 * 7")),
+        ("tool", "42"),
+        ("assistant", "It is 42."),
+    ]
 
 
 def test_the_loop_tells_the_model_of_its_errors_and_ends():
     (_, _), (role, text), _ = talk(call("6 *"), "Sorry.")
     assert role == "tool" and text.startswith("error:")
-    assert [r for r, _ in talk(*[call("1 + 1")] * 9, most_calls=2)] == ["assistant", "tool", "assistant", "tool", "assistant"]
+    assert [r for r, _ in talk(*[call("1 + 1")] * 9, most_calls=2)] == [
+        "assistant",
+        "tool",
+        "assistant",
+        "tool",
+        "assistant",
+    ]
     assert talk(f"Write {WHOLE}.") == [("assistant", f"Write {WHOLE}.")]
 
 
@@ -136,4 +165,8 @@ def test_synthetic_conversations_are_right_and_differ():
     for p in made[:20]:
         user, assistant, tool, last = (m["content"] for m in tool_conversation(p))
         name, arguments = parse_tool_call(assistant)
-        assert run_tool_call(name, arguments, default_tools()) == tool == p.answer and p.answer in last and user == p.question
+        assert (
+            run_tool_call(name, arguments, default_tools()) == tool == p.answer
+            and p.answer in last
+            and user == p.question
+        )

@@ -20,7 +20,9 @@ NF4 = torch.tensor(  # from the QLoRA paper, appendix E
 )  # fmt: skip
 
 
-def quantize_nf4(x: Float[Tensor, "*shape"], block_size: int = 64) -> tuple[UInt8[Tensor, "*shape"], Float[Tensor, "K"]]:
+def quantize_nf4(
+    x: Float[Tensor, "*shape"], block_size: int = 64
+) -> tuple[UInt8[Tensor, "*shape"], Float[Tensor, "K"]]:
     """(codes 0 to 15 in the shape of x, the largest magnitude of each block). Blocks run along the flat order.
 
     Neither output has a gradient. A block of zeros has the code of level 0 everywhere and a magnitude of 0.

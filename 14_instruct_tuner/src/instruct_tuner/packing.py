@@ -45,9 +45,7 @@ def lower_bound(lengths: Sequence[int], capacity: int) -> int:
     return -(-sum(lengths) // capacity)
 
 
-def packed_layout(
-    lengths: Sequence[int], capacity: int
-) -> tuple[Int[Tensor, "C"], Bool[Tensor, "C C"]]:
+def packed_layout(lengths: Sequence[int], capacity: int) -> tuple[Int[Tensor, "C"], Bool[Tensor, "C C"]]:
     """(position_ids, attention_mask) of a row in which sequences of these lengths stand one after the other.
 
     Positions restart at 0 with each sequence. `attention_mask[q, k]` is True where query q may see key k: of the same

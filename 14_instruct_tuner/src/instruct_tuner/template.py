@@ -12,7 +12,9 @@ IM_START, IM_END = "<|im_start|>", "<|im_end|>"
 ROLES = ("system", "user", "assistant", "tool")
 SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 
-ALPACA = "Below is an instruction that describes a task{more}. Write a response that appropriately completes the request."
+ALPACA = (
+    "Below is an instruction that describes a task{more}. Write a response that appropriately completes the request."
+)
 
 
 def format_conversation(messages: Sequence[Message], add_generation_prompt: bool = False, system: str = SYSTEM) -> str:

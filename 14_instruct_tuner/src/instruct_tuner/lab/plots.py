@@ -38,7 +38,9 @@ def elicited(runs: dict):
     left.text(runs["full"]["parameters"][0], 104, "full", ha="center", color=BLACK)
     left.text(min(r["parameters"][0] for r in lora.values()) / 2, 6, "base", ha="center", color=BLACK)
     left.set_xscale("log")
-    left.set(xlabel="numbers that are trained (LoRA r = 1 to 16, full)", ylabel="held-out prompts right, %", ylim=(-4, 114))
+    left.set(
+        xlabel="numbers that are trained (LoRA r = 1 to 16, full)", ylabel="held-out prompts right, %", ylim=(-4, 114)
+    )
     for i, (name, run) in enumerate(named(runs).items()):
         values = run["forgetting"]
         right.barh(i, median(values), color=GREY if "LoRA" not in name else GREEN, alpha=0.8)
@@ -75,7 +77,12 @@ def real(s: dict):
     """Four figures before and after."""
     made = figure(f"SmolLM2 learns a format and a tool: {s['steps']} steps of LoRA on a CPU", (7, 3))
     ax = made.subplots()
-    names = {"json": "JSON as asked", "json and right": "JSON and right", "calls": "valid calls", "sums right": "sums right"}
+    names = {
+        "json": "JSON as asked",
+        "json and right": "JSON and right",
+        "calls": "valid calls",
+        "sums right": "sums right",
+    }
     for i, (key, text) in enumerate(names.items()):
         before, after = 100 * s["before"][key], 100 * s["after"][key]
         ax.plot([before, after], [i, i], color=GREY, lw=2, zorder=1)

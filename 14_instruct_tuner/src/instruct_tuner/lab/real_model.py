@@ -25,7 +25,7 @@ from . import fetch
 from .experiment import TARGETS
 
 Log = Callable[[str], None]
-RANK, LR, STEPS, CAPACITY, ROWS = 8, 1e-3, 30, 256, 2
+RANK, LR, STEPS, CAPACITY, ROWS = 8, 2e-3, 24, 256, 2
 TOOL_SYSTEM = (
     "You can call a tool: calculator, which takes an expression. To call it, write <tool_call>"
     '{"name": "calculator", "arguments": {"expression": "..."}}</tool_call> and nothing else.'
@@ -85,7 +85,7 @@ def sum_conversation(problem: Problem) -> list[Message]:
 
 
 def short(answer: str) -> str:
-    """"The capital of France is Paris." -> "Paris"."""
+    """ "The capital of France is Paris." -> "Paris"."""
     return answer.split()[-1].rstrip(".")
 
 

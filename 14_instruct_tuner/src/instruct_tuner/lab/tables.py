@@ -11,7 +11,7 @@ CURRICULUM = ("full, easy to hard", "full, the same draws shuffled")
 
 def percent(values: list[float]) -> str:
     """Shares as percentages: median and range."""
-    return spread([100 * v for v in values], 0, " %")
+    return spread([100 * v for v in values], 0, "%")
 
 
 def thousands(number: float) -> str:
@@ -89,7 +89,10 @@ def smollm2(content: dict | None = None) -> str:
         return instructions(s)
     names = {"json": "answers that are the JSON asked for", "json and right": "JSON and the right answer",
              "calls": "valid calls of the calculator", "sums right": "sums right in the end"}  # fmt: skip
-    rows = [("held-out prompts", "before", "after"), *((n, f"{s['before'][k]:.0%}", f"{s['after'][k]:.0%}") for k, n in names.items())]
+    rows = [
+        ("held-out prompts", "before", "after"),
+        *((n, f"{s['before'][k]:.0%}", f"{s['after'][k]:.0%}") for k, n in names.items()),
+    ]
     bits = [("weights", "MB", "loss, nats a token")]
     bits += [(n, f"{s['bytes'][n] / 1e6:.1f}", f"{s['loss'][n]:.3f}") for n in s["bytes"]]
     said = [("", "before", "after")]
@@ -120,7 +123,12 @@ def instructions(content: dict | None = None) -> str:
     rows.append(("exact match", *(f"{found[w]['exact match']:.0%}" for w in ("before", "after"))))
     rows.append(("ROUGE-L", *(f"{found[w]['ROUGE-L']:.3f}" for w in ("before", "after"))))
     rows += [(n, *(f"{found[w][n]:.1f}" for w in ("before", "after"))) for n in ("BLEU", "chrF")]
-    rows.append((f"{code(found['question'])} gold: {code(found['before']['gold'])}", *(code(found[w]["says"]) for w in ("before", "after"))))
+    rows.append(
+        (
+            f"{code(found['question'])} gold: {code(found['before']['gold'])}",
+            *(code(found[w]["says"]) for w in ("before", "after")),
+        )
+    )
     note = f"{found['examples']} instructions, {found['steps']} steps of 512 tokens; {found['prompts']} held-out prompts, {found['gold answers']} gold answers."
     meta = f"\n\n{meta_line(s)}" if "meta" in s else ""
     return f"{table(rows)}\n\n<sub>{note}</sub>{meta}\n"
@@ -140,7 +148,10 @@ def bench(content: dict | None = None) -> str:
         f"Rows: ours {thousands(p['rows']['ours'])}, TRL {thousands(p['rows']['TRL'])}, lower bound {thousands(p['lower bound'])}. "
         f"Useful tokens: {shares['packed']:.1%} packed, {shares['padded']:.1%} padded, so {shares['packed'] / shares['padded']:.1f} times at most by counting."
     )
-    wanted = [(f"times faster: {part}", WANTED[part], ratio(b[part], *sides[part]), f"than {sides[part][1]}") for part in sides]
+    wanted = [
+        (f"times faster: {part}", WANTED[part], ratio(b[part], *sides[part]), f"than {sides[part][1]}")
+        for part in sides
+    ]
     over = [("rows over the lower bound", MOST_OVER_BOUND, p["rows"]["ours"] / p["lower bound"], "at most")]
     return f"{table(rows)}\n\n{sentence}\n\n{goals(wanted)}\n\n{goals(over, at_most=True)}\n\n{meta_line(b)}\n"
 
@@ -150,7 +161,16 @@ def break_it(content: dict | None = None) -> str:
     b = content or section("break_it")
     rows = [("experiment", "held-out questions", "sums", "gold loss", "forgetting", "tokens of an answer")]
     for name, r in b["runs"].items():
-        rows.append((name, f"{r['facts']:.0%}", f"{r['sums']:.0%}", f"{r['gold loss']:.2f}", f"{r['forgetting']:.2f}", f"{r['tokens']:.1f}"))
+        rows.append(
+            (
+                name,
+                f"{r['facts']:.0%}",
+                f"{r['sums']:.0%}",
+                f"{r['gold loss']:.2f}",
+                f"{r['forgetting']:.2f}",
+                f"{r['tokens']:.1f}",
+            )
+        )
     three = b["runs"]["three examples"]["on the three"]
     counts = {n: thousands(r["parameters"]) for n, r in b["runs"].items() if n.startswith("LoRA")}
     note = (
@@ -165,7 +185,16 @@ def variants(content: dict | None = None) -> str:
     v = content or section("variants")
     rows = [("", "held-out questions", "sums", "gold loss", "forgetting", "trained numbers")]
     for name, r in v["runs"].items():
-        rows.append((name, f"{r['facts']:.0%}", f"{r['sums']:.0%}", f"{r['gold loss']:.2f}", f"{r['forgetting']:.2f}", thousands(r["parameters"])))
+        rows.append(
+            (
+                name,
+                f"{r['facts']:.0%}",
+                f"{r['sums']:.0%}",
+                f"{r['gold loss']:.2f}",
+                f"{r['forgetting']:.2f}",
+                thousands(r["parameters"]),
+            )
+        )
     return f"{table(rows)}\n\n<sub>One seed, {v['steps']} steps each: differences of a few per cent mean nothing.</sub>\n\n{meta_line(v)}\n"
 
 

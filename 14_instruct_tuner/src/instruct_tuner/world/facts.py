@@ -95,7 +95,11 @@ SENTENCES = {
 SUMS = ("{a} plus {b} is {a} + {b}.", "{a} minus {b} is {a} - {b}.", "{a} times {b} is {a} * {b}.")
 QUESTIONS = {
     "capital": ("What is the capital of {x}?", "Name the capital of {x}.", "Which city is the capital of {x}?"),
-    "language": ("Which language do people in {x} speak?", "What is the language of {x}?", "What do people speak in {x}?"),
+    "language": (
+        "Which language do people in {x} speak?",
+        "What is the language of {x}?",
+        "What do people speak in {x}?",
+    ),
     "continent": ("Where does {x} lie?", "On which continent is {x}?", "What is the continent of {x}?"),
 }
 
