@@ -637,6 +637,7 @@ STEP = [
     "that returns the step alone, without the old bias",
     "that compares with 1/E, as if the load were shares",
     "that shifts the biases so that their mean is zero",
+    "that compares with the mean ROUNDED to a whole number",
 ]
 BIAS_TYPE = ["right", "of float32, whatever the bias is", "that writes into the old bias"]
 STEP_HINTS = {
@@ -653,6 +654,7 @@ STEP_HINTS = {
     STEP[11]: "Where is what was learned in the steps before?",
     STEP[12]: "Are the numbers of `load` counts or shares?",
     STEP[13]: "Only the step is promised. What would the bias of an expert at its mean do?",
+    STEP[14]: "Loads 5, 5, 5, 6: who has less than an equal share?",
     BIAS_TYPE[1]: "The bias is float64. What is promised of the result?",
     BIAS_TYPE[2]: "Does the caller still have the bias of before?",
 }
@@ -675,6 +677,7 @@ def wrong_bias(step, kind):
             STEP[9]: lambda: rate * sign.clamp(min=0),
             STEP[10]: lambda: rate * sign.clamp(max=0),
             STEP[12]: lambda: rate * (1 / len(x) - x).sign(),
+            STEP[14]: lambda: rate * (mean.round() - x).sign(),
         }.get(step, lambda: rate * sign)()
         if step == STEP[11]:
             return move.to(bias.dtype)
@@ -702,6 +705,10 @@ def five_loads_and_a_bias_of_float64(impl, seed):
 
 def loads_with_some_at_the_mean(impl, seed):
     return impl.update_bias(randn(seed + 2, 6), torch.tensor([7, 2, 7, 12, 7, 7]), 0.5)
+
+
+def a_mean_that_is_no_whole_number(impl, seed):
+    return impl.update_bias(randn(seed + 6, 5), torch.tensor([4, 9, 1, 4, 3]), 0.5)
 
 
 def one_expert_that_has_everything(impl, seed):
@@ -1305,6 +1312,7 @@ PROBES = {
         seven_loads,
         five_loads_and_a_bias_of_float64,
         loads_with_some_at_the_mean,
+        a_mean_that_is_no_whole_number,
         one_expert_that_has_everything,
         a_perfect_balance,
         the_old_bias_stays_as_it_was,

@@ -53,7 +53,7 @@ def grouped_mm_dispatch(
     order = indices.flatten().argsort()
     tokens = order // indices.shape[1]
     ends = indices.flatten().bincount(minlength=len(experts)).cumsum(0).int()  # E
-    gate, up = torch._grouped_mm(x[tokens], experts.gate_up_proj.mT, offs=ends).chunk(2, dim=-1)
-    outputs = torch._grouped_mm(F.silu(gate) * up, experts.down_proj.mT, offs=ends)  # N·K D
+    gate, up = F.grouped_mm(x[tokens], experts.gate_up_proj.mT, offs=ends).chunk(2, dim=-1)
+    outputs = F.grouped_mm(F.silu(gate) * up, experts.down_proj.mT, offs=ends)  # N·K D
     scaled = outputs.float() * weights.flatten()[order, None]
     return torch.zeros_like(x, dtype=torch.float32).index_add(0, tokens, scaled)
