@@ -53,8 +53,8 @@ def own_law(r: dict):
     ax.plot(tokens, law.loss(target["N"], tokens), color=BLACK, ls="--", lw=1.2)
     label(ax, tokens[-1], law.loss(target["N"], tokens[-1]) - 0.02, f"{target['N']:,}, predicted", BLACK)
     ax.plot([p["D"] for p in r["held out"]], [p["loss"] for p in r["held out"]], "*", color=BLACK, ms=11)
-    ax.annotate("trained after the prediction", (target["D"], mean(p["loss"] for p in r["held out"])), (-30, -28),
-                textcoords="offset points", ha="right", arrowprops={"arrowstyle": "-", "color": GREY})  # fmt: skip
+    middle = mean(p["loss"] for p in r["held out"])
+    ax.text(target["D"] * 0.92, middle, "trained after the prediction", ha="right", va="center")
     ax.set_xscale("log")
     ax.set_yscale("log")
     ticks = [t for t in (1.6, 1.8, 2, 2.2, 2.5, 3) if ax.get_ylim()[0] < t < ax.get_ylim()[1]]
@@ -99,6 +99,7 @@ def tokens_a_parameter(refitted: dict | None):
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set(xlabel="budget, FLOPs", ylabel="tokens a parameter", xlim=(1e18, 1e29))
+    ax.set_xticks([1e18, 1e20, 1e22, 1e24, 1e26])
     return made
 
 
