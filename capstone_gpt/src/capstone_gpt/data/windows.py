@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def windows(
-    tokens: Int[Tensor, "n"], seq_len: int, split: str = "train", valid_fraction: float = 0.1
+    tokens: Int[Tensor, "n"], seq_len: int, split: str = "train", valid_fraction: float | int = 0.1
 ) -> tuple[Int[Tensor, "N T"], Int[Tensor, "N T"]]:
     """(inputs, targets): every whole window of the split, side by side, without overlap.
 
@@ -24,6 +24,8 @@ def windows(
     part = tokens[:boundary] if split == "train" else tokens[boundary:]
     count = (len(part) - 1) // seq_len  # the last target needs one token more
     if count < 1:
-        raise ValueError(f"seq_len={seq_len}: the {split} split has only {len(part)} tokens; it needs one more than that")
+        raise ValueError(
+            f"seq_len={seq_len}: the {split} split has only {len(part)} tokens; it needs one more than that"
+        )
     end = count * seq_len
     return part[:end].reshape(count, seq_len), part[1 : end + 1].reshape(count, seq_len)

@@ -80,7 +80,9 @@ def long(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     model = ModernGPT(model_config).to(options.device)
     clock, lines = Clock(options.minutes, log), JsonLines(folder / "log.jsonl")
     data = OnDevice(TokenFile(path, T, tokenizer.vocab_size), options.device)
-    trainer = Trainer(model, data, config, evaluator=lambda m: evaluate(m, x, y), callbacks=[clock, lines], folder=folder)
+    trainer = Trainer(
+        model, data, config, evaluator=lambda m: evaluate(m, x, y), callbacks=[clock, lines], folder=folder
+    )
     trainer.resume()
     trainer.fit()
     return report(trainer, read_log(lines.path), tokenizer, evaluate(model, x, y))

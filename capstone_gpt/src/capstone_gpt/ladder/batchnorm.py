@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def batchnorm_forward(
-    x: Float[Tensor, "N C"], gamma: Float[Tensor, "C"], beta: Float[Tensor, "C"], eps: float = 1e-5
+    x: Float[Tensor, "N C"], gamma: Float[Tensor, "C"], beta: Float[Tensor, "C"], eps: float | int = 1e-5
 ) -> Float[Tensor, "N C"]:
     """Each channel to mean 0 and deviation 1 over the batch, then a gain and a bias. The variance divides by N - 1."""
     x_hat = (x - x.mean(0)) * (x.var(0) + eps).rsqrt()
@@ -18,7 +18,7 @@ def batchnorm_forward(
 
 
 def batchnorm_backward(
-    dy: Float[Tensor, "N C"], x: Float[Tensor, "N C"], gamma: Float[Tensor, "C"], eps: float = 1e-5
+    dy: Float[Tensor, "N C"], x: Float[Tensor, "N C"], gamma: Float[Tensor, "C"], eps: float | int = 1e-5
 ) -> tuple[Float[Tensor, "N C"], Float[Tensor, "C"], Float[Tensor, "C"]]:
     """(dx, dgamma, dbeta): the derivatives of a loss, given dy, its derivative by the output.
 
@@ -36,7 +36,7 @@ def batchnorm_backward(
 class BatchNorm:
     """The layer with its running statistics, as PyTorch's has them (the running variance divides by N - 1)."""
 
-    def __init__(self, channels: int, momentum: float = 0.1, eps: float = 1e-5):
+    def __init__(self, channels: int, momentum: float | int = 0.1, eps: float | int = 1e-5):
         self.gamma, self.beta = torch.ones(channels), torch.zeros(channels)
         self.running_mean, self.running_var = torch.zeros(channels), torch.ones(channels)
         self.momentum, self.eps, self.training = momentum, eps, True

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 class Value:
     """A number in a graph. `grad` is the derivative of the last output by it, once `backward` has run."""
 
-    def __init__(self, data: float, parents: Sequence["Value"] = (), local_grads: Sequence[float] = (), op: str = ""):
+    def __init__(
+        self, data: float | int, parents: Sequence["Value"] = (), local_grads: Sequence[float | int] = (), op: str = ""
+    ):
         self.data, self.grad = float(data), 0.0
         self.parents, self.local_grads, self.op = tuple(parents), tuple(local_grads), op
 
@@ -23,7 +25,7 @@ class Value:
         other = as_value(other)
         return Value(self.data * other.data, (self, other), (other.data, self.data), "×")
 
-    def __pow__(self, exponent: float) -> "Value":
+    def __pow__(self, exponent: float | int) -> "Value":
         return Value(self.data**exponent, (self,), (exponent * self.data ** (exponent - 1),), f"^{exponent:g}")
 
     def exp(self) -> "Value":

@@ -14,9 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 
-def causal_mask(
-    queries: int, keys: int, window: int | None = None, sinks: int = 0
-) -> Bool[Tensor, "queries keys"]:
+def causal_mask(queries: int, keys: int, window: int | None = None, sinks: int = 0) -> Bool[Tensor, "queries keys"]:
     """True where a query may see a key. The last query stands at the last key.
 
     With a `window`, a query sees itself, the `window` - 1 tokens before it and the first `sinks` tokens of the text.

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 @functools.lru_cache(32)
-def tables(length: int, head_dim: int, dtype: torch.dtype, device: torch.device, base: float = 10_000.0):
+def tables(length: int, head_dim: int, dtype: torch.dtype, device: torch.device, base: float | int = 10_000.0):
     """Cosines and signed sines of every angle, each (length, D)."""
     with torch.inference_mode(False):
         frequency = base ** (-torch.arange(0, head_dim, 2, dtype=torch.float64) / head_dim)

@@ -11,7 +11,7 @@ def adamw(
     state: dict,
     lr: float | int,
     betas: tuple[float, float] = (0.9, 0.95),
-    eps: float = 1e-8,
+    eps: float | int = 1e-8,
     weight_decay: float | int = 0.0,
 ) -> None:
     """One step, in place. `state` is empty before the first one; then it holds step, exp_avg and exp_avg_sq."""
@@ -30,7 +30,14 @@ def adamw(
 class AdamW(torch.optim.Optimizer):
     """The same as an optimizer with groups and state dicts."""
 
-    def __init__(self, params, lr: float = 1e-3, betas=(0.9, 0.95), eps: float = 1e-8, weight_decay: float = 0.0):
+    def __init__(
+        self,
+        params,
+        lr: float | int = 1e-3,
+        betas=(0.9, 0.95),
+        eps: float | int = 1e-8,
+        weight_decay: float | int = 0.0,
+    ):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
     def step(self, closure=None) -> None:

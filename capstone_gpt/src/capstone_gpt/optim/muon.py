@@ -27,7 +27,7 @@ def muon(
     named_parameters: dict[str, Tensor],
     state: dict[str, Tensor],
     lr: float | int = 0.02,
-    momentum: float = 0.95,
+    momentum: float | int = 0.95,
     weight_decay: float | int = 0.0,
 ) -> list[str]:
     """One step, in place, of the matrices whose names begin with "blocks."; returns their names.

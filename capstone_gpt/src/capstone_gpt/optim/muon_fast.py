@@ -22,7 +22,7 @@ POLAR_EXPRESS = (
 
 
 def orthogonalise(
-    G: Tensor, coefficients=(COEFFICIENTS,) * 5, dtype: torch.dtype = torch.bfloat16, margin: float = 1.0
+    G: Tensor, coefficients=(COEFFICIENTS,) * 5, dtype: torch.dtype = torch.bfloat16, margin: float | int = 1.0
 ) -> Tensor:
     """The matrices of a stack (K, rows, columns), each brought near the closest orthogonal one."""
     tall = G.shape[-2] > G.shape[-1]
@@ -43,8 +43,8 @@ def pieces_of(name: str) -> int:
 class MuonAdamW(torch.optim.Optimizer):
     """`blocks.*` matrices by Muon with `muon_lr`, everything else by AdamW with `lr`."""
 
-    def __init__(self, model: nn.Module, lr: float = 3e-3, muon_lr: float = 0.02, momentum: float = 0.95,
-                 betas=(0.9, 0.95), eps: float = 1e-10, weight_decay: float = 0.0, polar_express: bool = True,
+    def __init__(self, model: nn.Module, lr: float | int = 3e-3, muon_lr: float | int = 0.02, momentum: float | int = 0.95,
+                 betas=(0.9, 0.95), eps: float | int = 1e-10, weight_decay: float | int = 0.0, polar_express: bool = True,
                  dtype: torch.dtype = torch.bfloat16):  # fmt: skip
         named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
         hidden = [(n, p) for n, p in named if p.ndim == 2 and n.startswith("blocks.")]
@@ -83,7 +83,7 @@ class MuonAdamW(torch.optim.Optimizer):
                 p.mul_(1 - group["lr"] * group["weight_decay"])
                 p.sub_(direction.reshape(p.shape), alpha=size)
 
-    def average(self, p: Tensor, momentum: float) -> Tensor:
+    def average(self, p: Tensor, momentum: float | int) -> Tensor:
         """The gradient, looked at one step ahead of its running average."""
         state = self.state[p]
         if "momentum_buffer" not in state:

@@ -33,18 +33,25 @@ def warmup(step: int, warmup_steps: int) -> float:
     return min(1.0, (step + 1) / (warmup_steps + 1))
 
 
-def constant_lr(step: int, peak_lr: float, warmup_steps: int = 0) -> float:
+def constant_lr(step: int, peak_lr: float | int, warmup_steps: int = 0) -> float:
     """Warm-up, then the peak."""
     return peak_lr * warmup(step, warmup_steps)
 
 
-def trapezoid_lr(step: int, peak_lr: float, warmup_steps: int, total_steps: int, decay: float = 0.5) -> float:
+def trapezoid_lr(
+    step: int, peak_lr: float | int, warmup_steps: int, total_steps: int, decay: float | int = 0.5
+) -> float:
     """Warm-up, the peak, and a straight line to 0 over the last `decay` of the steps ("warm-up, stable, decay")."""
     return peak_lr * min(warmup(step, warmup_steps), max(0.0, (total_steps - step) / (total_steps * decay)), 1.0)
 
 
 def polynomial_lr(
-    step: int, peak_lr: float, warmup_steps: int, total_steps: int, power: float | int = 1.0, min_lr: float = 0.0
+    step: int,
+    peak_lr: float | int,
+    warmup_steps: int,
+    total_steps: int,
+    power: float | int = 1.0,
+    min_lr: float | int = 0.0,
 ) -> float:
     """Warm-up, then (1 - progress) to a power; 1 is a straight line."""
     if step < warmup_steps:
@@ -53,13 +60,13 @@ def polynomial_lr(
     return min_lr + (peak_lr - min_lr) * (1 - progress) ** power
 
 
-def step_lr(step: int, peak_lr: float, every: int, factor: float = 0.1) -> float:
+def step_lr(step: int, peak_lr: float | int, every: int, factor: float | int = 0.1) -> float:
     """Multiplied by `factor` after every so many steps."""
     return peak_lr * factor ** (step // every)
 
 
 def restarts_lr(
-    step: int, peak_lr: float, first_cycle: int, factor: int = 2, min_lr: float = 0.0, warmup_steps: int = 0
+    step: int, peak_lr: float | int, first_cycle: int, factor: int = 2, min_lr: float | int = 0.0, warmup_steps: int = 0
 ) -> float:
     """Half a cosine again and again, each cycle `factor` times as long as the last (SGDR)."""
     if step < warmup_steps:
@@ -76,11 +83,11 @@ class Plateau:
     The only schedule with a memory: its state belongs into the checkpoint.
     """
 
-    def __init__(self, factor: float = 0.1, patience: int = 2, threshold: float = 1e-4):
+    def __init__(self, factor: float | int = 0.1, patience: int = 2, threshold: float | int = 1e-4):
         self.factor, self.patience, self.threshold = factor, patience, threshold
         self.best, self.bad, self.share = math.inf, 0, 1.0
 
-    def observe(self, loss: float) -> float:
+    def observe(self, loss: float | int) -> float:
         """The share of the peak from now on."""
         if loss < self.best * (1 - self.threshold):
             self.best, self.bad = loss, 0

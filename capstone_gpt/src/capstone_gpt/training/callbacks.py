@@ -44,7 +44,7 @@ def read_log(path: Path | str) -> list[dict]:
 class EarlyStopping:
     """Stops when the validation loss has not improved for more than `patience` evaluations."""
 
-    def __init__(self, patience: int = 3, min_delta: float = 0.0):
+    def __init__(self, patience: int = 3, min_delta: float | int = 0.0):
         self.patience, self.min_delta = patience, min_delta
         self.best, self.bad = math.inf, 0
 

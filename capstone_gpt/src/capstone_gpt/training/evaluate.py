@@ -30,6 +30,6 @@ def evaluate(model: nn.Module, x: Int[Tensor, "N T"], y: Int[Tensor, "N T"], bat
     return total / y.numel()
 
 
-def bits_per_byte(nats_per_token: float, tokens: int, text_bytes: int) -> float:
+def bits_per_byte(nats_per_token: float | int, tokens: int, text_bytes: int) -> float:
     """A loss that can be compared between tokenizers: bits for each byte of the text."""
     return nats_per_token * tokens / (text_bytes * math.log(2))

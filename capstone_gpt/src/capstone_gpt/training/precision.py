@@ -22,7 +22,7 @@ class LossScaler:
     doubles (Micikevicius et al. 2018). The methods are those of `torch.amp.GradScaler`.
     """
 
-    def __init__(self, init_scale: float = 2.0**16, growth_interval: int = 2000):
+    def __init__(self, init_scale: float | int = 2.0**16, growth_interval: int = 2000):
         self.value, self.growth_interval = float(init_scale), growth_interval
         self.good_steps, self.unscaled, self.overflow = 0, False, False
 

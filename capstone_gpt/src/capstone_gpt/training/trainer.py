@@ -1,8 +1,8 @@
 """The loop: batches, a step, now and then an evaluation and a checkpoint. Killed anywhere, it ends with the same bits.
 
-    trainer = Trainer(model, Pairs(x, y), Config(steps=300), folder="runs/first")
-    trainer.resume()  # False if there is nothing to resume
-    trainer.fit()
+trainer = Trainer(model, Pairs(x, y), Config(steps=300), folder="runs/first")
+trainer.resume()  # False if there is nothing to resume
+trainer.fit()
 """
 
 import hashlib
