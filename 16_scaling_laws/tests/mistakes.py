@@ -415,7 +415,8 @@ def two_points(impl, seed):
 def points_that_are_refused(impl, seed):
     x, y = law_points(seed, 7, 0.5, 2.0, 0.1)
     cases = {"a loss of zero": (x, y * (y != y[3])), "a negative loss": (x, y - 2 * y[2] * (y == y[2]))}
-    cases |= {"a size of zero": (x * (x != x[4]), y), "one size only": (0 * x + 5.0, y), "good points": (x, y)}
+    cases |= {"a size of zero": (x * (x != x[4]), y), "a negative size": (x - 2 * x[1] * (x == x[1]), y)}
+    cases |= {"one size only": (0 * x + 5.0, y), "good points": (x, y)}
     return {name: error_of(lambda c=case: impl.fit_power_law(*c)) for name, case in cases.items()}
 
 

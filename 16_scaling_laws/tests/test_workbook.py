@@ -37,3 +37,11 @@ def test_every_task_has_minutes_an_example_and_three_hints():
     for number, (name, text) in enumerate(zip(mistakes.TASKS, tasks, strict=True), 1):
         assert re.match(rf"## Task {number} · {name}\n\*\d+ minutes · [●○]{{3}}\*\n", text)
         assert "**By hand.**" in text and text.count("<details>") == 3
+
+
+def test_the_readmes_example_prints_what_it_says():
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    example, out = re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1), io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(example, {})
+    assert out.getvalue().splitlines() == re.findall(r"print\(.*\)  # (.*)", example)

@@ -4,8 +4,6 @@ N counts parameters without embeddings, D tokens, losses are nats a token. The c
 their vocabulary; only the exponents can be compared.
 """
 
-from collections.abc import Callable
-
 ALPHA_N, N_C = 0.076, 8.8e13
 ALPHA_D, D_C = 0.095, 5.4e13
 PF_DAY = 1e15 * 24 * 3600  # FLOPs of a petaflop/s-day
@@ -39,6 +37,3 @@ def compute_optimal(flops: Number) -> tuple[float, float]:
 def data_for_size(n: Number) -> float:
     """Tokens at which a model of size N just stops being limited by data: 5,000 N^0.74 (their equation 4.4)."""
     return 5e3 * n**0.74
-
-
-LAWS: dict[str, Callable[[Number], float]] = {"size": loss_of_size, "data": loss_of_data}

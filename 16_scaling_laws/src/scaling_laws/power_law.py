@@ -7,7 +7,6 @@ Dimensions:
 import numpy as np
 from jaxtyping import Float, Int
 
-Number = int | float
 Points = Float[np.ndarray, " n"]
 
 

@@ -32,7 +32,7 @@ def edge_of_stability(r: dict):
         steps = r["every"] * np.arange(len(run["sharpness"]))
         left.plot(steps, run["sharpness"], color=color)
         left.axhline(2 / float(lr), color=color, ls="--", lw=1)
-        left.text(steps[-1] * 1.02, 2 / float(lr), f"2 / {lr}", color=color, va="center")
+        left.text(steps[-1] * 1.07, 2 / float(lr), f"2 / {lr}", color=color, va="center")
     left.set(xlabel="steps of gradient descent", ylabel="largest eigenvalue of the Hessian", ylim=(0, None))
     values, weights = (np.array(r["spectrum"][name]) for name in ("values", "weights"))
     right.vlines(values, 1e-6, np.maximum(weights, 1e-6), color=PURPLE)
@@ -52,7 +52,7 @@ def slices(r: dict):
                 ax.text(r["at"][-1], r[name][kind][-1], name.replace("rescaled by ", "× "), color=color, va="bottom")
         ax.set(xlabel="distance along the direction", title=f"{kind} direction")
     axes[1].plot(r["at"], r["rescaled by 1"]["Taylor"], color=GREY, ls=":")
-    axes[1].text(r["at"][-1], r["rescaled by 1"]["Taylor"][-1], "Taylor", color=GREY, va="top", ha="right")
+    axes[1].text(0.6, 0.12, "Taylor", color=GREY, va="top")
     axes[0].set_ylabel("loss, nats")
     return made
 
@@ -65,7 +65,7 @@ def saddle_points(r: dict):
     left.plot(d, r["shares"].values(), "o", color=BLUE)
     left.plot([int(k) for k in r["exact"]], r["exact"].values(), "_", color=BLACK, ms=18)
     left.plot(d, r["decay"].values(), ":", color=GREY)
-    label(left, 3, r["decay"]["3"] * 1.5, "exp(-(ln 3 / 4) d²)", GREY)
+    label(left, 3, r["decay"]["3"] * 1.6, "leading term", GREY)
     left.set_yscale("log")
     left.set(xlabel="dimension", ylabel="share of minima", title="bars: exact", xticks=d)
     right.plot([p["shift"] for p in r["index"]], [p["theory"] for p in r["index"]], color=BLACK, lw=1)
@@ -90,7 +90,7 @@ def compression(r: dict):
         for (width, row), style in zip(layer["by width"].items(), ("--", "-"), strict=True):
             x = [max(e, 1) for e in layer["epochs"]]
             right.plot(x, [pair[0] for pair in row], style, color=color)
-            label(right, x[-1], row[-1][0], f"{name}, bins {width}", color)
+            label(right, x[-1], row[-1][0] - 0.3, f"{name}, bins {width}", color)
     top = math.log2(r["samples"])
     right.axhline(top, color=GREY, ls=":")
     right.text(1, top + 0.1, "log₂ of the samples", color=GREY, va="bottom")
@@ -114,7 +114,6 @@ def promises(r: dict):
         label(ax, n[-1], y[-1], words, color)
     ax.axhline(1, color=GREY, ls=":")
     ax.text(n[0], 1.05, "above: no promise at all", color=GREY, va="bottom")
-    ax.axhline(0.5, color=GREY, ls=":", lw=0.6)
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xticks(n, [f"{v:,}" for v in n])
@@ -132,7 +131,7 @@ def approximation(r: dict):
         ax.plot(units, [row["formula"] for row in r[name]], color=color, lw=1)
         ax.plot(units, [row["error"] for row in r[name]], "o", color=color, ms=5)
     label(ax, r["wide"][-1]["units"], r["wide"][-1]["error"], "one layer: 1 / (4 m²)", BLUE)
-    label(ax, r["deep"][-1]["units"], r["deep"][-1]["error"] * 0.7, "two units a layer: 4^-(k+1)", GREEN)
+    label(ax, r["deep"][-1]["units"], r["deep"][-1]["error"] * 1.6, "two units a layer: 4^-(k+1)", GREEN)
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
     ax.set(xlabel="units", ylabel="largest error of x²", xlim=(0.9, 1500))
@@ -145,7 +144,7 @@ def tickets(r: dict):
     ax, n = made.subplots(), [row["weights"] for row in r["rows"]]
     ax.plot(n, [row["formula"] for row in r["rows"]], color=BLACK, lw=1)
     ax.plot(n, [row["error"] for row in r["rows"]], "o", color=PURPLE)
-    label(ax, n[-1], r["rows"][-1]["formula"] * 0.8, "ln 2 / (2 · 2ⁿ · density)", BLACK)
+    label(ax, n[-1], r["rows"][-1]["formula"] * 1.1, "ln 2 / (2 · 2ⁿ · density)", BLACK)
     ax.set_yscale("log")
     ax.set(xlabel="random weights to choose from", ylabel=f"median distance to {r['target']}", xticks=n,
            xlim=(n[0] - 0.5, n[-1] + 5))  # fmt: skip

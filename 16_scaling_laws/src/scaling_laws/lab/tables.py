@@ -300,8 +300,8 @@ def embeddings(content: dict | None = None) -> str:
     without, counted = (own[name]["law"] for name in ("N", "N with embeddings"))
     a, b = (law["beta"] / (law["alpha"] + law["beta"]) for law in (without, counted))
     return (
-        f"The same 60 runs advise N ∝ C^{a:.2f} when N leaves the embedding out, as Kaplan's does, and C^{b:.2f} when it "
-        f"counts it, as Chinchilla's does. That is the direction in which 2020 and 2022 differ (0.73 and 0.50). "
+        f"The same 60 runs advise N ∝ C^{a:.2f} when N leaves the embedding out, as Kaplan's does, and C^{b:.2f} when "
+        f"it counts it, as Chinchilla's does. That is the direction in which 2020 and 2022 differ (0.73 and 0.50). "
         f"The grid does not know its floor: E is {without['E']:.2f} in one fit and {counted['E']:.2f} in the other."
     )
 
