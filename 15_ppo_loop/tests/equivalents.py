@@ -1,3 +1,4 @@
+# ruff: noqa: E501  the keys are as long as they are
 """Mutants that no promised behaviour can tell from the reference, each with its reason.
 
 `nox -s mutate-15` prints the key of each mutant that survives.

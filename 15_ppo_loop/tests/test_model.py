@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from ppo_loop.lab.bench import gpt2_like
 from ppo_loop import Config, Decoder, ScalarModel
+from ppo_loop.lab.bench import gpt2_like
 
 
 def test_oracle_gpt2_of_transformers_values_and_gradients():

@@ -10,7 +10,7 @@ import pytest
 from mutants import mutants
 from ppo_loop.__main__ import COMMANDS
 from ppo_loop.lab import experiment, fetch, plots, record
-from ppo_loop.lab.cli import main
+from ppo_loop.lab.cli import main, options
 
 FOLDER = Path(__file__).parents[1]
 RESULTS = record.read(record.COMMITTED)
@@ -120,3 +120,9 @@ def test_effect_the_recorded_real_model():
 def test_the_bench_says_which_goals_are_met():
     bench = RESULTS["bench"]
     assert bench["error"] < 1e-4 and set(bench["ratio"]) == {"GRPO", "PPO"}
+
+
+@pytest.mark.parametrize("command", COMMANDS[:4], ids=lambda command: command.name)
+def test_bad_input_another_device(command):
+    with pytest.raises(ValueError, match="device='cuda'"):
+        command.run(options(device="cuda"), print)

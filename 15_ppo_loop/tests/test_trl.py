@@ -132,7 +132,8 @@ def test_oracle_grpo(grpo_trainer, loss_type, correct_kl):
     advantages = group_advantages(randn(5, 8, dtype=torch.float64), mask, 4)
     inputs = {
         "prompt_ids": prompts, "prompt_mask": torch.ones_like(prompts), "completion_ids": answers,
-        "completion_mask": mask.long(), "advantages": advantages[:, 0], "old_per_token_logps": old, "ref_per_token_logps": ref,
+        "completion_mask": mask.long(), "advantages": advantages[:, 0], "old_per_token_logps": old,
+        "ref_per_token_logps": ref,
     }  # fmt: skip
     theirs = trl.GRPOTrainer._compute_loss(trainer, model, inputs)
     logprobs = answer_logprobs(model(tokens, attention_mask=attention).logits, tokens, 2, 0.8)

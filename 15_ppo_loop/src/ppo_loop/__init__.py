@@ -11,9 +11,9 @@ Read in this order:
     trainer.py        the loop; it names every detail that matters
     bandit.py         a world so small that the optimum is a formula
 
-Side quests: dpo/ (preferences without a reward model), grpo/ (groups instead of a value head), hacking/ (a proxy that is
-followed too far), reasoning/ (sums with and without a written chain), integration/ (all stages in one loop), smollm2/
-(a real chat model).
+Side quests: dpo/ (preferences without a reward model), grpo/ (groups instead of a value head), hacking/ (a proxy that
+is followed too far), reasoning/ (sums with and without a written chain), integration/ (all stages in one loop),
+smollm2/ (a real chat model).
 """
 
 from .bandit import fit_dpo, fit_policy_gradient, fit_ppo, optimal_policy

@@ -1,4 +1,4 @@
-"""Learning from preferences: estimators, a tabular optimum, a hacked reward model, PPO, DPO and GRPO, sums with a chain."""
+"""Learning from preferences: a tabular optimum, a hacked reward model, PPO, DPO and GRPO, sums with a chain."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Three estimators of KL(policy || reference) from samples of the policy (Schulman 2020, "Approximating KL divergence").
+"""Three estimators of KL(policy || reference) from samples of the policy (Schulman 2020).
 
 With r = reference / policy at a sampled token, the estimators are -log r, (log r)² / 2 and r - 1 - log r.
 What estimates a number well need not give the right gradient when it is differentiated: see `kl_loss`.

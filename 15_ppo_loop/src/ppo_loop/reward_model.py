@@ -82,7 +82,7 @@ def ranking_accuracy(difference: Float[Tensor, "B"]) -> float:
 
 
 def calibration(difference: Float[Tensor, "B"], bins: int = 5) -> list[tuple[float, float]]:
-    """(predicted, observed) probability that the answer with the higher reward is the chosen one, by bins of equal size.
+    """(predicted, observed) probability that the higher reward is that of the chosen answer, in bins of equal size.
 
     A calibrated model that says 0.8 is right in eight cases of ten.
     """

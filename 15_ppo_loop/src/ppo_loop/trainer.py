@@ -159,8 +159,8 @@ def train_ppo(
 ) -> list[dict]:
     """Train the policy in place; returns what was seen at each step.
 
-    `prompts(batch, generator)` draws prompts, `score(rollout)` gives one number an answer. `watch(policy, step)` may add
-    measurements.
+    `prompts(batch, generator)` draws prompts, `score(rollout)` gives one number an answer. `watch(policy, step)` may
+    add measurements.
     """
     learner, history = Learner(policy, config, value_model), []
     for step in range(config.steps):

@@ -1,7 +1,7 @@
 """Group-relative policy optimisation (Shao et al. 2024) and its two biases (Liu et al. 2025, "Dr. GRPO").
 
-Dividing by the group's deviation makes prompts that are almost always solved, or almost never, weigh more. Dividing each
-answer's loss by its own length makes a token of a long wrong answer count less than one of a short wrong answer.
+Dividing by the group's deviation makes prompts that are almost always solved, or almost never, weigh more. Dividing
+each answer's loss by its own length makes a token of a long wrong answer count less than one of a short wrong answer.
 
 Dimensions:
     A answers, the group_size answers to a prompt next to each other   N tokens of the longest

@@ -1,7 +1,8 @@
 """Ours beside TRL 1.12.0, alternating in one run: samples a second of GRPO and PPO on the same model and task.
 
-The model is GPT-2's shape with the same weights on both sides, the prompts are the toy language's, GRPO's reward counts
-words of praise, and PPO's comes from a reward model of the same size. Both sides sample, score, and take the same number of optimizer steps with the same batch.
+The model is GPT-2's shape with the same weights on both sides, and the prompts are the toy language's. GRPO's reward
+counts words of praise; PPO's comes from a reward model of the same size. Both sides sample, score, and take the same
+number of optimizer steps with the same batch.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from ..model import Config, Decoder, ScalarModel
 from ..reward_model import score_answers
 from ..rollout import EOS, PAD, Rollout
 from ..trainer import PPOConfig, train_ppo
+from .device import cpu_only
 
 GROUPS, GROUP_SIZE, BETA = 8, 8, 0.04
 BATCH, EPOCHS = GROUPS * GROUP_SIZE, 2
@@ -119,7 +121,8 @@ def trl_grpo(model: Decoder, world: World, steps: int, seed: int) -> list[float]
         from transformers import GPT2LMHeadModel
 
         args = TrlConfig(
-            **common(folder, seed), max_steps=steps, num_generations=GROUP_SIZE, beta=BETA, per_device_train_batch_size=BATCH,
+            **common(folder, seed), max_steps=steps, num_generations=GROUP_SIZE, beta=BETA,
+            per_device_train_batch_size=BATCH,
             max_completion_length=world.max_new_tokens, loss_type="bnpo", learning_rate=1e-3,
         )  # fmt: skip
         data = Dataset.from_dict({"prompt": texts(world, 64 * GROUPS, seed)})
@@ -231,6 +234,7 @@ def check(model: Decoder, world: World, seed: int) -> float:
 
 def bench(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     """Samples a second of both sides, in turn."""
+    cpu_only(options)
     rounds, steps = (1, 3) if options.quick else (5, 21)
     world = World(0)
     config = Config(world.vocab_size, world.prompt_len + world.max_new_tokens, d_model=64, layers=2, heads=4)

@@ -12,6 +12,7 @@ from ..model import Decoder
 from ..rollout import Rollout
 from ..trainer import PPOConfig, train_ppo
 from .cli import seeds_of
+from .device import cpu_only
 
 Log = Callable[[str], None]
 SIZES = {
@@ -40,7 +41,7 @@ class Stage:
         self.start = evaluate(self.world, self.reference, self.reference, self.score)
 
     def run(self, score: Callable[[Rollout], torch.Tensor] | None = None, **changes) -> dict:
-        """PPO with some settings changed; the judge's reward, the reward model's, KL, length, and the last steps' losses."""
+        """PPO with some settings changed: rewards, KL and length at the end, and the losses of the last steps."""
         policy: Decoder = copy.deepcopy(self.reference)
         config = PPOConfig(
             **({"steps": self.sizes["ppo"], "lr": self.sizes["lr"], "beta": 0.1, "seed": self.seed} | changes)
@@ -81,6 +82,7 @@ EXPERIMENTS = {
 
 def break_it(options: argparse.Namespace, log: Log) -> dict:
     """All of them, on several seeds; about two minutes."""
+    cpu_only(options)
     seeds = seeds_of(options, 1 if options.quick else 3)
     found = {"seeds": seeds, "start": [], "runs": {name: [] for name in EXPERIMENTS}}
     for seed in seeds:

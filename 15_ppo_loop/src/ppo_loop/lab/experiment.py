@@ -25,6 +25,7 @@ from ..reward_model import calibration, differences, length_bias, ranking_accura
 from ..rollout import sample
 from ..trainer import PPOConfig, train_ppo
 from .cli import seeds_of
+from .device import cpu_only
 
 Log = Callable[[str], None]
 SIZES = {"reference": 300, "pairs": 1024, "reward model": 200, "ppo": 60, "sums": 80, "batch": 64}
@@ -36,6 +37,7 @@ NS = (1, 2, 4, 8, 16, 32, 64)
 
 def headline(options: argparse.Namespace, log: Log) -> dict:
     """All parts; about two minutes on one core."""
+    cpu_only(options)
     seeds, sizes = seeds_of(options, 1 if options.quick else 3), QUICK if options.quick else SIZES
     found = {"seeds": seeds, "sizes": sizes, "kl": estimators(options.quick), "bandit": bandit(seeds)}
     found["checks"], found["hacking"], found["methods"], found["sums"] = [], [], [], []
@@ -57,7 +59,7 @@ def headline(options: argparse.Namespace, log: Log) -> dict:
 
 
 def estimators(quick: bool) -> dict:
-    """Schulman's table, and the gradient of each estimator as a loss. Raises ValueError where it is not the exact one."""
+    """Schulman's table, and each estimator's gradient as a loss. Raises ValueError where k2's is not exact."""
     samples = 10_000 if quick else 1_000_000
     table = {str(m): estimator_table(Normal(0.0, 1.0), Normal(m, 1.0), samples) for m in (0.1, 1.0)}
     generator = torch.Generator().manual_seed(0)
@@ -189,7 +191,7 @@ def gao(found: dict) -> dict:
 
 
 def methods(world, reference, sizes: dict, seed: int, log: Log) -> dict:
-    """DPO, PPO and GRPO with the same number of sampled answers. PPO and GRPO see the judge's number, DPO a noisy choice."""
+    """DPO, PPO and GRPO with as many sampled answers. PPO and GRPO see the judge's number, DPO a noisy choice."""
     steps, batch = sizes["ppo"], sizes["batch"]
     found = {"samples": steps * batch, "start": evaluate(world, reference, reference)}
     log(f"seed {seed}: DPO, PPO and GRPO at equal samples")

@@ -12,6 +12,7 @@ from ..logprobs import answer_logprobs
 from ..rollout import Rollout, sample
 from ..smollm2 import CAPITALS, UNSEEN, Form, Llama, Tokens, load_chat_model, question
 from . import fetch
+from .device import cpu_only
 
 Log = Callable[[str], None]
 STEPS, GROUP, QUESTIONS, NEW = 14, 8, 2, 14
@@ -20,6 +21,7 @@ LR, BETA = 2e-3, 0.02
 
 def real_model(options: argparse.Namespace, log: Log) -> dict:
     """Reward and KL over the steps, and answers before and after; some minutes on a CPU."""
+    cpu_only(options)
     log("reading the model")
     model, tokens = load_chat_model(fetch.model("smollm2"), options.seed)
     steps = 1 if options.quick else STEPS

@@ -154,7 +154,10 @@ def bench(content: dict | None = None) -> str:
                 f"{most:,.0f} (ours: {share:.0f} %)",
             )
         )
-    note = f"{r['rounds']} rounds in turn, {r['steps']} steps of {r['batch']} answers each; a side's figure is its median step."
+    note = (
+        f"{r['rounds']} rounds in turn, {r['steps']} steps of {r['batch']} answers each; "
+        "a side's figure is the median of its steps."
+    )
     wanted = [(f"{name}: times TRL", 2, median(ratio), "median of the rounds") for name, ratio in r["ratio"].items()]
     return f"{table(rows)}\n\n{note}\n\n{goals(wanted)}\n\n{meta_line(r)}\n"
 
@@ -187,7 +190,8 @@ def smollm2(content: dict | None = None) -> str:
             said.append((country, text, r["after"][name]["examples"][country]))
     answers = r["steps"] * r["questions"] * r["group"]
     note = (
-        f"{r['steps']} steps, {answers} sampled answers, {r['trained']:,} trained numbers beside {r['of']:,} frozen ones, "
+        f"{r['steps']} steps, {answers} sampled answers, {r['trained']:,} trained numbers beside {r['of']:,} "
+        "frozen ones, "
         f"{r['seconds'] / 60:.1f} minutes. KL at the last step: {r['history'][-1]['kl']:.2f}."
     )
     return f"{table(rows)}\n\n{note}\n\n{table(said)}\n\n{meta_line(r)}\n"
@@ -199,7 +203,8 @@ def real_sentence(content: dict | None = None) -> str:
     before, after = r["before"]["unseen"], r["after"]["unseen"]
     return (
         f"SmolLM2, asked for the capitals of countries that were not trained on, answers in the form in "
-        f"{100 * before['obey']:.0f} % of samples before {r['steps']} steps of GRPO and {100 * after['obey']:.0f} % after. "
-        f"The right capital stands in {100 * before['true']:.0f} % before and {100 * after['true']:.0f} % after, although "
-        f"nothing rewards it."
+        f"{100 * before['obey']:.0f} % of samples before {r['steps']} steps of GRPO and "
+        f"{100 * after['obey']:.0f} % after. "
+        f"The right capital stands in {100 * before['true']:.0f} % before and "
+        f"{100 * after['true']:.0f} % after, although nothing rewards it."
     )

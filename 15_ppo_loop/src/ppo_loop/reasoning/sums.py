@@ -3,8 +3,8 @@
     prompt   7 5 9 4 direct      answer   = 5 <eos>
     prompt   7 5 9 4 chain       answer   2 1 5 = 5 <eos>        7+5 -> 2, +9 -> 1, +4 -> 5
 
-Rewards look at the final digit and at the form. Nothing rewards the running sums: whether they are true is measured, not
-trained (`compliance`).
+Rewards look at the final digit and at the form. Nothing rewards the running sums: whether they are true is measured
+(`compliance`), not trained.
 
 Dimensions:
     B answers   K digits of a prompt   N tokens of the longest answer
