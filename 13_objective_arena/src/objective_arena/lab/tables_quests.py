@@ -60,9 +60,9 @@ def polarity(content: dict | None = None) -> str:
         )
     ends = ", ".join(f"{name} {spread(values)}" for name, values in content["last loss"].items())
     note = (
-        f"In per cent, on 2,000 test sentences; F1 and Matthews' correlation with the most labels. Pre-training is "
-        f"{content['pretraining']:,} steps on the training sentences without their labels; its last loss in nats a word: "
-        f"{ends}."
+        "In per cent, on 2,000 test sentences; F1 and Matthews' correlation with the most labels. Pre-training is "
+        f"{content['pretraining']:,} steps on the training sentences without their labels. Its last loss, in nats a "
+        f"word: {ends}."
     )
     return f"{table(rows)}\n\n{note}\n\n{meta_line(content)}\n"
 
