@@ -309,8 +309,12 @@ def every_expert(impl, seed):
 
 
 def scores_in_the_thousands(impl, seed):
-    scores = 1_000 * randn(seed + 8, 7, 5, dtype=torch.float64)
-    return impl.combine_weights(scores, choices(seed, 7, 2, experts=5))
+    scores, indices = 1_000 * randn(seed + 8, 7, 5, dtype=torch.float64), choices(seed, 7, 2, experts=5)
+    top = scores.topk(2).indices
+    return {
+        "as they are": impl.combine_weights(scores, indices),
+        "the two largest, normalized": impl.combine_weights(scores, top, True),
+    }
 
 
 def the_gradient_of_the_weights(impl, seed):

@@ -64,7 +64,7 @@ def collapse(c: dict):
 def winners(content: dict):
     """Where experts win and where they do not."""
     made = figure(
-        "Experts win where the task falls into parts; on text a collapsed mixture does as well as a balanced one",
+        "Experts win where a task falls into parts; on this text, collapse costs nothing",
         (8.4, 3.6),
     )
     left, right = made.subplots(1, 2)
