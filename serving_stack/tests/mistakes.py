@@ -33,7 +33,7 @@ TASKS = [
 ]
 GIVEN = ["Delta", "GGUFHeader", "Request", "SamplingParams", "SchedulerState", "TensorInfo", "Worker", "blocks_for",
          "give_back", "release", "reserve", "take_known_beginning"]  # fmt: skip
-INPLACE = ["preempt", "schedule"]
+INPLACE = ["preempt", "route", "sample", "schedule"]  # generators move on; states and workers are objects
 GATE_SEEDS = 2
 
 # ---------------------------------------------------------------- BlockAllocator
@@ -197,7 +197,11 @@ MATCH = [
     "that goes on AFTER a block that is missing",
     "that leaves the last block out although a token follows it",
 ]
-FORGET = ["right", "in which a reused block KEEPS its old tokens", "that forgets ANOTHER block with the same tokens too"]
+FORGET = [
+    "right",
+    "in which a reused block KEEPS its old tokens",
+    "that forgets ANOTHER block with the same tokens too",
+]
 PUBLISH = [
     "right",
     "that publishes a block that is NOT FULL",
@@ -281,9 +285,17 @@ def wrong_prefix(key, match, forget, publish):
 
 # ---------------------------------------------------------------- paged_attention
 
-SLOT = ["right", "that reads the blocks in the order of their NUMBERS, not of the table", "that reads its table's FIRST block only"]
+SLOT = [
+    "right",
+    "that reads the blocks in the order of their NUMBERS, not of the table",
+    "that reads its table's FIRST block only",
+]
 STALE = ["right", "that attends to the STALE TAIL of the last block", "that leaves out the newest token"]
-CAUSAL = ["right", "WITHOUT a causal mask", "with its mask aligned at the TOP LEFT, as if nothing had been computed before"]
+CAUSAL = [
+    "right",
+    "WITHOUT a causal mask",
+    "with its mask aligned at the TOP LEFT, as if nothing had been computed before",
+]
 SOFTMAX = ["right", "with one softmax for each BLOCK", "that softmaxes over the QUERIES"]
 SCALE = ["right", "WITHOUT the scale 1/√D", "scaled by 1/√(H·D)"]
 GROUPS = ["right", "in which query head h reads key head h mod G"]
@@ -342,9 +354,23 @@ def wrong_paged(slot, stale, causal, softmax, scale, groups):
 # ---------------------------------------------------------------- preempt
 
 VICTIM = ["right", "that takes the OLDEST request", "that takes the request with the most blocks"]
-PLACE = ["right", "that puts the victim at the BACK of the queue", "that leaves the victim RUNNING", "that drops the victim"]
-KEPT = ["right", "that keeps the victim's BLOCKS", "that lists the victim's blocks but frees none", "that keeps `num_computed`"]
-OUTPUT = ["right", "that throws the OUTPUT away, so that sent tokens are sent again", "that moves the output into the prompt"]
+PLACE = [
+    "right",
+    "that puts the victim at the BACK of the queue",
+    "that leaves the victim RUNNING",
+    "that drops the victim",
+]
+KEPT = [
+    "right",
+    "that keeps the victim's BLOCKS",
+    "that lists the victim's blocks but frees none",
+    "that keeps `num_computed`",
+]
+OUTPUT = [
+    "right",
+    "that throws the OUTPUT away, so that sent tokens are sent again",
+    "that moves the output into the prompt",
+]
 COUNTED = ["right", "that does not count the preemption"]
 PREEMPT_HINTS = {
     VICTIM[1]: "The oldest request has waited the longest. Who came last?",
@@ -520,7 +546,11 @@ SOURCE = [
     "seeded by the ROW",
     "that draws for greedy rows too",
 ]
-GREEDY = ["right", "in which the temperature of the FIRST row holds for all", "that samples at temperature 0 as if it were 1"]
+GREEDY = [
+    "right",
+    "in which the temperature of the FIRST row holds for all",
+    "that samples at temperature 0 as if it were 1",
+]
 HEAT = ["right", "that MULTIPLIES by the temperature", "that ignores the temperature"]
 NUCLEUS = [
     "right",
@@ -712,8 +742,18 @@ USAGE = [
     "whose usage event has a choice",
     "whose total is that of the completion alone",
 ]
-REASON = ["right", 'whose finish_reason is always "stop"', "whose finish_reason is in every event", "that sends text and finish_reason of a chat in one event"]
-ROLE = ["right", "that never names the role", "that names the role in every event", "that names the role for the first choice only"]
+REASON = [
+    "right",
+    'whose finish_reason is always "stop"',
+    "whose finish_reason is in every event",
+    "that sends text and finish_reason of a chat in one event",
+]
+ROLE = [
+    "right",
+    "that never names the role",
+    "that names the role in every event",
+    "that names the role for the first choice only",
+]
 EMPTY = ["right", "that sends an event for a token without text"]
 FRAME = ["right", "whose events end with ONE line break", "that writes every choice as number 0"]
 SSE_HINTS = {
@@ -962,7 +1002,12 @@ NIBBLE = [
     "that reads the low nibbles only",
 ]
 ZERO = ["right", "WITHOUT subtracting 8", "that subtracts 7.5", "that takes nibbles as two's complement"]
-UNIT = ["right", "whose scale is read BIG-endian", "with the scale of the FIRST block for all", "that divides by the scale"]
+UNIT = [
+    "right",
+    "whose scale is read BIG-endian",
+    "with the scale of the FIRST block for all",
+    "that divides by the scale",
+]
 SIZE = ["right", "that raises no ValueError for half a block", "whose weights are float64"]
 Q4_HINTS = {
     NIBBLE[1]: "Weights 0 to 15 are in the low halves.",

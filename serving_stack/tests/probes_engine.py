@@ -115,6 +115,11 @@ def an_old_prefill_needs_the_blocks_of_a_planned_decode(impl, seed):
     return planned(impl, state_of(6, 4, 12, 4, running), 3)
 
 
+def a_step_that_preempts(impl, seed):
+    running = [request("a", 8, 1, 8), request("b", 8, 1, 8)]
+    return planned(impl, state_of(5, 4, 3, 4, running, [request("c", 2)], cache=False), 3)
+
+
 def a_request_that_preempts_itself(impl, seed):
     running = [request("a", 12, 1, 12), request("b", 12, 1, 12)]
     state = state_of(6, 4, 16, 4, running)
@@ -176,10 +181,12 @@ def logits_of(seed, rows, vocab=11):
 
 def sampled(impl, logits, params, seeds):
     """Tokens, log-probabilities, and each generator's next number: how many it has given shows there."""
-    generators = [torch.Generator().manual_seed(s) for s in seeds]
+    generators, before = [torch.Generator().manual_seed(s) for s in seeds], logits.clone()
     tokens, logprobs = impl.sample(logits, params, generators)
     after = torch.cat([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])
-    return {"tokens": list(tokens), "log-probabilities": logprobs, "the generators' next numbers": after}
+    kept = bool(torch.equal(logits, before))
+    return {"tokens": list(tokens), "log-probabilities": logprobs, "the generators' next numbers": after,
+            "the logits are as they were": kept}  # fmt: skip
 
 
 def rows_with_parameters_of_their_own(impl, seed):
@@ -191,7 +198,9 @@ def many_draws_at_one_temperature(impl, seed):
     found = {}
     for t, p in ((1.0, 1.0), (0.4, 1.0), (1.0, 0.6), (1.5, 0.35)):
         logits = logits_of(seed, 1, 7).expand(40, 7)
-        found[f"temperature {t}, top_p {p}"] = sampled(impl, logits, [SamplingParams(t, p)] * 40, range(seed, seed + 40))
+        found[f"temperature {t}, top_p {p}"] = sampled(
+            impl, logits, [SamplingParams(t, p)] * 40, range(seed, seed + 40)
+        )
     return found
 
 
@@ -243,6 +252,7 @@ PROBES = {
         a_budget_smaller_than_the_decodes,
         no_block_is_left_for_a_decode,
         an_old_prefill_needs_the_blocks_of_a_planned_decode,
+        a_step_that_preempts,
         a_request_that_preempts_itself,
         the_first_in_the_queue_does_not_fit,
         known_beginnings,

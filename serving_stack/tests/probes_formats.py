@@ -42,7 +42,18 @@ def two_tensors(impl, seed):
 
 def numbers_of_every_type(impl, seed):
     codes = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 10: "Q", 11: "q", 12: "d"}
-    values = {0: 200, 1: -3, 2: 60_000, 3: -300, 4: 4_000_000_000, 5: -70_000, 6: 0.5, 10: 2**63, 11: -(2**40), 12: 1e99}
+    values = {
+        0: 200,
+        1: -3,
+        2: 60_000,
+        3: -300,
+        4: 4_000_000_000,
+        5: -70_000,
+        6: 0.5,
+        10: 2**63,
+        11: -(2**40),
+        12: 1e99,
+    }
     entries = [entry(f"of type {k}", k, struct.pack("<" + c, values[k])) for k, c in codes.items()]
     return read(impl, file_of([*entries, entry("true", 7, b"\x01"), entry("false", 7, b"\x00")]))
 

@@ -100,7 +100,11 @@ def test_cost_the_dense_form_copies_no_keys(seed):
         def __torch_dispatch__(self, function, types, args=(), kwargs=None):
             nonlocal largest
             out = function(*args, **(kwargs or {}))
-            if isinstance(out, torch.Tensor) and out._base is None and out.data_ptr() not in (k.data_ptr(), v.data_ptr()):
+            if (
+                isinstance(out, torch.Tensor)
+                and out._base is None
+                and out.data_ptr() not in (k.data_ptr(), v.data_ptr())
+            ):
                 largest = max(largest, out.numel())
             return out
 

@@ -78,5 +78,7 @@ def test_property_top_p_is_reached_by_the_fewest_tokens(impl):
 def test_effect_the_temperature(impl, seed):
     """A high temperature finds many tokens, a low one few."""
     logits = logits_of(seed, 1).expand(300, -1)
-    distinct = [len(set(impl.sample(logits, [SamplingParams(t)] * 300, generators(*range(300)))[0])) for t in (0.1, 2.0)]
+    distinct = [
+        len(set(impl.sample(logits, [SamplingParams(t)] * 300, generators(*range(300)))[0])) for t in (0.1, 2.0)
+    ]
     assert distinct[0] <= 4 and distinct[1] >= 8

@@ -1,17 +1,24 @@
-"""One sentence: what the experiments show."""
+"""Serving is a scheduling problem over memory: paged cache, continuous batching, and a server that tells the truth."""
 
 import sys
 
-from .lab import bench, break_it, experiment, plots, tables
+from .lab import bench, break_it, experiment, load, plots, serve, smollm2, tables, wire
 from .lab.cli import Command, main
 from .lab.mutation import mutants, mutation_table
 
 COMMANDS = [
-    Command("headline", "entropy against temperature", experiment.headline, tables.headline, minutes=0.1),
-    Command("bench", "beside torch.softmax", bench.bench, tables.bench, minutes=0.1),
-    Command("break", "what happens without subtracting the maximum", break_it.break_it, tables.break_it, minutes=0.1),
-    Command("mutants", "what notices each small change of a task", mutants, mutation_table, minutes=0.5),
-]
+    Command("headline", "static against continuous batching, then a chat that answers", experiment.headline,
+            tables.headline, minutes=2),
+    Command("smollm2", "the same engine with a real chat model", smollm2.smollm2, tables.smollm2, minutes=2,
+            model=True),
+    Command("serve", "the server, with a chat page at /", serve.serve, minutes=0.1, model=True),
+    Command("bench", "beside transformers, in one run", bench.bench, tables.bench, minutes=3),
+    Command("break", "seven ways to break it", break_it.break_it, tables.break_it, minutes=1),
+    Command("schedules", "random schedules, and planted faults", load.schedules, tables.schedules, minutes=2.5),
+    Command("wire", "the wire suite on this server, or on --url", wire.wire, tables.wire, minutes=0.5),
+    Command("load", "streams by the thousand, some of them cut", load.load, tables.load, minutes=1),
+    Command("mutants", "what notices each small change of a task", mutants, mutation_table, minutes=1),
+]  # fmt: skip
 
 if __name__ == "__main__":
-    sys.exit(main("serving_stack", __doc__, COMMANDS, plots.draw))
+    sys.exit(main("serving_stack", __doc__, COMMANDS, plots.draw, arguments=serve.arguments))

@@ -33,7 +33,7 @@ class ModelConfig:
     kv_heads: int
     ffn: int
     max_model_len: int
-    rope_base: float = 10_000.0
+    rope_base: int | float = 10_000.0
     norm_eps: float = 1e-5
 
     def __post_init__(self):

@@ -9,8 +9,8 @@ import torch
 class SamplingParams:
     """How the next token is chosen, and when to stop. Temperature 0 is greedy."""
 
-    temperature: float = 1.0
-    top_p: float = 1.0
+    temperature: int | float = 1.0
+    top_p: int | float = 1.0
     max_tokens: int = 16
     seed: int | None = None
     stop_token_ids: tuple[int, ...] = ()

@@ -1,7 +1,8 @@
 """A plan becomes tokens: one pass of the model over the tokens of every request in it."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from functools import partial
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -24,6 +25,7 @@ class Sampled(NamedTuple):
     top: tuple[tuple[int, float], ...] = ()
 
 
+@runtime_checkable
 class Runner(Protocol):
     """What executes a plan: a model, a simulation, or a log that is read again."""
 
@@ -71,14 +73,13 @@ class ModelRunner:
             if end == request.num_tokens:
                 rows.append(len(tokens) - 1)
         blocks, offsets = (torch.tensor(x) for x in zip(*slots, strict=True))
-        attend = self._attend(plan)
-
-        def write_and_attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            self.pool.write(layer, blocks, offsets, k, v)
-            return attend(q, self.pool.keys[layer], self.pool.values[layer])
-
+        write_and_attend = partial(self._write_and_attend, self._attend(plan), blocks, offsets)
         where = torch.tensor(rows, dtype=torch.long)
         return self.model.forward(torch.tensor(tokens), torch.tensor(positions), write_and_attend, where)
+
+    def _write_and_attend(self, attend, blocks, offsets, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        self.pool.write(layer, blocks, offsets, k, v)
+        return attend(q, self.pool.keys[layer], self.pool.values[layer])
 
     def _attend(self, plan: list[tuple[Request, int]]):
         """Attention for this plan, as a function of queries, keys and values."""

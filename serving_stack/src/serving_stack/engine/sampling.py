@@ -34,7 +34,7 @@ def sample(
     return chosen, picked - logits.logsumexp(-1)
 
 
-def keep_nucleus(probs: Float[Tensor, "V"], top_p: float) -> Float[Tensor, "V"]:
+def keep_nucleus(probs: Float[Tensor, "V"], top_p: int | float) -> Float[Tensor, "V"]:
     """Zero for the tokens after the likeliest ones that together reach top_p."""
     ordered, ids = probs.sort(descending=True, stable=True)
     before = ordered.cumsum(-1) - ordered  # the sum of the likelier ones

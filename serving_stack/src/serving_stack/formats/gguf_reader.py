@@ -14,6 +14,7 @@ first, which is the reverse of NumPy's shape.
 """
 
 import struct
+from mmap import mmap
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -48,7 +49,7 @@ class GGUFHeader:
 class Cursor:
     """Reads forward in bytes that may be anything. Nothing is read or allocated beyond their end."""
 
-    def __init__(self, data: bytes):
+    def __init__(self, data: bytes | memoryview | mmap):
         self.data = data
         self.at = 0
 
@@ -86,7 +87,7 @@ class Cursor:
         return [self.value(inner) for _ in range(count)]
 
 
-def read_gguf_header(data: bytes) -> GGUFHeader:
+def read_gguf_header(data: bytes | memoryview | mmap) -> GGUFHeader:
     """The header of a GGUF file, given the bytes of the file (or a memory map of it).
 
     Raises:

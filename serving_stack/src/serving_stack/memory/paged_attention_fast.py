@@ -40,9 +40,7 @@ class AttentionPlan:
         requests = list(zip(starts, query_lens, tables, context_lens, strict=False))
         single = [(start, table, length) for start, n, table, length in requests if n == 1 and not one_by_one]
         if one_by_one:
-            single = [
-                (start + i, table, length - n + i + 1) for start, n, table, length in requests for i in range(n)
-            ]
+            single = [(start + i, table, length - n + i + 1) for start, n, table, length in requests for i in range(n)]
         self.prompts = [(s, n, *self._prompt(n, t, c)) for s, n, t, c in requests if n > 1 and not one_by_one]
         self.decode_rows = torch.tensor([start for start, _, _ in single], dtype=torch.long)
         if single:

@@ -29,8 +29,8 @@ class Generation:
     text: str = ""
     messages: list[dict] = field(default_factory=list)
     max_tokens: int | None = None
-    temperature: float = 1.0
-    top_p: float = 1.0
+    temperature: int | float = 1.0
+    top_p: int | float = 1.0
     n: int = 1
     stop: list[str] = field(default_factory=list)
     seed: int | None = None

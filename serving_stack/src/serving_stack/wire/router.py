@@ -5,9 +5,10 @@ are counted in the same unit, so the best replica is the one whose sum is the sm
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable
 class HasCache(Protocol):
     """What a router asks of a prefix cache."""
 
@@ -37,10 +38,10 @@ def route(tokens: list[int], workers: list[Worker], tag: str = "") -> int:
     ready = [i for i, worker in enumerate(workers) if worker.ready]
     if not ready:
         raise ValueError(f"workers={len(workers)}: none of them is ready; answer 503 and let the client come again")
+    return min(ready, key=lambda i: cost(tokens, workers[i], tag))
 
-    def cost(index: int) -> int:
-        worker = workers[index]
-        known = len(worker.cache.lookup(tokens, tag)) * worker.cache.block_size
-        return worker.remaining_tokens + len(tokens) - known
 
-    return min(ready, key=cost)
+def cost(tokens: list[int], worker: Worker, tag: str) -> int:
+    """Tokens that this worker would have computed when it is done with the prompt."""
+    known = len(worker.cache.lookup(tokens, tag)) * worker.cache.block_size
+    return worker.remaining_tokens + len(tokens) - known

@@ -31,10 +31,10 @@ class Limits:
     """What a client may ask for."""
 
     max_waiting: int = 64  # requests; the next one is told to come again
-    request_timeout: float = 300.0  # seconds from arrival to the last token
+    request_timeout: int | float = 300.0  # seconds from arrival to the last token
     max_body: int = 1 << 20  # bytes
-    drain_delay: float = 0.5  # seconds between "not ready" and the closed door
-    drain_timeout: float = 60.0
+    drain_delay: int | float = 0.5  # seconds between "not ready" and the closed door
+    drain_timeout: int | float = 60.0
 
 
 @dataclass(eq=False)
