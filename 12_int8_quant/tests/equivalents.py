@@ -29,6 +29,9 @@ EQUIVALENT = {
     "gptq_quantize": {
         "1 -> -1, in: largest = weight.abs().amax(dim=1, keepdim=True)": SAME_AXIS,
         "largest > 0 -> largest != 0, in: scales = torch.where(largest > 0, largest / limit, 1)": NOT_NEGATIVE,
+        "hessian.clone() -> hessian, in: damped = hessian.clone()": "this Hessian is made here and used once",
+        "hessian -> damped, in: damped.diagonal().add_(damping * hessian.diagonal().mean())": "both are still the same",
+        "1 -> -1, in: return (torch.cat(codes, dim=1).to(torch.int8), scales)": SAME_AXIS,
     },
     "nf4_quantize": {
         "2 -> -2, in: if block_size % 2 or x.numel() % block_size:": "only a remainder of zero counts",

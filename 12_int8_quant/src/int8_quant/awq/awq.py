@@ -53,7 +53,8 @@ def awq_search(
         factors = awq_factors(act_mean, alpha)
         codes, scales = quantize_groups(weight * factors, group_size or weight.shape[1], bits)
         rounded = dequantize_groups(codes, scales) / factors
-        error = output_error(weight, rounded, hessian)
+        difference = rounded - weight
+        error = float(((difference @ hessian) * difference).sum())
         if best is None or error < best.error:
             best = AWQResult(rounded, factors, alpha, error)
-    return best
+    return best._replace(error=output_error(weight, best.weight, hessian))

@@ -78,7 +78,7 @@ def gptq_blocks(
             rounded = (block[j] / scale).round_().clamp_(low, high)
             codes[start + j] = rounded
             errors[j] = (block[j] - rounded * scale) / local[j, j]
-            block[j + 1 :].addr_(local[j, j + 1 :], errors[j], alpha=-1)
-        remaining[stop:].addmm_(factor[start:stop, stop:].T, errors, alpha=-1)
+            block[j + 1 :] -= local[j, j + 1 :, None] * errors[j]
+        remaining[stop:] -= factor[start:stop, stop:].T @ errors
     back = order.argsort()
     return GPTQResult(codes[back].T.to(torch.int8), torch.stack(scales, dim=1), (back // size))

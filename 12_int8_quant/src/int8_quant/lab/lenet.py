@@ -19,6 +19,7 @@ from ..calibrate import (
     rounded_layers,
     size_in_bytes,
 )
+from . import record
 from .catalogue import MNIST_TEST_IMAGES, MNIST_TEST_LABELS, MNIST_TRAIN_IMAGES, MNIST_TRAIN_LABELS
 from .cli import seeds_of
 from .fetch import fetch, is_local
@@ -54,7 +55,7 @@ def lenet(options: argparse.Namespace, log: Log) -> dict:
             for kind, made in variants(model, data, bits, more, seed, log):
                 got = accuracy(made, data.test, data.test_labels)
                 found["accuracy"].setdefault(kind, {}).setdefault(str(bits), []).append(got)
-    logs = Path(options.out) / "tensorboard"
+    logs = (record.MINE if Path(options.out) == record.COMMITTED else Path(options.out)) / "tensorboard"
     if write_histograms(model, data, logs):
         log(f"histograms: tensorboard --logdir {logs}")
     found["histograms"] = histograms(model, data)

@@ -37,7 +37,7 @@ def draw(results: dict, folder: Path) -> list[Path]:
 
 def outliers(h: dict):
     """Loss against the outliers' size, by method."""
-    made = figure("Outliers ruin one scale for all; LLM.int8 and SmoothQuant do not notice them", (8, 4.4))
+    made = figure("Outliers ruin one scale for all; LLM.int8 and vector-wise SmoothQuant do not notice them", (8, 4.4))
     ax = made.subplots()
     factors = [float(f) for f in h["injected"]]
     ends = {}
@@ -84,16 +84,16 @@ def weights(h: dict):
         ax.plot(bits, [median(v) for v in values], "o-", color=WEIGHT_COLORS[name])
         label(ax, bits[-1], median(values[-1]), "rounding to nearest" if name == "RTN" else name, WEIGHT_COLORS[name])
     ax.axhline(median(h["fp32"]), color=GREY, ls="--")
-    ax.text(4, median(h["fp32"]), "fp32", color=GREY, va="bottom")
+    ax.text(1.05, median(h["fp32"]), "fp32", color=GREY, va="bottom", ha="right")
     ax.set_xticks(bits)
-    ax.set_xlim(4.1, 1.3)
+    ax.set_xlim(4.1, 1)
     ax.set(xlabel="bits a weight, one scale a channel", ylabel="loss, nats a byte")
     return made
 
 
 def smollm2(r: dict):
     """Methods at the left, weights alone at the right."""
-    made = figure("SmolLM2: one scale a tensor fails on its own outliers; a few channels in fp32 save it", (9.5, 4.2))
+    made = figure("SmolLM2: one scale a tensor fails on its own outliers; a scale for each token saves it", (9.5, 4.2))
     left, right = made.subplots(1, 2, width_ratios=(3, 2))
     names = list(r["methods"])[::-1]
     values = [r["methods"][n] - r["fp32"] for n in names]
@@ -125,7 +125,7 @@ def smollm2(r: dict):
 
 def lenet(n: dict):
     """Accuracy by bits and kind."""
-    made = figure("LeNet-5: eight bits cost nothing; at two bits only training with the rounding helps", (7.5, 4))
+    made = figure("LeNet-5: eight to four bits cost nothing; at two, training with the rounding helps most", (7.5, 4))
     ax = made.subplots()
     colors = [VERMILION, ORANGE, SKY, PURPLE, BLUE]
     for color, (kind, by) in zip(colors, n["accuracy"].items(), strict=True):

@@ -16,7 +16,8 @@ from . import fetch
 from .experiment import rounding
 
 Log = Callable[[str], None]
-THRESHOLDS = (0.0, 1.0, 3.0, 6.0, 12.0, 50.0, float("inf"))
+THRESHOLDS = (0.0, 3.0, 6.0, 50.0, float("inf"))
+CALIBRATION = 24  # windows
 BITS, GROUP = (8, 4, 3), 64
 # Dettmers et al. (2022), table 1: perplexity on C4 of a model of 13 billion weights
 DETTMERS_13B = {
@@ -34,11 +35,12 @@ def real_model(options: argparse.Namespace, log: Log) -> dict:
     log("reading the model")
     model, ids = load(options, log)
     count, length = (1, 33) if options.quick else (6, 257)
-    calibration, test = ids[: 4 * length].view(4, length), ids[-count * length :].view(count, length)
-    thresholds = THRESHOLDS[3:4] if options.quick else THRESHOLDS
+    many = 1 if options.quick else CALIBRATION
+    calibration, test = ids[: many * length].view(many, length), ids[-count * length :].view(count, length)
+    thresholds = THRESHOLDS[2:3] if options.quick else THRESHOLDS
     log("loss of the model as it is")
-    found: dict = {"windows": [count, length], "fp32": evaluate(model, test), "dettmers": DETTMERS_13B}
-    act_absmax = activation_absmax(model, calibration[:1] if options.quick else calibration)
+    found: dict = {"windows": [count, length, many], "fp32": evaluate(model, test), "dettmers": DETTMERS_13B}
+    act_absmax = activation_absmax(model, calibration[:4])
     found["outliers"] = outliers_of(act_absmax)
     found["first token"] = first_token(model, test[:1])
     found["methods"] = {}
@@ -69,7 +71,7 @@ def load(options: argparse.Namespace, log: Log) -> tuple[torch.nn.Module, Tensor
     """The model, and the tokens of a text."""
     checkpoint = read_checkpoint(fetch.model(options.model or "smollm2", log))
     text = fetch.load_text(options.data)
-    return load_decoder(checkpoint), torch.tensor(checkpoint.tokens.encode(text[:60_000]))
+    return load_decoder(checkpoint), torch.tensor(checkpoint.tokens.encode(text[:80_000]))
 
 
 def outliers_of(act_absmax: dict[str, Tensor]) -> list:

@@ -80,8 +80,11 @@ def smollm2(content: dict | None = None) -> str:
         f"`{first['layer']}`: the first token's largest input is {first['first']:,.0f}, that of all others "
         f"{first['others']:,.0f}; {first['channels above 6']} of its channels pass 6."
     )
-    count, length = r["windows"]
-    note = f"{count} windows of {length - 1} predicted tokens; calibration on 4 others. The head stays in fp32."
+    count, length, many = r["windows"]
+    note = (
+        f"{count} windows of {length - 1} predicted tokens; calibration on {many} others. The head stays in fp32. The "
+        "threshold of infinity and vector-wise do the same sums in another order: what they differ by is noise."
+    )
     weights = [("bits", "method", "per channel", "groups of 64")]
     weights += [
         (bits, name, *(f"{loss:.3f}" for loss in by.values()))
@@ -275,4 +278,15 @@ def trial(content: dict | None = None) -> str:
     return (
         f"{table(rows)}\n\nOf {right['attempts']} right attempts, {right['first']} were RIGHT in the first run and "
         f"{right['last']} in the last. {content['date']}.\n"
+    )
+
+
+def real_sentence(content: dict | None = None) -> str:
+    """What became of the real model's weights, in two sentences."""
+    r = content or section("smollm2")
+    four, three = r["weights"]["4"], r["weights"]["3"]
+    return (
+        f"SmolLM2's weights alone in four bits, groups of 64: {four['RTN']['64']:.3f} rounded to nearest, "
+        f"{four['GPTQ']['64']:.3f} by GPTQ, {four['AWQ']['64']:.3f} by AWQ; fp32 has {r['fp32']:.3f}. In three bits: "
+        f"{three['RTN']['64']:.3f}, {three['GPTQ']['64']:.3f}, {three['AWQ']['64']:.3f}."
     )
