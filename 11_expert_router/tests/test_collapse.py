@@ -34,7 +34,7 @@ def test_effect_without_balance_the_load_collapses_and_each_method_evens_it_out(
     for name, noise, balance in (
         ("none", False, Balance()),
         ("switch", False, Balance(switch=0.05)),
-        ("bias", False, Balance(bias_rate=0.02)),
+        ("bias", False, Balance(bias_rate=0.1)),
         ("shazeer", True, Balance(importance=0.1, load=0.1)),
     ):
         model = small(noise=noise)
