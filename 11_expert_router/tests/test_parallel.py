@@ -1,8 +1,15 @@
 """Expert parallelism: two processes equal one, bytes equal the formula's, and a plan by the cost model."""
 
+import math
+from types import SimpleNamespace
+
 import pytest
+from expert_router import Experts
+from expert_router.__main__ import COMMANDS
+from expert_router.lab import parallel, plots
+from expert_router.lab.cli import main
 from expert_router.lab.parallel import launch
-from expert_router.parallel import Machine, bytes_sent, fit_machine, plan, step_seconds
+from expert_router.parallel import Exchange, ExpertParallel, Machine, bytes_sent, fit_machine, plan, step_seconds
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +37,27 @@ def test_cost_the_bytes_are_those_of_the_rows_that_travel(two):
         assert exchange["bytes"] == rows // 2 * 12 * 4
 
 
+@pytest.mark.timeout(240)
+def test_the_command_records_the_run_and_its_plans(two, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(parallel, "launch", lambda processes, arguments: two)
+    assert main("expert_router", "", COMMANDS, plots.draw, ["parallel", "--quick", "--out", str(tmp_path)]) == 0
+    assert "Quick run" in capsys.readouterr().out and (tmp_path / "parallel.png").exists()
+
+
+def test_bad_input_a_run_that_fails_is_one_sentence(monkeypatch):
+    failed = SimpleNamespace(returncode=3, stdout="", stderr="no such\n option")
+    monkeypatch.setattr(parallel.subprocess, "run", lambda *args, **kwargs: failed)
+    with pytest.raises(ValueError, match="code 3: no such option"):
+        launch(1, [])
+
+
+def test_bad_input_experts_that_cannot_be_shared_out():
+    exchange = object.__new__(Exchange)  # without a process group
+    exchange.rank, exchange.world = 0, 2
+    with pytest.raises(ValueError, match="num_experts=5"):
+        ExpertParallel(Experts(5, 3, 2), exchange)
+
+
 def test_the_formula_for_bytes():
     assert bytes_sent(512, 2, 256, 4, 2) == 512 * 2 * 256 * 4 / 2
     assert bytes_sent(512, 2, 256, 4, 1) == 0
@@ -42,6 +70,7 @@ def test_the_fit_finds_the_machine_that_made_the_times():
     seconds = [3 * machine.latency + s / machine.bandwidth for s in sizes]
     found = fit_machine(sizes, seconds, 1e11, 4)
     assert found.latency == pytest.approx(machine.latency) and found.bandwidth == pytest.approx(machine.bandwidth)
+    assert fit_machine([1e3, 1e5], [2e-3, 1e-3], 1e11, 2).bandwidth == math.inf
     with pytest.raises(ValueError, match="two sizes"):
         fit_machine([1.0], [1.0], 1e11, 2)
 

@@ -7,6 +7,7 @@
 Backward moves the same bytes again, and computes twice as much.
 """
 
+import math
 from dataclasses import dataclass
 
 Number = int | float
@@ -58,7 +59,8 @@ def step_seconds(machine: Machine, tokens: int, k: int, d_model: int, ffn: int, 
 def fit_machine(sizes: list[Number], seconds: list[Number], flops: Number, devices: int) -> Machine:
     """Latency and bandwidth from exchanges of several sizes (bytes that leave a device), by least squares.
 
-    Errors are relative, so that small messages count as much as large ones.
+    Errors are relative, so that small messages count as much as large ones. If larger exchanges took no longer, the
+    bandwidth is infinite.
 
     Raises:
         ValueError: less than two sizes.
@@ -70,6 +72,8 @@ def fit_machine(sizes: list[Number], seconds: list[Number], flops: Number, devic
     x, y = (sum(w * v for w, v in zip(weights, values, strict=True)) / total for values in (sizes, seconds))
     spread = sum(w * (a - x) ** 2 for w, a in zip(weights, sizes, strict=True))
     slope = sum(w * (a - x) * (b - y) for w, a, b in zip(weights, sizes, seconds, strict=True)) / spread
+    if slope <= 0:
+        return Machine(y / (devices - 1), math.inf, flops)
     return Machine(max(0.0, y - slope * x) / (devices - 1), 1 / slope, flops)
 
 
