@@ -187,7 +187,7 @@ def pipeline(options: argparse.Namespace, log: Log) -> dict:
     tokens = encode([sentences[i] for i in order[:stop]], ids)
     labels = labels[order[:stop]]
     data = Images(tokens[:cut], labels[:cut], tokens[cut:], labels[cut:])
-    steps = 4 if options.quick else 900
+    steps = 4 if options.quick else 500
     found: dict = {"sentences": [cut, len(tokens) - cut], "steps": steps, "models": {}}
 
     def note(name: str, model: nn.Module) -> nn.Module:

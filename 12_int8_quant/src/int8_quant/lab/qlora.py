@@ -18,7 +18,7 @@ from . import fetch
 from .catalogue import INSTRUCTIONS
 
 Log = Callable[[str], None]
-STEPS, LR, RANK, LENGTH = 40, 2e-3, 8, 97
+STEPS, LR, RANK, LENGTH = 24, 2e-3, 8, 97
 
 
 def qlora(options: argparse.Namespace, log: Log) -> dict:
