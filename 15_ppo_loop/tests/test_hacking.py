@@ -79,7 +79,7 @@ def test_effect_a_proxy_without_a_penalty_is_hacked_and_a_penalty_cures_it(world
     before, found = evaluate(world, reference, reference, score), {}
     for beta in (0.0, 0.1):
         policy = copy.deepcopy(reference)
-        train_ppo(policy, world.prompts, score, PPOConfig(steps=40, lr=4e-3, beta=beta))
+        train_ppo(policy, world.prompts, score, PPOConfig(steps=30, lr=5e-3, beta=beta))
         found[beta] = evaluate(world, policy, reference, score)
     assert found[0.1]["judge"] > before["judge"] + 0.8
     assert found[0.0]["proxy"] > before["proxy"] + 0.5 and found[0.0]["kl"] > 3 * found[0.1]["kl"]

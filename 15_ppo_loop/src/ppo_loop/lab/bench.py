@@ -235,7 +235,7 @@ def check(model: Decoder, world: World, seed: int) -> float:
 def bench(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     """Samples a second of both sides, in turn."""
     cpu_only(options)
-    rounds, steps = (1, 3) if options.quick else (5, 21)
+    rounds, steps = (1, 3) if options.quick else (5, 16)
     world = World(0)
     config = Config(world.vocab_size, world.prompt_len + world.max_new_tokens, d_model=64, layers=2, heads=4)
     model = Decoder(config, options.seed)

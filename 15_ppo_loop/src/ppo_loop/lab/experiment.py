@@ -31,6 +31,7 @@ Log = Callable[[str], None]
 SIZES = {"reference": 300, "pairs": 1024, "reward model": 200, "ppo": 60, "sums": 80, "batch": 64}
 QUICK = {"reference": 30, "pairs": 64, "reward model": 10, "ppo": 3, "sums": 2, "batch": 16}
 BETAS = (0.0, 0.02, 0.1, 0.5)
+HACKING_LR = 4e-3  # high, so that a minute is enough to go too far
 CURED = 0.1
 NS = (1, 2, 4, 8, 16, 32, 64)
 
@@ -135,7 +136,7 @@ def hacking(world, reference, model, pairs, sizes: dict, seed: int, log: Log) ->
     for name, rewards, beta in runs:
         log(f"seed {seed}: PPO against the reward model, {name}")
         policy = copy.deepcopy(reference)
-        config = PPOConfig(sizes["ppo"], sizes["batch"], beta=beta, seed=seed)
+        config = PPOConfig(sizes["ppo"], sizes["batch"], lr=HACKING_LR, beta=beta, seed=seed)
         history = train_ppo(policy, world.prompts, rewards, config, watch=watch)
         found["curves"][name] = [
             {"step": i + 1} | {k: h[k] for k in ("judge", "proxy", "kl")} for i, h in enumerate(history) if "judge" in h
