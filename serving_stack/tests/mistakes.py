@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from grader import combine
 from probes import PROBES  # noqa: F401
+
 from serving_stack import GGUFHeader, TensorInfo, give_back, release, reserve, take_known_beginning
 
 TASKS = [

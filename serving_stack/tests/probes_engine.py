@@ -1,6 +1,7 @@
 """Probes of the scheduler, preemption and sampling."""
 
 import torch
+
 from serving_stack import BlockAllocator, PrefixCache, Request, SamplingParams, SchedulerState
 
 # ---------------------------------------------------------------- states to decide on

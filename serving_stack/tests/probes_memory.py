@@ -2,6 +2,7 @@
 
 import torch
 from grader import error_of
+
 from serving_stack import BlockAllocator
 
 # ---------------------------------------------------------------- BlockAllocator

@@ -3,6 +3,7 @@
 import json
 
 from grader import error_of
+
 from serving_stack import Delta, Worker
 
 # ---------------------------------------------------------------- StreamDetokenizer

@@ -8,6 +8,7 @@ from itertools import takewhile
 
 import numpy as np
 import torch
+
 from serving_stack import GGUFHeader, TensorInfo, blocks_for, give_back, release, reserve, take_known_beginning
 
 # ---------------------------------------------------------------- BlockAllocator

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from serving_stack import BlockAllocator, blocks_for
 
 

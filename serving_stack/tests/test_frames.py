@@ -5,6 +5,7 @@ import json
 import httpx
 import openai
 import pytest
+
 from serving_stack import Delta
 
 

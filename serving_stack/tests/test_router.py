@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from serving_stack import PrefixCache, Worker
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from serving_stack import SamplingParams
 
 
