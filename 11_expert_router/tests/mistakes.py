@@ -362,6 +362,7 @@ PROBABILITY = [
     "with its softmax over the TOKENS",
     "whose Pᵢ counts chosen experts' probabilities alone",
     "with the mean over the EXPERTS: each token's mean is 1/E",
+    "whose Pᵢ is the softmax of the MEAN scores, and not the mean of the softmax",
 ]
 LOSS_SCALE = [
     "right",
@@ -389,6 +390,7 @@ LOSS_HINTS = {
     PROBABILITY[3]: "Over whom do the probabilities of one token sum to 1?",
     PROBABILITY[4]: "The router can lower the probability of an expert that this token did not choose, too.",
     PROBABILITY[5]: "Pᵢ is one number for each expert. Over what is the mean?",
+    PROBABILITY[6]: "What comes first for each token: its probabilities, or the mean over all tokens?",
     LOSS_SCALE[1]: "Perfect balance: every fᵢ and Pᵢ is 1/E. What is Σ fᵢ Pᵢ?",
     LOSS_SCALE[2]: "Perfect balance: every fᵢ and Pᵢ is 1/E. Which factor makes the sum 1?",
     LOSS_SCALE[3]: "Read equation 4 again: is there a root?",
@@ -419,6 +421,8 @@ def wrong_loss(share, probability, scale, group, mask, check):
             n_f = n_p = torch.tensor(len(real))
         if probability == PROBABILITY[4]:
             P = (p * hot)[in_p].sum(0) / n_p
+        elif probability == PROBABILITY[6]:
+            P = (scores[in_p].sum(0) / n_p).softmax(-1)
         elif probability == PROBABILITY[5]:
             P = p[in_p].mean(-1).mean() + 0 * p.sum(0)
         else:
@@ -474,7 +478,7 @@ def one_expert_for_each_token(impl, seed):
 
 
 def several_texts(impl, seed):
-    return loss_of(impl, seed + 4, 3, 7, 5, k=3)
+    return loss_of(impl, seed + 4, 2, 7, 5, k=3)
 
 
 def several_texts_with_padding(impl, seed):
@@ -642,6 +646,7 @@ STEP = [
     "that compares with 1/E, as if the load were shares",
     "that shifts the biases so that their mean is zero",
     "that compares with the mean ROUNDED to a whole number",
+    "whose step is the difference from the mean, divided by the LARGEST difference",
 ]
 BIAS_TYPE = ["right", "of float32, whatever the bias is", "that writes into the old bias"]
 STEP_HINTS = {
@@ -658,6 +663,7 @@ STEP_HINTS = {
     STEP[11]: "Where is what was learned in the steps before?",
     STEP[12]: "Are the numbers of `load` counts or shares?",
     STEP[13]: "Only the step is promised. What would the bias of an expert at its mean do?",
+    STEP[15]: "How large is a step in algorithm 1? Does it depend on how much is missing?",
     STEP[14]: "Loads 5, 5, 5, 6: who has less than an equal share?",
     BIAS_TYPE[1]: "The bias is float64. What is promised of the result?",
     BIAS_TYPE[2]: "Does the caller still have the bias of before?",
@@ -681,6 +687,7 @@ def wrong_bias(step, kind):
             STEP[9]: lambda: rate * sign.clamp(min=0),
             STEP[10]: lambda: rate * sign.clamp(max=0),
             STEP[12]: lambda: rate * (1 / len(x) - x).sign(),
+            STEP[15]: lambda: rate * (mean - x) / (mean - x).abs().max().clamp(min=1e-9),
             STEP[14]: lambda: rate * (mean.round() - x).sign(),
         }.get(step, lambda: rate * sign)()
         if step == STEP[11]:

@@ -41,7 +41,7 @@ def test_effect_without_balance_the_load_collapses_and_each_method_evens_it_out(
         train(model, TEXT, 60, 1e-2, balance)
         worst[name] = evaluate(model, TEXT)["max/mean"]
     assert worst["none"] > 2.3
-    assert all(worst[name] < 0.75 * worst["none"] for name in ("switch", "bias", "shazeer")), worst
+    assert all(worst[name] < 0.85 * worst["none"] for name in ("switch", "bias", "shazeer")), worst
 
 
 def test_the_same_seed_gives_the_same_history():
