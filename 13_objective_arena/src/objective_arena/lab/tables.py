@@ -7,6 +7,7 @@ from .bench import COLLATOR, MASK_FAST, MASK_PLAIN, SPANS_FAST, SPANS_LOOP, SPAN
 from .experiment import FEWER, RAFFEL, UNTRAINED
 from .markdown import goals, meta_line, section, spread, table
 
+SAME = "greedy, the beam's sentences"
 WORDS = {
     "causal": "causal: write",
     "prefix": "prefix: read, then write",
@@ -20,10 +21,11 @@ WORDS = {
 
 def summary() -> str:
     """The README's table: at most six rows."""
-    head, bleu = section("headline"), section("translation")["made"]["8000"]
+    head, made, french = section("headline"), section("translation")["made"], section("french")
+    size = next(iter(made))
     scores, curves = head["scores"], head["ladder"]["curves"]
     ends = {name: [curve[-1] for curve in runs] for name, runs in curves.items()}
-    speed, polar = rates(section("bench")), section("polarity")["scores"]
+    speed = rates(section("bench"))
     rows = [
         ("", "ours", "peer or limit"),
         (
@@ -42,20 +44,14 @@ def summary() -> str:
             f"{spread(ends['right'])} (right)",
         ),
         (
-            "film reviews, 1,000 labels, encoder: pre-trained, from scratch",
-            f"{percent(polar['encoder, pre-trained']['1000']['accuracy'])}, "
-            f"{percent(polar['encoder, from scratch']['1000']['accuracy'])}",
-            "50 % (chance)",
-        ),
-        (
             "million tokens/s: span corruption, masking",
             f"{speed[SPANS_FAST]:.0f}, {speed[MASK_FAST]:.0f}",
             f"{speed[SPANS_LOOP]:.1f} ({SPANS_LOOP}), {speed[COLLATOR]:.0f} ({COLLATOR})",
         ),
         (
-            "BLEU, made language of 8,000 pairs: greedy, beam of 4",
-            f"{spread(bleu['greedy'], 1)}, {spread(bleu['beam 4'], 1)}",
-            "100 (limit)",
+            f"BLEU, beam of 4: made language of {size} pairs, French of {french['pairs']:,}",
+            f"{spread(made[size]['beam 4'], 1)}, {french['beam 4']:.1f}",
+            f"{french[SAME]:.1f} (French, greedy)",
         ),
     ]
     return f"{table(rows)}\n\n{meta_line(head)}\n"
