@@ -85,6 +85,7 @@ ALIGN = [
     "that reads the logits TWO positions before each answer token",
     "of ALL tokens after the first, those of the prompt too",
     "that leaves out the answer's first token",
+    "that looks up the token that was READ at a position, not the one that was guessed there",
 ]
 TEMPERATURE = [
     "right",
@@ -115,6 +116,7 @@ LOGPROB_HINTS = {
     ALIGN[2]: "Count on the workbook's example: prompt of two tokens. Which row of logits guesses the third token?",
     ALIGN[3]: "Nobody sampled the prompt. How many columns does the result have?",
     ALIGN[4]: "The first answer token is guessed by the last prompt token. Is it in your result?",
+    ALIGN[5]: "At position t the model reads token t. Whose probability does it give?",
     TEMPERATURE[1]: "Sampling at 0.7 draws from another distribution than at 1. Which one do you describe?",
     TEMPERATURE[2]: "A low temperature makes the distribution sharper. Are your logits further apart, or closer?",
     TEMPERATURE[3]: "Do the probabilities of all tokens still sum to one after your division?",
@@ -139,7 +141,7 @@ def wrong_logprobs(align, temperature_, quantity, graph, check):
             return logits.new_zeros(len(tokens), T - prompt_len)
         shift = {ALIGN[1]: 0, ALIGN[2]: -2}.get(align, -1)
         first = {ALIGN[3]: 1, ALIGN[4]: prompt_len + 1}.get(align, prompt_len)
-        answer = tokens[:, first:]
+        answer = tokens[:, first - 1 : -1] if align == ALIGN[5] else tokens[:, first:]
         rows = (torch.arange(first, T) + shift).clamp(min=0)
         if temperature_ == TEMPERATURE[2]:
             logits = logits * temperature
@@ -218,6 +220,7 @@ MARGIN = [
     "with the margin's sign WRONG: it makes a pair easier",
     "that IGNORES the margin",
     "that MULTIPLIES by the margin",
+    "with the margin OUTSIDE of the sigmoid",
 ]
 BT_FORM = [
     "right",
@@ -234,6 +237,7 @@ BT_HINTS = {
     MARGIN[1]: "A margin of 2 asks that the chosen answer is better by 2. Is the loss larger or smaller then?",
     MARGIN[2]: "Change the margin: what moves?",
     MARGIN[3]: "With a margin of 0 the loss is the plain one. Is yours?",
+    MARGIN[4]: "What is the gradient of a number that is added at the end?",
     BT_FORM[1]: "The loss is the negative log of a probability. What is it at a difference of 0?",
     BT_FORM[2]: "Bradley and Terry give a probability. What is the loss of a pair that is right by far?",
     BT_FORM[3]: "What is the log of sigmoid(-200) in float32? Which function computes it without the detour?",
@@ -250,7 +254,7 @@ def wrong_bt(order, margin_, form, mean):
         if margin_ == MARGIN[3]:
             difference = difference * margin
         else:
-            difference = difference - {MARGIN[0]: 1, MARGIN[1]: -1, MARGIN[2]: 0}[margin_] * margin
+            difference = difference - {MARGIN[0]: 1, MARGIN[1]: -1, MARGIN[2]: 0, MARGIN[4]: 0}[margin_] * margin
         if form == BT_FORM[1]:
             loss = -torch.sigmoid(difference)
         elif form == BT_FORM[2]:
@@ -262,6 +266,7 @@ def wrong_bt(order, margin_, form, mean):
         else:
             loss = -F.logsigmoid(difference)
         loss = loss / math.log(2) if form == BT_FORM[5] else loss
+        loss = loss + margin if margin_ == MARGIN[4] else loss
         return {"mean": loss.mean, BT_MEAN[1]: lambda: loss, BT_MEAN[2]: loss.sum}[mean]()
 
     return bradley_terry_loss
@@ -488,6 +493,7 @@ SCORE_AT = [
     "whose score REPLACES the KL of the last token",
     "whose score is multiplied by beta",
     "whose score is one token too early",
+    "whose score is one token too late, on padding where there is any",
 ]
 SHAPED_GRAPH = ["constant", "through which a GRADIENT flows into the policy"]
 SHAPED_CHECK = ["ValueError", "that takes an answer of no token"]
@@ -509,6 +515,7 @@ SHAPED_HINTS = {
     SCORE_AT[6]: "Does the last token pay no KL?",
     SCORE_AT[7]: "Set beta to 0: what is left?",
     SCORE_AT[8]: "Positions count from 0. Is the stop token paid?",
+    SCORE_AT[9]: "Positions count from 0. Where does an answer of two tokens end?",
     SHAPED_GRAPH[1]: "Rewards are numbers. What must `requires_grad` be?",
     SHAPED_CHECK[1]: "Where would its score go? The docstring promises an error.",
 }
@@ -540,6 +547,7 @@ def wrong_shaped(kl, at, graph, check):
             SCORE_AT[1]: torch.full((B,), mask.shape[1] - 1),
             SCORE_AT[2]: torch.zeros(B, dtype=torch.long),
             SCORE_AT[8]: (last - 1).clamp(min=0),
+            SCORE_AT[9]: (last + 1).clamp(max=mask.shape[1] - 1),
         }.get(at, last)
         paid = torch.zeros_like(rewards).index_put((rows, where), scores)
         if at == SCORE_AT[3]:
@@ -611,6 +619,7 @@ BOOTSTRAP = [
     "that looks at the value of the SAME token twice",
     "that lets the advantage run on from padding into the answer",
     "whose next value is the token's own, at the last token",
+    "that walks over the padding as if it were part of the answer",
 ]
 DISCOUNT = [
     "right",
@@ -650,6 +659,7 @@ GAE_HINTS = {
     BOOTSTRAP[4]: "V at t + 1 minus V at t: are they the same number?",
     BOOTSTRAP[5]: "What has the advantage at padding to be, before the answer's last token is reached?",
     BOOTSTRAP[6]: "After the last token there is no state. What is the value of nothing?",
+    BOOTSTRAP[7]: "Put other numbers at padding: what moves?",
     DISCOUNT[1]: "Which of the two stands before the next value?",
     DISCOUNT[2]: "The trace is multiplied by two numbers.",
     DISCOUNT[3]: "With lambda = 0 the advantage is delta alone. Is yours?",
@@ -692,8 +702,8 @@ def wrong_gae(bootstrap, discount, returns_, order, graph):
                 after = torch.where(inside, next_value, v)
             delta = rewards[:, t] + before * after + (v if order == GAE_ORDER[2] else -v)
             raw = delta + trace * advantage
-            advantage = raw if bootstrap == BOOTSTRAP[5] else torch.where(mask[:, t], raw, 0)
-            next_value = v if bootstrap == BOOTSTRAP[1] else torch.where(mask[:, t], v, 0)
+            advantage = raw if bootstrap in (BOOTSTRAP[5], BOOTSTRAP[7]) else torch.where(mask[:, t], raw, 0)
+            next_value = v if bootstrap in (BOOTSTRAP[1], BOOTSTRAP[7]) else torch.where(mask[:, t], v, 0)
             total = torch.where(mask[:, t], rewards[:, t] + gamma * total, 0)
             found[t], nexts[t], sums[t] = torch.where(mask[:, t], advantage, 0), after, total
         advantages = torch.stack([found[t] for t in range(N)], 1)
@@ -909,6 +919,7 @@ CLIP = [
     "that clips the ratio to ±clip around zero",
     "that clips at 0.2, whatever is asked",
     "that clips the product of ratio and advantage",
+    "that drops every token whose ratio is outside of the clip",
 ]
 CLIP_SIGN = ["right", "with the sign of an objective: the optimizer would make it smaller"]
 CONSTANTS = [
@@ -939,6 +950,7 @@ CLIP_HINTS = {
     CLIP[7]: "A policy that has not moved has a ratio of 1. Is 1 inside your interval?",
     CLIP[8]: "Change `clip`: what moves?",
     CLIP[9]: "Which of the two has a trust region around 1?",
+    CLIP[10]: "Ratio 1.5, advantage -1: the policy went the wrong way. Who pulls it back?",
     CLIP_SIGN[1]: "Advantage 1, ratio above 1: must the loss be negative or positive?",
     CONSTANTS[1]: "The advantage was measured at sampling time. May the loss change it?",
     CONSTANTS[2]: "The old policy is past. May the loss change it?",
@@ -992,6 +1004,8 @@ def wrong_clip(ratio_, clip_, sign, constants, mean):
         per_token = {CLIP[1]: lambda: torch.min(plain, other), CLIP[2]: lambda: plain, CLIP[3]: lambda: other}.get(
             clip_, lambda: torch.max(plain, other)
         )()
+        if clip_ == CLIP[10]:
+            per_token = plain * ((ratio - 1).abs() <= clip)
         per_token = -per_token if sign == CLIP_SIGN[1] else per_token
         return reduced(per_token, mask, mean, CLIP_MEAN)
 
@@ -1053,6 +1067,7 @@ VALUE_CLIP = [
     "that clips the value itself to ±clip",
     "that clips at 0.2, whatever is asked",
     "that takes the larger of the two VALUES, not of the two errors",
+    "that clips the ERROR, not the move",
 ]
 VALUE_ERROR = [
     "right",
@@ -1079,6 +1094,7 @@ VALUE_HINTS = {
     VALUE_CLIP[4]: "An old value of 5 that has moved to 5.1: what does your clip make of it?",
     VALUE_CLIP[5]: "Change `clip`: what moves?",
     VALUE_CLIP[6]: "A larger value is not a larger error.",
+    VALUE_CLIP[7]: "A value that is off by 5 has no gradient after your clip. Which difference may be at most `clip`?",
     VALUE_ERROR[1]: "The derivative of half a square has no factor.",
     VALUE_ERROR[2]: "The mean is what minimises the squared error. What minimises the absolute one?",
     VALUE_TARGET[1]: "The returns were measured at sampling time. May the loss change them?",
@@ -1110,6 +1126,7 @@ def wrong_value(clip_, error, target, mean):
             VALUE_CLIP[2]: lambda: other,
             VALUE_CLIP[3]: lambda: torch.min(plain, other),
             VALUE_CLIP[6]: lambda: of(torch.max(values, clipped) - returns),
+            VALUE_CLIP[7]: lambda: of((values - returns).clamp(-clip, clip)),
         }.get(clip_, lambda: torch.max(plain, other))()
         return (1.0 if error == VALUE_ERROR[1] else 0.5) * reduced(per_token, mask, mean, VALUE_MEAN)
 
@@ -1175,6 +1192,7 @@ ADAPT = [
     "that takes the whole error at once, without the horizon",
     "whose horizon is always 10,000",
     "that forgets the number of samples",
+    "with samples and horizon the wrong way round",
 ]
 ADAPT_CHECK = ["ValueError", "that takes a target of 0 or less"]
 ADAPT_KNOBS = {"direction": DIRECTION, "error_": ERROR, "adapt": ADAPT, "check": ADAPT_CHECK}
@@ -1190,6 +1208,7 @@ ADAPT_HINTS = {
     ADAPT[2]: "How much may one batch of 64 samples say, if the horizon is 10,000?",
     ADAPT[3]: "Change `horizon`: what moves?",
     ADAPT[4]: "A batch of 640 samples says ten times as much as one of 64.",
+    ADAPT[5]: "A batch is a small share of the horizon.",
     ADAPT_CHECK[1]: "Dividing by the target: the docstring promises an error.",
 }
 
@@ -1208,7 +1227,7 @@ def wrong_adapt(direction, error_, adapt, check):
         }.get(error_, min(max(raw, -0.2), 0.2))
         error = -error if direction == DIRECTION[1] else error
         horizon = 10_000 if adapt == ADAPT[3] else horizon
-        share = {ADAPT[2]: 1.0, ADAPT[4]: 1 / horizon}.get(adapt, samples / horizon)
+        share = {ADAPT[2]: 1.0, ADAPT[4]: 1 / horizon, ADAPT[5]: horizon / samples}.get(adapt, samples / horizon)
         return beta + error * share if adapt == ADAPT[1] else beta * (1 + error * share)
 
     return adapt_kl_coef
@@ -1257,6 +1276,7 @@ DPO_BETA = [
     "with beta outside of the sigmoid",
     "that IGNORES beta",
     "that DIVIDES by beta",
+    "with beta on the policy's log-probabilities only, not on the reference's",
 ]
 DPO_PAIR = ["right", "with chosen and rejected SWAPPED", "that only pushes the chosen answer up"]
 DPO_FORM = [
@@ -1279,6 +1299,7 @@ DPO_HINTS = {
     DPO_BETA[2]: "Doubling beta must change which pairs count, not only the size of the loss.",
     DPO_BETA[3]: "Change beta: what moves?",
     DPO_BETA[4]: "r = beta log(policy / reference).",
+    DPO_BETA[5]: "beta is the scale of a log ratio, which has a numerator and a denominator.",
     DPO_PAIR[1]: "The loss must fall when the chosen answer becomes more likely.",
     DPO_PAIR[2]: "What is the gradient to the rejected answer?",
     DPO_FORM[1]: "What is the log of sigmoid(-200) in float32? Which function computes it without the detour?",
@@ -1304,10 +1325,11 @@ def wrong_dpo(sum_, reference, beta_, pair, form):
             out = torch.where(mask, logprobs, 0).sum(1)
             return out / mask.sum(1) if sum_ == DPO_SUM[1] else out
 
+        share = 1 / beta if beta_ == DPO_BETA[5] else 1.0  # beta is multiplied to everything below
         sign = {DPO_REF[2]: 0, DPO_REF[3]: -1}.get(reference, 1)
         refs = [total(ref_chosen, chosen_mask), total(ref_rejected, rejected_mask)]
-        good = total(chosen, chosen_mask) - sign * refs[0]
-        bad = total(rejected, rejected_mask) - sign * refs[1]
+        good = total(chosen, chosen_mask) - sign * share * refs[0]
+        bad = total(rejected, rejected_mask) - sign * share * refs[1]
         if pair == DPO_PAIR[1]:
             good, bad = bad, good
         elif pair == DPO_PAIR[2]:

@@ -29,7 +29,9 @@ def test_advantages_are_the_weighted_sums_of_deltas(impl, seed, gamma, lam):
     advantages, returns = impl.gae(rewards, values, mask, gamma, lam)
     want = by_the_sum(rewards, values, lengths, gamma, lam)
     torch.testing.assert_close(advantages, want, rtol=0, atol=1e-6)  # weights may be made in float32
-    torch.testing.assert_close(returns, torch.where(mask, want + values, 0), rtol=0, atol=1e-6)  # weights may be made in float32
+    torch.testing.assert_close(
+        returns, torch.where(mask, want + values, 0), rtol=0, atol=1e-6
+    )  # weights may be made in float32
 
 
 @pytest.mark.task("gae")

@@ -75,7 +75,7 @@ def test_the_exact_parts_are_as_recorded():
 def test_effect_the_recorded_hacking_and_its_cure():
     for seed in RESULTS["headline"]["hacking"]:
         start, hacked, cured = seed["start"], seed["end"]["beta 0"], seed["end"][f"beta {experiment.CURED:g}"]
-        assert hacked["proxy"] > start["proxy"] + 0.7 and hacked["judge"] < start["judge"]
+        assert hacked["proxy"] > cured["proxy"] and hacked["judge"] < cured["judge"] - 1
         assert cured["judge"] > start["judge"] + 1.2 and hacked["kl"] > 5 * cured["kl"]
         best = [point["judge"] for point in seed["best of n"]]
         assert best == sorted(best)
@@ -97,16 +97,19 @@ def test_effect_the_recorded_methods_and_sums():
 
 
 def test_effect_the_recorded_mistakes():
+    """Where the penalty works, seeds agree; where it does not, they scatter."""
     r = RESULTS["break_it"]
-    judge = {name: median(run["judge"] for run in runs) for name, runs in r["runs"].items()}
-    right, before = judge["as it should be"], median(s["judge"] for s in r["start"])
-    for name in ("beta = 0", "reward for length", "beta = 10"):
-        assert judge[name] < right - 0.7
-    assert judge["beta = 0"] < before and judge["reward for length"] < before
+    judge = {name: [run["judge"] for run in runs] for name, runs in r["runs"].items()}
     kl = {name: median(run["kl"] for run in runs) for name, runs in r["runs"].items()}
-    assert kl["k1 as a loss"] > 2 * max(kl["k2 as a loss"], kl["k3 as a loss"])
+    right, before = median(judge["as it should be"]), min(s["judge"] for s in r["start"])
+    assert max(judge["as it should be"]) - min(judge["as it should be"]) < 0.6
+    for name in ("beta = 0", "k1 as a loss"):
+        assert max(judge[name]) - min(judge[name]) > 2 and kl[name] > 4 * kl["as it should be"]
+    assert kl["k1 as a loss"] > 4 * max(kl["k2 as a loss"], kl["k3 as a loss"])
+    assert kl["beta = 10"] < 0.1 and median(judge["beta = 10"]) < right - 1 and max(judge["reward for length"]) < before
+    assert kl["clip 10"] > 2 * kl["clip 0.2, same rate and epochs"]
     for name in ("no whitening", "value model at ten times the rate"):
-        assert abs(judge[name] - right) < 0.5
+        assert abs(median(judge[name]) - right) < 0.3
 
 
 def test_effect_the_recorded_real_model():

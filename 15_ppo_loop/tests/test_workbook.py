@@ -14,22 +14,35 @@ TEXTS = [("".join(c["source"]), c["cell_type"]) for c in CELLS]
 NUMBER = r"-?\d+(?:\.\d+)?"
 
 
+def claims(numbers):
+    """What the folded texts say of the numbers of each cell. Training amplifies rounding, so no digit is asserted."""
+    """What the folded texts say of each cell's numbers. Training amplifies rounding, so no digit is asserted."""
+        numbers[:2]
+    )
+    (_, j_clip, kl_clip, _, j_far, kl_far), (n0, _, n1, _), (a, _, b, _, c, _) = numbers[2:]
+    yield "no penalty", s_free >= s > 0.7 and j_free < j - 0.5 and j > j0 + 1 and kl_free > 3 * kl
+    yield "too much", abs(kl_held) < 0.1 and abs(j_held - j0) < 0.5
+    yield "k1", kl_k1 > 3 * max(kl_r, kl_k2)
+    yield "clip", min(j_clip, j_far) > j0 + 1 and kl_far > 0.9 * kl_clip
+    yield "length", n1 > n0 + 1.5
+    yield "no whitening, fast value", max(a, b, c) - min(a, b, c) < 0.6 and min(a, b, c) > j0 + 0.5
+
+
 @pytest.mark.timeout(240)
-def test_break_it_cells_print_what_is_written():
-    """Training amplifies rounding, which differs between processors: rewards within 0.7, KL within a factor of two."""
-    told = 0
+def test_break_it_cells_do_what_is_written():
+    got, written = [], []
     for i, (text, kind) in enumerate(TEXTS):
-        if kind != "code" or "break_it" not in text:
-            continue
-        out = io.StringIO()
-        with contextlib.redirect_stdout(out):
-            exec(text, {})
-        written = re.search(r"```\n(.*?)\n```", TEXTS[i + 1][0], re.DOTALL).group(1)
-        assert re.sub(NUMBER, "#", out.getvalue().strip()) == re.sub(NUMBER, "#", written)
-        got, want = ([float(x) for x in re.findall(NUMBER, t)] for t in (out.getvalue(), written))
-        assert got == pytest.approx(want, rel=0.5, abs=0.7)
-        told += 1
-    assert told == 5
+        if kind == "code" and "break_it" in text:
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                exec(text, {})
+            told = re.search(r"```\n(.*?)\n```", TEXTS[i + 1][0], re.DOTALL).group(1)
+            assert re.sub(NUMBER, "#", out.getvalue().strip()) == re.sub(NUMBER, "#", told)
+            for found, words in ((got, out.getvalue()), (written, told)):
+                found.append([float(x) for x in re.findall(NUMBER, words.replace("k1", "k").replace("k2", "k"))])
+    assert len(got) == 5
+    for numbers in (got, written):
+        assert {claim: holds for claim, holds in claims(numbers) if not holds} == {}
 
 
 def test_every_task_has_minutes_an_example_and_three_hints():

@@ -103,7 +103,7 @@ def sums(r: dict):
 
 def break_it(r: dict):
     """The judge's reward of each experiment."""
-    made = figure("No penalty and a reward for length do the damage", (7.5, 4.6))
+    made = figure("Without a penalty that works, the result is a lottery; paying for length is never good", (7.5, 4.6))
     ax = made.subplots()
     names = list(r["runs"])[::-1]
     for row, name in enumerate(names):
