@@ -15,11 +15,11 @@ NUMBER = r"-?\d+(?:\.\d+)?"
 
 
 def claims(numbers):
-    """What the folded texts say of the numbers of each cell. Training amplifies rounding, so no digit is asserted."""
     """What the folded texts say of each cell's numbers. Training amplifies rounding, so no digit is asserted."""
-        numbers[:2]
-    )
-    (_, j_clip, kl_clip, _, j_far, kl_far), (n0, _, n1, _), (a, _, b, _, c, _) = numbers[2:]
+    penalty, losses, clips, lengths, others = numbers
+    j0, _, _, j, s, kl, _, j_free, s_free, kl_free, _, j_held, _, kl_held = penalty
+    (_, kl_r, _, kl_k1, _, kl_k2), (_, j_clip, kl_clip, _, j_far, kl_far) = losses, clips
+    (n0, _, n1, _), (a, _, b, _, c, _) = lengths, others
     yield "no penalty", s_free >= s > 0.7 and j_free < j - 0.5 and j > j0 + 1 and kl_free > 3 * kl
     yield "too much", abs(kl_held) < 0.1 and abs(j_held - j0) < 0.5
     yield "k1", kl_k1 > 3 * max(kl_r, kl_k2)
