@@ -20,15 +20,15 @@ EQUIVALENT = {
     },
     "quantize_nf4": {
         "1 -> -1, in: absmax = blocks.abs().amax(1)": "axis 1 of two is the last",
-        "scaled[..., None] - NF4 -> NF4 - scaled[..., None], in: codes = (scaled[..., None] - NF4).abs().argmin(-1)":
-            "a distance has no sign",
+        "scaled[..., None] - NF4 -> NF4 - scaled[..., None], in: codes = (scaled[..., None] - NF4).abs().argmin(-1)": (
+            "a distance has no sign"
+        ),
     },
     "rouge_l": {
         "(prediction.lower().split(), reference.lower().split()) -> (reference.lower().split(), "
-        "prediction.lower().split()), in: p, r = (prediction.lower().split(), reference.lower().split())":
-            "a common subsequence and its F-measure are symmetric",
+        "prediction.lower().split()), in: p, r = (prediction.lower().split(), reference.lower().split())": "symmetric",
         "r -> reference, in: row = [0] * (len(r) + 1)": "zeros to spare: a text has no fewer letters than words",
         "1 -> 2, in: row = [0] * (len(r) + 1)": "zeros to spare",
-        "1 -> 2, in: return 2 * row[-1] / max(len(p) + len(r), 1)": "one word in all has none in common: 0 over anything",
+        "1 -> 2, in: return 2 * row[-1] / max(len(p) + len(r), 1)": "one word in all has none in common",
     },
-}  # fmt: skip
+}

@@ -287,8 +287,12 @@ def an_answer_of_nothing_but_its_end(impl, seed):
 
 def a_header_of_one_token_and_another_end(impl, seed):
     ids = ids_of(seed, 3, 4, 2, 3, header=(8,), end=6)
-    return {"labels": impl.answer_labels(ids, [8], 6), "labels of a text that begins with the header": impl.answer_labels(
-        torch.tensor([8, 30 + seed % 7, 31, 6, 9]), [8], 6)}  # fmt: skip
+    return {
+        "labels": impl.answer_labels(ids, [8], 6),
+        "labels of a text that begins with the header": impl.answer_labels(
+            torch.tensor([8, 30 + seed % 7, 31, 6, 9]), [8], 6
+        ),
+    }
 
 
 def a_header_in_the_middle_of_an_answer(impl, seed):
@@ -334,8 +338,11 @@ LOSS_HINTS = {
 def wrong_loss(align, average, scored, count_, check):
     def answer_loss(logits, labels, count=None):
         T = labels.shape[1]
-        pairs = {ALIGN[1]: (logits, labels), ALIGN[2]: (logits[:, : T - 2], labels[:, 2:]),
-                 ALIGN[3]: (logits[:, 1:], labels[:, :-1])}.get(align, (logits[:, :-1], labels[:, 1:]))  # fmt: skip
+        pairs = {
+            ALIGN[1]: (logits, labels),
+            ALIGN[2]: (logits[:, : T - 2], labels[:, 2:]),
+            ALIGN[3]: (logits[:, 1:], labels[:, :-1]),
+        }.get(align, (logits[:, :-1], labels[:, 1:]))
         x, y = pairs
         known = y != IGNORE
         if scored == SCORED[1]:
@@ -409,8 +416,10 @@ def losses_that_are_refused(impl, seed):
     logits, labels = labelled(seed, (), ())
     only_first = labels.clone()
     only_first[1, 0] = 3
-    return {"no label": error_of(lambda: impl.answer_loss(logits, labels)),
-            "a label on the first token alone": error_of(lambda: impl.answer_loss(logits, only_first))}  # fmt: skip
+    return {
+        "no label": error_of(lambda: impl.answer_loss(logits, labels)),
+        "a label on the first token alone": error_of(lambda: impl.answer_loss(logits, only_first)),
+    }
 
 
 def the_coin_of_the_workbook(impl, seed):
@@ -465,10 +474,12 @@ PACK_HINTS = {
 def wrong_pack(fit, order, full, ties, long, kept):
     def pack_best_fit(lengths, capacity):
         rows, room = [], []
+        newer = -1 if ties == TIES[2] else 1
         slack = {FULL[1]: 1, FULL[2]: -1}.get(full, 0)
         sign = -1 if ties == TIES[1] else 1
         key = {ORDER[1]: lambda i: sign * i, ORDER[2]: lambda i: (lengths[i], sign * i)}.get(
-            order, lambda i: (-lengths[i], sign * i))  # fmt: skip
+            order, lambda i: (-lengths[i], sign * i)
+        )
         for i in sorted(range(len(lengths)), key=key):
             n = lengths[i]
             if n > capacity:
@@ -479,9 +490,9 @@ def wrong_pack(fit, order, full, ties, long, kept):
             fits = [r for r in range(len(rows)) if room[r] + slack >= n]
             if fit == FIT[3]:
                 fits = [r for r in fits if r == len(rows) - 1]
-            newer = -1 if ties == TIES[2] else 1
             by = {FIT[1]: lambda r: newer * r, FIT[2]: lambda r: (-room[r], newer * r)}.get(
-                fit, lambda r: (room[r], newer * r))  # fmt: skip
+                fit, lambda r: (room[r], newer * r)
+            )
             if fits:
                 best = min(fits, key=by)
             else:
@@ -625,8 +636,10 @@ def padding_after_one_token(impl, seed):
 
 
 def rows_that_are_too_full(impl, seed):
-    return {"6 tokens in 5": error_of(lambda: impl.packed_layout([4, 2], 5)),
-            "5 tokens in 5": error_of(lambda: impl.packed_layout([3, 2], 5))}  # fmt: skip
+    return {
+        "6 tokens in 5": error_of(lambda: impl.packed_layout([4, 2], 5)),
+        "5 tokens in 5": error_of(lambda: impl.packed_layout([3, 2], 5)),
+    }
 
 
 def the_row_of_the_workbook(impl, seed):
@@ -709,14 +722,22 @@ def wrong_lora(scale, init, frozen, dropout, paths, kind):
             self.A, self.B = nn.Parameter(A.T.clone() if swap else A), nn.Parameter(B.T.clone() if swap else B)
 
         def forward(self, x):
-            s = dict(zip(SCALE, (self.alpha / self.r, 1, self.r / self.alpha, self.alpha, self.alpha / self.r**0.5),
-                         strict=True))[scale]  # fmt: skip
+            s = dict(
+                zip(
+                    SCALE,
+                    (self.alpha / self.r, 1, self.r / self.alpha, self.alpha, self.alpha / self.r**0.5),
+                    strict=True,
+                )
+            )[scale]
             A, B = (self.A.T, self.B.T) if paths == PATHS[4] else (self.A, self.B)
             on = self.training or dropout == DROPOUT[1]
             p = 0.0 if dropout == DROPOUT[3] else self.p
             if paths == PATHS[3]:
-                return F.linear(x, self.base.weight + s * B @ A, self.base.bias) if not (on and p) else (
-                    self.base(x) + s * F.linear(F.dropout(x, p, True), B @ A))  # fmt: skip
+                return (
+                    F.linear(x, self.base.weight + s * B @ A, self.base.bias)
+                    if not (on and p)
+                    else (self.base(x) + s * F.linear(F.dropout(x, p, True), B @ A))
+                )
             if dropout == DROPOUT[4]:
                 path = F.dropout(x @ A.T, p, on) @ B.T
             else:
@@ -796,8 +817,11 @@ def dropout_of_half(impl, seed):
         layer.base.weight.zero_()
         layer.base.bias.zero_()
         out = layer.train()((2.0 ** torch.arange(6)).expand(200, 6))
-    return {"each input is dropped by itself": len(out.unique()) > 8, "the others count twice": float(out.max()) > 64,
-            "the mean is kept": 45 < float(out.mean()) < 80}  # fmt: skip
+    return {
+        "each input is dropped by itself": len(out.unique()) > 8,
+        "the others count twice": float(out.max()) > 64,
+        "the mean is kept": 45 < float(out.mean()) < 80,
+    }
 
 
 def the_largest_matrix_that_is_made(impl, seed):
@@ -913,8 +937,11 @@ def adapted(impl, seed, *targets, r=2, alpha=3.0):
 
 def two_names_of_layers(impl, seed):
     model, names = adapted(impl, seed, "v_proj", "q_proj")
-    return {"the names": names, "parameters with a gradient": sorted(n for n, p in model.named_parameters() if p.requires_grad),
-            "shapes of A": [tuple(p.shape) for n, p in model.named_parameters() if n.endswith(".A")]}  # fmt: skip
+    return {
+        "the names": names,
+        "parameters with a gradient": sorted(n for n, p in model.named_parameters() if p.requires_grad),
+        "shapes of A": [tuple(p.shape) for n, p in model.named_parameters() if n.endswith(".A")],
+    }
 
 
 def the_same_function_at_first(impl, seed):
@@ -1203,9 +1230,7 @@ def wrong_match(normal, match):
             for a in ("the", "an", "a"):
                 text = text.replace(a, "")
         if normal == NORMAL[7]:
-            for a in articles:
-                text = " ".join(w for w in text.split(" ") if w not in articles)
-            return text
+            return " ".join(w for w in text.split(" ") if w not in articles)
         words = text.split()
         if normal == NORMAL[5]:
             first = next((i for i, w in enumerate(words) if w in articles), len(words))
@@ -1234,14 +1259,38 @@ def matches(impl, cases):
 
 def capitals_and_punctuation(impl, seed):
     w = word(seed)
-    return matches(impl, [(f"{w.upper()}.", [w]), (f'"{w}"!', [w]), (w, [w.capitalize()]), (w, [f"{w}s"]), (f"({w})", [f"{w}?"]),
-                          ("Don't", ["dont"]), ("don t", ["Don't"]), ("x-ray", ["xray"]), ("1,000", ["1000"])])  # fmt: skip
+    return matches(
+        impl,
+        [
+            (f"{w.upper()}.", [w]),
+            (f'"{w}"!', [w]),
+            (w, [w.capitalize()]),
+            (w, [f"{w}s"]),
+            (f"({w})", [f"{w}?"]),
+            ("Don't", ["dont"]),
+            ("don t", ["Don't"]),
+            ("x-ray", ["xray"]),
+            ("1,000", ["1000"]),
+        ],
+    )
 
 
 def articles(impl, seed):
     w = word(seed)
-    return matches(impl, [(f"the {w}", [w]), (w, [f"A {w}"]), (f"An {w} and a {w}", [f"{w} and {w}"]), ("then", ["n"]),
-                          ("banana", ["bnn"]), ("bn", ["ban"]), ("The", [""]), (f"The {w}", [w]), ("other", ["or"])])  # fmt: skip
+    return matches(
+        impl,
+        [
+            (f"the {w}", [w]),
+            (w, [f"A {w}"]),
+            (f"An {w} and a {w}", [f"{w} and {w}"]),
+            ("then", ["n"]),
+            ("banana", ["bnn"]),
+            ("bn", ["ban"]),
+            ("The", [""]),
+            (f"The {w}", [w]),
+            ("other", ["or"]),
+        ],
+    )
 
 
 def white_space(impl, seed):
@@ -1472,19 +1521,33 @@ def a_call_with_brackets_and_marks_in_it(impl, seed):
 
 def messages_that_are_no_call(impl, seed):
     whole = call_of('{"name": "clock", "arguments": {}}')
-    texts = {"an answer": word(seed), "nothing": "", "a quotation": f"Write {whole}.", "a quotation at the end": f"> {whole}",
-             "the closing mark alone": f"x{TOOL_CLOSE}", "no mark": '{"name": "clock", "arguments": {}}'}  # fmt: skip
+    texts = {
+        "an answer": word(seed),
+        "nothing": "",
+        "a quotation": f"Write {whole}.",
+        "a quotation at the end": f"> {whole}",
+        "the closing mark alone": f"x{TOOL_CLOSE}",
+        "no mark": '{"name": "clock", "arguments": {}}',
+    }
     return {name: impl.parse_tool_call(text) for name, text in texts.items()}
 
 
 def calls_that_are_refused(impl, seed):
     bodies = {
-        "no JSON": "clock()", "single quotes": "{'name': 'clock', 'arguments': {}}", "a sum": '{"name": "a" "b", "arguments": {}}',
-        "a list": '["clock", {}]', "a further key": '{"name": "clock", "arguments": {}, "id": 1}', "a string": '"clock"',
-        "no arguments": '{"name": "clock"}', "no name": '{"arguments": {}}', "a number for a name": '{"name": 7, "arguments": {}}',
-        "a list of arguments": '{"name": "clock", "arguments": []}', "arguments as text": '{"name": "clock", "arguments": "{}"}',
-        "nothing": "", "two calls": '{"name": "a", "arguments": {}}' + TOOL_CLOSE + TOOL_OPEN + '{"name": "b", "arguments": {}}',
-    }  # fmt: skip
+        "no JSON": "clock()",
+        "single quotes": "{'name': 'clock', 'arguments': {}}",
+        "a sum": '{"name": "a" "b", "arguments": {}}',
+        "a list": '["clock", {}]',
+        "a further key": '{"name": "clock", "arguments": {}, "id": 1}',
+        "a string": '"clock"',
+        "no arguments": '{"name": "clock"}',
+        "no name": '{"arguments": {}}',
+        "a number for a name": '{"name": 7, "arguments": {}}',
+        "a list of arguments": '{"name": "clock", "arguments": []}',
+        "arguments as text": '{"name": "clock", "arguments": "{}"}',
+        "nothing": "",
+        "two calls": '{"name": "a", "arguments": {}}' + TOOL_CLOSE + TOOL_OPEN + '{"name": "b", "arguments": {}}',
+    }
     texts = {name: call_of(body) for name, body in bodies.items()}
     texts["cut off"] = f'{TOOL_OPEN}{{"name": "clock", "arguments": {{}}}}'
     texts["a wrong closing mark"] = f'{TOOL_OPEN}{{"name": "clock", "arguments": {{}}}}<tool_call/>'
@@ -1500,57 +1563,118 @@ def the_call_of_the_workbook(impl, seed):
 
 PROBES = {
     "format_conversation": [
-        one_question, a_question_that_waits_for_its_answer, a_system_message_of_the_callers_own,
-        another_default_for_the_system, several_turns_with_a_tool, contents_with_white_space_and_none,
-        messages_as_a_tuple, conversations_that_are_refused, the_greeting_of_the_workbook,
+        one_question,
+        a_question_that_waits_for_its_answer,
+        a_system_message_of_the_callers_own,
+        another_default_for_the_system,
+        several_turns_with_a_tool,
+        contents_with_white_space_and_none,
+        messages_as_a_tuple,
+        conversations_that_are_refused,
+        the_greeting_of_the_workbook,
     ],
     "answer_labels": [
-        one_answer, three_answers, an_answer_that_is_cut_off, padding_with_the_end_token, no_answer_at_all,
-        an_answer_of_nothing_but_its_end, a_header_of_one_token_and_another_end, a_header_in_the_middle_of_an_answer,
+        one_answer,
+        three_answers,
+        an_answer_that_is_cut_off,
+        padding_with_the_end_token,
+        no_answer_at_all,
+        an_answer_of_nothing_but_its_end,
+        a_header_of_one_token_and_another_end,
+        a_header_in_the_middle_of_an_answer,
         the_line_of_the_workbook,
     ],
     "answer_loss": [
-        answers_of_unequal_lengths, a_row_without_an_answer, a_label_on_the_first_token, token_0_is_a_token,
-        a_count_of_all_micro_batches, logits_of_float64, the_gradient_of_the_logits, losses_that_are_refused,
+        answers_of_unequal_lengths,
+        a_row_without_an_answer,
+        a_label_on_the_first_token,
+        token_0_is_a_token,
+        a_count_of_all_micro_batches,
+        logits_of_float64,
+        the_gradient_of_the_logits,
+        losses_that_are_refused,
         the_coin_of_the_workbook,
     ],
     "pack_best_fit": [
-        many_short_sequences, many_sequences_of_equal_lengths, sequences_as_long_as_a_row, long_sequences, none_and_one,
-        sequences_longer_than_a_row, one_sequence_longer_than_a_row, the_four_sequences_of_the_workbook,
+        many_short_sequences,
+        many_sequences_of_equal_lengths,
+        sequences_as_long_as_a_row,
+        long_sequences,
+        none_and_one,
+        sequences_longer_than_a_row,
+        one_sequence_longer_than_a_row,
+        the_four_sequences_of_the_workbook,
     ],
     "packed_layout": [
-        three_sequences_and_padding, a_row_that_is_full, one_sequence_alone, padding_after_one_token,
-        rows_that_are_too_full, the_row_of_the_workbook,
+        three_sequences_and_padding,
+        a_row_that_is_full,
+        one_sequence_alone,
+        padding_after_one_token,
+        rows_that_are_too_full,
+        the_row_of_the_workbook,
     ],
     "LoRALinear": [
-        a_layer_with_learnt_adapters, a_layer_of_rank_one_of_float64, a_new_layer, what_is_trained, the_gradients,
-        dropout_of_everything, dropout_of_half, the_largest_matrix_that_is_made, a_base_without_bias,
+        a_layer_with_learnt_adapters,
+        a_layer_of_rank_one_of_float64,
+        a_new_layer,
+        what_is_trained,
+        the_gradients,
+        dropout_of_everything,
+        dropout_of_half,
+        the_largest_matrix_that_is_made,
+        a_base_without_bias,
         the_layer_of_the_workbook,
     ],
     "add_lora": [
-        two_names_of_layers, the_same_function_at_first, logits_after_the_adapters_have_learnt, targets_that_are_refused,
+        two_names_of_layers,
+        the_same_function_at_first,
+        logits_after_the_adapters_have_learnt,
+        targets_that_are_refused,
     ],
     "merge_lora": [
-        a_wide_matrix, a_square_matrix_of_float64, rank_one, merged_twice_from_the_same_weight, weights_that_are_refused,
+        a_wide_matrix,
+        a_square_matrix_of_float64,
+        rank_one,
+        merged_twice_from_the_same_weight,
+        weights_that_are_refused,
         the_matrix_of_the_workbook,
     ],
     "quantize_nf4": [
-        a_matrix_of_six_blocks, blocks_that_cross_rows, blocks_of_64_by_default, negative_numbers_and_an_outlier,
-        tiny_and_huge_numbers, a_block_of_zeros, a_parameter_with_a_gradient, weights_that_cannot_be_quantized,
+        a_matrix_of_six_blocks,
+        blocks_that_cross_rows,
+        blocks_of_64_by_default,
+        negative_numbers_and_an_outlier,
+        tiny_and_huge_numbers,
+        a_block_of_zeros,
+        a_parameter_with_a_gradient,
+        weights_that_cannot_be_quantized,
         the_block_of_the_workbook,
     ],
     "exact_match": [
-        capitals_and_punctuation, articles, white_space, several_answers, the_answers_of_the_workbook,
+        capitals_and_punctuation,
+        articles,
+        white_space,
+        several_answers,
+        the_answers_of_the_workbook,
     ],
     "rouge_l": [
-        two_long_sentences, a_short_prediction, one_word_for_many, the_same_words_in_another_order, capitals,
-        nothing_in_common_and_nothing_at_all, the_cat_of_the_workbook,
+        two_long_sentences,
+        a_short_prediction,
+        one_word_for_many,
+        the_same_words_in_another_order,
+        capitals,
+        nothing_in_common_and_nothing_at_all,
+        the_cat_of_the_workbook,
     ],
     "parse_tool_call": [
-        a_call, a_call_between_white_space, a_call_with_brackets_and_marks_in_it, messages_that_are_no_call,
-        calls_that_are_refused, the_call_of_the_workbook,
+        a_call,
+        a_call_between_white_space,
+        a_call_with_brackets_and_marks_in_it,
+        messages_that_are_no_call,
+        calls_that_are_refused,
+        the_call_of_the_workbook,
     ],
-}  # fmt: skip
+}
 
 ALL = {
     "format_conversation": (

@@ -32,8 +32,17 @@ def test_oracle_trl_completion_only_loss_of_one_batch(tmp_path):
     from tokenizers import Tokenizer, models
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    config = LlamaConfig(vocab_size=97, hidden_size=24, intermediate_size=40, num_hidden_layers=1, num_attention_heads=4,
-                         num_key_value_heads=2, bos_token_id=1, eos_token_id=2, pad_token_id=0)  # fmt: skip
+    config = LlamaConfig(
+        vocab_size=97,
+        hidden_size=24,
+        intermediate_size=40,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+    )
     torch.manual_seed(0)
     model = LlamaForCausalLM(config)
     words = Tokenizer(models.WordLevel({"<pad>": 0, "<s>": 1, "</s>": 2}, unk_token="<pad>"))
@@ -48,8 +57,17 @@ def test_oracle_trl_completion_only_loss_of_one_batch(tmp_path):
         warnings.simplefilter("ignore")
         from trl import SFTConfig, SFTTrainer
 
-        args = SFTConfig(output_dir=str(tmp_path), per_device_train_batch_size=3, use_cpu=True, report_to="none", bf16=False,
-                         completion_only_loss=True, max_length=None, disable_tqdm=True, gradient_checkpointing=False)  # fmt: skip
+        args = SFTConfig(
+            output_dir=str(tmp_path),
+            per_device_train_batch_size=3,
+            use_cpu=True,
+            report_to="none",
+            bf16=False,
+            completion_only_loss=True,
+            max_length=None,
+            disable_tqdm=True,
+            gradient_checkpointing=False,
+        )
         trainer = SFTTrainer(
             model=model, args=args, train_dataset=Dataset.from_dict(columns), processing_class=tokenizer
         )

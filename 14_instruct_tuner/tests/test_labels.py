@@ -18,8 +18,12 @@ def plain_labels(ids, header, end):
     for t in range(len(ids)):
         opened = max((s for s in range(len(header), t + 1) if ids[s - len(header) : s] == header), default=None)
         first = opened
-        while first is not None and (s := max((s for s in range(len(header), first) if ids[s - len(header) : s] == header),
-                                              default=None)) is not None and end not in ids[s:first]:  # fmt: skip
+        while (
+            first is not None
+            and (s := max((s for s in range(len(header), first) if ids[s - len(header) : s] == header), default=None))
+            is not None
+            and end not in ids[s:first]
+        ):
             first = s
         found.append(ids[t] if first is not None and end not in ids[first:t] else IGNORE)
     return found

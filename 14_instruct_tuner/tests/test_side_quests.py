@@ -108,12 +108,16 @@ def test_a_curriculum_begins_with_the_easy_ones_and_ends_with_all():
 @pytest.mark.parametrize(
     ("name", "argument", "good", "bad"),
     [
-        ("lower case", "", "all low, 7", "Not low"), ("upper case", "", "LOUD 7", "LOUd"), ("at most words", "3", "a b c", "a b c d"),
-        ("contains", "Owl", "an owl sat", "an owlet sat"), ("ends with", "Done.", "x Done.\n", "Done. x"),
-        ("no commas", "", "a b", "a, b"), ("bullets", "2", "- a\n- b\n", "- a\nb"),
+        ("lower case", "", "all low, 7", "Not low"),
+        ("upper case", "", "LOUD 7", "LOUd"),
+        ("at most words", "3", "a b c", "a b c d"),
+        ("contains", "Owl", "an owl sat", "an owlet sat"),
+        ("ends with", "Done.", "x Done.\n", "Done. x"),
+        ("no commas", "", "a b", "a, b"),
+        ("bullets", "2", "- a\n- b\n", "- a\nb"),
         ("json keys", "answer", '{"answer": 1}', '{"answer": 1, "b": 2}'),
     ],
-)  # fmt: skip
+)
 def test_formats_that_a_program_checks(name, argument, good, bad):
     assert check_format(good, name, argument) and not check_format(bad, name, argument)
     assert not check_format(" ", name, argument) and share_followed([good, bad], name, argument) == 0.5

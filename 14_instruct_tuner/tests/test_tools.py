@@ -41,8 +41,10 @@ def test_property_every_call_comes_back(impl):
 
 
 @pytest.mark.task("parse_tool_call")
-@pytest.mark.parametrize("text", ["", "Four.", f"Write {WHOLE}.", f"> {WHOLE}", f"x{TOOL_CLOSE}", '{"name": "clock"}',
-                                  f"`{WHOLE}`", TOOL_CLOSE])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    ["", "Four.", f"Write {WHOLE}.", f"> {WHOLE}", f"x{TOOL_CLOSE}", '{"name": "clock"}', f"`{WHOLE}`", TOOL_CLOSE],
+)
 def test_what_is_no_call_is_none(impl, text):
     assert impl.parse_tool_call(text) is None
 
@@ -50,11 +52,22 @@ def test_what_is_no_call_is_none(impl, text):
 @pytest.mark.task("parse_tool_call")
 @pytest.mark.parametrize(
     "body",
-    ["", "clock()", "{'name': 'clock', 'arguments': {}}", '["clock", {}]', '"clock"', '{"name": "clock"}', '{"arguments": {}}',
-     '{"name": "clock", "arguments": {}, "id": 1}', '{"name": 7, "arguments": {}}', '{"name": "clock", "arguments": []}',
-     '{"name": "clock", "arguments": "{}"}', '{"name": "a" + "b", "arguments": {}}',
-     '{"name": "a", "arguments": {}}' + TOOL_CLOSE + TOOL_OPEN + '{"name": "b", "arguments": {}}'],
-)  # fmt: skip
+    [
+        "",
+        "clock()",
+        "{'name': 'clock', 'arguments': {}}",
+        '["clock", {}]',
+        '"clock"',
+        '{"name": "clock"}',
+        '{"arguments": {}}',
+        '{"name": "clock", "arguments": {}, "id": 1}',
+        '{"name": 7, "arguments": {}}',
+        '{"name": "clock", "arguments": []}',
+        '{"name": "clock", "arguments": "{}"}',
+        '{"name": "a" + "b", "arguments": {}}',
+        '{"name": "a", "arguments": {}}' + TOOL_CLOSE + TOOL_OPEN + '{"name": "b", "arguments": {}}',
+    ],
+)
 def test_bad_input_invalid_calls_are_refused(impl, body):
     with pytest.raises(ValueError):
         impl.parse_tool_call(TOOL_OPEN + body + TOOL_CLOSE)
@@ -78,9 +91,18 @@ def test_nothing_is_evaluated(impl, tmp_path):
 
 @pytest.mark.parametrize(
     ("expression", "value"),
-    [("17 + 25", "42"), ("2 - 3 - 4", "-5"), ("2 + 3 * 4", "14"), ("(2 + 3) * 4", "20"), ("-3 * -(2 - 5)", "-9"),
-     ("1 / 3", "0.3333333333"), ("8 / 4 / 2", "1"), (" 0.1+0.2 ", "0.3"), ("12345678901234567890 * 10", "123456789012345678900")],
-)  # fmt: skip
+    [
+        ("17 + 25", "42"),
+        ("2 - 3 - 4", "-5"),
+        ("2 + 3 * 4", "14"),
+        ("(2 + 3) * 4", "20"),
+        ("-3 * -(2 - 5)", "-9"),
+        ("1 / 3", "0.3333333333"),
+        ("8 / 4 / 2", "1"),
+        (" 0.1+0.2 ", "0.3"),
+        ("12345678901234567890 * 10", "123456789012345678900"),
+    ],
+)
 def test_the_calculator(expression, value):
     assert calculate(expression) == value
 
@@ -111,9 +133,14 @@ def test_the_clock_says_the_time_that_it_is_given():
 
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [("exec", {}), ("calculator", {}), ("calculator", {"expression": "1", "more": "2"}), ("calculator", {"expression": 7}),
-     ("clock", {"now": "x"})],
-)  # fmt: skip
+    [
+        ("exec", {}),
+        ("calculator", {}),
+        ("calculator", {"expression": "1", "more": "2"}),
+        ("calculator", {"expression": 7}),
+        ("clock", {"now": "x"}),
+    ],
+)
 def test_bad_input_tools_refuse_and_nothing_is_run(name, arguments):
     with pytest.raises(ValueError):
         run_tool_call(name, arguments, default_tools())

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 class LoRALinear(nn.Module):
     """A frozen linear layer `base` with trainable A (r, in) and B (out, r).
 
-    A is uniform in ±1/√in, B is zero, both in the dtype of the base. `dropout` is applied to the input of A, in training only.
+    A is uniform in ±1/√in, B is zero, both in the dtype of the base. `dropout` is applied to the input of A, in
+    training only.
     """
 
     def __init__(self, base: nn.Module, r: int, alpha: int | float, dropout: int | float = 0.0):

@@ -65,8 +65,14 @@ def padding(p: dict):
         ax.barh(i, 100 * p[name], color=BLUE)
         ax.barh(i, 100 - 100 * p[name], left=100 * p[name], color=GREY, alpha=0.35)
         inside = p[name] > 0.5
-        ax.text(100 * p[name] + (-1 if inside else 1), i, f"{p[name]:.1%}", va="center", ha="right" if inside else "left",
-                color="white" if inside else BLACK)  # fmt: skip
+        ax.text(
+            100 * p[name] + (-1 if inside else 1),
+            i,
+            f"{p[name]:.1%}",
+            va="center",
+            ha="right" if inside else "left",
+            color="white" if inside else BLACK,
+        )
     ax.set_yticks(range(3), [f"padded {n}" if n != "packed" else n for n in names])
     ax.invert_yaxis()
     ax.set(xlabel="% of a batch's tokens (blue: text, grey: padding)", xlim=(0, 100))
@@ -83,7 +89,7 @@ def real(s: dict):
         "calls": "valid calls",
         "sums right": "sums right",
     }
-    for i, (key, text) in enumerate(names.items()):
+    for i, key in enumerate(names):
         before, after = 100 * s["before"][key], 100 * s["after"][key]
         ax.plot([before, after], [i, i], color=GREY, lw=2, zorder=1)
         ax.plot([before], [i], "o", color=VERMILION, zorder=2)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ..tools import problems
 from ..tools.synthetic import call_text
-from .facts import COUNTRIES, HELD_OUT, QUESTIONS, SENTENCES
+from .facts import COUNTRIES, HELD_OUT, QUESTIONS
 
 
 class Pair(NamedTuple):
@@ -18,7 +18,7 @@ class Pair(NamedTuple):
 def fact_pairs(held_out: bool, seed: int = 0) -> list[Pair]:
     """All questions about the countries that are tuned on, or about the others, shuffled."""
     made = [
-        Pair(question.format(x=country.name), SENTENCES[kind][0].format(x=country.name, y=getattr(country, kind)))
+        Pair(question.format(x=country.name), f"{getattr(country, kind)}.")
         for country in COUNTRIES
         if (country in HELD_OUT) == held_out
         for kind, questions in QUESTIONS.items()
