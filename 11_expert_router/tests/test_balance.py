@@ -63,11 +63,11 @@ def test_oracle_switch_averages_over_texts():
     indices = scores.argmax(-1, keepdim=True)
     theirs = load_balancing_loss_func(scores.softmax(-1), indices[..., 0])
     each = torch.stack([load_balancing_loss(s, i) for s, i in zip(scores, indices, strict=True)])
-    torch.testing.assert_close(theirs, each.mean(), rtol=0, atol=1e-7)  # theirs counts in float32
+    torch.testing.assert_close(theirs, each.mean(), rtol=0, atol=1e-6)  # shares are float32
     whole = load_balancing_loss(scores, indices)
     assert whole < theirs - 1e-3  # texts with different favourites balance each other
     one = load_balancing_loss_func(scores.flatten(0, 1)[None].softmax(-1), indices[..., 0].flatten()[None])
-    torch.testing.assert_close(one, whole, rtol=0, atol=1e-7)
+    torch.testing.assert_close(one, whole, rtol=0, atol=1e-6)
 
 
 def test_oracle_mixtral_is_k_times_ours():
@@ -148,7 +148,7 @@ def test_property_the_loss_of_a_top_k_router_is_between_1_and_its_experts_when_p
         indices = choices(seed, tokens, 1, experts=experts)
         certain = 60.0 * F.one_hot(indices[:, 0], experts).double()
         loss = float(load_balancing_loss(certain, indices))
-        assert 1 - 1e-9 <= loss <= experts + 1e-9
+        assert 1 - 1e-6 <= loss <= experts + 1e-6
 
     holds()
 

@@ -39,7 +39,7 @@ def load_balancing_loss(
             raise ValueError("mask: hides every token; there is no load to balance")
         scores, indices = scores[mask], indices[mask]
     experts = scores.shape[-1]
-    share = expert_load(indices, experts).to(scores.dtype) / indices.numel()  # E
+    share = expert_load(indices, experts) / indices.numel()  # E
     probability = scores.softmax(dim=-1).flatten(0, -2).mean(dim=0)  # E
     return experts * (share * probability).sum()
 
