@@ -30,6 +30,8 @@ def launch(processes: int, arguments: list[str], seconds: float | int = 200) -> 
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     command += ["-m", "expert_router.parallel.worker", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    if sys.platform == "linux":
+        environment.setdefault("GLOO_SOCKET_IFNAME", "lo")  # all processes are here, whatever the machine's name is
     run = subprocess.run(command, capture_output=True, text=True, timeout=seconds, env=environment)
     lines = [line for line in run.stdout.splitlines() if line.startswith("{")]
     if run.returncode or not lines:
