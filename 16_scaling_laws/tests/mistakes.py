@@ -49,6 +49,7 @@ ATTENTION = [
     "that counts attention in ONE layer",
     "that counts HALF of attention: one of its two products, or what the causal mask leaves",
     "that counts attention with T² a token, and not T",
+    "that counts the FORWARD pass of attention alone",
 ]
 BLOCK = [
     "right",
@@ -68,10 +69,9 @@ FLOPS_HINTS = {
     ATTENTION[1]: "Queries times keys, weights times values: are these matrix products?",
     ATTENTION[2]: "What did the caller ask for?",
     ATTENTION[3]: "How many layers have attention?",
-    ATTENTION[
-        4
-    ]: "Two products have T keys a query. The model computes every score, and masks half of them afterwards.",
+    ATTENTION[4]: "Two products have T keys a query. All scores are computed, and half are masked afterwards.",
     ATTENTION[5]: "One token's query meets how many keys?",
+    ATTENTION[6]: "Do gradients flow through attention's two products?",
     BLOCK[1]: "q, k, v: and which matrix after them?",
     BLOCK[2]: "Up, and then?",
     BLOCK[3]: "Where does the shape say how wide the feed-forward layer is?",
@@ -97,7 +97,8 @@ def wrong_flops(rule, head, attention, block, tokens):
             pairs = 0
         times = {RULE[1]: 2, RULE[2]: 4, RULE[4]: 3}.get(rule, 6)
         count = {TOKENS[0]: tokens_, TOKENS[1]: tokens_ * 3 // 4, TOKENS[2]: tokens_ // T}[tokens]
-        return times * (matrices + pairs) * (1 if rule == RULE[3] else count)
+        flops = times * matrices + (2 if attention == ATTENTION[6] else times) * pairs
+        return flops * (1 if rule == RULE[3] else count)
 
     return lambda shape, tokens, attention=True: training_flops(shape, tokens, attention)
 
@@ -137,6 +138,8 @@ HORIZON = [
     "that stays CONSTANT after the warm-up",
     "that falls on a straight line",
     "whose cosine begins after the warm-up",
+    "whose cosine is at its end in the last step, at steps - 1",
+    "whose cosine counts its steps from 1",
 ]
 LOWEST = ["right", "that falls to ZERO", "that adds a tenth on top of the cosine: the peak is too high"]
 WARM = [
@@ -155,6 +158,8 @@ RATE_HINTS = {
     HORIZON[3]: "Which factor of the formula depends on `steps`?",
     HORIZON[4]: "Is the rate half way down at a quarter of the run, or still near its peak?",
     HORIZON[5]: "In the formula, which step does the cosine count from?",
+    HORIZON[6]: "In the formula, s / S never reaches one. By what do you divide?",
+    HORIZON[7]: "What is the cosine's argument in step 0?",
     LOWEST[1]: "Where is the cosine at the end: 0 or 0.1?",
     LOWEST[2]: "The factor goes from 1 down to 0.1. What is it at step 0 in your version?",
     WARM[1]: "Adam's first steps are of full size. What should the first ten be?",
@@ -168,7 +173,8 @@ def wrong_rate(peak, horizon, lowest, warm):
     def learning_rate(step, steps, d_model):
         ratio = 32 / d_model
         top = 0.01 * {PEAK[0]: ratio, PEAK[1]: 1.0, PEAK[2]: 1 / ratio, PEAK[3]: math.sqrt(ratio)}[peak]
-        progress = step / {HORIZON[1]: 1000, HORIZON[2]: 2 * steps}.get(horizon, steps)
+        ends = {HORIZON[1]: 1000, HORIZON[2]: 2 * steps, HORIZON[6]: max(1, steps - 1)}
+        progress = (step + (horizon == HORIZON[7])) / ends.get(horizon, steps)
         if horizon == HORIZON[5]:
             progress = max(0, step - 10) / max(1, steps - 10)
         wave = {HORIZON[3]: 1.0, HORIZON[4]: 1 - progress}.get(horizon, 0.5 + 0.5 * math.cos(math.pi * progress))
@@ -184,16 +190,19 @@ def wrong_rate(peak, horizon, lowest, warm):
 
 def a_whole_run(impl, seed):
     steps = 61 + seed % 13
-    return {"the rates of a run": np.array([impl.learning_rate(s, steps, 48) for s in range(steps)])}
+    return {"the rates, times 1,000": 1000 * np.array([impl.learning_rate(s, steps, 48) for s in range(steps)])}
 
 
 def a_run_of_another_length(impl, seed):
     steps = 307 + seed % 13
-    return {"every tenth rate": np.array([impl.learning_rate(s, steps, 20) for s in range(0, steps, 10)])}
+    return {
+        "every tenth rate, times 1,000": 1000
+        * np.array([impl.learning_rate(s, steps, 20) for s in range(0, steps, 10)])
+    }
 
 
 def a_run_shorter_than_the_warm_up(impl, seed):
-    return {"the rates": np.array([impl.learning_rate(s, 7, 8) for s in range(7)])}
+    return {"the rates, times 1,000": 1000 * np.array([impl.learning_rate(s, 7, 8) for s in range(7)])}
 
 
 def the_rates_of_the_workbook(impl, seed):
@@ -218,9 +227,19 @@ MEASURE = [
     "that measures before the training",
     "that returns the MEAN of the training losses",
 ]
-OPTIMIZER = ["right", "with plain SGD", "with a new optimizer at every step, so that Adam forgets"]
-DATA = ["right", "that leaves out the last batch", "that trains on the first batch again and again",
-        "that trains on the VALIDATION batch"]  # fmt: skip
+OPTIMIZER = [
+    "right",
+    "with plain SGD",
+    "with a new optimizer at every step, so that Adam forgets",
+    "with AdamW, which also shrinks the weights",
+]
+DATA = [
+    "right",
+    "that leaves out the last batch",
+    "that trains on the first batch again and again",
+    "that trains on the VALIDATION batch",
+    "that goes through the batches TWICE",
+]
 TRAIN_HINTS = {
     RATE[1]: "Which rate does the optimizer use in step 3?",
     RATE[2]: "Who knows how long the run is?",
@@ -233,8 +252,10 @@ TRAIN_HINTS = {
     MEASURE[4]: "What does the loss of the first step say about the trained model?",
     OPTIMIZER[1]: "Which optimizer does the docstring name?",
     OPTIMIZER[2]: "What does Adam remember from step to step?",
+    OPTIMIZER[3]: "Which optimizer does the docstring name? What is AdamW's default weight decay?",
     DATA[1]: "How many steps do 7 batches make?",
     DATA[2]: "Does your loop use its variables?",
+    DATA[4]: "The docstring says how often each batch is seen.",
     DATA[3]: "What is a validation loss worth when the model has seen the answers?",
 }
 
@@ -244,7 +265,7 @@ def wrong_train(rate, gradients, measure, optimizer, data):
         import scaling_laws
 
         def made():
-            kind = torch.optim.SGD if optimizer == OPTIMIZER[1] else torch.optim.Adam
+            kind = {OPTIMIZER[1]: torch.optim.SGD, OPTIMIZER[3]: torch.optim.AdamW}.get(optimizer, torch.optim.Adam)
             return kind(model.parameters(), lr=1e-3)
 
         def validated():
@@ -253,7 +274,9 @@ def wrong_train(rate, gradients, measure, optimizer, data):
 
         before, losses, opt = validated(), [], made()
         count, width = len(batches), 32 if rate == RATE[4] else d_model
-        for step, (x, y) in enumerate(batches[:-1] if data == DATA[1] else batches):
+        seen = {DATA[1]: batches[:-1], DATA[4]: [*batches, *batches]}.get(data, batches)
+        for step, (x, y) in enumerate(seen):
+            step = step % count
             if data == DATA[2]:
                 x, y = batches[0]
             elif data == DATA[3]:
@@ -325,6 +348,7 @@ SPACE = [
     "that regresses log x on log y",
     "through the first and the last point alone",
     "with decimal logarithms whose intercept is raised with e",
+    "with log(1 + x) for log x",
 ]
 SIGN = ["right", "whose exponent has the slope's SIGN"]
 COEFFICIENT = ["right", "that returns log c for c", "that takes the mean of y for c"]
@@ -338,6 +362,7 @@ POWER_HINTS = {
     SPACE[4]: "Which of the two has the noise?",
     SPACE[5]: "What do the points between do in your fit?",
     SPACE[6]: "Which base belongs to your logarithm?",
+    SPACE[7]: "log(1 + x) is near log x for large x only. Is a law straight in it?",
     SIGN[1]: "The loss falls, so the slope is negative. What does x^-alpha say about alpha?",
     COEFFICIENT[1]: "The line crosses log x = 0 at log c. What is c?",
     COEFFICIENT[2]: "c is the law's value at x = 1. Is the mean of y taken there?",
@@ -355,7 +380,7 @@ def wrong_power(space, sign, coefficient, order, positive, equal):
         if positive == "right" and not good.all() or equal == "right" and np.ptp(x) == 0:
             raise ValueError("points")
         with np.errstate(all="ignore"):
-            log_x, log_y = np.log(x), np.log(y)
+            log_x, log_y = np.log1p(x) if space == SPACE[7] else np.log(x), np.log(y)
             if space == SPACE[5]:
                 slope = (log_y[-1] - log_y[0]) / (log_x[-1] - log_x[0])
                 at = log_y[0] - slope * log_x[0]
@@ -439,6 +464,7 @@ ERROR = [
     "that takes the floor of the LARGEST error",
     "that compares the sum of the differences, so that signs cancel",
     "that compares absolute differences, and not squares",
+    "that takes the floor of the STRAIGHTEST line: the largest correlation",
 ]
 FLOOR_ORDER = ["right", "that returns E LAST"]
 FLOOR_CHECK = [
@@ -456,6 +482,7 @@ FLOOR_HINTS = {
     ERROR[3]: "Which floor fits best?",
     ERROR[4]: "One point above and one below the law: is their error nothing?",
     ERROR[5]: "What is done with each difference before it is summed?",
+    ERROR[6]: "A line can be straight although its points are far from the losses. Which error is asked for?",
     FLOOR_ORDER[1]: "In which order does the docstring name the three?",
     FLOOR_CHECK[1]: "Some candidates are too high. What is done with the rest?",
     FLOOR_CHECK[2]: "What does the docstring promise where no floor is usable?",
@@ -483,7 +510,13 @@ def wrong_floor(floor, error, order, check):
                     difference = E + fitted - loss
                 elif error == ERROR[2]:
                     difference = np.log(loss - E) - np.log(fitted)
-            size = {ERROR[3]: -(difference**2).sum(), ERROR[4]: abs(difference.sum()), ERROR[5]: abs(difference).sum()}
+                straight = np.corrcoef(np.log(x), np.log(loss - E))[0, 1] * np.sign(slope)
+            size = {
+                ERROR[6]: -straight,
+                ERROR[3]: -(difference**2).sum(),
+                ERROR[4]: abs(difference.sum()),
+                ERROR[5]: abs(difference).sum(),
+            }
             size = size.get(error, (difference**2).sum())
             found.append((size, float(E), float(np.exp(at)), float(-slope)))
         _, E, c, alpha = min(found)
@@ -550,6 +583,7 @@ INTERVAL = [
     "with the quantiles 1 - level and level",
     "whose level stands on EACH side",
     "from the smallest to the largest prediction",
+    "made of the quantiles of c and of alpha, each on its own",
 ]
 BAND = ["right", "that extends the band of the known points LINEARLY"]
 BAND_ORDER = ["right", "that returns the upper end first"]
@@ -563,6 +597,7 @@ BOOTSTRAP_HINTS = {
     INTERVAL[3]: "Level 0.8: how much of the predictions lies below your lower end?",
     INTERVAL[4]: "How much is outside of the interval in all?",
     INTERVAL[5]: "What would a thousand more resamples do to your interval?",
+    INTERVAL[6]: "A fit with a large c has a large alpha too. Which fit has your pair of quantiles?",
     BAND[1]: "Each resample has a law. What does it predict at the new x itself?",
     BAND_ORDER[1]: "Which of the two does the docstring return first?",
     LEVEL[1]: "Ask for 0.5. Is the interval narrower?",
@@ -598,6 +633,10 @@ def wrong_bootstrap(resample, interval, band, order, level_):
         elif interval == INTERVAL[2]:
             z = norm.ppf(1 - tail)
             low, high = (predictions.mean(0) + sign * z * predictions.std(0) for sign in (-1, 1))
+        elif interval == INTERVAL[6]:
+            slopes, starts = np.array(laws).T
+            ends = zip(*(np.quantile(v, [tail, 1 - tail]) for v in (slopes, starts)), strict=True)
+            low, high = (np.exp(a + s * np.log(places)) for s, a in ends)
         elif interval == INTERVAL[3]:
             low, high = np.quantile(predictions, [min(1 - level, level), max(1 - level, level)], axis=0)
         else:
@@ -666,6 +705,7 @@ TERMS = [
     "that reads theta as (log E, log A, log B, alpha, beta)",
     "that takes theta's first three for A, B and E themselves",
     "whose terms OVERFLOW: exp before the logarithm",
+    "with DECIMAL logarithms of N and D",
 ]
 GRADIENT = [
     "right",
@@ -690,6 +730,7 @@ HUBER_HINTS = {
     TERMS[5]: "In which order are the five?",
     TERMS[6]: "theta[0] is the LOGARITHM of A. What is the logarithm of A N^-alpha?",
     TERMS[7]: "exp(1000) is infinite. Which number may be taken out of a LogSumExp?",
+    TERMS[8]: "Which base has the exponential that undoes your logarithm?",
     GRADIENT[1]: "The term is a - alpha log N. What is its derivative by alpha?",
     GRADIENT[2]: "The term is a - alpha log N. What is its derivative by alpha?",
     GRADIENT[3]: "Far from zero, Huber is a straight line. What is its slope?",
@@ -710,6 +751,8 @@ def wrong_huber(reduce, residual, huber, terms, gradient):
             a, b, e = (math.log(abs(v) + 1e-9) for v in (a, b, e))
         sign = 1 if terms == TERMS[4] else -1
         log_n, log_t, log_loss = np.log(n), np.log(tokens), np.log(loss)
+        if terms == TERMS[8]:
+            log_n, log_t = np.log10(n), np.log10(tokens)
         z = np.stack([a + sign * alpha * log_n, b + sign * beta * log_t, np.full(len(n), e)])
         if terms == TERMS[1]:
             z = z[:2]
@@ -802,6 +845,7 @@ SCALE = [
     "that forgets alpha and beta in the ratio",
     "without the ratio of A and B",
     "whose ratio is not raised to a power",
+    "whose ratio is raised to 1/alpha, and not to 1/(alpha + beta)",
 ]
 BUDGET = ["right", "that takes C for C/6 in N", "whose D is C/N: the 6 is forgotten"]
 ROUNDING = ["right", "that ROUNDS alpha and beta to two digits"]
@@ -815,6 +859,7 @@ OPTIMAL_HINTS = {
     SCALE[2]: "Set the derivative of A N^-alpha to that of the other term. What comes down in front?",
     SCALE[3]: "Does a law with a large A want the same model as one with a large B?",
     SCALE[4]: "G to which power?",
+    SCALE[5]: "The budget ties N and D together. Which exponents add up?",
     BUDGET[1]: "6ND = C. What is N D?",
     BUDGET[2]: "6ND = C. What is D?",
     ROUNDING[1]: "Rounding moved Hoffmann's own 59 tokens a parameter to 93. Which digits may be dropped?",
@@ -835,7 +880,7 @@ def wrong_optimal(split, scale, budget, rounding, pair, check):
         power = {SPLIT[0]: beta / both, SPLIT[1]: alpha / both, SPLIT[3]: 0.5}.get(split, 0.5)
         ratio = {SCALE[1]: beta * B / (alpha * A), SCALE[2]: A / B, SCALE[3]: 1.0}.get(scale, alpha * A / (beta * B))
         product = flops if budget == BUDGET[1] else flops / 6
-        n = (ratio if scale == SCALE[4] else ratio ** (1 / both)) * product**power
+        n = ratio ** {SCALE[4]: 1.0, SCALE[5]: 1 / alpha}.get(scale, 1 / both) * product**power
         if split == SPLIT[2]:
             n = (product / 20) ** 0.5
         d = flops / n if budget == BUDGET[2] else flops / (6 * n) if n else 0.0
@@ -893,7 +938,7 @@ OVER = [
     "with gamma / (gamma - 1) above the threshold",
 ]
 UNITS = ["right", "that takes the noise itself, and not its square", "that takes the signal itself, and not its square",
-         "that adds the noise of the test labels"]  # fmt: skip
+         "that adds the noise of the test labels", "that adds up the risks of all outputs"]  # fmt: skip
 PEAK_AT = ["right", "that divides by zero at the threshold", "that is zero at the threshold"]
 RISK_HINTS = {
     THRESHOLD[1]: "Ten outputs have ten times the parameters and ten times the numbers to fit. Where do they meet?",
@@ -908,6 +953,7 @@ RISK_HINTS = {
     OVER[5]: "Far above the threshold, what is left of the noise?",
     UNITS[1]: "`noise` is a deviation. In which unit is a risk?",
     UNITS[2]: "`signal` is a length. In which unit is a risk?",
+    UNITS[4]: "The docstring says of how many outputs the risk is.",
     UNITS[3]: "Excess risk: what would the true coefficients have?",
     PEAK_AT[1]: "Which value does the docstring promise at the threshold?",
     PEAK_AT[2]: "From both sides the risk rises without end. What is it between?",
@@ -920,14 +966,16 @@ def wrong_risk(threshold, under, over, units, peak):
         gamma = 1 / gamma if threshold == THRESHOLD[2] else gamma
         s, v = (x if units == UNITS[i] else x * x for i, x in ((2, signal), (1, noise)))
         extra = v if units == UNITS[3] else 0.0
+        times = outputs if units == UNITS[4] else 1
         if gamma == 1:
             return {PEAK_AT[0]: math.inf, PEAK_AT[1]: None, PEAK_AT[2]: 0.0}[peak] if peak != PEAK_AT[1] else 1 / 0
         if gamma < 1:
-            return v * {UNDER[0]: gamma / (1 - gamma), UNDER[1]: gamma, UNDER[2]: 1 / (1 - gamma)}[under] + extra
+            made = {UNDER[0]: gamma / (1 - gamma), UNDER[1]: gamma, UNDER[2]: 1 / (1 - gamma)}
+            return times * v * made[under] + extra
         bias, variance = s * (1 - 1 / gamma), v / (gamma - 1)
         made = {OVER[1]: variance, OVER[2]: s + variance, OVER[3]: bias, OVER[4]: v * gamma / (1 - gamma)}
         made |= {OVER[5]: bias + v * gamma / (gamma - 1)}
-        return made.get(over, bias + variance) + extra
+        return times * made.get(over, bias + variance) + extra
 
     return lambda parameters, samples, outputs=1, signal=1.0, noise=1.0: ridgeless_risk(
         parameters, samples, outputs, signal, noise
@@ -1020,7 +1068,7 @@ KNOBS = {
         {"rule": RULE, "head": HEAD, "attention": ATTENTION, "block": BLOCK, "tokens": TOKENS},
         wrong_flops,
         FLOPS_HINTS,
-        [(RULE[3], t) for t in TOKENS[1:]],
+        [*((RULE[3], t) for t in TOKENS[1:]), (RULE[1], ATTENTION[6])],
     ),
     "learning_rate": (
         "a schedule",

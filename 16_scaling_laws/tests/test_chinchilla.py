@@ -75,6 +75,11 @@ def test_property_theta_and_law_are_the_same():
     holds()
 
 
+def test_a_law_without_a_floor_has_a_finite_theta():
+    theta = theta_of(TRUE._replace(E=0.0))
+    assert np.isfinite(theta).all() and law_of(theta).loss(1e9, 1e9) == pytest.approx(TRUE.loss(1e9, 1e9) - TRUE.E)
+
+
 def iso_flops(law, budgets=(1e18, 1e19, 1e20, 1e21)):
     for flops in budgets:
         n = np.sqrt(flops / 6 / 20) * np.geomspace(0.3, 3, 9)

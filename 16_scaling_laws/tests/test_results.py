@@ -59,6 +59,9 @@ def test_effect_the_recorded_law():
     law, points = ChinchillaLaw(**own["N"]["law"]), own["points"]
     assert len(points) == 60 and own["N"]["rms log error"] < 0.05
     assert 0 < own["N"]["intervals"]["alpha"][0] and 0 < own["N"]["intervals"]["beta"][0]
+    for size in {p["N"] for p in points}:
+        longest = [p["loss"] for p in points if p["N"] == size and p["D"] == 204_800]
+        assert len(longest) == 3 and max(longest) < 1.03 * min(longest)
     got = mean(p["loss"] for p in own["held out"])
     target = own["prediction"]
     assert target["loss"] == pytest.approx(law.loss(target["N"], target["D"]))

@@ -40,8 +40,8 @@ PUBLISHED = {
 
 
 def theta_of(law: ChinchillaLaw) -> Theta:
-    """The law as (log A, log B, log E, alpha, beta)."""
-    return np.array([np.log(law.A), np.log(law.B), np.log(law.E), law.alpha, law.beta])
+    """The law as (log A, log B, log E, alpha, beta). A term that is zero counts as 1e-300."""
+    return np.array([*np.log(np.maximum([law.A, law.B, law.E], 1e-300)), law.alpha, law.beta])
 
 
 def law_of(theta: Theta) -> ChinchillaLaw:
