@@ -915,7 +915,7 @@ class Small(nn.Module):
         super().__init__()
         self.wte = nn.Embedding(11, 6)
         self.blocks = nn.ModuleList(
-            nn.ModuleDict({n: linear(seed + i, 6, 6) for n in ("q_proj", "v_proj", "q_proj_out")}) for i in range(2)
+            nn.ModuleDict({n: linear(seed + i, 6, 6) for n in ("v_proj", "q_proj", "q_proj_out")}) for i in range(2)
         )
         self.q_proj = linear(seed + 5, 6, 6)
         self.norm, self.head = nn.LayerNorm(6), linear(seed + 7, 6, 11, bias=False)
@@ -1300,6 +1300,12 @@ def white_space(impl, seed):
     )
 
 
+def other_signs_and_another_order(impl, seed):
+    a, b = word(seed), word(seed, 1)
+    cases = [(f"{a}_{b}", [a + b]), (f"“{a}”", [a]), (f"{a} {b}", [f"{b} {a}"]), (f"{a} {a}", [a])]
+    return matches(impl, cases)
+
+
 def several_answers(impl, seed):
     a, b, c = (word(seed, i) for i in range(3))
     return matches(impl, [(b, [a, b]), (c, [a, b]), (a, (a, b)), (f"not {a}", [a]), (a, [f"not {a}"]), (a, [a, a])])
@@ -1654,6 +1660,7 @@ PROBES = {
         capitals_and_punctuation,
         articles,
         white_space,
+        other_signs_and_another_order,
         several_answers,
         the_answers_of_the_workbook,
     ],
