@@ -63,8 +63,6 @@ def test_effect_the_recorded_real_model():
     assert s["after"]["sums right"] > s["before"]["sums right"] + 0.3
     assert s["loss"]["fp32"] < s["loss"]["NF4"] < s["loss"]["fp32"] + 1
     assert s["bytes"]["NF4, double quantization"] < s["bytes"]["NF4"] < 0.4 * s["bytes"]["fp32"]
-    found = RESULTS["instructions"]["instructions"]
-    assert found["after"]["gold loss"] < found["before"]["gold loss"] - 0.1
 
 
 def test_the_bench_says_what_the_readme_says():

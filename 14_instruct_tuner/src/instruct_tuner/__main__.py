@@ -12,9 +12,6 @@ COMMANDS = [
     Command("bench", "packing beside TRL, LoRA beside peft", bench.bench, tables.bench, minutes=1),
     Command("break", "five mistakes and what they do", break_it.break_it, tables.break_it, minutes=1.5),
     Command("variants", "DoRA, rsLoRA, soft prompts", break_it.variants, tables.variants, minutes=1),
-    Command(
-        "instructions", "1,100 real instructions", real_model.instructions, tables.instructions, minutes=3, model=True
-    ),
     Command("mutants", "what notices each small change of a task", mutants, mutation_table, minutes=1),
 ]
 

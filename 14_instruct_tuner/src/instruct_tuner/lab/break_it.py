@@ -45,7 +45,7 @@ class Start:
 
 def start(options: argparse.Namespace, log: Log) -> Start:
     """The headline's base of the same seed."""
-    world = make_world(options.seed, 300 if options.quick else 3000)
+    world = make_world(options.seed, options.quick)
     base = train_base(world, options.seed, 6 if options.quick else BASE_STEPS, lambda line: log(f"base: {line}"))
     return Start(world, base, text_loss(base, world), 3 if options.quick else TUNE_STEPS)
 

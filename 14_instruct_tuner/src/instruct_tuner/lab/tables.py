@@ -159,7 +159,7 @@ def code(text: str) -> str:
 
 def instructions(content: dict | None = None) -> str:
     """1,100 real instructions."""
-    s = content or section("instructions")
+    s = content or section("smollm2")
     found = s["instructions"]
     rows = [("", "before", "after")]
     rows.append(("gold loss, nats a token", *(f"{found[w]['gold loss']:.3f}" for w in ("before", "after"))))
