@@ -18,7 +18,7 @@ from ..lora import add_lora, trainable_parameters
 from ..model import Decoder
 from ..qlora import model_bytes, optimizer_bytes, quantize_base
 from ..smollm2 import Tokens, load_decoder, read_checkpoint
-from ..template import Message, format_alpaca, format_conversation
+from ..template import Message, format_conversation, render_template
 from ..tools import Problem, default_tools, parse_tool_call, problems, run_tool_call, tool_conversation
 from ..world import fact_pairs
 from . import fetch
@@ -60,8 +60,6 @@ def read(options: argparse.Namespace, log: Log) -> Model:
     Raises:
         ValueError: it does not.
     """
-    from ..template import render_template
-
     log("reading the model")
     checkpoint = read_checkpoint(fetch.model(options.model or "smollm2", log))
     messages = tool_conversation(problems(1, 0)[0])
@@ -198,7 +196,6 @@ def instructions(options: argparse.Namespace, log: Log) -> dict:
     log("before")
     found = {"prompts": n, "gold answers": len(gold), "examples": len(examples), "before": score()}
     found["question"] = pairs[1000][0]
-    found["alpaca"] = len(format_alpaca(*pairs[0][:1]))
     torch.manual_seed(options.seed)
     add_lora(model.decoder, TARGETS, RANK, 2 * RANK)
     steps = 1 if quick else STEPS

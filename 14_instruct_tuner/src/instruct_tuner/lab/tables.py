@@ -1,5 +1,6 @@
 """One table for each section, for the terminal, README and REPORT. Without a section, of the committed one."""
 
+import math
 from statistics import median
 
 from .bench import MOST_OVER_BOUND, WANTED, ratio
@@ -134,8 +135,10 @@ def smollm2(content: dict | None = None) -> str:
         ("held-out prompts", "before", "after"),
         *((n, f"{s['before'][k]:.0%}", f"{s['after'][k]:.0%}") for k, n in names.items()),
     ]
-    bits = [("weights", "MB", "loss, nats a token")]
-    bits += [(n, f"{s['bytes'][n] / 1e6:.1f}", f"{s['loss'][n]:.3f}") for n in s["bytes"]]
+    bits = [("weights", "MB", "loss, nats a token", "perplexity")]
+    bits += [
+        (n, f"{s['bytes'][n] / 1e6:.1f}", f"{s['loss'][n]:.3f}", f"{math.exp(s['loss'][n]):.1f}") for n in s["bytes"]
+    ]
     said = [("", "before", "after")]
     for i, name in enumerate(("JSON", "a sum", "the sum's answer")):
         said.append((name, *(code(s[when]["says"][i]) for when in ("before", "after"))))
