@@ -5,8 +5,9 @@ import tempfile
 from pathlib import Path
 
 import torch
-from capstone_gpt import GPTConfig, Value
 from torch import nn
+
+from capstone_gpt import GPTConfig, Value
 
 TINY = GPTConfig(vocab_size=29, context_length=11, n_layer=2, n_head=3, n_embd=12)
 

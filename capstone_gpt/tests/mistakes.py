@@ -11,10 +11,11 @@ from collections import defaultdict
 import mistakes_training as training
 import torch
 import torch.nn.functional as F
-from capstone_gpt import CausalSelfAttention, Value
 from given import TINY, generator, integers, randn, tangled
 from grader import combine, error_of
 from torch import nn
+
+from capstone_gpt import CausalSelfAttention, Value
 
 TASKS = [
     "backward",
@@ -340,8 +341,12 @@ def two_rows_of_one_channel(impl, seed):
 
 # ---------------------------------------------------------------- windows
 
-SHIFT = ["by one", "whose targets are the inputs themselves (UNSHIFTED)", "whose targets are shifted TWICE",
-         "whose targets are shifted inside of each window, so that the last one is the window's first token"]  # fmt: skip
+SHIFT = [
+    "by one",
+    "whose targets are the inputs themselves (UNSHIFTED)",
+    "whose targets are shifted TWICE",
+    "whose targets are shifted inside of each window, so that the last one is the window's first token",
+]
 COUNT = ["all", "that loses the LAST window", "whose windows OVERLAP: each begins one token after the other"]
 SPLIT = [
     "right",

@@ -815,7 +815,9 @@ def wrong_evaluate(mode, windows, mean, graph):
         with torch.set_grad_enabled(graph == GRAPH[1]):
             for i in range(0, len(x), batch_size):
                 part = y[i : i + batch_size]
-                loss = F.cross_entropy(model(x[i : i + batch_size]).flatten(0, 1), part.flatten(), reduction="sum").item()
+                loss = F.cross_entropy(
+                    model(x[i : i + batch_size]).flatten(0, 1), part.flatten(), reduction="sum"
+                ).item()
                 total, means = total + loss, [*means, loss / part.numel()]
         if mode in (MODE[0], MODE[1]):
             model.train(before)

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from capstone_gpt import Value
 from given import randn, tangled
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from capstone_gpt import Value
 
 
 def same_in_torch(seed):

@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
-from capstone_gpt import bits_per_byte
 from given import Drop, integers
 from torch import nn
 from torch.nn import functional as F
+
+from capstone_gpt import bits_per_byte
 
 
 def texts(seed, rows=11):

@@ -4,9 +4,10 @@ import math
 
 import pytest
 import torch
-from capstone_gpt import GPT, GPTConfig, load_gpt2, to_hugging_face
 from given import TINY, integers
 from torch import nn
+
+from capstone_gpt import GPT, GPTConfig, load_gpt2, to_hugging_face
 
 
 def peer(config, dtype=torch.float64):

@@ -4,11 +4,12 @@ import math
 
 import pytest
 import torch
-from capstone_gpt import GPT
 from given import TINY, randn, tied_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
+
+from capstone_gpt import GPT
 
 SHAPES = [(7, 13), (13, 5), (11,)]
 

@@ -7,7 +7,6 @@ Dimensions:
 import math
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn

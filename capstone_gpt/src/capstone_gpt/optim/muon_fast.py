@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .adamw import adamw
 from .muon import COEFFICIENTS
 
-# The first three polynomials of a published sequence: they lift small singular values much faster than a fixed polynomial.
+# The first three polynomials of a published sequence: they lift small singular values faster than a fixed one does.
 POLAR_EXPRESS = (
     (8.156554524902461, -22.48329292557795, 15.878769915207462),
     (4.042929935166739, -2.808917465908714, 0.5000178451051316),
@@ -43,9 +43,18 @@ def pieces_of(name: str) -> int:
 class MuonAdamW(torch.optim.Optimizer):
     """`blocks.*` matrices by Muon with `muon_lr`, everything else by AdamW with `lr`."""
 
-    def __init__(self, model: nn.Module, lr: float | int = 3e-3, muon_lr: float | int = 0.02, momentum: float | int = 0.95,
-                 betas=(0.9, 0.95), eps: float | int = 1e-10, weight_decay: float | int = 0.0, polar_express: bool = True,
-                 dtype: torch.dtype = torch.bfloat16):  # fmt: skip
+    def __init__(
+        self,
+        model: nn.Module,
+        lr: float | int = 3e-3,
+        muon_lr: float | int = 0.02,
+        momentum: float | int = 0.95,
+        betas: tuple[float, float] = (0.9, 0.95),
+        eps: float | int = 1e-10,
+        weight_decay: float | int = 0.0,
+        polar_express: bool = True,
+        dtype: torch.dtype = torch.bfloat16,
+    ):
         named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
         hidden = [(n, p) for n, p in named if p.ndim == 2 and n.startswith("blocks.")]
         chosen = {id(p) for _, p in hidden}

@@ -1,7 +1,7 @@
 """What happens around a step: logs, early stopping, TensorBoard, Weights & Biases, gradient norms by hooks.
 
-A callback has any of the methods on_start(trainer), on_step(trainer, record), on_eval(trainer, record), on_end(trainer).
-One with a `state_dict` is saved in the checkpoint.
+A callback has any of the methods on_start(trainer), on_step(trainer, record), on_eval(trainer, record) and
+on_end(trainer). One with a `state_dict` is saved in the checkpoint.
 """
 
 import json
