@@ -1068,7 +1068,7 @@ KNOBS = {
         {"rule": RULE, "head": HEAD, "attention": ATTENTION, "block": BLOCK, "tokens": TOKENS},
         wrong_flops,
         FLOPS_HINTS,
-        [*((RULE[3], t) for t in TOKENS[1:]), (RULE[1], ATTENTION[6])],
+        [*((RULE[3], t) for t in TOKENS[1:]), (RULE[1], ATTENTION[6]), (RULE[2], ATTENTION[6])],
     ),
     "learning_rate": (
         "a schedule",
