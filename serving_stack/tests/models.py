@@ -2,6 +2,7 @@
 
 import torch
 import transformers
+
 from serving_stack import ModelConfig
 from serving_stack.engine import GPT2, Llama
 from serving_stack.engine.weights import random_weights

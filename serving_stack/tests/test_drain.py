@@ -6,6 +6,7 @@ import time
 
 import httpx
 import pytest
+
 from serving_stack.lab.replicas import kill_under_load, replicas, stream
 
 

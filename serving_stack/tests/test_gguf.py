@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from probes_formats import entry, file_of, tensor, text
+
 from serving_stack.engine import Llama, ModelConfig
 from serving_stack.engine.weights import random_weights
 from serving_stack.formats import dequantize, quantize

@@ -1,73 +1,22 @@
 """The chat page in a real browser, on a phone's width, dark, by keyboard."""
 
-import json
 import shutil
-import subprocess
 import time
 
 import pytest
+
 from serving_stack import EngineConfig
 from serving_stack.lab import tiny
-from serving_stack.lab.running import free_port, running
+from serving_stack.lab.running import running
 from serving_stack.lab.serve import random_tiny
 from serving_stack.wire.server import PAGE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
 FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
-    "--disable-sync --disable-dev-shm-usage --no-first-run --window-size=390,800"
+    "--disable-sync --disable-dev-shm-usage --no-first-run --disable-quic --window-size=390,800"
 ).split()
-
-
-class Browser:
-    """Chromium's DevTools over a socket, with the four calls that this test needs."""
-
-    def __init__(self, url, folder):
-        import httpx
-        from websockets.sync.client import connect
-
-        port = free_port()
-        command = [CHROMIUM, *FLAGS, f"--remote-debugging-port={port}", f"--user-data-dir={folder}", url]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 60
-        while True:
-            try:
-                pages = httpx.get(f"http://127.0.0.1:{port}/json", timeout=5).json()
-                page = next(p for p in pages if p["type"] == "page")
-                break
-            except (httpx.TransportError, StopIteration):
-                assert time.monotonic() < end, "chromium does not start"
-                time.sleep(0.2)
-        self.socket = connect(page["webSocketDebuggerUrl"], max_size=None)
-        self.number = 0
-
-    def call(self, method, **params):
-        self.number += 1
-        self.socket.send(json.dumps({"id": self.number, "method": method, "params": params}))
-        while True:
-            answer = json.loads(self.socket.recv(timeout=30))
-            if answer.get("id") == self.number:
-                return answer["result"]
-
-    def js(self, expression):
-        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
-
-    def wait(self, expression, seconds=30):
-        end = time.monotonic() + seconds
-        while not self.js(expression):
-            assert time.monotonic() < end, f"{expression}: {self.js('document.body.innerText')}"
-            time.sleep(0.1)
-
-    def key(self, key, text=""):
-        for kind in ("keyDown", "keyUp"):
-            code = {"Enter": 13, "Tab": 9}.get(key, 0)
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code,
-                      **({"text": text} if kind == "keyDown" and text else {}))  # fmt: skip
-
-    def close(self):
-        self.socket.close()
-        self.process.kill()
-        self.process.wait()
 
 
 def test_the_page_is_one_file_in_light_and_dark():
@@ -76,34 +25,54 @@ def test_the_page_is_one_file_in_light_and_dark():
     assert 'lang="en"' in text and "aria-live" in text and 'name="viewport"' in text
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+@pytest.fixture
+def browser():
+    selenium = pytest.importorskip("selenium.webdriver")
+    if not CHROMIUM or not DRIVER:
+        pytest.skip("no chromium with its driver on this machine")
+    options = selenium.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in FLAGS:
+        options.add_argument(flag)
+    driver = selenium.Chrome(options, selenium.chrome.service.Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+def wait(browser, expression, seconds=30):
+    end = time.monotonic() + seconds
+    while not browser.execute_script(f"return {expression}"):
+        assert time.monotonic() < end, f"{expression}: {browser.find_element('tag name', 'body').text}"
+        time.sleep(0.1)
+
+
 @pytest.mark.timeout(180)
-def test_a_chat_on_a_phone(tmp_path):
-    pytest.importorskip("websockets")
+def test_a_chat_on_a_phone(browser):
+    from selenium.webdriver.common.keys import Keys
+
     config = EngineConfig(num_blocks=64)
+    phone = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     with running(tiny.served(random_tiny(), config), config) as server:
-        browser = Browser(server.url, tmp_path)
-        try:
-            browser.call("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=True)
-            browser.wait("document.getElementById('title').textContent.includes('tiny')")
-            assert browser.js("document.documentElement.scrollWidth") <= 390, "no sideways scrolling"
-            browser.js("document.getElementById('text').focus()")
-            browser.call("Input.insertText", text="hello")
-            browser.key("Enter", "\r")
-            browser.wait("document.querySelectorAll('.note').length === 1")
-            told = browser.js("document.querySelector('.note').textContent")
-            assert "ends: " in told and "tokens" in told
-            assert browser.js("document.querySelectorAll('.m').length") == 2
-            assert browser.js("document.querySelector('.assistant').textContent.length") > 0
-            browser.js("messages = [{role: 'user', content: 5}]; document.getElementById('text').value = 'x'; send()")
-            browser.wait("document.querySelectorAll('.error').length === 1")
-            assert "content must be a text" in browser.js("document.querySelector('.error').textContent")
-            browser.js("document.getElementById('reset').click()")
-            assert browser.js("document.querySelectorAll('.m').length + messages.length") == 0
-            media = [{"name": "prefers-color-scheme", "value": "dark"}]
-            light = browser.js("getComputedStyle(document.body).backgroundColor")
-            browser.call("Emulation.setEmulatedMedia", features=media)
-            assert browser.js("getComputedStyle(document.body).backgroundColor") != light
-            assert browser.js("[...document.querySelectorAll('button')].every(b => b.offsetHeight >= 32)")
-        finally:
-            browser.close()
+        browser.get(server.url)
+        wait(browser, "document.getElementById('title').textContent.includes('tiny')")
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 390, "it scrolls sideways"
+        field = browser.find_element("id", "text")
+        field.send_keys("hello", Keys.ENTER)
+        wait(browser, "document.querySelectorAll('.note').length === 1")
+        told = browser.find_element("class name", "note").text
+        assert "ends: " in told and "tokens" in told
+        assert len(browser.find_elements("class name", "m")) == 2
+        assert browser.execute_script("return document.querySelector('.assistant').textContent.length") > 0
+        browser.execute_script("messages = [{role: 'user', content: 5}]")
+        field.send_keys("x", Keys.ENTER)
+        wait(browser, "document.querySelectorAll('.error').length === 1")
+        assert "content must be a text" in browser.find_element("class name", "error").text
+        browser.find_element("id", "reset").send_keys(Keys.ENTER)
+        assert not browser.find_elements("class name", "m")
+        colour = "return getComputedStyle(document.body).backgroundColor"
+        light = browser.execute_script(colour)
+        media = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        assert browser.execute_script(colour) != light
+        assert browser.execute_script("return [...document.querySelectorAll('button')].every(b => b.offsetHeight >= 32)")

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+
 from serving_stack.memory import AttentionPlan, paged_attention
 
 

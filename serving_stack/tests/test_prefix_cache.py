@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from serving_stack.memory.prefix_cache import block_hashes
 
 

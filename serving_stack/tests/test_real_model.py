@@ -3,6 +3,7 @@
 import httpx
 import pytest
 import torch
+
 from serving_stack import Engine, EngineConfig, ModelRunner, Request, SamplingParams
 from serving_stack.engine import Llama
 from serving_stack.formats.load import load_gguf, load_tokenizer, save_gguf
@@ -63,8 +64,8 @@ def test_the_server_chats():
     config = EngineConfig(num_blocks=64)
     served = real_model(config, "packed")
     with running(served, config) as server:
-        body = {"model": "smollm2", "temperature": 0, "max_tokens": 20,
-                "messages": [{"role": "user", "content": "What is the capital of France? Answer in one sentence."}]}  # fmt: skip
+        question = {"role": "user", "content": "What is the capital of France? Answer in one sentence."}
+        body = {"model": "smollm2", "temperature": 0, "max_tokens": 20, "messages": [question]}
         answer = httpx.post(f"{server.url}/v1/chat/completions", json=body, timeout=200).json()
         schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
         form = {"type": "json_schema", "json_schema": {"name": "s", "schema": schema}}

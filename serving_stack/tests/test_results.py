@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from serving_stack.__main__ import COMMANDS
 from serving_stack.engine.replay import is_faithful
 from serving_stack.lab import break_it, plots, record, tables

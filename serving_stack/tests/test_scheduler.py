@@ -2,10 +2,10 @@
 
 import pytest
 from probes_engine import request, state_of
-from serving_stack.engine import scheduler
-from serving_stack.engine.simulate import Fault, SymbolicRunner, run_schedule
 
 from serving_stack import Engine, EngineConfig, Request, SamplingParams
+from serving_stack.engine import scheduler
+from serving_stack.engine.simulate import Fault, SymbolicRunner, run_schedule
 
 
 def engine_with(policy):

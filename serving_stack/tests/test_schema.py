@@ -4,6 +4,7 @@ import json
 import random
 
 import pytest
+
 from serving_stack.wire.automaton import SchemaError
 from serving_stack.wire.constraint import Constraint, Trie
 from serving_stack.wire.json_schema import compile_schema

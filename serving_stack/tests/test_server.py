@@ -7,6 +7,7 @@ import time
 
 import httpx
 import pytest
+
 from serving_stack import EngineConfig
 from serving_stack.lab import tiny
 from serving_stack.lab.load import settle, storm

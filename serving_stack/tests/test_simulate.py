@@ -1,6 +1,7 @@
 """The simulation: many schedules without a fault, and every planted fault found and named."""
 
 import pytest
+
 from serving_stack.engine.simulate import run_schedule
 from serving_stack.lab.faults import FAULTS
 from serving_stack.lab.load import first_fault

@@ -96,11 +96,7 @@ class Engine:
         plan = self.schedule(self.state)
         self._forget_ended()
         preempted = [request.id for request, count in before.items() if request.num_preemptions > count]
-        if not plan:
-            if preempted:
-                self._write_step(plan, preempted, [])
-            return []
-        sampled = self.runner.execute(plan)
+        sampled = self.runner.execute(plan) if plan else []
         self._write_step(plan, preempted, sampled)
         return self._update(plan, sampled)
 

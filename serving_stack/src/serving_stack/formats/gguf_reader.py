@@ -14,9 +14,9 @@ first, which is the reverse of NumPy's shape.
 """
 
 import struct
-from mmap import mmap
 from dataclasses import dataclass
 from math import prod
+from mmap import mmap
 from typing import Any
 
 NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}

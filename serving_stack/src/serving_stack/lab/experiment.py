@@ -89,7 +89,9 @@ def race(model: Llama, arrivals: list[Arrival], rounds: int, log: Callable[[str]
             found["steps"][name] = sum(e["event"] == "step" for e in engine.log)
             found["log"][name] = brief(engine.log)
             if not is_faithful(engine.log):
-                raise ValueError("the log does not decide itself again; a decision depends on something that is not in it")
+                raise ValueError(
+                    "the log does not decide itself again; a decision depends on something that is not in it"
+                )
     if outputs["static"] != outputs["continuous"]:
         raise ValueError("static and continuous batching generate different tokens; nothing was timed")
     pairs = zip(found["rate"]["continuous"], found["rate"]["static"], strict=True)

@@ -17,19 +17,37 @@ def summary() -> str:
     ms = race["attention"]["milliseconds"]
     rows = [
         ("", "ours", "peer or limit"),
-        ("useful tokens a CPU second, 24 requests, GPT-2 of 124M", spread(rates[best], 0),
-         f"{spread(rates[STATIC], 0)} (transformers, static)"),
-        ("p99 seconds to the first token at load 0.8", spread(times["continuous"]["p99"]),
-         f"{spread(times['static']['p99'])} (static batches)"),
-        ("memory that holds tokens", f"{head['memory']['paged']:.0%}",
-         f"{head['memory']['contiguous']:.0%} (reserved for the longest)"),
-        ("attention through a block table, ms", spread(ms["pool, no gather"], 1),
-         f"{spread(ms['contiguous, SDPA'], 1)} (contiguous, SDPA)"),
-        ("p50 seconds to the first token, 4 workers", spread(routing["least work after cache"]),
-         f"{spread(routing['least loaded'])} (least loaded)"),
-        (f"random schedules without a fault, {len(many['faults'])} planted faults", f"{many['schedules']:,}",
-         f"{sum(f['schedule'] is not None for f in many['faults'].values())} found"),
-    ]  # fmt: skip
+        (
+            "useful tokens a CPU second, 24 requests, GPT-2 of 124M",
+            spread(rates[best], 0),
+            f"{spread(rates[STATIC], 0)} (transformers, static)",
+        ),
+        (
+            "p99 seconds to the first token at load 0.8",
+            spread(times["continuous"]["p99"]),
+            f"{spread(times['static']['p99'])} (static batches)",
+        ),
+        (
+            "memory that holds tokens",
+            f"{head['memory']['paged']:.0%}",
+            f"{head['memory']['contiguous']:.0%} (reserved for the longest)",
+        ),
+        (
+            "attention through a block table, ms",
+            spread(ms["pool, no gather"], 1),
+            f"{spread(ms['contiguous, SDPA'], 1)} (contiguous, SDPA)",
+        ),
+        (
+            "p50 seconds to the first token, 4 workers",
+            spread(routing["least work after cache"]),
+            f"{spread(routing['least loaded'])} (least loaded)",
+        ),
+        (
+            f"random schedules without a fault, {len(many['faults'])} planted faults",
+            f"{many['schedules']:,}",
+            f"{sum(f['schedule'] is not None for f in many['faults'].values())} found",
+        ),
+    ]
     return f"{table(rows)}\n\n{meta_line(race)}\n"
 
 
@@ -40,8 +58,16 @@ def headline(content: dict | None = None) -> str:
     rows = [("", "useful tokens a CPU second", "steps", "first token p50, s", "p99, s", "longest gap, s")]
     for name in ("static", "continuous"):
         t = times[name]
-        rows.append((name, spread(race["rate"][name], 1), race["steps"][name], spread(t["p50"], 3), spread(t["p99"], 2),
-                     spread(t["gap"], 3)))  # fmt: skip
+        rows.append(
+            (
+                name,
+                spread(race["rate"][name], 1),
+                race["steps"][name],
+                spread(t["p50"], 3),
+                spread(t["p99"], 2),
+                spread(t["gap"], 3),
+            )
+        )
     m, answer = content["memory"], content["answer"]
     lines = [
         table(rows),
@@ -58,8 +84,12 @@ def headline(content: dict | None = None) -> str:
 
 def headline_goals(content: dict) -> str:
     got = goal_figures(content)
-    return goals([("p99 to the first token, static / continuous", 8, got["p99"], "load 0.8, virtual clock"),
-                  ("useful tokens, continuous / static", 1.2, got["throughput"], "ended rows cost static nothing")])  # fmt: skip
+    return goals(
+        [
+            ("p99 to the first token, static / continuous", 8, got["p99"], "load 0.8, virtual clock"),
+            ("useful tokens, continuous / static", 1.2, got["throughput"], "ended rows cost static nothing"),
+        ]
+    )
 
 
 def bench(content: dict | None = None) -> str:
@@ -82,8 +112,14 @@ def bench(content: dict | None = None) -> str:
 def routing(content: dict) -> str:
     rows = [("4 workers, virtual clock", "prompt tokens found", "first token p50, s", "p99, s")]
     for name, found in content["routing"].items():
-        rows.append((name, f"{median(r['found'] for r in found):.0%}", spread([r["p50"] for r in found], 3),
-                     spread([r["p99"] for r in found], 2)))  # fmt: skip
+        rows.append(
+            (
+                name,
+                f"{median(r['found'] for r in found):.0%}",
+                spread([r["p50"] for r in found], 3),
+                spread([r["p99"] for r in found], 2),
+            )
+        )
     return table(rows)
 
 
@@ -107,8 +143,10 @@ def smollm2(content: dict | None = None) -> str:
     chat = content["chat"]
     rows = [("SmolLM2-135M, float32", "tokens a CPU second")]
     rows += [(name, spread(values, 1)) for name, values in content["rates"].items()]
-    said = (f"“{chat['question']}” “{chat['answer']}” ({chat['usage']['completion_tokens']} tokens, "
-            f"{chat['seconds']:.1f} s). A step reads {content['bytes of weights'] / 1e6:.0f} MB of weights.")  # fmt: skip
+    said = (
+        f"“{chat['question']}” “{chat['answer']}” ({chat['usage']['completion_tokens']} tokens, "
+        f"{chat['seconds']:.1f} s). A step reads {content['bytes of weights'] / 1e6:.0f} MB of weights."
+    )
     return f"{table(rows)}\n\n{said}\n\n{meta_line(content)}\n"
 
 
@@ -120,23 +158,39 @@ def break_it(content: dict | None = None) -> str:
     noise = content["noisy neighbour"]
     rows = [("experiment", "what happens")]
     for size, r in sizes.items():
-        rows.append((f"blocks of {size}", f"{r['used']:.1%} of the reserved memory holds tokens; tables of up to "
-                     f"{r['entries of the longest table']} entries; {r['preemptions']} preemptions"))  # fmt: skip
+        rows.append(
+            (
+                f"blocks of {size}",
+                f"{r['used']:.1%} of the reserved memory holds tokens; tables of up to "
+                f"{r['entries of the longest table']} entries; {r['preemptions']} preemptions",
+            )
+        )
     rows += [
         ("a prompt of 2,000 tokens, budget 64", f"longest gap of the others {chunks['budget 64']:.3f} s"),
         ("the same, no chunks", f"longest gap of the others {chunks['budget 4096']:.2f} s"),
-        ("no tag on the prefix cache", f"{tag['tokens taken from the other adapter']} tokens of the other adapter are "
-         f"taken; the answer is {'right' if tag['without'] else 'wrong'} "
-         f"(with a tag {'right' if tag['with a tag'] else 'wrong'})"),
-        ("one generator for all", f"beside a neighbour the seed gives "
-         f"{'the same' if noise['one for all'] else 'another'} text (a generator each: "
-         f"{'the same' if noise['a generator each'] else 'another'})"),
-        ("four clients that read nothing", f"another client is "
-         f"{'answered' if slow['the other client is answered'] else 'not answered'}; blocks held at the end: "
-         f"{slow['blocks held at the end']}"),
-        ("a replica is killed under load", f"{dead['whole']} of {dead['streams']} answers arrive whole, some after a "
-         "second try"),
-    ]  # fmt: skip
+        (
+            "no tag on the prefix cache",
+            f"{tag['tokens taken from the other adapter']} tokens of the other adapter are "
+            f"taken; the answer is {'right' if tag['without'] else 'wrong'} "
+            f"(with a tag {'right' if tag['with a tag'] else 'wrong'})",
+        ),
+        (
+            "one generator for all",
+            f"beside a neighbour the seed gives "
+            f"{'the same' if noise['one for all'] else 'another'} text (a generator each: "
+            f"{'the same' if noise['a generator each'] else 'another'})",
+        ),
+        (
+            "four clients that read nothing",
+            f"another client is "
+            f"{'answered' if slow['the other client is answered'] else 'not answered'}; blocks held at the end: "
+            f"{slow['blocks held at the end']}",
+        ),
+        (
+            "a replica is killed under load",
+            f"{dead['whole']} of {dead['streams']} answers arrive whole, some after a second try",
+        ),
+    ]
     return f"{table(rows)}\n\n{meta_line(content)}\n"
 
 
@@ -146,9 +200,14 @@ def schedules(content: dict | None = None) -> str:
     rows = [("planted fault", "schedule", "what the simulation says")]
     for name, f in content["faults"].items():
         rows.append((name, "not found" if f["schedule"] is None else f["schedule"], f["said"]))
-    said = (f"{content['schedules']:,} random schedules of the reference, {content['steps']:,} steps, no fault, "
-            f"{content['cpu seconds']:.0f} CPU seconds.")  # fmt: skip
-    goal = goals([("CPU seconds for 100,000 schedules", 120, 1e5 * content["cpu seconds"] / content["schedules"], "")], at_most=True)
+    said = (
+        f"{content['schedules']:,} random schedules of the reference, {content['steps']:,} steps, no fault, "
+        f"{content['cpu seconds']:.0f} CPU seconds."
+    )
+    goal = goals(
+        [("CPU seconds for 100,000 schedules", 120, 1e5 * content["cpu seconds"] / content["schedules"], "")],
+        at_most=True,
+    )
     return f"{table(rows)}\n\n{said}\n\n{goal}\n\n{meta_line(content)}\n"
 
 
@@ -166,7 +225,12 @@ def load(content: dict | None = None) -> str:
     """The storm."""
     content = content or section("load")
     rows = [("", "")]
-    rows += [("streams", content["streams"]), ("whole", content["whole"]), ("cut by their client", content["cut by the client"]),
-             ("failures", len(content["failures"])), ("blocks held at the end", content["blocks held at the end"]),
-             ("first token p50, p99, s", f"{content['first token p50']:.3f}, {content['first token p99']:.3f}")]  # fmt: skip
+    rows += [
+        ("streams", content["streams"]),
+        ("whole", content["whole"]),
+        ("cut by their client", content["cut by the client"]),
+        ("failures", len(content["failures"])),
+        ("blocks held at the end", content["blocks held at the end"]),
+        ("first token p50, p99, s", f"{content['first token p50']:.3f}, {content['first token p99']:.3f}"),
+    ]
     return f"{table(rows)}\n\n{meta_line(content)}\n"

@@ -71,7 +71,10 @@ def trace(seed: int, count: int, rate: float, mean: float = 24.0, longest: int =
 
 
 def play(
-    arrivals: list[Arrival], config: EngineConfig, cost: Cost, static: bool = False,
+    arrivals: list[Arrival],
+    config: EngineConfig,
+    cost: Cost,
+    static: bool = False,
     watch: Callable[[Engine, float], None] | None = None,
 ) -> tuple[list[Timed], float, Engine]:
     """Serve a trace. `static`: a batch is filled when the last one is done, and nobody joins it.

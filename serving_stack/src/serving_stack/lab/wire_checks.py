@@ -4,7 +4,19 @@ import json
 
 import httpx
 
-from .wire_suite import SCHEMA, TOOL, Target, check, first_line, in_parallel, is_error, joined, reasons, refuses, socket_to
+from .wire_suite import (
+    SCHEMA,
+    TOOL,
+    Target,
+    check,
+    first_line,
+    in_parallel,
+    is_error,
+    joined,
+    reasons,
+    refuses,
+    socket_to,
+)
 
 # ---------------------------------------------------------------- answers and streams
 
@@ -226,7 +238,9 @@ def _(t: Target):
 @check("response_format: a schema that is not kept is refused")
 def _(t: Target):
     schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(a+)+$"}}, "required": ["a"]}
-    return refuses(lambda: t.chat(response_format={"type": "json_schema", "json_schema": {"name": "s", "schema": schema}}))
+    return refuses(
+        lambda: t.chat(response_format={"type": "json_schema", "json_schema": {"name": "s", "schema": schema}})
+    )
 
 
 @check("response_format: an unknown type is refused")
@@ -244,7 +258,9 @@ def _(t: Target):
 def _(t: Target):
     r = t.chat(tools=[TOOL], tool_choice="required", max_tokens=90).choices[0]
     call = r.message.tool_calls[0].function
-    return call.name == "paint" and set(json.loads(call.arguments)) == {"ok", "color"} and r.finish_reason == "tool_calls"
+    return (
+        call.name == "paint" and set(json.loads(call.arguments)) == {"ok", "color"} and r.finish_reason == "tool_calls"
+    )
 
 
 @check("tools: a stream tells the call")

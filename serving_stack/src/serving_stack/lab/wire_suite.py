@@ -15,8 +15,12 @@ import httpx
 import openai
 
 CHECKS: list[tuple[str, Callable]] = []
-SCHEMA = {"type": "object", "properties": {"ok": {"type": "boolean"}, "color": {"type": "string", "enum": ["red", "blue"]}},
-          "required": ["ok", "color"], "additionalProperties": False}  # fmt: skip
+SCHEMA = {
+    "type": "object",
+    "properties": {"ok": {"type": "boolean"}, "color": {"type": "string", "enum": ["red", "blue"]}},
+    "required": ["ok", "color"],
+    "additionalProperties": False,
+}
 TOOL = {"type": "function", "function": {"name": "paint", "parameters": SCHEMA}}
 
 

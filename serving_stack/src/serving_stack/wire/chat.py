@@ -13,9 +13,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from .errors import ApiError
 
-PLAIN_TEMPLATE = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+PLAIN_TEMPLATE = """{% for m in messages %}{{ m.role }}: {{ m.content }}
+{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"""
 CALL = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>", re.DOTALL)
-ABOUT_TOOLS = 'You can call these functions:\n{}\nTo call one, answer only with <tool_call>{{"name": ..., "arguments": ...}}</tool_call>.'  # noqa: E501
+ABOUT_TOOLS = """You can call these functions:
+{}
+To call one, answer only with <tool_call>{{"name": ..., "arguments": ...}}</tool_call>."""
 
 
 class ChatTemplate:

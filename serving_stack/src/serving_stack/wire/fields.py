@@ -21,7 +21,9 @@ def boolean(body: dict, name: str) -> bool:
     return typed(body, name, bool, False)
 
 
-def number(body: dict, name: str, default, low: int | float, high: int | float, kind: type | tuple[type, ...] = (int, float)):
+def number(
+    body: dict, name: str, default, low: int | float, high: int | float, kind: type | tuple[type, ...] = (int, float)
+):
     """A number in a range, both ends included."""
     value = typed(body, name, kind, None)
     if value is None:
