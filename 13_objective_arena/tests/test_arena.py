@@ -108,7 +108,7 @@ def test_training_lowers_the_loss_and_repeats():
 
 
 def test_effect_a_leak_makes_the_training_loss_small():
-    """Random letters cannot be predicted: log 11 = 2.40 is the limit of every honest loss, and a leak falls below it."""
+    """Random letters cannot be predicted: log 11 = 2.40 is the limit of every honest loss; a leak falls below it."""
     from objective_arena.lab.ladder import LADDER
 
     text, ends = ints(0, 11, 4000), {}
