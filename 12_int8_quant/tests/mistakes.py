@@ -173,7 +173,12 @@ ZP_POINT = [
     "whose codes start at 0 and not at −128",
     "whose zero point is rounded down",
 ]
-ZP_ADD = ["right", "that forgets to add the zero point to the codes", "that SUBTRACTS the zero point from the codes"]
+ZP_ADD = [
+    "right",
+    "that forgets to add the zero point to the codes",
+    "that SUBTRACTS the zero point from the codes",
+    "that rounds AFTER it has added the zero point, so that halves go elsewhere where that is odd",
+]
 ZP_CLAMP = ["right", "WITHOUT a clamp, so that 128 wraps to −128", "that clamps to −127"]
 ZP_ZERO = ["right", "whose scale is zero where x is all zeros"]
 ZP_CHECK = ["right", "that gives NaN and infinity a code"]
@@ -192,6 +197,7 @@ ZP_HINTS = {
     ZP_POINT[5]: "Which whole number is nearest?",
     ZP_ADD[1]: "Which code should x = 0 get?",
     ZP_ADD[2]: "x ≈ scale · (code − zero point). Solve for the code.",
+    ZP_ADD[3]: "x / scale = 0.5 and the zero point is 27. What is rounded: 0.5, or 27.5?",
     ZP_CLAMP[1]: "Two roundings add up: min/scale = −153.5, max/scale = 101.5. What is the largest code?",
     ZP_CLAMP[2]: "Here all 256 codes are used. Which is the first?",
     ZP_ZERO[1]: "What is 0/0? Which scale does the docstring promise?",
@@ -222,7 +228,8 @@ def wrong_zeropoint(range_, scale, rounding, point, add, clamp, zero, check, kin
             ZP_POINT[5]: first - (low / s).ceil(),
         }.get(point, first - (low / s).round())
         steps = ROUNDING[rounding](x / s) if point != ZP_POINT[2] else x / s
-        codes = steps + {ZP_ADD[0]: z, ZP_ADD[1]: 0, ZP_ADD[2]: -z}[add]
+        codes = steps + {ZP_ADD[1]: 0, ZP_ADD[2]: -z}.get(add, z)
+        codes = (x / s + z).round() if add == ZP_ADD[3] else codes
         codes = codes.round() if point == ZP_POINT[2] else codes
         codes = codes if clamp == ZP_CLAMP[1] else codes.clamp(-127 if clamp == ZP_CLAMP[2] else -128, 127)
         codes = codes.nan_to_num(0, 0, 0).to(torch.int64).to(torch.int8)
@@ -254,6 +261,10 @@ def numbers_far_below_zero(impl, seed):
 
 def codes_that_would_pass_the_end(impl, seed):
     return named_affine(impl.zeropoint_quantize(torch.tensor([-153.5, 101.5, 0.0, 0.5, 1.5, -0.5, 33.3])))
+
+
+def halves_beside_an_odd_zero_point(impl, seed):
+    return named_affine(impl.zeropoint_quantize(torch.tensor([-155.0, 100.0, 0.5, 1.5, -0.5, 2.5])))
 
 
 def affine_small_numbers(impl, seed):
@@ -607,7 +618,8 @@ def outlier_case(seed, T=5, I=11, O=7, dtype=torch.float32):
     x[:, 3] *= 20
     x[2] *= 0.1
     x[0, 3], x[1, 8] = 60.0, -41.0
-    weight[:, 3] *= 9
+    weight[:, 3] = 5 * weight[:, 3].sign()  # it would stretch the weight's scales
+    weight[:, 5] *= 9  # loud in the weight alone: no outlier
     return x, weight
 
 
@@ -1220,6 +1232,7 @@ PROBES = {
         numbers_far_above_zero,
         numbers_far_below_zero,
         codes_that_would_pass_the_end,
+        halves_beside_an_odd_zero_point,
         affine_small_numbers,
         affine_all_zeros,
         affine_numbers_that_are_refused,

@@ -66,7 +66,7 @@ def groups_by_loops(weight, group_size, bits=8):
             part = weight[o, g * group_size : (g + 1) * group_size]
             if part.abs().max() > 0:
                 scales[o, g] = part.abs().max() / limit
-            codes[o, g * group_size : (g + 1) * group_size] = torch.round(part / scales[o, g])
+            codes[o, g * group_size : (g + 1) * group_size] = (part / scales[o, g]).round().clip(-limit, limit)
     return codes, scales
 
 
@@ -97,11 +97,11 @@ def linear_by_loops(x, codes, scales, bias=None):
     return y if bias is None else y + bias
 
 
-def linear_by_int_mm(x, codes, scales, bias=None):
+def linear_by_einsum(x, codes, scales, bias=None):
     check_finite(x)
     s = x.abs().amax(-1, keepdim=True).div(127)
     s = torch.where(s == 0, torch.ones_like(s), s)
-    sums = torch._int_mm((x / s).round().char(), codes.t())
+    sums = (x / s).round().double() @ codes.double().t()
     y = torch.einsum("to,tx,ox->to", sums.to(x.dtype), s, scales)
     return y + (0 if bias is None else bias)
 
@@ -274,7 +274,7 @@ STYLES = {
     "absmax_quantize": {"plain Python": absmax_in_plain_python, "the infinity norm": absmax_by_norm},
     "zeropoint_quantize": {"plain Python": zeropoint_in_plain_python, "in place": zeropoint_in_place},
     "quantize_groups": {"loops": groups_by_loops, "scales repeated": groups_repeated},
-    "int8_linear": {"loops": linear_by_loops, "_int_mm and einsum": linear_by_int_mm},
+    "int8_linear": {"loops": linear_by_loops, "double and einsum": linear_by_einsum},
     "llm_int8_linear": {"masks": llm_by_masks, "lists of columns": llm_by_indices},
     "smooth_fold": {"loops": fold_by_loops, "logarithms": fold_by_logarithms},
     "fake_quantize": {"autograd.Function": fake_by_function, "where": fake_by_where},

@@ -87,6 +87,8 @@ def test_oracle_the_observer_of_pytorch(impl, seed, shift):
 def test_codes_stay_in_int8_and_zeros_are_whole(impl):
     codes, scale, point = impl.zeropoint_quantize(torch.tensor([-153.5, 101.5, 0.0, 0.5, 1.5, -0.5, 33.3]))
     assert codes.tolist() == [-128, 127, 26, 26, 28, 26, 59] and int(point) == 26 and float(scale) == 1
+    codes, _, point = impl.zeropoint_quantize(torch.tensor([-155.0, 100.0, 0.5, 1.5, -0.5]))
+    assert int(point) == 27 and codes.tolist() == [-128, 127, 27, 29, 27]
     codes, scale, point = impl.zeropoint_quantize(torch.zeros(3))
     assert codes.tolist() == [-128] * 3 and float(scale) == 1 and int(point) == -128
 

@@ -66,11 +66,14 @@ def test_property_the_size_of_the_inputs_does_not_matter(impl):
 
 @pytest.mark.task("gptq_quantize")
 def test_effect_a_smaller_error_of_the_outputs(impl, seed):
-    weight, inputs = gptq_case(seed, 16, 24, 200)
-    hessian = inputs.T @ inputs
-    codes, scales = impl.gptq_quantize(weight, inputs, 3)
-    nearest = output_error(weight, dequantize_groups(*quantize_channels(weight, 3)), hessian)
-    assert output_error(weight, codes * scales, hessian) < 0.6 * nearest
+    repaired = nearest = 0.0
+    for case in range(5):
+        weight, inputs = gptq_case(seed + 100 * case, 16, 24, 200)
+        hessian = inputs.T @ inputs
+        codes, scales = impl.gptq_quantize(weight, inputs, 3)
+        repaired += output_error(weight, codes * scales, hessian)
+        nearest += output_error(weight, dequantize_groups(*quantize_channels(weight, 3)), hessian)
+    assert repaired < 0.85 * nearest
 
 
 def hessian_of(inputs):

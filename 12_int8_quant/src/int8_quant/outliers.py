@@ -18,13 +18,13 @@ from .granularity import quantize_channels
 from .linear import int8_linear
 
 
-def outlier_channels(x: Float[Tensor, "T I"], threshold: float) -> Bool[Tensor, "I"]:
+def outlier_channels(x: Float[Tensor, "T I"], threshold: int | float) -> Bool[Tensor, "I"]:
     """The channels in which any token is larger than the threshold."""
     return (x.abs() > threshold).any(dim=0)
 
 
 def llm_int8_linear(
-    x: Float[Tensor, "T I"], weight: Float[Tensor, "O I"], threshold: float = 6.0
+    x: Float[Tensor, "T I"], weight: Float[Tensor, "O I"], threshold: int | float = 6.0
 ) -> Float[Tensor, "T O"]:
     """LLM.int8: columns with an outlier in floating point, all others in int8 (Dettmers et al. 2022, eq. 8).
 
@@ -37,7 +37,7 @@ def llm_int8_linear(
 
 
 @torch.no_grad()
-def inject_outliers(model: nn.Module, channels: int, factor: float, seed: int = 0) -> nn.Module:
+def inject_outliers(model: nn.Module, channels: int, factor: int | float, seed: int = 0) -> nn.Module:
     """A copy that computes the same function with `channels` outlier channels before each linear layer that allows it.
 
     The gain of a norm is multiplied, the columns of the weights that read it are divided; the same for up_proj and

@@ -61,7 +61,7 @@ class RoundedLinear(nn.Module):
 class LLMInt8Linear(nn.Module):
     """`llm_int8_linear` as a layer."""
 
-    def __init__(self, weight: Tensor, threshold: float):
+    def __init__(self, weight: Tensor, threshold: int | float):
         super().__init__()
         self.weight, self.threshold = weight, threshold
 
@@ -109,8 +109,8 @@ def quantize_model(
     model: nn.Module,
     method: str,
     act_absmax: dict[str, Tensor] | None = None,
-    alpha: float = 0.5,
-    threshold: float = 6.0,
+    alpha: int | float = 0.5,
+    threshold: int | float = 6.0,
 ) -> nn.Module:
     """A copy of the model by one of METHODS. SmoothQuant needs `act_absmax` of calibration data.
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def smooth_factors(act_absmax: Float[Tensor, "I"], weights: list[Tensor], alpha: float) -> Float[Tensor, "I"]:
+def smooth_factors(act_absmax: Float[Tensor, "I"], weights: list[Tensor], alpha: int | float) -> Float[Tensor, "I"]:
     """s for the weights that read the same activations. 1 where activations or weights are zero in a channel."""
     weight_absmax = torch.cat(weights).abs().amax(dim=0)  # I
     factors = act_absmax**alpha / weight_absmax ** (1 - alpha)
@@ -22,7 +22,7 @@ def smooth_factors(act_absmax: Float[Tensor, "I"], weights: list[Tensor], alpha:
 
 
 def smooth_fold(
-    norm_weight: Float[Tensor, "I"], weights: list[Tensor], act_absmax: Float[Tensor, "I"], alpha: float = 0.5
+    norm_weight: Float[Tensor, "I"], weights: list[Tensor], act_absmax: Float[Tensor, "I"], alpha: int | float = 0.5
 ) -> tuple[Float[Tensor, "I"], list[Tensor]]:
     """The norm's new gain and the new weights. q, k and v read the same norm: one s for all of them.
 

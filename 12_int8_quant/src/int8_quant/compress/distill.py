@@ -13,8 +13,8 @@ def distillation_loss(
     student: Float[Tensor, "B C"],
     teacher: Float[Tensor, "B C"],
     labels: Int[Tensor, "B"],
-    temperature: float = 2.0,
-    alpha: float = 0.5,
+    temperature: int | float = 2.0,
+    alpha: int | float = 0.5,
 ) -> Float[Tensor, ""]:
     """α · T² · KL(teacher ∥ student) of the softened probabilities + (1 − α) · cross-entropy with the labels.
 

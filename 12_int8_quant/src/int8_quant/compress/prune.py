@@ -20,7 +20,7 @@ def prunable(model: nn.Module) -> dict[str, nn.Parameter]:
     return {name: m.weight for name, m in model.named_modules() if isinstance(m, kinds)}
 
 
-def magnitude_masks(weights: Sequence[Tensor], sparsity: float, everywhere: bool = True) -> list[Tensor]:
+def magnitude_masks(weights: Sequence[Tensor], sparsity: int | float, everywhere: bool = True) -> list[Tensor]:
     """True where a weight stays. `everywhere`: the smallest of all layers together go, else of each layer by itself.
 
     Raises:
@@ -36,7 +36,7 @@ def magnitude_masks(weights: Sequence[Tensor], sparsity: float, everywhere: bool
     return [part.view_as(w) for part, w in zip(keep.split([w.numel() for w in weights]), weights, strict=True)]
 
 
-def channel_mask(weight: Tensor, sparsity: float) -> Bool[Tensor, "O"]:
+def channel_mask(weight: Tensor, sparsity: int | float) -> Bool[Tensor, "O"]:
     """True for the output channels that stay: those with the largest norm."""
     norms = weight.detach().flatten(1).norm(dim=1)
     keep = torch.ones(len(norms), dtype=torch.bool)
@@ -44,7 +44,9 @@ def channel_mask(weight: Tensor, sparsity: float) -> Bool[Tensor, "O"]:
     return keep
 
 
-def wanda_mask(weight: Float[Tensor, "O I"], hessian: Float[Tensor, "I I"], sparsity: float) -> Bool[Tensor, "O I"]:
+def wanda_mask(
+    weight: Float[Tensor, "O I"], hessian: Float[Tensor, "I I"], sparsity: int | float
+) -> Bool[Tensor, "O I"]:
     """Wanda (Sun et al. 2024): |w| times the norm of its input, compared within each row."""
     score = weight.abs() * hessian.diagonal().sqrt()
     count = round(sparsity * weight.shape[1])

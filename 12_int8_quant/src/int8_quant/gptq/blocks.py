@@ -45,7 +45,7 @@ def gptq_blocks(
     group_size: int | None = None,
     block_size: int = 128,
     act_order: bool = False,
-    damping: float = 0.01,
+    damping: int | float = 0.01,
     grid: str = "symmetric",
 ) -> GPTQResult:
     """GPTQ of a weight by the Hessian of its inputs. A group's scale is that of its columns when they are reached.

@@ -17,7 +17,7 @@ from torch import Tensor
 from ..absmax import largest_code
 
 
-def inverse_factor(hessian: Float[Tensor, "I I"], damping: float) -> Float[Tensor, "I I"]:
+def inverse_factor(hessian: Float[Tensor, "I I"], damping: int | float) -> Float[Tensor, "I I"]:
     """U, upper triangular, with UᵀU = (H + λ·1)⁻¹; λ is `damping` times the mean of H's diagonal.
 
     Without λ, an input channel that is always zero makes H singular.
@@ -28,7 +28,7 @@ def inverse_factor(hessian: Float[Tensor, "I I"], damping: float) -> Float[Tenso
 
 
 def gptq_quantize(
-    weight: Float[Tensor, "O I"], inputs: Float[Tensor, "N I"], bits: int = 4, damping: float = 0.01
+    weight: Float[Tensor, "O I"], inputs: Float[Tensor, "N I"], bits: int = 4, damping: int | float = 0.01
 ) -> tuple[Int8[Tensor, "O I"], Float[Tensor, "O 1"]]:
     """Codes and one scale for each row. The scales are those of the weight as it came."""
     limit = largest_code(bits)

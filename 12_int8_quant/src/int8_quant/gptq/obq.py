@@ -16,7 +16,7 @@ from ..granularity import quantize_channels
 
 
 def obq_quantize(
-    weight: Float[Tensor, "O I"], hessian: Float[Tensor, "I I"], bits: int = 4, damping: float = 0.01
+    weight: Float[Tensor, "O I"], hessian: Float[Tensor, "I I"], bits: int = 4, damping: int | float = 0.01
 ) -> tuple[Int8[Tensor, "O I"], Float[Tensor, "O 1"]]:
     """Codes and one scale for each row, greedily: the weight whose rounding costs the outputs least comes next."""
     limit = largest_code(bits)

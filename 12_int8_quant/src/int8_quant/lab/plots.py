@@ -166,9 +166,7 @@ def histograms(n: dict):
 
 def pruning(c: dict):
     """Accuracy against sparsity, by way, and tickets."""
-    made = figure(
-        "Pruned once, a network fails at 90 %; with training between, it keeps most of its accuracy", (9.5, 4)
-    )
+    made = figure("Nine weights of ten can go if training follows; a ticket needs its own first weights", (9.5, 4))
     left, right = made.subplots(1, 2, sharey=True)
     colors = [VERMILION, ORANGE, SKY, BLUE, GREEN]
     for color, (kind, by) in zip(colors, c["pruned"].items(), strict=True):
@@ -191,7 +189,7 @@ def curve(ax, by: dict, name: str, color: str) -> None:
 
 def distillation(c: dict):
     """Students by temperature."""
-    made = figure("A teacher that saw all images helps a student that sees 150", (6.5, 3.4))
+    made = figure("A teacher helps a student of 150 images by less than the seeds differ", (6.5, 3.4))
     ax = made.subplots()
     names = list(c["distilled"])
     for x, name in enumerate(names):

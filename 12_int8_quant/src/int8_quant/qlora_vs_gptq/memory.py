@@ -15,7 +15,7 @@ class TrainingBytes(NamedTuple):
         return self.weights + self.gradients + self.optimizer
 
 
-def training_bytes(parameters: int, trained: int, bits: float) -> TrainingBytes:
+def training_bytes(parameters: int, trained: int, bits: int | float) -> TrainingBytes:
     """Frozen weights in `bits`, trained ones in 32; a gradient and Adam's two moments in 32 bits for each trained one.
 
     QLoRA pages the optimizer's state out to the processor's memory when a long text needs the room; that moves these
