@@ -73,12 +73,16 @@ def test_the_exact_parts_are_as_recorded():
 
 
 def test_effect_the_recorded_hacking_and_its_cure():
+    """Without a penalty KL explodes on every seed, and the judge pays for it on most."""
+    gaps = []
     for seed in RESULTS["headline"]["hacking"]:
         start, hacked, cured = seed["start"], seed["end"]["beta 0"], seed["end"][f"beta {experiment.CURED:g}"]
-        assert hacked["proxy"] > cured["proxy"] and hacked["judge"] < cured["judge"] - 1
+        assert hacked["proxy"] > cured["proxy"] > start["proxy"] + 0.7
         assert cured["judge"] > start["judge"] + 1.2 and hacked["kl"] > 5 * cured["kl"]
         best = [point["judge"] for point in seed["best of n"]]
-        assert best == sorted(best)
+        assert max(best) > best[0] + 1
+        gaps.append(cured["judge"] - hacked["judge"])
+    assert median(gaps) > 2 and sum(gap > 2 for gap in gaps) >= 2
 
 
 def test_effect_the_recorded_checks_of_the_reward_model():

@@ -31,7 +31,7 @@ def band(ax, x, rows, color, words, nudge=0.0, **line):
 
 def hacking(r: dict):
     """Reward model and judge over the steps, without and with a penalty."""
-    made = figure("Without a KL penalty the score rises and the judge's reward falls; the penalty cures it", (8, 3.8))
+    made = figure("Without a KL penalty the score rises and the judge's median falls; the penalty cures it", (8, 3.8))
     axes = made.subplots(1, 2, sharey=True)
     for ax, name in zip(axes, ("beta 0", "beta 0.1"), strict=True):
         curves = [[s["start"] | {"step": 0}, *s["curves"][name]] for s in r["hacking"]]
@@ -47,7 +47,7 @@ def hacking(r: dict):
 
 def frontier(r: dict):
     """Judge's reward against the root of KL."""
-    made = figure("The judge's reward rises with KL, then falls: best of n stays on the good side", (7.5, 4.3))
+    made = figure("The judge's reward rises with KL, then falls; best of n does not go that far", (7.5, 4.3))
     ax = made.subplots()
     colors = {"beta 0": VERMILION, "beta 0.02": ORANGE, "beta 0.1": BLUE, "beta 0.5": SKY}
     for seed in r["hacking"]:
@@ -62,8 +62,9 @@ def frontier(r: dict):
         if name in r["hacking"][0]["curves"]:
             last = [(s["curves"][name][-1]["kl"] ** 0.5, s["curves"][name][-1]["judge"]) for s in r["hacking"]]
             x, y = (median(v) for v in zip(*last, strict=True))
-            label(ax, x, y - (0.45 if name != "beta 0" else 0), f"PPO, {name}", color)
-    label(ax, bon[-1]["kl"] ** 0.5, middle[-1] + 0.4, f"best of {bon[-1]['n']}", BLACK)
+            nudge = {"beta 0.02": 0.2, "beta 0.1": -0.35, "beta 0.5": -0.35}.get(name, 0)
+            label(ax, x, y + nudge, f"PPO, {name}", color)
+    label(ax, bon[-1]["kl"] ** 0.5 - 1.4, middle[-1] + 0.45, f"best of {bon[-1]['n']}", BLACK)
     start = median(s["start"]["judge"] for s in r["hacking"])
     ax.axhline(start, color=GREY, ls="--")
     ax.text(ax.get_xlim()[1], start, "before", color=GREY, va="bottom", ha="right")
@@ -79,7 +80,7 @@ def methods(r: dict):
     for name, color, marker in (("start", GREY, "x"), ("DPO", GREEN, "o"), ("PPO", BLUE, "s"), ("GRPO", ORANGE, "^")):
         x, y = ([s[name][key] for s in r["methods"]] for key in ("kl", "judge"))
         ax.plot(x, y, marker, color=color)
-        label(ax, max(x), median(y), "before" if name == "start" else name, color)
+        label(ax, max(x), median(y) - (0.2 if name == "GRPO" else 0), "before" if name == "start" else name, color)
     ax.set(xlabel="KL to the reference, nats an answer", ylabel="the judge's mean reward")
     ax.set_xlim(right=ax.get_xlim()[1] * 1.15)
     return made
@@ -93,7 +94,9 @@ def sums(r: dict):
         for seed in r["sums"]:
             values = [seed[name][when]["correct"] for when in ("before", "after")]
             ax.plot([0, 1], values, "o-", color=color)
-        label(ax, 1, median(s[name]["after"]["correct"] for s in r["sums"]), f"{name}, {len(r['sums'])} seeds", color)
+        nudge = -0.05 if name == "direct" else 0.0
+        end = median(s[name]["after"]["correct"] for s in r["sums"])
+        label(ax, 1, end + nudge, f"{name}, {len(r['sums'])} seeds", color)
     ax.axhline(0.1, color=GREY, ls="--")
     ax.text(0.5, 0.11, "chance", color=GREY, ha="center", va="bottom")
     ax.set_xticks([0, 1], ["after the warm-up", "after GRPO"])
