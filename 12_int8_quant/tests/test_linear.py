@@ -71,17 +71,17 @@ def test_oracle_int_mm_is_exact():
     assert torch.equal(int_product(a, b), torch._int_mm(a, b.T))
 
 
-@pytest.mark.parametrize(("T", "I", "O"), [(1, 64, 32), (7, 48, 5), (33, 300, 40)])
+@pytest.mark.parametrize(("T", "I", "O"), [(1, 64, 32), (7, 48, 5), (33, 304, 48), (131, 64, 16), (2, 1, 1)])
 def test_the_fast_form_is_the_plain_one(T, I, O):
     x, codes, scales, bias = int8_case(0, min(T, 8), I, O)
-    x = x.repeat(5, 1)[:T]
+    x = x.repeat(20, 1)[:T]
     torch.testing.assert_close(fast_int8_linear(x, codes, scales, bias), int8_linear(x, codes, scales, bias))
     x[0] = 0
     torch.testing.assert_close(fast_int8_linear(x, codes, scales), int8_linear(x, codes, scales))
 
 
 def test_bad_input_the_fast_form():
-    x, codes, scales, _ = int8_case(0, 3, 8, 4)
+    x, codes, scales, _ = int8_case(0, 3, 16, 32)
     with pytest.raises(ValueError, match="dtype=torch.float64: .* use int8_linear"):
         fast_int8_linear(x.double(), codes, scales)
     x[0, 0] = float("inf")

@@ -2,14 +2,15 @@
 
 Equal to linear.py: the sums are the same integers. The tokens are taken in blocks, so that a block's numbers, codes and
 sums stay in the processor's cache between the passes: finding the largest, rounding, and applying both scales. Codes of
-finite numbers need no clamp in float32.
+finite numbers need no clamp in float32. Sizes that are no multiple of 16 go the plain way: the library's kernel is not
+right for all of them.
 """
 
 import torch
 from jaxtyping import Float, Int8
 from torch import Tensor
 
-from .linear import WeightOnlyLinear
+from .linear import WeightOnlyLinear, int8_linear
 
 BLOCK = 128  # tokens
 
@@ -24,6 +25,8 @@ def fast_int8_linear(
     """
     if x.dtype != torch.float32:
         raise ValueError(f"dtype={x.dtype}: the fast form takes float32; use int8_linear")
+    if codes.shape[0] % 16 or codes.shape[1] % 16:
+        return int8_linear(x, codes, scales, bias)
     y = x.new_empty(len(x), len(codes))
     for rows, out in zip(x.split(BLOCK), y.split(BLOCK), strict=True):
         x_scales = torch.linalg.vector_norm(rows, torch.inf, dim=1, keepdim=True) / 127

@@ -57,6 +57,7 @@ class Encoder(nn.Module):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.wte, self.wpe = nn.Embedding(vocab_size, width, padding_idx=PAD), nn.Embedding(length, width)
+            nn.init.normal_(self.wte.weight, std=0.1), nn.init.normal_(self.wpe.weight, std=0.02)
             self.dropout = nn.Dropout(0.3)
             self.layers = nn.ModuleList(
                 nn.TransformerEncoderLayer(width, heads, 4 * width, dropout=0.2, batch_first=True, norm_first=True)

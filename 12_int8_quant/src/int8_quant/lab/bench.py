@@ -90,7 +90,7 @@ def gptq(options: argparse.Namespace, log: Log) -> dict:
 
 def decode(options: argparse.Namespace, log: Log) -> dict:
     """Tokens a second of a model of SmolLM2's shape: transformers' `generate` in fp32, ours in fp32 and in int8."""
-    shape = Config(vocab_size=301, d_model=48, layers=2, heads=4, kv_heads=2, ffn=64) if options.quick else SMOLLM2
+    shape = Config(vocab_size=304, d_model=48, layers=2, heads=4, kv_heads=2, ffn=64) if options.quick else SMOLLM2
     new, repeats = (4, 2) if options.quick else (24, 5)
     model = Decoder(shape, options.seed).requires_grad_(False).eval()
     ids = torch.arange(8)[None] + 5

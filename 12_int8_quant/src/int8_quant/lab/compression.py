@@ -21,7 +21,6 @@ from ..compress import (
     prunable,
     read_polarity,
     rewound,
-    sparsity_of,
     vocabulary,
     without_channels,
 )
@@ -192,7 +191,7 @@ def pipeline(options: argparse.Namespace, log: Log) -> dict:
 
     def note(name: str, model: nn.Module) -> nn.Module:
         count = sum(p.numel() for p in model.parameters())
-        left = count - round(sparsity_of(model) * sum(w.numel() for w in prunable(model).values()))
+        left = sum(int((p != 0).sum()) for p in model.parameters())
         found["models"][name] = {"parameters": count, "not zero": left, "accuracy": test(model.eval(), data)}
         log(f"{name}: accuracy {found['models'][name]['accuracy']:.3f}")
         return model.train()
@@ -219,15 +218,25 @@ def learn(model: nn.Module, data: Images, steps: int, seed: int, loss_of=None) -
     """Trained, with dropout from a seed of its own."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return fit(model, data.train, data.train_labels, steps, 1e-3, BATCH, seed, loss_of=loss_of)
+        return fit(model, data.train, data.train_labels, steps, 3e-3, BATCH, seed, loss_of=loss_of)
 
 
 def prune_and_learn(model: nn.Module, data: Images, steps: int, seed: int, loss_of=None) -> nn.Module:
-    """Half of the weights of its linear layers gone, and some more steps."""
+    """Half of the weights of its linear layers and of its embedding gone, and some more steps."""
     made = copy.deepcopy(model)
-    weights = list(prunable(made).values())
-    masks = magnitude_masks(weights, 0.5)
+    weights = [*prunable(made).values(), made.wte.weight]
+    masks = magnitude_masks(weights, 0.5, everywhere=False)
     apply_masks(weights, masks)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return fit(made, data.train, data.train_labels, steps, 5e-4, BATCH, seed, keep_masks(masks), loss_of)
+        return fit(
+            made,
+            data.train,
+            data.train_labels,
+            steps,
+            1e-3,
+            BATCH,
+            seed,
+            lambda _: apply_masks(weights, masks),
+            loss_of,
+        )
