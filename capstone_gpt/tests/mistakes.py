@@ -1,19 +1,36 @@
 """The classic mistakes of this project as running code, and the inputs on which they are recognised.
 
-Each knob has its right setting first. Whatever differs from it is one mistake. One half of the tasks stands here, the
-other half in `mistakes_training.py`.
+Each knob has its right setting first. Whatever differs from it is one mistake.
 """
 
+import hashlib
+import io
 import math
+import os
+import random
 from collections import Counter as Count
 from collections import defaultdict
 
-import mistakes_training as training
 import torch
 import torch.nn.functional as F
-from given import TINY, generator, integers, randn, tangled
+from given import (
+    TINY,
+    Compiled,
+    Counter,
+    Drop,
+    Unsavable,
+    folder,
+    generator,
+    inode,
+    integers,
+    randn,
+    tangled,
+    tied_model,
+    trained_parts,
+)
 from grader import combine, error_of
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from capstone_gpt import CausalSelfAttention, Value
 
@@ -36,6 +53,7 @@ TASKS = [
 GIVEN = ["Value", "CausalSelfAttention", "GPTConfig"]
 INPLACE = ["adamw", "muon"]
 GATE_SEEDS = 2
+SECONDS = {"kneser_ney": 12.0, "muon": 12.0}
 
 # ---------------------------------------------------------------- backward
 
@@ -677,6 +695,865 @@ def too_many_tokens(impl, seed):
     return {f"{T} of 11 tokens": error_of(lambda T=T: model(torch.zeros(1, T).long())) for T in (11, 12, 13)}
 
 
+# ---------------------------------------------------------------- load_gpt2
+
+TRANSPOSE = [
+    "right",
+    "that leaves every Conv1D matrix as it is (in, out)",
+    "that transposes only matrices which would not fit, and leaves the square ones",
+    "that transposes the embeddings too",
+]
+PACKED = ["q, k, v", "that puts k before q", "that takes the packed columns for q, k, v of each head in turn"]
+LM_HEAD = ["tied", "that leaves the head out", "whose head is a copy of the embedding"]
+MASKS = ["left out", "that keeps the causal masks of old files"]
+PREFIX = ["either", 'that reads only names which begin with "transformer."']
+UNKNOWN = ["refused", "that passes names over which GPT-2 does not have"]
+WEIGHTS_HINTS = {
+    TRANSPOSE[1]: "In which order does `nn.Linear` keep (in, out)?",
+    TRANSPOSE[2]: "A square matrix fits both ways. Is it right both ways?",
+    TRANSPOSE[3]: "Which of the matrices are Conv1D, and which are tables of rows?",
+    PACKED[1]: "c_attn makes three blocks of columns. Which one is first in `attend(q, k, v)`?",
+    PACKED[2]: "Are the columns of c_attn sorted by head, or by q, k and v?",
+    LM_HEAD[1]: "`load_state_dict` is strict. Which name of ours has no line of its own in the file?",
+    LM_HEAD[2]: "Is it one tensor or two?",
+    MASKS[1]: "Which of the names are no parameters at all?",
+    PREFIX[1]: "OpenAI's own conversion has names without a prefix.",
+    UNKNOWN[1]: "A file of another model: what should happen, and when?",
+}
+NAMES = {"attn.c_attn": "attn.qkv_proj", "attn.c_proj": "attn.o_proj", "mlp.c_fc": "mlp.c_fc",
+         "mlp.c_proj": "mlp.c_proj", "ln_1": "ln_1", "ln_2": "ln_2"}  # fmt: skip
+TOP = {"wte.weight", "wpe.weight", "ln_f.weight", "ln_f.bias", "lm_head.weight"}
+
+
+def wrong_load(transpose, packed, head, masks, prefix, unknown):
+    def repack(t):
+        if packed == PACKED[1]:
+            q, k, v = t.chunk(3)
+            return torch.cat([k, q, v])
+        if packed == PACKED[2]:
+            return t.unflatten(0, (3, 3, -1)).transpose(0, 1).flatten(0, 2)
+        return t
+
+    def load_gpt2(state):
+        ours = {}
+        for name, t in state.items():
+            short = name.removeprefix("transformer.")
+            if prefix == PREFIX[1] and short == name and name != "lm_head.weight":
+                raise ValueError(name)
+            name = short
+            if name.endswith((".attn.bias", ".attn.masked_bias")):
+                if masks == MASKS[1]:
+                    ours["blocks." + name[2:]] = t
+                continue
+            layer, _, rest = name.removeprefix("h.").partition(".")
+            part, _, kind = rest.rpartition(".")
+            known = name in TOP or (name.startswith("h.") and part in NAMES and kind in ("weight", "bias"))
+            if not known:
+                if unknown == UNKNOWN[1]:
+                    continue
+                raise ValueError(name)
+            conv = kind == "weight" and part[:4] in ("attn", "mlp.")
+            square = t.ndim == 2 and t.shape[0] == t.shape[1]
+            if conv and transpose != TRANSPOSE[1] and not (transpose == TRANSPOSE[2] and square):
+                t = t.T.contiguous()
+            if transpose == TRANSPOSE[3] and name in ("wte.weight", "wpe.weight"):
+                t = t.T.contiguous()
+            if part == "attn.c_attn":
+                t = repack(t) if transpose != TRANSPOSE[1] or t.ndim == 1 else t
+            ours[name if name in TOP else f"blocks.{layer}.{NAMES[part]}.{kind}"] = t
+        if head == LM_HEAD[1]:
+            ours.pop("lm_head.weight", None)
+        else:
+            ours["lm_head.weight"] = ours["wte.weight"].clone() if head == LM_HEAD[2] else ours["wte.weight"]
+        return ours
+
+    return load_gpt2
+
+
+def gpt2_state(seed, prefix="transformer.", layers=2, C=6):
+    shapes = {"wte.weight": (11, C), "wpe.weight": (5, C), "ln_f.weight": (C,), "ln_f.bias": (C,)}
+    for i in range(layers):
+        sizes = {"attn.c_attn": (C, 3 * C), "attn.c_proj": (C, C), "mlp.c_fc": (C, 4 * C), "mlp.c_proj": (4 * C, C)}
+        for part, size in sizes.items():
+            shapes |= {f"h.{i}.{part}.weight": size, f"h.{i}.{part}.bias": size[1:]}
+        for part in ("ln_1", "ln_2"):
+            shapes |= {f"h.{i}.{part}.weight": (C,), f"h.{i}.{part}.bias": (C,)}
+    return {f"{prefix}{n}": randn(seed + i, *s, dtype=torch.float32) for i, (n, s) in enumerate(shapes.items())}
+
+
+def a_file_with_a_prefix_and_a_head(impl, seed):
+    state = gpt2_state(seed)
+    state["lm_head.weight"] = state["transformer.wte.weight"]
+    ours = impl.load_gpt2(state)
+    contiguous = all(t.is_contiguous() for t in ours.values())
+    return {"the state dict": ours, "every tensor is contiguous": contiguous}
+
+
+def a_file_without_prefix_and_with_old_masks(impl, seed):
+    state = gpt2_state(seed, "")
+    state |= {"h.0.attn.bias": torch.ones(1, 1, 5, 5), "h.1.attn.masked_bias": torch.tensor(-1e4)}
+    return {"the state dict": impl.load_gpt2(state)}
+
+
+def twelve_layers(impl, seed):
+    ours = impl.load_gpt2(gpt2_state(seed, layers=12, C=3))
+    return {"the names": sorted(ours), "layer 11": ours.get("blocks.11.mlp.c_fc.weight")}
+
+
+def the_head_of_the_file(impl, seed):
+    state = gpt2_state(seed)
+    ours = impl.load_gpt2(state)
+    return {"the head is the embedding": ours["lm_head.weight"] is ours["wte.weight"],
+            "the embedding is the file's": ours["wte.weight"] is state["transformer.wte.weight"]}  # fmt: skip
+
+
+def names_that_are_refused(impl, seed):
+    wrong = ["transformer.h.0.attn.rotary.weight", "model.embed_tokens.weight", "h.0.ln_1.scale", "h.x.ln_1.weight"]
+    state = gpt2_state(seed)
+    return {n: error_of(lambda n=n: impl.load_gpt2({**state, n: torch.zeros(2)})) for n in wrong}
+
+
+# ---------------------------------------------------------------- param_groups
+
+DECAYED = [
+    "matrices",
+    "in which EVERYTHING decays, norms and biases too",
+    "in which norms decay: only biases are left out",
+    "in which embeddings do not decay: only `nn.Linear` matrices do",
+    "in which nothing decays",
+]
+TIED = ["once", "in which a tied weight stands TWICE"]
+ALL = ["all", "that FORGETS parameters which are called neither weight nor bias"]
+FROZEN = ["left out", "with frozen parameters in it"]
+GROUP_HINTS = {
+    DECAYED[1]: "What does a norm's gain do when it is pulled towards zero?",
+    DECAYED[2]: "How many axes has the gain of a norm?",
+    DECAYED[3]: "How many axes has an embedding?",
+    DECAYED[4]: "What is `weight_decay` for?",
+    TIED[1]: "Head and embedding are one tensor. How often would it be updated?",
+    ALL[1]: "Every trainable parameter is in one group. What are yours called?",
+    FROZEN[1]: "A frozen weight has no gradient, but it has a decay.",
+}
+
+
+def wrong_groups(decayed, tied, all_, frozen):
+    def param_groups(model, weight_decay):
+        named = list(model.named_parameters(remove_duplicate=tied == TIED[0]))
+        if frozen == FROZEN[0]:
+            named = [(n, p) for n, p in named if p.requires_grad]
+        if all_ == ALL[1]:
+            named = [(n, p) for n, p in named if n.split(".")[-1] in ("weight", "bias")]
+
+        def decays(n, p):
+            if decayed == DECAYED[1]:
+                return True
+            if decayed == DECAYED[2]:
+                return not n.endswith("bias")
+            if decayed == DECAYED[3]:
+                return p.ndim >= 2 and "wte" not in n
+            return p.ndim >= 2 and decayed != DECAYED[4]
+
+        first = [p for n, p in named if decays(n, p)]
+        second = [p for n, p in named if not decays(n, p)]
+        return [{"params": first, "weight_decay": weight_decay}, {"params": second, "weight_decay": 0.0}]
+
+    return param_groups
+
+
+def named_groups(impl, model, weight_decay):
+    names = {id(p): n for n, p in model.named_parameters()}
+    groups = impl.param_groups(model, weight_decay)
+    found = [{"parameters": [names[id(p)] for p in g["params"]], "decay": g["weight_decay"]} for g in groups]
+    keys = [sorted(g) for g in groups]
+    return {"the groups": found, "their keys": keys}
+
+
+def a_model_with_everything(impl, seed):
+    return named_groups(impl, tied_model(seed), 0.3)
+
+
+def one_layer(impl, seed):
+    return named_groups(impl, nn.Linear(3, 3), 1)
+
+
+def a_convolution_and_a_number(impl, seed):
+    model = nn.Sequential(nn.Conv1d(2, 3, 4), nn.BatchNorm1d(3))
+    model.gain = nn.Parameter(torch.tensor(1.0))
+    return named_groups(impl, model, 0.01)
+
+
+# ---------------------------------------------------------------- adamw
+
+FIRST_STEP = ["1", "that counts steps from 0, so that the first correction divides by zero",
+              "WITHOUT bias correction", "whose correction is always that of the first step"]  # fmt: skip
+DECAY = ["decoupled", "with the decay in the GRADIENT (L2), where it passes through Adam",
+         "that decays by weight_decay, whatever the learning rate"]  # fmt: skip
+EPS = ["outside", "with eps INSIDE the root"]
+MEANS = ["right", "whose second average is of the gradient, not of its square", "that exchanges the two betas"]
+ADAM_HINTS = {
+    FIRST_STEP[1]: "beta to the power of 0 is 1. What is 1 - 1?",
+    FIRST_STEP[2]: "After one step, how large is the average of one gradient and a zero?",
+    FIRST_STEP[3]: "The correction fades as the averages fill. What counts the steps?",
+    DECAY[1]: "What does Adam do with the size of a gradient? And so with the size of a decay in it?",
+    DECAY[2]: "A schedule brings the learning rate to zero. Does the decay go on?",
+    EPS[1]: "eps is added to a root, or under it?",
+    MEANS[1]: "What is divided by: a mean, or a size?",
+    MEANS[2]: "Which of the two averages is the slower one?",
+}
+
+
+def wrong_adamw(first_step, decay, eps_, means):
+    def adamw(p, grad, state, lr, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.0):
+        with torch.no_grad():
+            if not state:
+                state.update(step=0, exp_avg=torch.zeros_like(p), exp_avg_sq=torch.zeros_like(p))
+            b1, b2 = betas[::-1] if means == MEANS[2] else betas
+            t = state["step"] + (first_step != FIRST_STEP[1])
+            state["step"] += 1
+            if decay == DECAY[1]:
+                grad = grad + weight_decay * p
+            state["exp_avg"].mul_(b1).add_((1 - b1) * grad)
+            state["exp_avg_sq"].mul_(b2).add_((1 - b2) * (grad.abs() if means == MEANS[1] else grad * grad))
+            t = 1 if first_step == FIRST_STEP[3] else t
+            one = first_step == FIRST_STEP[2]
+            m = state["exp_avg"] / (1 if one else 1 - b1**t)
+            v = state["exp_avg_sq"] / (1 if one else 1 - b2**t)
+            if decay != DECAY[1]:
+                p.mul_(1 - weight_decay * (lr if decay == DECAY[0] else 1))
+            p.sub_(lr * m / ((v + eps).sqrt() if eps_ == EPS[1] else v.sqrt() + eps))
+
+    return adamw
+
+
+def stepped(impl, seed, shape, steps, dtype=torch.float64, **options):
+    p, state = randn(seed, *shape, dtype=dtype), {}
+    returned = None
+    for i in range(steps):
+        returned = impl.adamw(p, randn(seed + i + 1, *shape, dtype=dtype), state, **options)
+    return {"the parameter": p, "the state": state, "returned": returned}
+
+
+def the_first_step(impl, seed):
+    return stepped(impl, seed, (3,), 1, lr=0.1)
+
+
+def seven_steps_with_decay(impl, seed):
+    return stepped(impl, seed, (5, 3), 7, lr=0.05, betas=(0.8, 0.97), eps=0.02, weight_decay=0.3)
+
+
+def five_steps_in_float32(impl, seed):
+    return stepped(impl, seed, (2, 1, 3), 5, torch.float32, lr=0.01, weight_decay=0.5)
+
+
+def a_learning_rate_of_zero(impl, seed):
+    return stepped(impl, seed, (4,), 2, lr=0, weight_decay=0.3)
+
+
+def a_parameter_that_needs_gradients(impl, seed):
+    p = nn.Parameter(randn(seed, 4))
+    before = p.data_ptr()
+    impl.adamw(p, randn(seed + 1, 4), {}, 0.1)
+    return {"the parameter": p.detach(), "it is the same tensor": p.data_ptr() == before and p.is_leaf}
+
+
+def the_gradient_and_the_betas_afterwards(impl, seed):
+    grad = randn(seed, 3)
+    impl.adamw(randn(seed + 1, 3), grad, {}, 0.1, weight_decay=0.5)
+    return {"the gradient": grad}
+
+
+# ---------------------------------------------------------------- muon
+
+WHO = [
+    "hidden matrices",
+    "that includes the HEAD and the embedding",
+    "that includes vectors, as matrices of one row",
+]
+FACTOR = ["right", "WITHOUT the factor for tall matrices", "whose factor also makes wide matrices' steps smaller"]
+TALL = ["transposed", "that does not TRANSPOSE tall matrices: the products are as large as rows x rows"]
+WHEN = ["before", "whose momentum averages the ORTHOGONAL matrices, not the gradients", "WITHOUT Nesterov's look ahead",
+        "WITHOUT momentum"]  # fmt: skip
+NORMED = ["normalised", "that does not bring the largest singular value below 1 first"]
+MUON_DECAY = ["decoupled", "that forgets the weight decay"]
+MUON_HINTS = {
+    WHO[1]: "A row of the embedding is one token. What does it mean to make the rows of a table orthogonal?",
+    WHO[2]: "A gain has no singular vectors. Which optimizer is it left to?",
+    FACTOR[1]: "An orthogonal step of a tall matrix: how large is each of its entries?",
+    FACTOR[2]: "max(1, rows / columns): what is it for a wide matrix?",
+    TALL[1]: "X Xᵀ and XᵀX have the same singular values. Which one is smaller?",
+    WHEN[1]: "In which order: average, then orthogonalise, or the other way round?",
+    WHEN[2]: "Which vector is orthogonalised: the average, or the gradient moved towards it?",
+    WHEN[3]: "What is `state` for?",
+    NORMED[1]: "The polynomial converges for singular values below about 1.3. What if the gradient is large?",
+    MUON_DECAY[1]: "What happens to p before the step, if weight_decay is not 0?",
+}
+
+
+def wrong_muon(who, factor, tall, when, size, decay):
+    def polynomial(G):
+        turn = G.shape[0] > G.shape[1] and tall == TALL[0]
+        X = G.T if turn else G
+        X = X / X.norm().clamp(min=1e-7) if size == NORMED[0] else X
+        for _ in range(5):
+            A = X @ X.T
+            X = 3.4445 * X + (-4.7750 * A + 2.0315 * A @ A) @ X
+        return X.T if turn else X
+
+    def muon(named_parameters, state, lr=0.02, momentum=0.95, weight_decay=0.0):
+        done = []
+        with torch.no_grad():
+            for name, p in named_parameters.items():
+                inside = name.startswith("blocks.") or who == WHO[1]
+                if not inside or (p.ndim != 2 and not (who == WHO[2] and p.ndim == 1)):
+                    continue
+                G = p.grad if p.ndim == 2 else p.grad[None]
+                if when == WHEN[1]:
+                    G = polynomial(G).reshape(p.shape)
+                else:
+                    G = p.grad
+                m = state.setdefault(name, torch.zeros_like(p))
+                m.lerp_(G, 1 - momentum)
+                u = {WHEN[2]: m, WHEN[3]: G}.get(when, G.lerp(m, momentum))
+                u = u if p.ndim == 2 else u[None]
+                u = (u if when == WHEN[1] else polynomial(u)).reshape(p.shape)
+                rows, columns = (p.shape[0], p.shape[1]) if p.ndim == 2 else (1, len(p))
+                scale = {FACTOR[1]: 1.0, FACTOR[2]: (rows / columns) ** 0.5}.get(factor, max(1, rows / columns) ** 0.5)
+                p.mul_(1 - (lr * weight_decay if decay == MUON_DECAY[0] else 0)).sub_(lr * scale * u)
+                done.append(name)
+        return done
+
+    return muon
+
+
+def muon_model(seed, dtype=torch.float64, size=1.0):
+    shapes = {"wte.weight": (7, 4), "blocks.0.wide": (3, 8), "blocks.0.gain": (4,), "blocks.1.tall": (9, 4)}
+    shapes |= {"blocks.1.cube": (2, 2, 2), "lm_head.weight": (7, 4)}
+    named = {n: nn.Parameter(randn(seed + i, *s, dtype=dtype)) for i, (n, s) in enumerate(shapes.items())}
+    for i, p in enumerate(named.values()):
+        p.grad = size * randn(seed + 50 + i, *p.shape, dtype=dtype)
+    return named
+
+
+def muon_steps(impl, named, steps, **options):
+    state, returned = {}, None
+    for i in range(steps):
+        for k, p in enumerate(named.values()):
+            p.grad = p.grad + 0.5 * randn(1000 * i + k, *p.shape, dtype=p.dtype)
+        returned = impl.muon(named, state, **options)
+    return {"the parameters": {n: p.detach() for n, p in named.items()}, "the state": state, "returned": list(returned)}
+
+
+def three_steps_of_a_model(impl, seed):
+    return muon_steps(impl, muon_model(seed), 3, lr=0.3, momentum=0.7, weight_decay=0.25)
+
+
+def the_default_options(impl, seed):
+    return muon_steps(impl, muon_model(seed), 2)
+
+
+def large_gradients_in_float32(impl, seed):
+    return muon_steps(impl, muon_model(seed, torch.float32, 900.0), 1, lr=0.1, momentum=0.5)
+
+
+def a_gradient_of_zero(impl, seed):
+    p = nn.Parameter(randn(seed, 3, 4))
+    p.grad = torch.zeros(3, 4, dtype=torch.float64)
+    impl.muon({"blocks.0.w": p}, {}, 0.1)
+    return {"the parameter": p.detach()}
+
+
+def the_cost_of_a_tall_matrix(impl, seed):
+    p = nn.Parameter(randn(seed, 64, 4))
+    p.grad = randn(seed + 1, 64, 4)
+    with FlopCounterMode(display=False) as counter:
+        impl.muon({"blocks.0.w": p}, {}, 0.1)
+    return {"fewer than 50,000 operations": counter.get_total_flops() < 50_000}
+
+
+def the_gradients_afterwards(impl, seed):
+    named = muon_model(seed)
+    impl.muon(named, {})
+    return {"the gradients": {n: p.grad for n, p in named.items()}}
+
+
+# ---------------------------------------------------------------- cosine_lr
+
+START = ["above 0", "that is 0 at step 0"]
+WARM = ["not counted", "whose cosine COUNTS the warm-up: it has fallen already when it begins"]
+MICRO = ["steps", "that moves on with every MICRO-batch"]
+AFTER = ["stays", "that rises again after the last step"]
+LEAST = ["min_lr", "that ignores min_lr", "that falls by a cosine of the peak and then cuts at min_lr"]
+SHAPE = ["cosine", "that falls in a straight line"]
+TOTAL = ["refused", "that does not refuse a warm-up which is longer than the run"]
+COSINE_HINTS = {
+    START[1]: "What does the first batch teach at a learning rate of 0?",
+    WARM[1]: "At step `warmup_steps`, how much of the cosine has passed?",
+    MICRO[1]: "Four micro-batches make one step. How many rates may they have?",
+    AFTER[1]: "A cosine has a period. What is promised after the last step?",
+    LEAST[1]: "Where does the cosine end?",
+    LEAST[2]: "Between which two values does the cosine fall?",
+    SHAPE[1]: "What is the rate at a quarter of the way?",
+    TOTAL[1]: "What is the denominator of the progress if total and warm-up are equal?",
+}
+
+
+def wrong_cosine(zero, warm, micro, after, least, shape, total):
+    def cosine_lr(micro_step, peak_lr, warmup_steps, total_steps, min_lr=0.0, accumulation=1):
+        if total_steps <= warmup_steps:
+            if total == TOTAL[0]:
+                raise ValueError("total")
+            return peak_lr
+        step = micro_step if micro == MICRO[1] else micro_step // accumulation
+        if step < warmup_steps:
+            return peak_lr * step / warmup_steps if zero == START[1] else peak_lr * (step + 1) / (warmup_steps + 1)
+        first = 0 if warm == WARM[1] else warmup_steps
+        progress = (step - first) / (total_steps - first)
+        progress = min(progress, 1.0) if after == AFTER[0] else progress
+        share = 1 - progress if shape == SHAPE[1] else (1 + math.cos(math.pi * progress)) / 2
+        if least == LEAST[2]:
+            return max(min_lr, peak_lr * share)
+        low = 0.0 if least == LEAST[1] else min_lr
+        return low + (peak_lr - low) * share
+
+    return cosine_lr
+
+
+def every_step_with_warm_up(impl, seed):
+    return {f"step {s}": impl.cosine_lr(s, 0.3, 4, 17) for s in (0, 1, 3, 4, 5, 8, 16, 17, 18, 40)}
+
+
+def without_warm_up_to_a_least_rate(impl, seed):
+    return {f"step {s}": impl.cosine_lr(s, 2, 0, 9, 0.5) for s in (0, 1, 4, 7, 9, 12)}
+
+
+def micro_batches(impl, seed):
+    return {f"micro-batch {s}": impl.cosine_lr(s, 1.0, 3, 11, 0.1, 4) for s in (0, 1, 3, 4, 11, 12, 13, 30, 44, 60)}
+
+
+def the_rates_of_the_workbook(impl, seed):
+    return {f"step {s}": impl.cosine_lr(s, 1.0, 3, 11) for s in (0, 3, 7, 11, 20)}
+
+
+def totals_that_are_refused(impl, seed):
+    cases = {"warm-up 5 of 5": (2, 1.0, 5, 5), "6 of 5": (2, 1.0, 6, 5), "4 of 5": (2, 1.0, 4, 5), "late": (9, 1, 5, 5)}
+    return {name: error_of(lambda case=case: impl.cosine_lr(*case)) for name, case in cases.items()}
+
+
+# ---------------------------------------------------------------- train_step
+
+DIVIDE = [
+    "by all targets",
+    "that does not DIVIDE: the losses are added up",
+    "that takes the MEAN OF MEANS, so that a short micro-batch counts as much as a long one",
+    "that counts ignored targets too",
+]
+CLIP = [
+    "once, unscaled",
+    "that clips BEFORE it unscales",
+    "that clips after EACH micro-batch",
+    "that clips each parameter alone",
+    "that never clips",
+]
+GRADS = ["zeroed first", "that zeroes the gradients between micro-batches, so that only the last one counts",
+         "that never zeroes old gradients"]  # fmt: skip
+STEPS = ["once", "that steps after EVERY micro-batch", "that steps although a gradient overflowed"]
+REPORT = ["right", "that reports the loss of the last micro-batch only", "that reports the norm after clipping"]
+STEP_HINTS = {
+    DIVIDE[1]: "Four micro-batches, one large batch: which gradient is four times the other?",
+    DIVIDE[2]: "One micro-batch has 3 targets, the other 300. Whose targets weigh more?",
+    DIVIDE[3]: "A target of -100 adds nothing to the sum. May it add to the count?",
+    CLIP[1]: "The gradients are 65,536 times too large until they are unscaled. What does a clip at 1 leave of them?",
+    CLIP[2]: "The norm of what is limited: of a part of the gradient, or of the whole?",
+    CLIP[3]: "Does the direction of the step change, if each parameter is clipped on its own?",
+    CLIP[4]: "What is `max_norm` for?",
+    GRADS[1]: "What is left of the first micro-batch when the second one's gradient arrives?",
+    GRADS[2]: "What is in `p.grad` when the step begins?",
+    STEPS[1]: "How many optimizer steps does one large batch take?",
+    STEPS[2]: "Who decides whether a step is left out: optimizer or scaler?",
+    REPORT[1]: "The loss of the step is a mean over which targets?",
+    REPORT[2]: "If the norm is always at most max_norm, what does the curve show?",
+}
+
+
+def wrong_step(divide, clip, grads, steps, report):
+    def train_step(loss_sum, optimizer, micro_batches, max_norm=float("inf"), scaler=None):
+        scaler = scaler or torch.amp.GradScaler("cpu", enabled=False)
+        if divide == DIVIDE[3]:
+            targets = sum(y.numel() for _, y in micro_batches)
+        else:
+            targets = sum(int((y != -100).sum()) for _, y in micro_batches)
+        parameters = [p for g in optimizer.param_groups for p in g["params"]]
+
+        def clipped():
+            if clip == CLIP[3]:
+                norm = nn.utils.get_total_norm([p.grad for p in parameters])
+                for p in parameters:
+                    nn.utils.clip_grad_norm_([p], max_norm)
+                return norm
+            return nn.utils.clip_grad_norm_(parameters, float("inf") if clip == CLIP[4] else max_norm)
+
+        def finish():
+            early = clipped() if clip == CLIP[1] else None
+            scaler.unscale_(optimizer)
+            norm = clipped() if early is None else early
+            if steps == STEPS[2]:
+                optimizer.step()
+            else:
+                scaler.step(optimizer)
+            scaler.update()
+            return norm
+
+        if grads != GRADS[2]:
+            optimizer.zero_grad()
+        loss, norm = 0.0, None
+        for x, y in micro_batches:
+            if grads == GRADS[1] or steps == STEPS[1]:
+                optimizer.zero_grad()
+            part = loss_sum(x, y)
+            if divide == DIVIDE[2]:
+                part = part / int((y != -100).sum()) / len(micro_batches)
+            elif divide != DIVIDE[1]:
+                part = part / targets
+            scaler.scale(part).backward()
+            loss = part.item() if report == REPORT[1] else loss + part.item()
+            if clip == CLIP[2]:
+                clipped()
+            if steps == STEPS[1]:
+                norm = finish()
+        norm = norm if steps == STEPS[1] else finish()
+        if report == REPORT[2]:
+            norm = nn.utils.get_total_norm([p.grad for p in parameters])
+        return loss, norm.item()
+
+    return train_step
+
+
+def step_batches(seed, sizes, ignored=0):
+    made = [(integers(seed + i, 13, rows, 4), integers(seed + 9 + i, 13, rows, 4)) for i, rows in enumerate(sizes)]
+    made[0][1][:, :ignored] = -100
+    return made
+
+
+def one_step(impl, seed, sizes, ignored=0, max_norm=float("inf"), scaler=None, before=0.0, factor=1.0, steps=1):
+    model = Drop(seed).eval()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    for p in model.parameters():
+        p.grad = torch.full_like(p, before) if before else None
+
+    def loss_sum(x, y):
+        return factor * F.cross_entropy(model(x).flatten(0, 1), y.flatten(), reduction="sum", ignore_index=-100)
+
+    for i in range(steps):
+        loss, norm = impl.train_step(loss_sum, optimizer, step_batches(seed + i, sizes, ignored), max_norm, scaler)
+    return {"the loss": loss, "the norm": norm, "the parameters": [p.detach() for p in model.parameters()]}
+
+
+def unequal_micro_batches(impl, seed):
+    return one_step(impl, seed, (1, 5, 2), ignored=2)
+
+
+def clipped_to_a_small_norm(impl, seed):
+    return one_step(impl, seed, (3, 2), max_norm=0.05)
+
+
+def gradients_left_from_before(impl, seed):
+    return one_step(impl, seed, (2, 1), before=3.0, steps=2)
+
+
+def a_scaler_and_a_clip(impl, seed):
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**11)
+    return one_step(impl, seed, (2, 3), max_norm=0.3, scaler=scaler) | {"the scale": scaler.get_scale()}
+
+
+def a_scaler_that_grows(impl, seed):
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0, growth_interval=2)
+    return one_step(impl, seed, (2, 1), max_norm=0.5, scaler=scaler, steps=2) | {"the scale": scaler.get_scale()}
+
+
+def a_gradient_that_overflows(impl, seed):
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    found = one_step(impl, seed, (2,), max_norm=1.0, scaler=scaler, factor=3e38)
+    return {"the parameters": found["the parameters"], "the scale": scaler.get_scale()}
+
+
+def a_single_micro_batch(impl, seed):
+    return one_step(impl, seed, (4,))
+
+
+def the_numbers_of_the_workbook(impl, seed):
+    w = nn.Parameter(torch.tensor([1.0]))
+    parts = [(torch.tensor([2.0]), torch.tensor([0.0])), (torch.tensor([1.0, 3.0]), torch.tensor([0.0, -100.0]))]
+
+    def squares(x, y):
+        kept = y != -100
+        return ((w * x)[kept] - y[kept]).square().sum()
+
+    loss, norm = impl.train_step(squares, torch.optim.SGD([w], lr=0.1), parts)
+    return {"the loss": loss, "the norm": norm, "w": w.detach()}
+
+
+# ---------------------------------------------------------------- Checkpoint
+
+ATOMIC = ["replaced", "that writes INTO the file: a kill in the middle leaves neither the old one nor the new"]
+RANDOM = ["all three", "WITHOUT any random state", "that forgets NumPy's generator", "that forgets Python's generator",
+          "that forgets torch's generator"]  # fmt: skip
+PARTS = ["all", "that leaves the OPTIMIZER out"]
+WRAPPED = ["unwrapped", 'whose names keep the prefix "_orig_mod." of a compiled model']
+HASH = ["checked", "that does not notice a damaged file"]
+SET = ["compared", "that loads what it finds, although parts are missing or new"]
+CHECKPOINT_HINTS = {
+    ATOMIC[1]: "The process is killed after half of the bytes. What does the name point to?",
+    RANDOM[1]: "Dropout draws random numbers. Which ones does a resumed run draw?",
+    RANDOM[2]: "There are three generators. Which one does data augmentation in NumPy use?",
+    RANDOM[3]: "There are three generators. Which one does `random.random()` use?",
+    RANDOM[4]: "There are three generators. Which one does dropout use?",
+    PARTS[1]: "Adam's averages are twice as large as the model. What is a resumed step without them?",
+    WRAPPED[1]: "A compiled model's state dict has other names. Who should be able to read the file?",
+    HASH[1]: "One bit has flipped. When do you find out: now, or after a week of training?",
+    SET[1]: "The scaler's state is missing in the file. Should the run go on as if nothing were?",
+}
+
+
+def wrong_checkpoint(atomic, random_, parts_, wrapped, hash_, set_):
+    def unwrapped(part):
+        return getattr(part, "_orig_mod", part) if wrapped == WRAPPED[0] else part
+
+    def generators():
+        version, words, gauss = random.getstate()
+        name, keys, *rest = np.random.get_state()
+        return {"torch": torch.get_rng_state(), "numpy": [name, torch.tensor(keys.astype(np.int64)), *rest],
+                "python": [version, list(words), gauss]}  # fmt: skip
+
+    class Checkpoint:
+        def __init__(self, path):
+            self.path = str(path)
+
+        def kept(self, parts):
+            return {n: p for n, p in parts.items() if parts_ == PARTS[0] or n != "optimizer"}
+
+        def save(self, step, parts):
+            states = {n: unwrapped(p).state_dict() for n, p in self.kept(parts).items()}
+            content = {"step": step, "states": states, "generators": generators()}
+            if atomic == ATOMIC[1]:
+                with open(self.path, "wb") as file:
+                    file.write(b"0" * 64)
+                    torch.save(content, file)
+                data = open(self.path, "rb").read()[64:]
+                with open(self.path, "r+b") as file:
+                    file.write(hashlib.sha256(data).hexdigest().encode())
+                return
+            buffer = io.BytesIO()
+            torch.save(content, buffer)
+            data = buffer.getvalue()
+            with open(self.path + ".new", "wb") as file:
+                file.write(hashlib.sha256(data).hexdigest().encode() + data)
+            os.replace(self.path + ".new", self.path)
+
+        def load(self, parts):
+            content = open(self.path, "rb").read()
+            digest, data = content[:64], content[64:]
+            if hash_ == HASH[0] and hashlib.sha256(data).hexdigest().encode() != digest:
+                raise ValueError("damaged")
+            found = torch.load(io.BytesIO(data), weights_only=False)
+            parts = self.kept(parts)
+            if set(found["states"]) != set(parts) and set_ == SET[0]:
+                raise ValueError("parts")
+            for name in set(parts) & set(found["states"]):
+                unwrapped(parts[name]).load_state_dict(found["states"][name])
+            g = found["generators"]
+            if random_ not in (RANDOM[1], RANDOM[4]):
+                torch.set_rng_state(g["torch"])
+            if random_ not in (RANDOM[1], RANDOM[2]):
+                name, keys, *rest = g["numpy"]
+                np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+            if random_ not in (RANDOM[1], RANDOM[3]):
+                version, words, gauss = g["python"]
+                random.setstate((version, tuple(words), gauss))
+            return found["step"]
+
+    return Checkpoint
+
+
+def saved_and_loaded(impl, seed):
+    hold, where = folder()
+    with hold:
+        parts, fresh = trained_parts(seed), trained_parts(seed + 1)
+        returned = impl.Checkpoint(where / "c.pt").save(11, parts)
+        step = impl.Checkpoint(where / "c.pt").load(fresh)
+        moments = [fresh["optimizer"].state[p].get("exp_avg") for p in fresh["model"].parameters()]
+        return {"the step": step, "the model": fresh["model"].state_dict(), "the optimizer's averages": moments,
+                "the sampler": fresh["sampler"].position, "what save returns": returned}  # fmt: skip
+
+
+def the_random_numbers_after_loading(impl, seed):
+    hold, where = folder()
+    with hold:
+        torch.rand(3), np.random.randn(), random.gauss(0, 1)
+        checkpoint = impl.Checkpoint(where / "c.pt")
+        checkpoint.save(1, {})
+        first = torch.rand(2), np.random.randn(), np.random.rand(), random.gauss(0, 1), random.random()
+        checkpoint.load({})
+        second = torch.rand(2), np.random.randn(), np.random.rand(), random.gauss(0, 1), random.random()
+        return {"torch's, NumPy's and Python's": list(second), "and those of the first time": list(first)}
+
+
+def a_save_that_breaks_off(impl, seed):
+    hold, where = folder()
+    with hold:
+        checkpoint, counter = impl.Checkpoint(where / "c.pt"), Counter(5)
+        checkpoint.save(3, {"sampler": counter})
+        error = error_of(lambda: checkpoint.save(4, {"sampler": Unsavable()}))
+        counter.position = 0
+        return {"the error": error, "the step": checkpoint.load({"sampler": counter}), "the part": counter.position}
+
+
+def the_file_that_was_there_before(impl, seed):
+    hold, where = folder()
+    with hold:
+        checkpoint = impl.Checkpoint(where / "c.pt")
+        checkpoint.save(3, {"sampler": Counter(5)})
+        os.link(where / "c.pt", where / "old")
+        before = (where / "old").read_bytes()
+        checkpoint.save(4, {"sampler": Counter(6)})
+        kept = (where / "old").read_bytes() == before and inode(where / "old") != inode(where / "c.pt")
+        return {"it is as it was": kept, "the files": sorted(os.listdir(where))}
+
+
+def damaged_files(impl, seed):
+    hold, where = folder()
+    with hold:
+        model, found = nn.Linear(30, 20), {}
+        checkpoint = impl.Checkpoint(where / "c.pt")
+        checkpoint.save(1, {"model": model})
+        content = (where / "c.pt").read_bytes()
+        flipped = bytearray(content)
+        flipped[len(content) // 2] ^= 4
+        for name, damaged in (("a flipped bit", bytes(flipped)), ("whole", content)):
+            (where / "c.pt").write_bytes(damaged)
+            with torch.no_grad():
+                model.weight.fill_(3.0)
+            error = error_of(lambda: checkpoint.load({"model": model}))
+            found[name] = {"the error": error, "the model is unchanged": bool((model.weight == 3).all())}
+        return found
+
+
+def parts_that_do_not_fit(impl, seed):
+    hold, where = folder()
+    with hold:
+        checkpoint = impl.Checkpoint(where / "c.pt")
+        checkpoint.save(1, {"a": Counter(1), "b": Counter(2)})
+        cases = {"one missing": {"a": Counter()}, "one more": {"a": Counter(), "b": Counter(), "c": Counter()}}
+        cases["another"] = {"a": Counter(), "c": Counter()}
+        errors = {name: error_of(lambda parts=parts: checkpoint.load(parts)) for name, parts in cases.items()}
+        return errors | {"their positions": [[c.position for c in parts.values()] for parts in cases.values()]}
+
+
+def a_compiled_model(impl, seed):
+    hold, where = folder()
+    with hold:
+        model, plain = nn.Linear(3, 2), nn.Linear(3, 2)
+        with torch.no_grad():
+            model.weight.copy_(randn(seed, 2, 3))
+        checkpoint = impl.Checkpoint(str(where / "c.pt"))
+        checkpoint.save(1, {"model": Compiled(model)})
+        first = error_of(lambda: checkpoint.load({"model": plain}))
+        again = Compiled(nn.Linear(3, 2))
+        checkpoint.save(2, {"model": model})
+        second = error_of(lambda: checkpoint.load({"model": again}))
+        same = torch.equal(plain.weight, model.weight), torch.equal(again._orig_mod.weight, model.weight)
+        return {"into a plain model": first, "from a plain model": second, "the weights are equal": list(same)}
+
+
+# ---------------------------------------------------------------- evaluate
+
+MODE = ["evaluation", "in TRAINING mode: dropout is on", "that leaves the model in evaluation mode",
+        "that leaves the model in training mode, whatever it was in"]  # fmt: skip
+WINDOWS = ["all", "on random windows, which MOVES the random numbers of the training",
+           "that drops the last, smaller batch"]  # fmt: skip
+MEAN = ["over targets", "that takes the MEAN OF BATCH MEANS", "that returns the sum"]
+GRAPH = ["none", "that builds a graph for gradients nobody takes"]
+EVALUATE_HINTS = {
+    MODE[1]: "Evaluate twice: is it the same number?",
+    MODE[2]: "What does the next training step do without dropout?",
+    MODE[3]: "A model that was in evaluation mode when you got it: in which mode is it now?",
+    WINDOWS[1]: "Does a run with evaluation end with the same weights as one without?",
+    WINDOWS[2]: "Eleven windows in batches of four: how many are counted?",
+    MEAN[1]: "Does the number change with the batch size?",
+    MEAN[2]: "In which unit is the result?",
+    GRAPH[1]: "Who keeps the activations of a forward pass, and what for?",
+}
+
+
+def wrong_evaluate(mode, windows, mean, graph):
+    def evaluate(model, x, y, batch_size=32):
+        before = model.training
+        if mode != MODE[1]:
+            model.eval()
+        if windows == WINDOWS[1]:
+            chosen = torch.randint(len(x), (len(x),))
+            x, y = x[chosen], y[chosen]
+        if windows == WINDOWS[2]:
+            whole = max(1, len(x) // batch_size) * batch_size
+            x, y = x[:whole], y[:whole]
+        total, means = 0.0, []
+        with torch.set_grad_enabled(graph == GRAPH[1]):
+            for i in range(0, len(x), batch_size):
+                part = y[i : i + batch_size]
+                loss = F.cross_entropy(
+                    model(x[i : i + batch_size]).flatten(0, 1), part.flatten(), reduction="sum"
+                ).item()
+                total, means = total + loss, [*means, loss / part.numel()]
+        if mode in (MODE[0], MODE[1]):
+            model.train(before)
+        elif mode == MODE[3]:
+            model.train()
+        if mean == MEAN[1]:
+            return sum(means) / len(means)
+        return total if mean == MEAN[2] else total / y.numel()
+
+    return evaluate
+
+
+class Watching(Drop):
+    """Notes how it is called."""
+
+    def forward(self, tokens):
+        self.__dict__.setdefault("seen", []).append([torch.is_grad_enabled(), len(tokens), self.training])
+        return super().forward(tokens)
+
+
+def evaluated(impl, seed, *batch_size, training=True, rows=11):
+    model = Watching(seed).train(training)
+    loss = impl.evaluate(model, integers(seed, 13, rows, 6), integers(seed + 1, 13, rows, 6), *batch_size)
+    return {"the loss": loss, "each call: gradients, rows, training": model.seen,
+            "the model is in training mode": model.training and model.dropout.training,
+            "the next random number": torch.rand(1)}  # fmt: skip
+
+
+def eleven_windows_in_batches_of_four(impl, seed):
+    return evaluated(impl, seed, 4)
+
+
+def a_model_in_evaluation_mode(impl, seed):
+    return evaluated(impl, seed, 3, training=False)
+
+
+def the_default_batch_size(impl, seed):
+    return evaluated(impl, seed, rows=37)
+
+
+def one_window(impl, seed):
+    return evaluated(impl, seed, 5, rows=1)
+
+
+def the_coin_of_the_workbook(impl, seed):
+    class Coin(nn.Module):
+        def forward(self, tokens):
+            return torch.zeros(*tokens.shape, 2)
+
+    return {"the loss": impl.evaluate(Coin(), torch.zeros(3, 5).long(), torch.ones(3, 5).long(), 2)}
+
+
 # ---------------------------------------------------------------- all of them
 
 KNOBS = {
@@ -702,12 +1579,74 @@ KNOBS = {
     ),
     "GPT": (
         "a model",
-        {"final": FINAL, "head": HEAD, "gelu": GELU, "init": INIT, "place": PLACE, "positions": POSITIONS,
-         "length": LENGTH},
+        {
+            "final": FINAL,
+            "head": HEAD,
+            "gelu": GELU,
+            "init": INIT,
+            "place": PLACE,
+            "positions": POSITIONS,
+            "length": LENGTH,
+        },
         wrong_gpt,
         GPT_HINTS,
     ),
-} | training.KNOBS  # fmt: skip
+    "load_gpt2": (
+        "a conversion",
+        {
+            "transpose": TRANSPOSE,
+            "packed": PACKED,
+            "head": LM_HEAD,
+            "masks": MASKS,
+            "prefix": PREFIX,
+            "unknown": UNKNOWN,
+        },
+        wrong_load,
+        WEIGHTS_HINTS,
+    ),
+    "param_groups": (
+        "groups",
+        {"decayed": DECAYED, "tied": TIED, "all_": ALL, "frozen": FROZEN},
+        wrong_groups,
+        GROUP_HINTS,
+    ),
+    "adamw": (
+        "a step",
+        {"first_step": FIRST_STEP, "decay": DECAY, "eps_": EPS, "means": MEANS},
+        wrong_adamw,
+        ADAM_HINTS,
+    ),
+    "muon": (
+        "a step",
+        {"who": WHO, "factor": FACTOR, "tall": TALL, "when": WHEN, "size": NORMED, "decay": MUON_DECAY},
+        wrong_muon,
+        MUON_HINTS,
+    ),
+    "cosine_lr": (
+        "a rate",
+        {"zero": START, "warm": WARM, "micro": MICRO, "after": AFTER, "least": LEAST, "shape": SHAPE, "total": TOTAL},
+        wrong_cosine,
+        COSINE_HINTS,
+    ),
+    "train_step": (
+        "a step",
+        {"divide": DIVIDE, "clip": CLIP, "grads": GRADS, "steps": STEPS, "report": REPORT},
+        wrong_step,
+        STEP_HINTS,
+    ),
+    "Checkpoint": (
+        "a checkpoint",
+        {"atomic": ATOMIC, "random_": RANDOM, "parts_": PARTS, "wrapped": WRAPPED, "hash_": HASH, "set_": SET},
+        wrong_checkpoint,
+        CHECKPOINT_HINTS,
+    ),
+    "evaluate": (
+        "an evaluation",
+        {"mode": MODE, "windows": WINDOWS, "mean": MEAN, "graph": GRAPH},
+        wrong_evaluate,
+        EVALUATE_HINTS,
+    ),
+}
 TWO = {"batchnorm_backward", "windows"}  # tasks whose mistakes are also shown in pairs
 
 
@@ -761,4 +1700,61 @@ PROBES = {
         gradients_reach_the_embedding_from_both_ends,
         too_many_tokens,
     ],
-} | training.PROBES
+    "load_gpt2": [
+        a_file_with_a_prefix_and_a_head,
+        a_file_without_prefix_and_with_old_masks,
+        twelve_layers,
+        the_head_of_the_file,
+        names_that_are_refused,
+    ],
+    "param_groups": [a_model_with_everything, one_layer, a_convolution_and_a_number],
+    "adamw": [
+        the_first_step,
+        seven_steps_with_decay,
+        five_steps_in_float32,
+        a_learning_rate_of_zero,
+        a_parameter_that_needs_gradients,
+        the_gradient_and_the_betas_afterwards,
+    ],
+    "muon": [
+        three_steps_of_a_model,
+        the_default_options,
+        large_gradients_in_float32,
+        a_gradient_of_zero,
+        the_cost_of_a_tall_matrix,
+        the_gradients_afterwards,
+    ],
+    "cosine_lr": [
+        every_step_with_warm_up,
+        without_warm_up_to_a_least_rate,
+        micro_batches,
+        the_rates_of_the_workbook,
+        totals_that_are_refused,
+    ],
+    "train_step": [
+        unequal_micro_batches,
+        clipped_to_a_small_norm,
+        gradients_left_from_before,
+        a_scaler_and_a_clip,
+        a_scaler_that_grows,
+        a_gradient_that_overflows,
+        a_single_micro_batch,
+        the_numbers_of_the_workbook,
+    ],
+    "Checkpoint": [
+        saved_and_loaded,
+        the_random_numbers_after_loading,
+        a_save_that_breaks_off,
+        the_file_that_was_there_before,
+        damaged_files,
+        parts_that_do_not_fit,
+        a_compiled_model,
+    ],
+    "evaluate": [
+        eleven_windows_in_batches_of_four,
+        a_model_in_evaluation_mode,
+        the_default_batch_size,
+        one_window,
+        the_coin_of_the_workbook,
+    ],
+}

@@ -54,7 +54,7 @@ def test_effect_initialisation_keeps_or_loses_the_signal_in_depth():
     good, bad = signals(he, "relu"), signals(unscaled, "relu")
     assert 0.3 < good["output"][-1] / good["output"][0] < 3 and bad["output"][-1] > 1e6
     tanh, flat = signals(xavier, "tanh"), signals(unscaled, "tanh")
-    assert max(tanh["saturated"]) < 0.2 and min(flat["saturated"]) > 0.7
+    assert max(tanh["saturated"]) < 0.35 and min(flat["saturated"]) > 0.7
     assert 0.2 < tanh["gradient"][0] / tanh["gradient"][-1] < 5
     linear = signals(xavier, "linear", depth=2)
     assert linear["output"][0] == pytest.approx(1.0, abs=0.1)

@@ -109,11 +109,11 @@ def test_bytes_and_characters():
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not fetch.is_local(fetch.REMOTES["gpt2_encoder.json"]), reason="GPT-2's vocabulary is not here")
+@pytest.mark.skipif(not fetch.is_local(fetch.REMOTES["gpt2_encoder"]), reason="GPT-2's vocabulary is not here")
 def test_oracle_gpt2s_tokens_are_tiktokens():
     import tiktoken
 
-    encoder, merges = (fetch.fetch(fetch.REMOTES[n]) for n in ("gpt2_encoder.json", "gpt2_vocab.bpe"))
+    encoder, merges = (fetch.fetch(fetch.REMOTES[n]) for n in ("gpt2_encoder", "gpt2_merges"))
     ours = GPT2Tokenizer(encoder, merges)
     special = {"<|endoftext|>": 50256}
     pattern = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"""

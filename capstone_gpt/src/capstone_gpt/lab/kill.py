@@ -10,6 +10,7 @@ import random
 import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -122,7 +123,9 @@ class Torn:
 def run(folder: Path, point: str | None) -> int:
     """Train in a forked process; returns the status that it ended with."""
     sys.stdout.flush(), sys.stderr.flush()
-    pid = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that forking with threads is risky: the child only trains and ends
+        pid = os.fork()
     if pid:
         return os.waitpid(pid, 0)[1]
     try:
@@ -168,7 +171,7 @@ def losses_of(folder: Path) -> dict[int, list]:
     found: dict[int, list] = {}
     for record in read_log(folder / "log.jsonl"):
         if "loss" in record:
-            found.setdefault(record["step"], []).append((record["loss"], record["grad_norm"]))
+            found.setdefault(record["step"], []).append(repr((record["loss"], record["grad_norm"])))
     return found
 
 

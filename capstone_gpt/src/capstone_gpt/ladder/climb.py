@@ -62,15 +62,15 @@ def counted(names: Names, order: int) -> tuple[float, int, float]:
 
     Every name stands behind `order` - 1 ends, as the contexts of the other rungs do.
     """
+    ends = [0] * max(1, order - 1)
     start = time.process_time()
     stream = []
     for name in names.splits["train"]:
-        stream += [0] * (order - 1) + [names.number[c] for c in name]
-    table = FastKneserNey(np.array(stream + [0] * (order - 1)), order, names.vocab_size)
+        stream += ends + [names.number[c] for c in name]
+    table = FastKneserNey(np.array(stream + ends), order, names.vocab_size)
     seconds = time.process_time() - start
     x, y = (t.numpy() for t in names.contexts("valid", max(order - 1, 1)))
-    both = np.concatenate([x[:, :-1], x[:, -1:]], axis=1)
-    p = table.probabilities(both, np.concatenate([x[:, 1:], y[:, None]], axis=1))[:, -1]
+    p = table.probabilities(x, np.concatenate([x[:, 1:], y[:, None]], axis=1))[:, -1]
     return float(-np.log(p).mean()), sum(2 * len(level[0]) for level in table.levels), seconds
 
 
