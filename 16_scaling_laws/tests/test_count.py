@@ -1,5 +1,7 @@
 """Parameters and FLOPs: the formula equals PyTorch's own counter."""
 
+import functools
+
 import pytest
 import torch
 from scaling_laws import Decoder, Shape, approximate_flops, next_token_loss, parameters, training_flops
@@ -8,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 SHAPES = [Shape(2, 16, 64, 31, 13), Shape(3, 48, 100, 17, 7), Shape(1, 32, 20, 101, 5)]
 
 
+@functools.cache
 def counted(shape):
     """FLOPs of one forward and backward pass over two rows of a whole context, by torch's counter."""
     model, tokens = Decoder(shape), torch.zeros(2, shape.context, dtype=torch.long)

@@ -1,5 +1,6 @@
 """The schedule, one run, and the grid."""
 
+import functools
 import json
 import math
 
@@ -32,6 +33,7 @@ def test_the_rates_of_the_workbook(impl):
 # ---------------------------------------------------------------- train_run
 
 
+@functools.cache
 def by_hand(seed, steps, width):
     """Adam as in the paper (Kingma and Ba 2014), in float64."""
     model = Bigram(seed).double()
