@@ -3,8 +3,6 @@
 from pathlib import Path
 from statistics import median
 
-import torch
-
 from ..attention_masks import attention_masks
 from .experiment import FEWER, UNTRAINED
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, figure, label, save
@@ -85,9 +83,9 @@ def masks():
     }
     drawn = attention_masks(T, prefix)
     for ax, name in zip(made.subplots(1, 3), titles, strict=True):
-        ax.imshow(drawn[name].to(torch.int64), cmap="Blues", vmin=0, vmax=1.6)
-        ax.set_xticks(torch.arange(T + 1) - 0.5, [], minor=True)
-        ax.set_yticks(torch.arange(T + 1) - 0.5, [], minor=True)
+        ax.imshow(drawn[name].int().numpy(), cmap="Blues", vmin=0, vmax=1.6)
+        ax.set_xticks([t - 0.5 for t in range(T + 1)], [], minor=True)
+        ax.set_yticks([t - 0.5 for t in range(T + 1)], [], minor=True)
         ax.grid(which="minor", color="white", lw=1.5)
         ax.tick_params(which="both", length=0)
         ax.set_xticks([0, T - 1], [1, T])
