@@ -635,8 +635,8 @@ def wrong_bootstrap(resample, interval, band, order, level_):
             low, high = (predictions.mean(0) + sign * z * predictions.std(0) for sign in (-1, 1))
         elif interval == INTERVAL[6]:
             slopes, starts = np.array(laws).T
-            ends = zip(*(np.quantile(v, [tail, 1 - tail]) for v in (slopes, starts)), strict=True)
-            low, high = (np.exp(a + s * np.log(places)) for s, a in ends)
+            ends = zip(*(np.quantile(v, [tail, 1 - tail]) for v in (slopes, np.exp(starts))), strict=True)
+            low, high = (c * places**s for s, c in ends)
         elif interval == INTERVAL[3]:
             low, high = np.quantile(predictions, [min(1 - level, level), max(1 - level, level)], axis=0)
         else:

@@ -133,7 +133,7 @@ def approximation(r: dict):
         ax.plot(units, [row["formula"] for row in r[name]], color=color, lw=1)
         ax.plot(units, [row["error"] for row in r[name]], "o", color=color, ms=5)
     label(ax, r["wide"][-1]["units"], r["wide"][-1]["error"], "one layer: 1 / (4 m²)", BLUE)
-    label(ax, r["deep"][-1]["units"], r["deep"][-1]["error"] * 1.6, "two units a layer: 4^-(k+1)", GREEN)
+    ax.text(9, r["deep"][4]["error"], "two units a layer: 4^-(k+1)", color=GREEN, fontweight="bold", ha="right")
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
     ax.set(xlabel="units", ylabel="largest error of x²", xlim=(0.9, 1500))
