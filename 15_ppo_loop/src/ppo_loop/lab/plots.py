@@ -122,8 +122,10 @@ def break_it(r: dict):
 
 def bench(r: dict):
     """Samples a second."""
-    low = min(median(ratio) for ratio in r["ratio"].values())
-    made = figure(f"The same samples, at least {low:.1f} times as fast as TRL on a tiny model", (7, 3.2))
+    ratio = {name: median(values) for name, values in r["ratio"].items()}
+    made = figure(
+        f"Median ratio to TRL: {ratio['GRPO']:.1f} with GRPO, {ratio['PPO']:.1f} with PPO, on a tiny model", (7, 3.2)
+    )
     ax = made.subplots()
     rows = []
     for name, sides in r["samples_per_second"].items():
