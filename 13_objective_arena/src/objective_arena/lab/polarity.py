@@ -15,7 +15,7 @@ from .reviews import Reviews, load_reviews
 Log = Callable[[str], None]
 MAX_LEN, WIDTH = 40, 64
 PRETRAINING = 1000  # steps
-EPOCHS = {1000: 8, 8000: 3}  # by the number of labels
+EPOCHS = {1000: 8, 4000: 3}  # by the number of labels
 LR = 1e-3
 
 
