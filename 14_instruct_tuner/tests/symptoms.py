@@ -161,6 +161,8 @@ def of_shapes(g: np.ndarray, w: np.ndarray) -> str:
 
 def of_values(g: np.ndarray, w: np.ndarray, exact: bool, named: dict[str, float]) -> str:
     """Same shape, wrong values."""
+    if g.ndim == 0:
+        return of_numbers(float(g), float(w), named)
     if (lost := ~np.isfinite(g) & np.isfinite(w)).any():
         value = g[lost][0]
         return f"{value} in {lost.sum()} of {g.size} places, the first at {first(lost)}"

@@ -46,6 +46,7 @@ ROWS = np.array([[0.2, 0.3, 0.5], [0.1, 0.6, 0.3]])
         (3, 4, "1 too small (3 where 4 is right)"),
         (3, 6, "too small by a factor of 2 (3 where 6 is right)"),
         (17, 4, "13 too large (17 where 4 is right)"),
+        (np.array(3.0), np.array(6.0), "too small by a factor of 2 (3 where 6 is right)"),
         (4.0, 4, "right, but a float where an int is promised"),
         ([1, 2, 3], [3, 2, 1], "reversed"),
         ([1, 2], [1, 2, 3], "only the first 2 of 3 items"),
