@@ -74,7 +74,7 @@ def test_a_file_of_tokens_gives_the_windows_of_memory(tmp_path):
     file = TokenFile(path, 10, 300)
     assert len(file) == 10 and path.stat().st_size == 202
     x, y = file[torch.tensor([3, 9])]
-    assert torch.equal(x, tokens[[list(range(30, 40)), list(range(90, 100))]]) and torch.equal(y[:, :-1], x[:, 1:])
+    assert torch.equal(x, torch.stack([tokens[30:40], tokens[90:100]])) and torch.equal(y[:, :-1], x[:, 1:])
     assert torch.equal(file[2][1], tokens[21:31])
     assert write_tokens(tmp_path / "w.bin", tokens, 70_000).stat().st_size == 404
     with pytest.raises(ValueError):

@@ -60,7 +60,7 @@ def clip_before_unscale() -> dict:
             scaler.scale(F.cross_entropy(layer(x), y)).backward()
             nn.utils.clip_grad_norm_(layer.parameters(), 1.0)
             scaler.step(optimizer)
-        moved[name] = float((layer.weight - start).norm())
+        moved[name] = float((layer.weight.detach() - start).norm())
     return {"share": moved["before"] / moved["after"]}
 
 

@@ -19,7 +19,7 @@ from .corpus import Corpus, corpus
 
 Log = Callable[[str], None]
 STEPS, LR = 350, 5e-3
-ABLATION_STEPS, ABLATION_SEEDS = 200, 2
+ABLATION_STEPS, ABLATION_SEEDS = 120, 2
 ORDER = 7
 PROMPT = "\n"
 
@@ -76,7 +76,8 @@ def train(text: Corpus, seed: int, steps: int, config: Config | None = None) -> 
     start = time.process_time()
     history = trainer.fit()
     cpu = time.process_time() - start
-    curve = [[h["step"], h["loss"]] for h in history if h["step"] % 10 == 0]
+    every = max(1, steps // 35)
+    curve = [[h["step"], h["loss"]] for h in history if h["step"] % every == 0]
     loss, peer_loss = evaluate(model, *text.valid, batch_size=64), nanogpt_loss(model, text)
     return model, {"loss": loss, "peer_loss": peer_loss, "cpu_s": cpu, "curve": curve}
 

@@ -74,7 +74,7 @@ def counted(names: Names, order: int) -> tuple[float, int, float]:
     return float(-np.log(p).mean()), sum(2 * len(level[0]) for level in table.levels), seconds
 
 
-def crossings(budgets: list[float], below: list[float], above: list[float]) -> list[tuple[float, float]]:
+def crossings(budgets: list, below: list, above: list) -> list[tuple[float, float]]:
     """Where the second curve comes under the first: (seconds, loss), on straight lines over the logarithm of time."""
     found, logs = [], np.log(budgets)
     for i in range(len(budgets) - 1):
