@@ -1297,7 +1297,7 @@ def the_numbers_of_the_workbook(impl, seed):
 ATOMIC = ["replaced", "that writes INTO the file: a kill in the middle leaves neither the old one nor the new"]
 RANDOM = ["all three", "WITHOUT any random state", "that forgets NumPy's generator", "that forgets Python's generator",
           "that forgets torch's generator"]  # fmt: skip
-PARTS = ["all", "that leaves the OPTIMIZER out"]
+KEPT = ["all", "that leaves the OPTIMIZER out"]
 WRAPPED = ["unwrapped", 'whose names keep the prefix "_orig_mod." of a compiled model']
 HASH = ["checked", "that does not notice a damaged file"]
 SET = ["compared", "that loads what it finds, although parts are missing or new"]
@@ -1307,7 +1307,7 @@ CHECKPOINT_HINTS = {
     RANDOM[2]: "There are three generators. Which one does data augmentation in NumPy use?",
     RANDOM[3]: "There are three generators. Which one does `random.random()` use?",
     RANDOM[4]: "There are three generators. Which one does dropout use?",
-    PARTS[1]: "Adam's averages are twice as large as the model. What is a resumed step without them?",
+    KEPT[1]: "Adam's averages are twice as large as the model. What is a resumed step without them?",
     WRAPPED[1]: "A compiled model's state dict has other names. Who should be able to read the file?",
     HASH[1]: "One bit has flipped. When do you find out: now, or after a week of training?",
     SET[1]: "The scaler's state is missing in the file. Should the run go on as if nothing were?",
@@ -1329,7 +1329,7 @@ def wrong_checkpoint(atomic, random_, parts_, wrapped, hash_, set_):
             self.path = str(path)
 
         def kept(self, parts):
-            return {n: p for n, p in parts.items() if parts_ == PARTS[0] or n != "optimizer"}
+            return {n: p for n, p in parts.items() if parts_ == KEPT[0] or n != "optimizer"}
 
         def save(self, step, parts):
             states = {n: unwrapped(p).state_dict() for n, p in self.kept(parts).items()}
@@ -1636,7 +1636,7 @@ KNOBS = {
     ),
     "Checkpoint": (
         "a checkpoint",
-        {"atomic": ATOMIC, "random_": RANDOM, "parts_": PARTS, "wrapped": WRAPPED, "hash_": HASH, "set_": SET},
+        {"atomic": ATOMIC, "random_": RANDOM, "parts_": KEPT, "wrapped": WRAPPED, "hash_": HASH, "set_": SET},
         wrong_checkpoint,
         CHECKPOINT_HINTS,
     ),
