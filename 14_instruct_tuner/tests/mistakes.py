@@ -192,7 +192,12 @@ STOP = [
     "that score everything from the first answer on: the user's next words too",
     "that score every end token after the answer: the padding too",
 ]
-TURNS = ["right", "of the LAST answer alone", "of the FIRST answer alone"]
+TURNS = [
+    "right",
+    "of the LAST answer alone",
+    "of the FIRST answer alone",
+    "that leave out an answer which is CUT OFF",
+]
 SHIFT = ["right", "that are SHIFTED already: label t is token t + 1"]
 MASK_VALUE = ["right", "that have 0 where IGNORE belongs"]
 LABEL_HINTS = {
@@ -206,6 +211,7 @@ LABEL_HINTS = {
     STOP[4]: "An end token that follows no answer: what is it?",
     TURNS[1]: "How many answers has this conversation?",
     TURNS[2]: "How many answers has this conversation?",
+    TURNS[3]: "The answer was longer than the row. Is what is there of it worth nothing?",
     SHIFT[1]: "The loss compares logits t with label t + 1. If labels are shifted too, what is predicted?",
     MASK_VALUE[1]: "0 is a token. Which number is none?",
 }
@@ -228,6 +234,8 @@ def wrong_labels(boundary, stop, turns, shift, value):
             spans = spans[-1:]
         if turns == TURNS[2]:
             spans = spans[:1]
+        if turns == TURNS[3]:
+            spans = [(first, last) for first, last in spans if ids[last] == end]
         scored = torch.zeros(T, dtype=torch.bool)
         for first, last in spans:
             first += {BOUNDARY[2]: -1, BOUNDARY[3]: 1}.get(boundary, 0)
@@ -660,7 +668,7 @@ INIT = [
     "whose A and B are BOTH ZERO: no gradient ever gets in",
     "whose A and B are BOTH RANDOM: it does not begin as the base",
     "whose B is random and whose A is zero",
-    "whose A is uniform in ±1/√r, not ±1/√in",
+    "whose A has entries that are too LARGE: some are above 1/√in",
 ]
 FROZEN = ["right", "that TRAINS the base's weight too", "that trains the base's bias too"]
 DROPOUT = [

@@ -88,6 +88,6 @@ def test_the_real_models_template_is_ours_and_it_answers():
     model = real_model.read(cli.options(), print)  # compares the file's own template with format_conversation
     said = model.reply([[{"role": "user", "content": real_model.CHAT}], [{"role": "user", "content": "Say hi."}]], 12)
     assert "Paris" in said[0] and said[1]
-    assert len(model.tokens.header) == 3
+    assert model.tokens.decode(model.tokens.header[1:]) == "assistant\n"
     text = "Ünïcode 12 <|im_end|>\n"
     assert model.tokens.encode(text)[-2] == model.tokens.end

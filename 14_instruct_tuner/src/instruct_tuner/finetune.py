@@ -89,9 +89,9 @@ def finetune(
     model: nn.Module,
     batches: Iterator[Batch],
     steps: int,
-    lr: float,
+    lr: int | float,
     accumulate: int = 1,
-    weight_decay: float = 0.0,
+    weight_decay: int | float = 0.0,
     log: Log = lambda line: None,
 ) -> list[float]:
     """Train the parameters that require a gradient; returns the loss of each step.

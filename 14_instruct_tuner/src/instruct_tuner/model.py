@@ -31,8 +31,8 @@ class Config:
     heads: int
     kv_heads: int
     ffn: int
-    rope_base: float = 10_000.0
-    norm_eps: float = 1e-5
+    rope_base: int | float = 10_000.0
+    norm_eps: int | float = 1e-5
 
     def __post_init__(self):
         if self.kv_heads < 1 or self.heads % self.kv_heads:
@@ -48,7 +48,7 @@ class Config:
 class RMSNorm(nn.Module):
     """x / √(mean of x²), times a weight."""
 
-    def __init__(self, width: int, eps: float):
+    def __init__(self, width: int, eps: int | float):
         super().__init__()
         self.weight, self.eps = nn.Parameter(torch.ones(width)), eps
 
@@ -56,7 +56,9 @@ class RMSNorm(nn.Module):
         return x * (x.square().mean(-1, keepdim=True) + self.eps).rsqrt() * self.weight
 
 
-def rotate(x: Float[Tensor, "B H T D"], position_ids: Int[Tensor, "B T"], base: float) -> Float[Tensor, "B H T D"]:
+def rotate(
+    x: Float[Tensor, "B H T D"], position_ids: Int[Tensor, "B T"], base: int | float
+) -> Float[Tensor, "B H T D"]:
     """RoPE: neighbouring channels turn by position times a frequency."""
     frequencies = base ** (-torch.arange(0, x.shape[-1], 2, device=x.device) / x.shape[-1])
     angles = position_ids[:, None, :, None] * frequencies  # B 1 T D/2

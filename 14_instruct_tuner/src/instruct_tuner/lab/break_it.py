@@ -106,7 +106,7 @@ def variants(options: argparse.Namespace, log: Log) -> dict:
     return found
 
 
-def adapted(model: Decoder, r: int, alpha: float, kind: type = LoRALinear) -> tuple:
+def adapted(model: Decoder, r: int, alpha: int | float, kind: type = LoRALinear) -> tuple:
     """The model with this kind of adapter in every layer, and its learning rate."""
     model.requires_grad_(False)
     for name, layer in list(model.named_modules()):

@@ -82,7 +82,7 @@ def answers(model: torch.nn.Module, world: World, pairs: list[Pair]) -> list[str
     return [world.tokens.decode(ids) for ids in generate(model, prompts, 24, world.tokens.end)]
 
 
-def scores(model: torch.nn.Module, world: World, base_loss: float) -> dict:
+def scores(model: torch.nn.Module, world: World, base_loss: int | float) -> dict:
     """Shares of right answers to held-out questions, gold loss, and how much worse the base text has become."""
     said = answers(model, world, world.facts)
     facts = sum(exact_match(s, [p.answer]) for s, p in zip(said, world.facts, strict=True)) / len(said)
@@ -153,7 +153,7 @@ def headline(options: argparse.Namespace, log: Log) -> dict:
     return found
 
 
-def record(runs: dict, name: str, model, world: World, base_loss: float, seconds: float) -> None:
+def record(runs: dict, name: str, model, world: World, base_loss: int | float, seconds: int | float) -> None:
     """One run's figures; each list has one entry a seed."""
     is_base = name == "base"
     values = scores(model, world, base_loss) | {"seconds": seconds}

@@ -15,7 +15,7 @@ def percent(values: list[float]) -> str:
     return spread([100 * v for v in values], 0, "%")
 
 
-def thousands(number: float) -> str:
+def thousands(number: int | float) -> str:
     return f"{number:,.0f}"
 
 
