@@ -1,9 +1,9 @@
 """The W8A8 layer on the processor's own int8 products: `torch._int_mm` sums in int32 with VNNI or tensor cores.
 
-Equal to linear.py: the sums are the same integers. The tokens are taken in blocks, so that a block's numbers, codes and
-sums stay in the processor's cache between the passes: finding the largest, rounding, and applying both scales. Codes of
-finite numbers need no clamp in float32. Sizes that are no multiple of 16 go the plain way: the library's kernel is not
-right for all of them.
+Equal to linear.py: the sums are the same integers. Before and after the product the tokens are taken in blocks, so that
+a block stays in the processor's cache between the passes: finding the largest, rounding, applying both scales. Codes of
+finite numbers need no clamp in float32. A single input channel goes the plain way: there the library's product is wrong
+on CPUs (torch 2.13).
 """
 
 import torch
@@ -25,17 +25,18 @@ def fast_int8_linear(
     """
     if x.dtype != torch.float32:
         raise ValueError(f"dtype={x.dtype}: the fast form takes float32; use int8_linear")
-    if codes.shape[0] % 16 or codes.shape[1] % 16:
+    if codes.shape[1] == 1:
         return int8_linear(x, codes, scales, bias)
-    y = x.new_empty(len(x), len(codes))
-    for rows, out in zip(x.split(BLOCK), y.split(BLOCK), strict=True):
-        x_scales = torch.linalg.vector_norm(rows, torch.inf, dim=1, keepdim=True) / 127
-        if not x_scales.isfinite().all():
-            raise ValueError("x: holds NaN or infinity, which have no code; find where they come from")
-        x_scales.masked_fill_(x_scales == 0, 1)
-        x_codes = (rows / x_scales).round_().to(torch.int8)
-        torch.mul(torch._int_mm(x_codes, codes.T), x_scales, out=out)
-        out.mul_(scales.T)
+    x_codes, x_scales = torch.empty(x.shape, dtype=torch.int8), x.new_empty(len(x), 1)
+    for rows, scale, code in zip(x.split(BLOCK), x_scales.split(BLOCK), x_codes.split(BLOCK), strict=True):
+        torch.linalg.vector_norm(rows, torch.inf, dim=1, keepdim=True, out=scale)
+        scale.div_(127).masked_fill_(scale == 0, 1)
+        code.copy_((rows / scale).round_())
+    if not x_scales.isfinite().all():
+        raise ValueError("x: holds NaN or infinity, which have no code; find where they come from")
+    sums, y = torch._int_mm(x_codes, codes.T), x.new_empty(len(x), len(codes))
+    for out, part, scale in zip(y.split(BLOCK), sums.split(BLOCK), x_scales.split(BLOCK), strict=True):
+        torch.mul(part, scale, out=out).mul_(scales.T)
     return y if bias is None else y.add_(bias)
 
 

@@ -18,7 +18,7 @@ from . import fetch
 from .catalogue import INSTRUCTIONS
 
 Log = Callable[[str], None]
-STEPS, LR, RANK, LENGTH = 24, 2e-3, 8, 97
+STEPS, LR, RANK, LENGTH = 14, 2e-3, 8, 97
 
 
 def qlora(options: argparse.Namespace, log: Log) -> dict:
@@ -26,7 +26,7 @@ def qlora(options: argparse.Namespace, log: Log) -> dict:
     log("reading the model")
     checkpoint = read_checkpoint(fetch.model(options.model or "smollm2", log))
     model, encode = load_decoder(checkpoint), checkpoint.tokens.encode
-    steps, count = (1, 1) if options.quick else (STEPS, 6)
+    steps, count = (1, 1) if options.quick else (STEPS, 4)
     rows = instructions(encode)
     train_rows, test_rows = rows[:-120], rows[-120:]
     prose = torch.tensor(encode(fetch.load_text(options.data)[:40_000]))
@@ -65,7 +65,7 @@ def learn(model: nn.Module, rows: list[Tensor], steps: int, seed: int, log: Log)
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=LR)
     for step in range(steps):
-        chosen = torch.randint(len(rows), (4,), generator=generator)
+        chosen = torch.randint(len(rows), (2,), generator=generator)
         loss = next_token_loss(model, torch.stack([rows[i] for i in chosen]))
         optimizer.zero_grad()
         loss.backward()
