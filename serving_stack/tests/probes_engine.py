@@ -210,6 +210,10 @@ def a_random_neighbour_in_front(impl, seed):
     return sampled(impl, logits, [SamplingParams(1.8), SamplingParams(0.0), SamplingParams(0.6)], [seed, 1, 2])
 
 
+def many_greedy_rows(impl, seed):
+    return sampled(impl, 0.1 * logits_of(seed, 12), [SamplingParams(0.0)] * 12, range(12))
+
+
 def the_same_request_in_another_row(impl, seed):
     logits = logits_of(seed, 4)
     found = {}
@@ -268,6 +272,7 @@ PROBES = {
         rows_with_parameters_of_their_own,
         many_draws_at_one_temperature,
         a_random_neighbour_in_front,
+        many_greedy_rows,
         the_same_request_in_another_row,
         a_nucleus_of_one_token,
         equal_logits_and_a_sum_that_is_reached_exactly,

@@ -32,7 +32,8 @@ def read(impl, data):
     header = impl.read_gguf_header(data)
     infos = [[t.name, list(t.shape), t.type, t.offset] for t in header.tensors]
     return {"version": header.version, "metadata": dict(header.metadata), "tensors": infos,
-            "where the data begins": header.data_offset}  # fmt: skip
+            "where the data begins": header.data_offset,
+            "tensors are a tuple": isinstance(header.tensors, tuple)}  # fmt: skip
 
 
 def two_tensors(impl, seed):
@@ -65,6 +66,7 @@ def texts_and_lists(impl, seed):
         entry("scores", 9, array("<IQ3f", 6, 3, 0.5, -1.5, 2.0)),
         entry("types", 9, array("<IQ4i", 5, 4, 1, -1, 3, 7)),
         entry("flags", 9, array("<IQ2?", 7, 2, True, False)),
+        entry("large", 9, array("<IQ2d", 12, 2, 1e300, -0.1)),
         entry("nothing", 9, array("<IQ", 4, 0)),
     ]
     return read(impl, file_of(entries))
@@ -85,11 +87,13 @@ def shapes_of_one_to_four_dimensions(impl, seed):
 
 
 def a_type_that_is_not_known(impl, seed):
-    return read(impl, file_of([], [tensor("t", [256, 2], 14, 0), tensor("u", [32], 8, 32)], 66))
+    return read(impl, file_of([], [tensor("t", [255, 2], 14, 0), tensor("u", [32], 8, 32)], 66))
 
 
 def an_old_version_and_an_empty_file(impl, seed):
-    return {"version 2": read(impl, file_of(version=2)), "nothing inside": read(impl, file_of())}
+    one = [entry("general.alignment", 4, struct.pack("<I", 1))]
+    return {"version 2": read(impl, file_of(version=2)), "nothing inside": read(impl, file_of()),
+            "a file that ends with its header": read(impl, file_of(one, alignment=1))}  # fmt: skip
 
 
 def a_view_of_memory(impl, seed):
@@ -105,6 +109,7 @@ def files_that_are_refused(impl, seed):
     cut = {f"cut at byte {n}": good[:n] for n in (0, 3, 7, 20, 30, 44, 60, len(good) - 1)}
     cases = {
         "no GGUF": b"GGML" + good[4:],
+        "another beginning": b"PK\x03\x04" + good[4:],
         "version 1": file_of(version=1),
         "version 4": file_of(version=4),
         **cut,

@@ -1,5 +1,7 @@
 """Probes of blocks, the prefix cache and paged attention."""
 
+import random
+
 import torch
 from grader import error_of
 
@@ -80,7 +82,8 @@ def written(impl, allocator, table, index):
     copies = []
     given = list(table)
     new = impl.copy_on_write(given, index, allocator, lambda source, target: copies.append([source, target]))
-    return {"the new table": new, "copies": copies, "the given table": given, **seen(allocator)}
+    return {"the new table": new, "copies": copies, "the given table": given, "another list": new is not given,
+            **seen(allocator)}  # fmt: skip
 
 
 def a_shared_block_in_the_middle(impl, seed):
@@ -96,6 +99,15 @@ def a_block_that_nobody_else_holds(impl, seed):
     table = allocator.allocate(3)
     allocator.share(table[:2])
     return written(impl, allocator, table, 2)
+
+
+def a_table_beside_others(impl, seed):
+    allocator = BlockAllocator(12)
+    others = allocator.allocate(4 + seed % 2)
+    table = allocator.allocate(3)
+    allocator.share(table[:2])
+    allocator.share([others[2]])
+    return {"shared": written(impl, allocator, table, 1), "not shared": written(impl, allocator, table, 2)}
 
 
 def the_first_and_the_last_block(impl, seed):
@@ -124,7 +136,7 @@ def no_block_is_free_for_the_copy(impl, seed):
 
 
 def ids(seed, n, vocab=50):
-    return torch.randint(vocab, (n,), generator=torch.Generator().manual_seed(seed)).tolist()
+    return random.Random(seed).choices(range(vocab), k=n)
 
 
 def the_longest_known_beginning(impl, seed):
@@ -287,6 +299,7 @@ PROBES = {
     "copy_on_write": [
         a_shared_block_in_the_middle,
         a_block_that_nobody_else_holds,
+        a_table_beside_others,
         the_first_and_the_last_block,
         two_requests_write_one_after_the_other,
         no_block_is_free_for_the_copy,

@@ -8,7 +8,7 @@ from serving_stack import Delta, Worker
 
 # ---------------------------------------------------------------- StreamDetokenizer
 
-PIECES = ["hel", "lo", " wor", "ld", "#", "##", "EN", "D", "end", "x", "abc", "a", "b", "c", "d", "\n"]
+PIECES = ["hel", "lo", " wor", "ld", "#", "##", "EN", "D", "end", "x", "abc", "abcd", "a", "b", "c", "d", "\n"]
 VOCABULARY = [piece.encode() for piece in PIECES] + [b"\xc3", b"\xa9", b"\xf0\x9f", b"\x98\x80", b"\xff", b""]
 IDS = {content: i for i, content in enumerate(VOCABULARY)}
 
@@ -60,7 +60,7 @@ def text_before_and_after_a_stop_string(impl, seed):
 
 
 def the_stop_string_that_is_complete_first(impl, seed):
-    cut = {"in pieces": ["x", "a", "b", "c", "d"], "in one token": ["x", "abc", "d"]}
+    cut = {"in pieces": ["x", "a", "b", "c", "d"], "in two tokens": ["x", "abc", "d"], "in one token": ["x", "abcd"]}
     return {name: told(impl, pieces, ["abcd", "bc", "c\n"]) for name, pieces in cut.items()}
 
 
@@ -105,7 +105,12 @@ HELLO = [Delta("he", 1), Delta("", 1), Delta("llo é", 2), Delta("", 1, "length"
 
 
 def a_chat_that_is_cut(impl, seed):
-    return streamed(impl, CHAT, HELLO, seed)
+    return {kind: streamed(impl, kind, HELLO, seed) for kind in (CHAT, "thread.message")}
+
+
+def without_a_word_about_the_usage(impl, seed):
+    stream = impl.SSEStream(head(CHAT, seed), 7)
+    return {"pushed": parsed(stream.push(Delta("a", 1, "stop"))), "closed": parsed(stream.close())}
 
 
 def a_chat_with_usage(impl, seed):
@@ -217,6 +222,7 @@ PROBES = {
     ],
     "SSEStream": [
         a_chat_that_is_cut,
+        without_a_word_about_the_usage,
         a_chat_with_usage,
         text_together_with_the_end,
         a_completion,

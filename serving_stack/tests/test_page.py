@@ -75,4 +75,6 @@ def test_a_chat_on_a_phone(browser):
         media = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
         assert browser.execute_script(colour) != light
-        assert browser.execute_script("return [...document.querySelectorAll('button')].every(b => b.offsetHeight >= 32)")
+        assert browser.execute_script(
+            "return [...document.querySelectorAll('button')].every(b => b.offsetHeight >= 32)"
+        )

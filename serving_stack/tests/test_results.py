@@ -58,6 +58,7 @@ def test_the_suite_and_the_load_are_whole():
     assert set(ours.values()) == {"pass"} and len(ours) >= 40
     load = RESULTS["load"]
     assert load["failures"] == [] and load["blocks held at the end"] == 0 and load["streams"] == 2000
+    assert len(RESULTS["schedules"]["faults"]) >= 20
     assert all(f["schedule"] is not None for f in RESULTS["schedules"]["faults"].values())
     assert RESULTS["headline"]["answer"]["answer"] == RESULTS["headline"]["answer"]["right"]
 

@@ -49,7 +49,7 @@ def test_property_nobody_overtakes_and_a_step_that_preempts_admits_nobody(impl):
     state = state_of(4, 4, 64, 4, [request("a", 7, 1, 7)], [request("b", 12), request("c", 2)])
     assert [(r.id, n) for r, n in impl.schedule(state)] == [("a", 1)]
     assert [r.id for r in state.waiting] == ["b", "c"] and state.allocator.num_free == 2
-    state = state_of(5, 4, 64, 4, [request("a", 8, 1, 8), request("b", 10, 1, 10)], [request("c", 1)])
+    state = state_of(6, 4, 64, 4, [request("a", 8, 1, 8), request("b", 10, 1, 10)], [request("c", 1)])
     assert [(r.id, n) for r, n in impl.schedule(state)] == [("a", 1), ("b", 1)]
     state = state_of(4, 4, 64, 4, [request("a", 8, 1, 8), request("b", 8, 1, 8)], [request("c", 1)])
     assert [(r.id, n) for r, n in impl.schedule(state)] == [("a", 1)]

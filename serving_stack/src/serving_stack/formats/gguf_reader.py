@@ -79,11 +79,6 @@ class Cursor:
         inner, count = self.number("I"), self.number("Q")
         if inner == ARRAY:
             raise ValueError("an array of arrays: not supported by this reader")
-        if inner in NUMBERS:
-            size = struct.calcsize("<" + NUMBERS[inner])
-            return list(struct.unpack(f"<{count}{NUMBERS[inner]}", self.take(count * size)))
-        if count > len(self.data) - self.at:
-            raise ValueError(f"count={count}: more texts than bytes are left; the file is damaged")
         return [self.value(inner) for _ in range(count)]
 
 

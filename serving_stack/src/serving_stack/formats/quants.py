@@ -22,7 +22,7 @@ def dequantize_q4_0(data: np.ndarray) -> np.ndarray:
     if len(data) % 18:
         raise ValueError(f"data of {len(data)} bytes: not a multiple of 18, the size of a Q4_0 block")
     blocks = data.reshape(-1, 18)
-    scale = np.ascontiguousarray(blocks[:, :2]).view("<f2").astype(np.float32)  # blocks 1
+    scale = blocks[:, :2].view("<f2")  # blocks 1
     quants = blocks[:, 2:]
     both = np.concatenate([quants & 0x0F, quants >> 4], axis=1)  # blocks 32
     return ((both.astype(np.float32) - 8) * scale).reshape(-1)
@@ -31,7 +31,7 @@ def dequantize_q4_0(data: np.ndarray) -> np.ndarray:
 def dequantize_q4_1(data: np.ndarray) -> np.ndarray:
     """Blocks of 20 bytes to 32 weights each. A minimum takes the place of the 8."""
     blocks = data.reshape(-1, 20)
-    scale, low = np.ascontiguousarray(blocks[:, :4]).view("<f2").astype(np.float32).T
+    scale, low = blocks[:, :4].view("<f2").astype(np.float32).T
     quants = blocks[:, 4:]
     both = np.concatenate([quants & 0x0F, quants >> 4], axis=1).astype(np.float32)
     return (both * scale[:, None] + low[:, None]).reshape(-1)
@@ -40,7 +40,7 @@ def dequantize_q4_1(data: np.ndarray) -> np.ndarray:
 def dequantize_q8_0(data: np.ndarray) -> np.ndarray:
     """Blocks of 34 bytes to 32 weights each."""
     blocks = data.reshape(-1, 34)
-    scale = np.ascontiguousarray(blocks[:, :2]).view("<f2").astype(np.float32)
+    scale = blocks[:, :2].view("<f2")
     return (blocks[:, 2:].view(np.int8).astype(np.float32) * scale).reshape(-1)
 
 

@@ -38,7 +38,7 @@ def bench(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     seeds = [options.seed, options.seed + 1, options.seed + 2]
     routing = {p: [routed(p, s, count=60 if options.quick else 400) for s in seeds] for p in POLICIES}
     found = {"routing": routing, "attention": attention(1 if options.quick else 9, log)}
-    return {**found, **race(theirs, sizes, 1 if options.quick else 3, options.seed, log)}
+    return {**found, **race(theirs, sizes, 1 if options.quick else getattr(options, "rounds", 3), options.seed, log)}
 
 
 def our_model(theirs, sizes: dict, layout: str) -> GPT2:

@@ -31,7 +31,7 @@ def headline(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     layout = tiny.layout_for(options)
     model = Llama(BODY, random_weights(BODY, options.seed, 0.05), layout)
     count = 8 if options.quick else 24
-    rounds = 1 if options.quick else 3
+    rounds = 1 if options.quick else getattr(options, "rounds", 3)
     arrivals = [Arrival(0.0, a.prompt, a.max_tokens) for a in trace(options.seed, count, 1.0, mean=16, longest=96)]
     log("static and continuous: the same tokens")
     runs = race(model, arrivals, rounds, log)
@@ -39,10 +39,10 @@ def headline(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     line = step_line(model, 1 if options.quick else 5)
     cost = Cost(line["a"], line["b"])
     log("time to the first token")
-    times = first_token_times(CONFIG, cost, 0.8, seeds, 60 if options.quick else 300)
+    times = first_token_times(CONFIG, cost, 0.8, seeds, 60 if options.quick else 200)
     memory = memory_use(trace(options.seed, 60 if options.quick else 200, times["rate"]), CONFIG, cost,
                         BODY.max_model_len)  # fmt: skip
-    weights = tiny.train(20 if options.quick else 220, options.seed, log)
+    weights = tiny.train(20 if options.quick else 160, options.seed, log)
     log("a server, a client, an answer")
     answer = ask(weights, layout)
     return {"seeds": seeds, "race": runs, "line": line, "first token": times, "memory": memory, "answer": answer}

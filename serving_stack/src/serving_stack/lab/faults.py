@@ -59,11 +59,6 @@ class KeepsItsHash(PrefixCache):
         pass
 
 
-class PublishesTooEarly(PrefixCache):
-    def insert(self, tokens, table, tag=""):
-        super().insert(tokens + [0] * (-len(tokens) % self.block_size), table, tag)
-
-
 class ForgetsTheTwin(PrefixCache):
     def evict(self, blocks):
         for block in blocks:
@@ -199,8 +194,10 @@ def copies_the_old(right: Callable) -> Callable:
 
 
 def zero_tokens(state: SchedulerState, plan: list) -> list:
-    left = [r for r in state.running if r not in dict(plan)]
-    return [*plan, *((r, 0) for r in left)]
+    if state.waiting and len(state.running) < state.max_running:
+        state.running.append(state.waiting.popleft())
+        plan = [*plan, (state.running[-1], 0)]
+    return plan
 
 
 def prefill_first(state: SchedulerState, plan: list) -> list:
@@ -234,7 +231,6 @@ FAULTS: dict[str, Callable[[Engine], None]] = {
     "hash without its parent": with_cache(NoParent),
     "the whole prompt is taken from the cache": with_cache(WholePrompt),
     "a reused block keeps its hash": with_cache(KeepsItsHash),
-    "a block is published before it is full": with_cache(PublishesTooEarly),
     "copy-on-write is missing": with_helper("copy_on_write", no_copy),
     "copy-on-write copies nothing": with_helper("copy_on_write", copies_the_old),
     "a failed admission keeps its hits": with_helper("give_back", keeps_its_hits),

@@ -85,7 +85,7 @@ def settle(server: Running, seconds: float = 20.0) -> int:
 
 def schedules(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     """Random schedules of the reference, and for each planted fault the first schedule that shows it."""
-    count, most = (300, 60) if options.quick else (100_000, 400)
+    count, most = (300, 60) if options.quick else (getattr(options, "count", 100_000), 400)
     start, steps = time.process_time(), 0
     for seed in range(count):
         if seed % 200 == 0:

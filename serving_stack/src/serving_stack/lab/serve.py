@@ -26,6 +26,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8000, help="serve: the port (default 8000)")
     parser.add_argument("--random", action="store_true", help="serve: random weights, at once, instead of training")
     parser.add_argument("--drain-delay", type=float, default=0.5, help="serve: seconds not ready before closing")
+    parser.add_argument("--count", type=int, default=100_000, help="schedules: how many (default 100,000)")
+    parser.add_argument("--rounds", type=int, default=3, help="headline, bench: how often each side runs (default 3)")
     parser.add_argument("--url", help="wire: a server of another make, and --served-model for its model's name")
     parser.add_argument("--served-model", default="", help="wire: the model's name there")
     parser.add_argument("--gguf", help="serve: a GGUF file of a Llama")

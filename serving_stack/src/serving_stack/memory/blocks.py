@@ -74,7 +74,7 @@ def copy_on_write(
     """A block table whose block `index` may be written, because nobody else holds it.
 
     A block with other holders is copied (`copy_block(source, target)`) into a new one, and the request lets go of the
-    old one. A block without other holders stays where it is. The table that was given is not changed.
+    old one. A block without other holders stays where it is. The result is a new list; the given one is not changed.
     """
     block = table[index]
     if allocator.holders[block] == 1:

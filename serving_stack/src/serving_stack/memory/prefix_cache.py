@@ -6,18 +6,18 @@ contains the hash of the block before it. The first link is the tag: the model, 
 
 from array import array
 from collections.abc import Iterator
-from hashlib import blake2b
+from hashlib import sha256
 
 
 def block_hashes(tokens: list[int], block_size: int, tag: str = "") -> Iterator[bytes]:
-    """One hash for each full block of the tokens. A hash of 16 bytes stands for the block and all before it.
+    """One hash for each full block of the tokens. A hash stands for the block and all before it.
 
     Ids have a fixed width of eight bytes: in a text, "1, 23" and "12, 3" could become the same.
     """
-    parent = blake2b(tag.encode(), digest_size=16).digest()
+    parent = sha256(tag.encode()).digest()
     for end in range(block_size, len(tokens) + 1, block_size):
         content = array("q", tokens[end - block_size : end]).tobytes()
-        parent = blake2b(parent + content, digest_size=16).digest()
+        parent = sha256(parent + content).digest()
         yield parent
 
 

@@ -52,4 +52,4 @@ class StreamDetokenizer:
 
 def begun(text: str, stop: str) -> int:
     """How many characters at the end of the text are the beginning of the stop string."""
-    return next((n for n in range(len(stop) - 1, 0, -1) if text.endswith(stop[:n])), 0)
+    return max(n for n in range(len(stop)) if text.endswith(stop[:n]))

@@ -19,7 +19,7 @@ class Delta(NamedTuple):
 
 def frame(content: dict) -> str:
     """One event."""
-    return f"data: {json.dumps(content, ensure_ascii=False)}\n\n"
+    return f"data: {json.dumps(content)}\n\n"
 
 
 class SSEStream:

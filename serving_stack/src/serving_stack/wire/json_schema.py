@@ -16,7 +16,7 @@ KNOWN = {"type", "properties", "required", "additionalProperties", "items", "min
          "anyOf", "title", "description", "default", "$schema"}  # fmt: skip
 
 
-def build(made: Automaton, start: int, schema: dict, nested: int = 0) -> int:
+def build(made: Automaton, start: int, schema: object, nested: int = 0) -> int:
     """Add a schema to the automaton; returns the state after a value that obeys it."""
     if not isinstance(schema, dict) or nested > MOST_NESTED:
         raise SchemaError(f"a schema is an object, at most {MOST_NESTED} levels deep")
@@ -139,7 +139,7 @@ def any_array(made: Automaton, start: int, depth: int) -> int:
     return made.text(end, "]")
 
 
-def compile_schema(schema: dict) -> tuple[Automaton, frozenset[int], int]:
+def compile_schema(schema: object) -> tuple[Automaton, frozenset[int], int]:
     """(automaton, states at the start, final state). Raises SchemaError."""
     made = Automaton()
     start = made.state()

@@ -63,7 +63,7 @@ def _response_format(wanted: dict, made: "Generation") -> None:
         _check_schema(made.schema, "response_format")
 
 
-def _check_schema(schema: dict, param: str) -> None:
+def _check_schema(schema: object, param: str) -> None:
     try:
         compile_schema(schema)
     except SchemaError as error:

@@ -42,6 +42,6 @@ def route(tokens: list[int], workers: list[Worker], tag: str = "") -> int:
 
 
 def cost(tokens: list[int], worker: Worker, tag: str) -> int:
-    """Tokens that this worker would have computed when it is done with the prompt."""
+    """Tokens to compute until the prompt is done, less the prompt's length, which is the same for all workers."""
     known = len(worker.cache.lookup(tokens, tag)) * worker.cache.block_size
-    return worker.remaining_tokens + len(tokens) - known
+    return worker.remaining_tokens - known
