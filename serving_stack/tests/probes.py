@@ -1,8 +1,15 @@
 """The inputs on which a mistake is recognised, for all tasks. Each holds promised behaviour only."""
 
+import probes_attention
 import probes_engine
 import probes_formats
 import probes_memory
 import probes_wire
 
-PROBES = {**probes_memory.PROBES, **probes_engine.PROBES, **probes_wire.PROBES, **probes_formats.PROBES}
+PROBES = {
+    **probes_memory.PROBES,
+    **probes_attention.PROBES,
+    **probes_engine.PROBES,
+    **probes_wire.PROBES,
+    **probes_formats.PROBES,
+}

@@ -101,7 +101,7 @@ def reasons(chunks) -> list[str]:
 
 def run_suite(target: Target, log: Callable[[str], None] = lambda line: None) -> dict[str, str]:
     """{check: "pass", or why not}."""
-    from . import wire_checks  # noqa: F401  (registers the checks)
+    from . import wire_checks, wire_refusals  # noqa: F401  (registers the checks)
 
     marks = {}
     for name, function in CHECKS:
