@@ -53,6 +53,17 @@ def test_oracle_a_file_of_the_library(impl, written):
 
 
 @pytest.mark.task("read_gguf_header")
+@pytest.mark.parametrize("alignment", [1, 8, 32, 64, 256])
+def test_property_the_data_begin_at_a_multiple_of_the_alignment(impl, alignment):
+    for length in range(0, 260, 29):
+        entries = [entry("general.alignment", 4, struct.pack("<I", alignment)), entry("k", 8, text("x" * length))]
+        data = file_of(entries, [tensor("t", [3], 0, 2 * alignment)], 2 * alignment + 12, alignment=alignment)
+        header = impl.read_gguf_header(data)
+        assert header.data_offset == len(data) - 2 * alignment - 12
+        assert header.tensors[0].offset == len(data) - 12
+
+
+@pytest.mark.task("read_gguf_header")
 def test_bad_input_damaged_files(impl):
     cases = [
         b"", b"GGUF", b"GGML" + bytes(40), file_of(version=1), file_of(version=4), file_of(counts=(2**60, 0)),

@@ -188,7 +188,7 @@ def break_it(content: dict | None = None) -> str:
         ),
         (
             "a replica is killed under load",
-            f"{dead['whole']} of {dead['streams']} answers arrive whole, some after a second try",
+            f"{dead['whole']} of {dead['streams']} answers arrive whole, {dead['asked twice']} at a second try",
         ),
     ]
     return f"{table(rows)}\n\n{meta_line(content)}\n"

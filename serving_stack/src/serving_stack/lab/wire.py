@@ -7,11 +7,12 @@ from ..engine.engine import EngineConfig
 from . import tiny
 from .running import running
 from .serve import random_tiny
-from .wire_suite import Target, run_suite
 
 
 def wire(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     """{server: {check: mark}}; results of other servers that were recorded before are kept."""
+    from .wire_suite import Target, run_suite  # needs the openai client, which the engine does not
+
     if getattr(options, "url", None):
         marks = run_suite(Target(options.url.rstrip("/"), options.served_model, 2048), log)
         return {"marks": {options.url: marks}}
