@@ -34,7 +34,7 @@ def elicited(runs: dict):
         left.vlines(runs["full"]["parameters"][0], min(full), max(full), color=color, lw=2, alpha=0.5)
         base = 100 * median(runs["base"][key])
         left.plot([min(x) / 2], [base], "x", color=color, clip_on=False)
-        label(left, x[2], 42 if key == "facts" else 34, text, color)
+        label(left, x[len(x) // 2], 42 if key == "facts" else 34, text, color)
     left.text(runs["full"]["parameters"][0], 104, "full", ha="center", color=BLACK)
     left.text(min(r["parameters"][0] for r in lora.values()) / 2, 6, "base", ha="center", color=BLACK)
     left.set_xscale("log")
