@@ -172,6 +172,7 @@ def test_the_example_of_the_workbook_and_bad_input(impl):
     rates = [impl.cosine_lr(s, 1.0, 3, 11) for s in (0, 1, 2, 3, 7, 11, 20)]
     assert rates == pytest.approx([0.25, 0.5, 0.75, 1.0, 0.5, 0.0, 0.0])
     assert impl.cosine_lr(7, 1.0, 3, 11, accumulation=2) == 1.0
+    assert impl.cosine_lr(7, 1.0, 3, 11, 0.2) == pytest.approx(0.6)
     for warmup_steps in (11, 12):
         with pytest.raises(ValueError):
             impl.cosine_lr(0, 1.0, warmup_steps, 11)

@@ -29,7 +29,7 @@ class Checkpoint:
         torch.save({"step": step, "parts": states, "random": random_state()}, buffer)
         payload = buffer.getvalue()
         tmp = self.path.with_name(f".{self.path.name}.tmp")
-        with open(tmp, "wb") as file:
+        with tmp.open("wb") as file:
             file.write(hashlib.sha256(payload).digest() + payload)
             file.flush()
             os.fsync(file.fileno())  # on the disk before the name points to it
