@@ -60,17 +60,22 @@ def planned(impl, state, steps=1):
 # ---------------------------------------------------------------- preempt
 
 
+def handed_out_next(state):
+    """The order in which the free blocks come."""
+    return {"the blocks that are handed out next": state.allocator.allocate(state.allocator.num_free)}
+
+
 def the_newest_of_three(impl, seed):
     running = [request("a", 9, 1, 9), request("b", 3, 2, 4), request("c", 5, 1, 5)]
     state = state_of(9, 4, 16, 4, running, [request("d", 3), request("e", 2)])
     victim = impl.preempt(state)
-    return {"the victim": victim.id, **seen(state)}
+    return {"the victim": victim.id, **seen(state), **handed_out_next(state)}
 
 
 def the_only_one(impl, seed):
     state = state_of(4, 3, 16, 4, [request("a", 7, 3, 9)])
     victim = impl.preempt(state)
-    return {"the victim": victim.id, **seen(state)}
+    return {"the victim": victim.id, **seen(state), **handed_out_next(state)}
 
 
 def a_victim_that_shares_its_blocks(impl, seed):
@@ -80,7 +85,7 @@ def a_victim_that_shares_its_blocks(impl, seed):
     state.allocator.free(b.table[:2])
     b.table = a.table + b.table[2:]
     victim = impl.preempt(state)
-    return {"the victim": victim.id, **seen(state)}
+    return {"the victim": victim.id, **seen(state), **handed_out_next(state)}
 
 
 def twice_in_a_row(impl, seed):

@@ -17,7 +17,8 @@ def blocks_taken_and_given_back(impl, seed):
     allocator = impl.BlockAllocator(7)
     first = allocator.allocate(3)
     return {"the first three": first, "after that": seen(allocator), "all that are left": allocator.allocate(4),
-            "then": seen(allocator), "none": allocator.allocate(0)}  # fmt: skip
+            "then": seen(allocator), "none": allocator.allocate(0),
+            "one": impl.BlockAllocator(3).allocate(1)}  # fmt: skip
 
 
 def the_order_in_which_blocks_come_back(impl, seed):
@@ -206,6 +207,7 @@ def two_blocks_with_the_same_tokens(impl, seed):
         cache = impl.PrefixCache(4)
         cache.insert(tokens, [1, 2])
         cache.insert(tokens, [6, 7])
+        cache.insert(tokens[:5], [1])
         found["both"] = cache.lookup(tokens)
         cache.evict([first])
         found[f"one of {name} is reused"] = cache.lookup(tokens)
