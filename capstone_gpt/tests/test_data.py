@@ -49,7 +49,7 @@ def test_the_example_of_the_workbook(impl):
 @pytest.mark.task("windows")
 def test_bad_input(impl):
     with pytest.raises(ValueError):
-        impl.windows(torch.arange(10), 2, "test")
+        impl.windows(torch.arange(100), 2, "test")
     with pytest.raises(ValueError):
         impl.windows(torch.arange(10), 9, "train", 0.1)
     assert len(impl.windows(torch.arange(10), 8, "train", 0.1)[0]) == 1
