@@ -52,8 +52,8 @@ EQUIVALENT = {
     "Sampler": {
         "__init__: if batch_size * world_size > size: raise -> at the end, in: class Sampler:":
         "an object whose __init__ raises does not exist",
-        "return self.order[first:first + self.batch_size] -> return _copied(self.order[first:first + self.batch_size]), "
-        "in: def __next__(self):": COPY,
+        "return self.order[first:first + self.batch_size] -> return _copied(self.order[first:first + self.batch_size])"
+        ", in: def __next__(self):": COPY,
     },
     "GPT": {
         "nn.Linear(config.n_embd, config.vocab_size, bias=False) -> nn.Linear(config.vocab_size, config.n_embd, "
@@ -65,8 +65,8 @@ EQUIVALENT = {
         "1 -> -1, in: T = tokens.shape[1]": AXIS,
     },
     "load_gpt2": {
-        "return name -> return _copied(name), in: if name in ('wte.weight', 'wpe.weight', 'ln_f.weight', 'ln_f.bias',...":
-        COPY,
+        "return name -> return _copied(name), in: "
+        "if name in ('wte.weight', 'wpe.weight', 'ln_f.weight', 'ln_f.bias',...": COPY,
         "('.attn.bias', '.attn.masked_bias') -> ('.attn.masked_bias', '.attn.bias'), in: "
         "if name.endswith(('.attn.bias', '.attn.masked_bias')):": ORDER,
         "return ours -> return _copied(ours), in: def load_gpt2(state):": COPY,

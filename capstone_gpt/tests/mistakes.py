@@ -714,7 +714,8 @@ TRANSPOSE = [
 ]
 PACKED = ["q, k, v", "that puts k before q", "that takes the packed columns for q, k, v of each head in turn"]
 LM_HEAD = ["tied", "that leaves the head out", "whose head is a copy of the embedding"]
-MASKS = ["left out", "that keeps the causal masks of old files"]
+MASKS = ["left out", "that keeps the causal masks of old files",
+         "that drops c_attn.bias with the masks: its name ends with attn.bias too"]  # fmt: skip
 PREFIX = ["either", 'that reads only names which begin with "transformer."']
 UNKNOWN = ["refused", "that passes names over which GPT-2 does not have"]
 WEIGHTS_HINTS = {
@@ -725,6 +726,7 @@ WEIGHTS_HINTS = {
     PACKED[2]: "Are the columns of c_attn sorted by head, or by q, k and v?",
     LM_HEAD[1]: "`load_state_dict` is strict. Which name of ours has no line of its own in the file?",
     LM_HEAD[2]: "Is it one tensor or two?",
+    MASKS[2]: 'Does `h.0.attn.c_attn.bias` end with "attn.bias"?',
     MASKS[1]: "Which of the names are no parameters at all?",
     PREFIX[1]: "OpenAI's own conversion has names without a prefix.",
     UNKNOWN[1]: "A file of another model: what should happen, and when?",
@@ -750,6 +752,8 @@ def wrong_load(transpose, packed, head, masks, prefix, unknown):
             if prefix == PREFIX[1] and short == name and name != "lm_head.weight":
                 raise ValueError(name)
             name = short
+            if masks == MASKS[2] and name.endswith("attn.bias"):
+                continue
             if name.endswith((".attn.bias", ".attn.masked_bias")):
                 if masks == MASKS[1]:
                     ours["blocks." + name[2:]] = t

@@ -375,7 +375,7 @@ def load_by_table(state):
         if name not in table:
             raise ValueError(f"unknown: {name}")
         ours, turned = table[name]
-        found[ours] = tensor.t().clone() if turned else tensor
+        found[ours] = tensor.t().contiguous() if turned else tensor
     found["lm_head.weight"] = found["wte.weight"]
     return found
 
@@ -386,7 +386,7 @@ def load_by_replacing(state):
     out = dict()
     for key in state:
         name = key.replace("transformer.", "", 1) if key.startswith("transformer.") else key
-        if "masked_bias" in name or name.endswith("attn.bias"):
+        if "masked_bias" in name or name.endswith(".attn.bias"):
             continue
         for old, new in rules:
             name = name.replace(old, new)
