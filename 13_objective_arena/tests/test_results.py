@@ -26,7 +26,7 @@ def test_the_tables_are_those_of_the_results(name):
 
 
 def test_nothing_quick_is_committed():
-    assert set(RESULTS) - {"trial", "polarity"} == {command.key for command in COMMANDS} - {"polarity"}
+    assert set(RESULTS) - {"trial"} == {command.key for command in COMMANDS}
     assert not [name for name, section in RESULTS.items() if section["meta"]["quick"]]
     figures = sorted(path.name for path in (FOLDER / "results").glob("*.png"))
     text = (FOLDER / "results" / "REPORT.md").read_text(encoding="utf-8")
