@@ -113,7 +113,8 @@ def test_effect_the_recorded_classifier():
 
 def test_break_it_is_as_recorded():
     recorded, again = RESULTS["break_it"]["one outlier"], break_it.one_outlier()
-    assert again["with"]["zeros"] == pytest.approx(recorded["with"]["zeros"]) > 0.9
+    assert again["with"]["zeros"] == pytest.approx(recorded["with"]["zeros"])
+    assert recorded["with"]["zeros"] > 0.9 > 10 * recorded["without"]["zeros"]
     cut = RESULTS["break_it"]["threshold"]
     assert cut["threshold 0"] == pytest.approx(cut["fp32"], abs=1e-3)
     assert (
