@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ CONFIG = EngineConfig(num_blocks=96, max_running=16)
 
 def load(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     """Streams of which one in five is cut. Nothing may fail, nothing may be held at the end."""
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # a client that goes is no event here
     count = 60 if options.quick else 2000
     with running(tiny.served(random_tiny(), CONFIG), CONFIG, Limits(max_waiting=4096)) as server:
         found = asyncio.run(storm(server, count, 64, options.seed, log))

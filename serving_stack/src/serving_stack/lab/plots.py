@@ -42,7 +42,7 @@ def timeline(race: dict):
 def step_cost(line: dict):
     """Seconds of a step against its tokens, with the fitted line."""
     a, b = 1e3 * line["a"], 1e3 * line["b"]
-    made = figure(f"A step costs {a:.1f} ms and {b:.2f} ms for each token: the budget bounds the stall", (6.4, 3.6))
+    made = figure(f"The budget bounds the stall: {a:.1f} ms a step and {b:.2f} ms a token", (6.4, 3.6))
     ax = made.subplots()
     xs = [int(n) for n in line["points"]]
     for x, values in zip(xs, line["points"].values(), strict=True):
@@ -55,7 +55,7 @@ def step_cost(line: dict):
 
 def memory(content: dict):
     """The share of reserved memory that holds tokens."""
-    made = figure("Blocks waste a few per cent; a reservation for the longest request wastes most", (6.4, 2.6))
+    made = figure("Blocks waste little; a reservation for the longest wastes most", (6.4, 2.6))
     ax = made.subplots()
     names = ["paged", "whole request", "contiguous"]
     texts = ["blocks of 16", "as long as this request will be", "as long as any request may be"]
