@@ -5,6 +5,8 @@
 
 # ruff: noqa: E501
 
+POSITIVE = "a running request misses at least one token, and the budget is never exceeded"
+MOST = "never more than max_running run"
 COPY = "what is returned was made in this call; a copy of it is as good"
 NEVER = "a number of holders is never negative"
 WHOLE = "a hash of the whole beginning in each link depends on the same tokens"
@@ -119,5 +121,11 @@ EQUIVALENT = {
         "1 -> -1, in: weights, size = BLOCKS.get(kind, (1, 0))": UNKNOWN,
         "0 -> -1, in: weights, size = BLOCKS.get(kind, (1, 0))": UNKNOWN,
         "prod(shape) // weights -> prod(shape) / weights, in: end = data_offset + offset + prod(shape) // weights * size": DIV,
+    },
+    "schedule": {
+        "request.num_missing > 1 -> request.num_missing != 1, in: decodes_first = sorted(state.running, key=lambda request: request.n...": POSITIVE,
+        "count == 0 -> count <= 0, in: if count == 0:": POSITIVE,
+        "count == 0 -> count <= 0, in: if count == 0 or not reserve(state, request, count):": POSITIVE,
+        "len(state.running) < state.max_running -> len(state.running) != state.max_running, in: while state.waiting and (not preempted) and (len(state.running) < s...": MOST,
     },
 }

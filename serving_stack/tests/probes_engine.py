@@ -49,7 +49,7 @@ def planned(impl, state, steps=1):
     found = {}
     for step in range(steps):
         plan = impl.schedule(state)
-        found[f"step {step + 1}"] = seen(state, plan)
+        found[f"step {step + 1}"] = {**seen(state, plan), "the plan is a list": isinstance(plan, list)}
         for r, n in plan:
             r.num_computed += n
             if r.num_missing == 0:
@@ -104,6 +104,11 @@ def decodes_and_a_prompt(impl, seed):
 def new_requests_come_in(impl, seed):
     waiting = [request("a", 5), request("b", 11), request("c", 3), request("d", 2)]
     return planned(impl, state_of(20, 4, 13, 3, [], waiting), 4)
+
+
+def two_tokens_are_a_prompt(impl, seed):
+    running = [request("a", 10, 0, 8), request("b", 5, 1, 5), request("c", 9, 3, 11)]
+    return planned(impl, state_of(20, 4, 2 + seed % 2, 8, running), 2)
 
 
 def a_budget_smaller_than_the_decodes(impl, seed):
@@ -259,6 +264,7 @@ PROBES = {
     "schedule": [
         decodes_and_a_prompt,
         new_requests_come_in,
+        two_tokens_are_a_prompt,
         a_budget_smaller_than_the_decodes,
         no_block_is_left_for_a_decode,
         an_old_prefill_needs_the_blocks_of_a_planned_decode,
