@@ -11,6 +11,7 @@ import random
 from collections import Counter as Count
 from collections import defaultdict
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from given import (
