@@ -33,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 class Clock:
     """CPU and wall seconds of each step, in its record; and the end of the time that was given."""
 
-    def __init__(self, minutes: float, log: Callable[[str], None]):
+    def __init__(self, minutes: float | int, log: Callable[[str], None]):
         self.end, self.log = time.monotonic() + 60 * minutes, log
         self.cpu, self.wall = time.process_time(), time.monotonic()
 
@@ -101,7 +101,7 @@ class OnDevice:
         return tuple(t.to(self.device) for t in self.data[index])
 
 
-def report(trainer: Trainer, records: list[dict], tokenizer: ByteTokenizer, valid_loss: float) -> dict:
+def report(trainer: Trainer, records: list[dict], tokenizer: ByteTokenizer, valid_loss: float | int) -> dict:
     """Curve, cost, what was repeated after kills, and samples."""
     steps = [r for r in records if "loss" in r]
     losses: dict[int, set[float]] = {}
