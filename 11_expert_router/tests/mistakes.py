@@ -54,7 +54,7 @@ CHOICE = [
     "that takes the k best TOKENS of each expert",
     "that ignores the bias",
     "that SUBTRACTS the bias",
-    "that adds the bias to the PROBABILITIES, and not to the scores",
+    "that adds the bias to the PROBABILITIES (after a softmax or sigmoid), and not to the scores",
     "that chooses by size alone, whatever the sign of a score",
     "that takes one expert too few",
 ]
@@ -81,7 +81,7 @@ GATE_HINTS = {
     CHOICE[3]: "Who chooses here, the token or the expert? Along which axis do the experts lie?",
     CHOICE[4]: "What happens to the choice when one expert's bias is large?",
     CHOICE[5]: "An expert with a positive bias: is it wanted more or less?",
-    CHOICE[6]: "What is the largest difference that a softmax can have between two experts?",
+    CHOICE[6]: "A probability is from 0 to 1. How far apart can two experts be then? How large may a bias be?",
     CHOICE[7]: "Is a score of -3 better than a score of 1?",
     CHOICE[8]: "How many experts does each token get?",
     NOISE[1]: "Two runs of an evaluation: may they route a token differently?",
@@ -377,6 +377,7 @@ LOSS_MASK = [
     "that leaves padding out of the counts, and not out of the probabilities",
     "that leaves padding out of the probabilities, and not out of the counts",
     "whose sums leave padding out, and whose divisor counts it",
+    "whose counts are right, and whose mean probability is divided by ALL tokens, padding too",
 ]
 LOSS_CHECK = ["right", NO_CHECK]
 LOSS_HINTS = {
@@ -399,6 +400,7 @@ LOSS_HINTS = {
     LOSS_MASK[2]: "Two factors, one mask.",
     LOSS_MASK[3]: "Two factors, one mask.",
     LOSS_MASK[4]: "A mean over real tokens is divided by how many?",
+    LOSS_MASK[5]: "A mean over real tokens is divided by how many?",
     LOSS_CHECK[1]: "A mask without a real token: what does the docstring promise?",
 }
 
@@ -419,6 +421,8 @@ def wrong_loss(share, probability, scale, group, mask, check):
         n_f, n_p = in_f.sum(), in_p.sum()
         if mask == LOSS_MASK[4]:
             n_f = n_p = torch.tensor(len(real))
+        if mask == LOSS_MASK[5]:
+            n_p = torch.tensor(len(real))
         if probability == PROBABILITY[4]:
             P = (p * hot)[in_p].sum(0) / n_p
         elif probability == PROBABILITY[6]:
@@ -730,7 +734,7 @@ def a_perfect_balance(impl, seed):
     return impl.update_bias(randn(seed + 4, 3), torch.tensor([8, 8, 8]), 0.25)
 
 
-def the_old_bias_stays_as_it_was(impl, seed):
+def an_old_bias_that_stays_as_it_was(impl, seed):
     bias = randn(seed + 5, 5)
     before = bias.clone()
     new = impl.update_bias(bias, loads(seed, 5), 0.5)
@@ -753,6 +757,7 @@ CAPACITY = [
     "that lets in one token TOO MANY",
     "that lets in one token TOO FEW",
     "whose capacity is counted from the busiest group's load",
+    "whose capacity is never below FOUR (as in DeepSpeed's code)",
 ]
 QUEUE = [
     "right",
@@ -778,6 +783,7 @@ CAPACITY_HINTS = {
     CAPACITY[6]: "Is the first in line number 0 or number 1 in your comparison?",
     CAPACITY[7]: "Is the first in line number 0 or number 1 in your comparison?",
     CAPACITY[8]: "The capacity is known before anything is routed. From which numbers?",
+    CAPACITY[9]: "Read the equation: is there a least capacity?",
     QUEUE[1]: "Token 1's first choice and token 0's second choice want the last place. Who gets it?",
     QUEUE[2]: "Who comes first in a causal order, the early token or the late one?",
     QUEUE[3]: "How many tokens does one expert get in all?",
@@ -808,6 +814,8 @@ def wrong_drop(capacity, queue, group, dropped, check):
         if capacity == CAPACITY[8]:
             busiest = max(int(torch.bincount(row.flatten(), minlength=num_experts).max()) for row in indices)
             most = math.ceil(capacity_factor * busiest / 2)
+        if capacity == CAPACITY[9]:
+            most = max(4, most)
         if group == GROUP[2]:
             most = math.ceil(amount * G)
         kept = torch.zeros_like(indices, dtype=torch.bool)
@@ -876,6 +884,10 @@ def more_groups_than_tokens(impl, seed):
     return kept_of(impl, seed + 5, 5, 3, 2, 4, 0.75)
 
 
+def room_for_one_token(impl, seed):
+    return kept_of(impl, seed + 6, 2, 11, 2, 7, 0.25)
+
+
 def capacity_factors_that_are_refused(impl, seed):
     indices = uneven(seed, 2, 3, 2, experts=4)
     return {f"{x:g}": error_of(lambda x=x: impl.drop_overflow(indices, 4, x)) for x in (0.0, -1.0, 0.1)}
@@ -896,6 +908,8 @@ GATE = [
     "that takes a token's FIRST weight for all of its experts",
     "that multiplies the expert's INPUT by the weight, and not its output",
     "whose expert's input is DETACHED",
+    "that divides a token's weights by their sum",
+    "that divides the weights of a token's KEPT experts by their sum",
 ]
 ADDED = [
     "right",
@@ -937,6 +951,8 @@ DISPATCH_HINTS = {
     GATE[4]: "A token's second expert: how much does it count?",
     GATE[5]: "Is the expert linear? What is its output for half of the input?",
     GATE[6]: "Who needs the gradient of x?",
+    GATE[7]: "The weights are given. By what does the equation divide them?",
+    GATE[8]: "One of a token's two experts is full. Does the equation say that the other counts more?",
     ADDED[1]: "A token with two experts appears twice among the rows. What does `out[tokens] = ...` do then?",
     ADDED[2]: "What should leave the block for a token that no expert took?",
     ADDED[3]: "What is there before the experts add something?",
@@ -974,6 +990,10 @@ def wrong_dispatch(gate, added, kept, blocks, shared):
         if shared == SHARED[2] and shared_ is not None:
             use = use.clone()
             use[:, -1] = False
+        if gate == GATE[7]:
+            weights = weights / weights.sum(1, keepdim=True)
+        if gate == GATE[8]:
+            weights = weights / (weights * use).sum(1, keepdim=True).clamp_min(1e-9)
         slots = use.flatten().nonzero()[:, 0]
         chosen = indices.flatten()[slots]
         order = chosen.argsort(stable=True)
@@ -1089,7 +1109,7 @@ def two_experts_a_token(impl, seed):
     return dispatched(impl, seed, 11, 2, 5, 3)
 
 
-def nothing_is_dropped(impl, seed):
+def tokens_that_all_have_their_places(impl, seed):
     return dispatched(impl, seed + 10, 13, 3, 5, 2, share=2.0)
 
 
@@ -1098,7 +1118,7 @@ def experts_without_tokens(impl, seed):
     return dispatched(impl, seed + 20, 7, 2, 7, 3, share=2.0, indices=indices)
 
 
-def everything_is_dropped(impl, seed):
+def tokens_that_are_all_dropped(impl, seed):
     return dispatched(impl, seed + 30, 5, 2, 3, 4, share=-1.0)
 
 
@@ -1114,7 +1134,7 @@ def gradients_of_everything(impl, seed):
     return dispatched(impl, seed + 60, 7, 2, 5, 3, gradients=True)
 
 
-def the_residual_stays_as_it_was(impl, seed):
+def a_residual_that_stays_as_it_was(impl, seed):
     residual, x = randn(seed + 70, 5, 3), randn(seed + 71, 5, 3)
     before, kept = residual.clone(), torch.ones(5, 2, dtype=torch.bool)
     out = impl.grouped_dispatch(
@@ -1226,7 +1246,7 @@ def a_single_expert(impl, seed):
     return stacked_of(impl, seed + 4, 6, 7, 1)
 
 
-def one_expert_is_changed(impl, seed):
+def one_expert_that_is_changed(impl, seed):
     dense = randn(seed + 6, 6, 5), randn(seed + 7, 5, 3)
     before = [w.clone() for w in dense]
     found = {}
@@ -1240,7 +1260,7 @@ def one_expert_is_changed(impl, seed):
     return found
 
 
-def a_single_expert_is_changed(impl, seed):
+def a_single_expert_that_is_changed(impl, seed):
     dense = randn(seed + 8, 6, 5), randn(seed + 9, 5, 3)
     before = [w.clone() for w in dense]
     for stacked in impl.upcycle(*dense, 1):
@@ -1326,7 +1346,7 @@ PROBES = {
         a_mean_that_is_no_whole_number,
         one_expert_that_has_everything,
         a_perfect_balance,
-        the_old_bias_stays_as_it_was,
+        an_old_bias_that_stays_as_it_was,
         the_loads_of_the_workbook,
     ],
     "drop_overflow": [
@@ -1336,26 +1356,27 @@ PROBES = {
         a_share_that_is_a_whole_number,
         room_for_everybody,
         more_groups_than_tokens,
+        room_for_one_token,
         capacity_factors_that_are_refused,
         the_hot_expert_of_the_workbook,
     ],
     "grouped_dispatch": [
         two_experts_a_token,
-        nothing_is_dropped,
+        tokens_that_all_have_their_places,
         experts_without_tokens,
-        everything_is_dropped,
+        tokens_that_are_all_dropped,
         a_shared_expert,
         one_choice_in_float64,
         gradients_of_everything,
-        the_residual_stays_as_it_was,
+        a_residual_that_stays_as_it_was,
         the_two_tokens_of_the_workbook,
     ],
     "upcycle": [
         three_experts,
         a_square_layer_of_float64,
         a_single_expert,
-        one_expert_is_changed,
-        a_single_expert_is_changed,
+        one_expert_that_is_changed,
+        a_single_expert_that_is_changed,
         a_dense_layer_that_is_trained,
         numbers_that_are_refused,
         the_layer_of_the_workbook,
