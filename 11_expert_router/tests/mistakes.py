@@ -54,9 +54,10 @@ CHOICE = [
     "that takes the k best TOKENS of each expert",
     "that ignores the bias",
     "that SUBTRACTS the bias",
-    "that adds the bias to the PROBABILITIES (after a softmax or sigmoid), and not to the scores",
+    "that adds the bias to the PROBABILITIES, and not to the scores",
     "that chooses by size alone, whatever the sign of a score",
     "that takes one expert too few",
+    "that adds the bias to the SIGMOID of the scores (as in DeepSeek's code), and not to the scores",
 ]
 NOISE = [
     "right",
@@ -84,6 +85,7 @@ GATE_HINTS = {
     CHOICE[6]: "A probability is from 0 to 1. How far apart can two experts be then? How large may a bias be?",
     CHOICE[7]: "Is a score of -3 better than a score of 1?",
     CHOICE[8]: "How many experts does each token get?",
+    CHOICE[9]: "A sigmoid is from 0 to 1. How far apart can two experts be then? How large may a bias be?",
     NOISE[1]: "Two runs of an evaluation: may they route a token differently?",
     NOISE[2]: "What is noise for, and when is it given?",
     NOISE[3]: "Training must know how likely the choice was. Which scores made it?",
@@ -119,6 +121,8 @@ def wrong_gate(choice, noise, scores, check):
                 wanted = wanted - bias
             elif choice == CHOICE[6]:
                 wanted = wanted.softmax(-1) + bias
+            elif choice == CHOICE[9]:
+                wanted = wanted.sigmoid() + bias
             elif choice != CHOICE[4]:
                 wanted = wanted + bias
         if choice == CHOICE[7]:
@@ -152,6 +156,10 @@ def texts_of_a_batch(impl, seed):
 
 def a_bias_that_changes_the_choice(impl, seed):
     return gate_of(impl.top_k_gate(randn(seed + 2, 11, 5), 2, 2 * randn(seed + 3, 5)))
+
+
+def a_bias_below_one(impl, seed):
+    return gate_of(impl.top_k_gate(randn(seed + 20, 31, 7), 3, bias=0.3 * randn(seed + 21, 7)))
 
 
 def noise_in_training(impl, seed):
@@ -1298,6 +1306,7 @@ PROBES = {
         eleven_tokens_and_seven_experts,
         texts_of_a_batch,
         a_bias_that_changes_the_choice,
+        a_bias_below_one,
         noise_in_training,
         noise_at_evaluation,
         bias_and_noise_in_training,
