@@ -199,7 +199,6 @@ def paged_with_einsum(q, keys, values, tables, query_lens, context_lens):
         v = values[used].permute(1, 0, 2, 3).reshape(G, -1, D).repeat_interleave(H // G, dim=0)
         scores = torch.einsum("nhd,htd->hnt", q[ends[i] - n : ends[i]], k) * D**-0.5
         late = torch.arange(k.shape[1])[None, :] > torch.arange(length - n, length)[:, None]
-        scores = scores - scores.amax(-1, keepdim=True)
         weights = scores.masked_fill(late, -math.inf)
         weights = torch.softmax(weights, dim=-1)
         clean = v.masked_fill((torch.arange(k.shape[1]) >= length)[None, :, None], 0)
@@ -338,14 +337,13 @@ def sample_in_a_loop(logits, params, generators):
             tokens.append(logits[i].argmax().item())
             continue
         probs = (logits[i].to(torch.float64) / params[i].temperature).softmax(dim=0)
-        kept, total = torch.zeros_like(probs), 0.0
-        for token in sorted(range(len(probs)), key=lambda t: (-float(probs[t]), t)):
-            if total >= params[i].top_p:
+        probs, kept = probs.tolist(), {}
+        for token in sorted(range(len(probs)), key=lambda t, p=probs: (-p[t], t)):
+            if sum(kept.values()) >= params[i].top_p:
                 break
             kept[token] = probs[token]
-            total += float(probs[token])
-        u, running = torch.rand(1, generator=generators[i], dtype=torch.float64).item() * float(kept.sum()), 0.0
-        for token, prob in enumerate(kept.tolist()):
+        u, running = torch.rand(1, generator=generators[i], dtype=torch.float64).item() * sum(kept.values()), 0.0
+        for token, prob in sorted(kept.items()):
             running += prob
             if running > u:
                 tokens.append(token)

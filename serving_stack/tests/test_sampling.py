@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 
 from serving_stack import SamplingParams
 
@@ -17,17 +18,15 @@ def logits_of(seed, rows, vocab=13):
 @pytest.mark.task("sample")
 @pytest.mark.parametrize("temperature, top_p", [(1.0, 1.0), (0.5, 1.0), (1.7, 0.7), (1.0, 0.3)])
 def test_oracle_frequencies_are_those_of_transformers(impl, seed, temperature, top_p):
-    """4,000 draws: four standard deviations of a frequency are at most 0.032."""
-    from transformers import TemperatureLogitsWarper, TopPLogitsWarper
-
+    """1,000 draws: four standard deviations of a frequency are at most 0.064."""
     logits = logits_of(seed, 1)
     warped = TopPLogitsWarper(top_p)(None, TemperatureLogitsWarper(temperature)(None, logits))
     want = warped.softmax(-1)[0]
     g = torch.Generator().manual_seed(seed)
-    n = 4000
+    n = 1000
     tokens, _ = impl.sample(logits.expand(n, -1), [SamplingParams(temperature, top_p)] * n, [g] * n)
     found = torch.bincount(torch.tensor(tokens), minlength=13) / n
-    assert (found - want).abs().max() < 0.033
+    assert (found - want).abs().max() < 0.065
     assert not found[want == 0].any(), "a token that was cut away is never drawn"
 
 

@@ -19,7 +19,7 @@ def engine_with(policy):
 
 @pytest.mark.task("schedule")
 def test_property_random_schedules(impl, seed):
-    for trial in range(120):
+    for trial in range(25):
         run_schedule(10_000 * seed + trial, engine_with(impl.schedule))
 
 
@@ -56,10 +56,36 @@ def test_property_nobody_overtakes_and_a_step_that_preempts_admits_nobody(impl):
     assert [r.id for r in state.waiting] == ["b", "c"]
 
 
+@pytest.mark.task("schedule")
+def test_property_a_victim_leaves_the_plan_and_its_token_the_budget(impl):
+    """a needs blocks that c holds, whose decode is planned already."""
+    running = [request("a", 20, 0, 4), request("b", 6, 1, 6), request("c", 5, 1, 5)]
+    state = state_of(6, 4, 12, 4, running)
+    assert [(r.id, n) for r, n in impl.schedule(state)] == [("b", 1), ("a", 11)]
+    assert [r.id for r in state.waiting] == ["c"] and not running[2].table
+
+
+@pytest.mark.task("schedule")
+def test_property_nobody_comes_in_where_somebody_was_put_out(impl):
+    running = [request("a", 8, 1, 8), request("b", 8, 1, 8)]
+    state = state_of(5, 4, 3, 4, running, [request("c", 2)], cache=False)
+    assert [(r.id, n) for r, n in impl.schedule(state)] == [("a", 1)]
+    assert [r.id for r in state.waiting] == ["b", "c"] and state.allocator.num_free == 2
+
+
+@pytest.mark.task("schedule")
+def test_property_a_known_beginning_is_shared(impl):
+    a = request("a", 10, 1, 10)
+    again = Request("b", [*a.tokens[:8], 1, 2, 3], SamplingParams(max_tokens=5))
+    state = state_of(12, 4, 64, 4, [a], [again])
+    assert [(r.id, n) for r, n in impl.schedule(state)] == [("a", 1), ("b", 3)]
+    assert again.num_cached == 8 and again.table[:2] == a.table[:2]
+
+
 @pytest.mark.task("preempt")
 def test_property_random_schedules_with_this_preemption(impl, seed, monkeypatch):
     monkeypatch.setattr(scheduler, "preempt", impl.preempt)
-    for trial in range(120):
+    for trial in range(25):
         run_schedule(10_000 * seed + trial)
 
 

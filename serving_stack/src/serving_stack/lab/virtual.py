@@ -60,7 +60,7 @@ class Timed:
         return [b - a for a, b in zip(self.tokens, self.tokens[1:], strict=False)]
 
 
-def trace(seed: int, count: int, rate: float, mean: float = 24.0, longest: int = 160) -> list[Arrival]:
+def trace(seed: int, count: int, rate: int | float, mean: int | float = 24.0, longest: int = 160) -> list[Arrival]:
     """Poisson arrivals; prompts of 8 to 48 tokens; lognormal outputs, as measured traces have them."""
     g, now, made = random.Random(seed), 0.0, []
     for _ in range(count):
@@ -118,7 +118,7 @@ def capacity(config: EngineConfig, cost: Cost, seed: int = 0) -> float:
     return len(arrivals) / end
 
 
-def first_token_times(config: EngineConfig, cost: Cost, load: float, seeds: list[int], count: int = 300) -> dict:
+def first_token_times(config: EngineConfig, cost: Cost, load: int | float, seeds: list[int], count: int = 300) -> dict:
     """p50 and p99 of the time to the first token, static and continuous, and the longest gap."""
     rate = load * capacity(config, cost)
     found: dict = {"static": {"p50": [], "p99": [], "gap": []}, "continuous": {"p50": [], "p99": [], "gap": []}}
