@@ -24,6 +24,8 @@ TASKS = [
     "group_advantages",
 ]
 GATE_SEEDS = 2
+MULTIPLIED = "that MULTIPLIES by the mask: NaN at padding stays NaN"
+CHOOSE = "NaN times 0 is NaN. Which function chooses, and does not multiply?"
 NAN = float("nan")
 
 
@@ -221,6 +223,7 @@ MARGIN = [
     "that IGNORES the margin",
     "that MULTIPLIES by the margin",
     "with the margin OUTSIDE of the sigmoid",
+    "that AVERAGES the margins: every pair has the same",
 ]
 BT_FORM = [
     "right",
@@ -229,6 +232,7 @@ BT_FORM = [
     "whose log of a sigmoid OVERFLOWS for pairs far in the wrong order",
     "of the log of the reward's ratio, not of a sigmoid of the difference",
     "in base 2",
+    "that CLAMPS the difference: pairs far in the wrong order give no gradient",
 ]
 BT_MEAN = ["mean", "that returns one number a PAIR", "that is a SUM over pairs"]
 BT_KNOBS = {"order": ORDER, "margin_": MARGIN, "form": BT_FORM, "mean": BT_MEAN}
@@ -238,11 +242,13 @@ BT_HINTS = {
     MARGIN[2]: "Change the margin: what moves?",
     MARGIN[3]: "With a margin of 0 the loss is the plain one. Is yours?",
     MARGIN[4]: "What is the gradient of a number that is added at the end?",
+    MARGIN[5]: "Two pairs, margins 0 and 2: which of them needs the larger difference?",
     BT_FORM[1]: "The loss is the negative log of a probability. What is it at a difference of 0?",
     BT_FORM[2]: "Bradley and Terry give a probability. What is the loss of a pair that is right by far?",
     BT_FORM[3]: "What is the log of sigmoid(-200) in float32? Which function computes it without the detour?",
     BT_FORM[4]: "Rewards may be negative. Which function turns any difference into a probability?",
     BT_FORM[5]: "At a difference of 0 the loss is 0.693. Which log gives that?",
+    BT_FORM[6]: "At a difference of -500 the loss is 500. Which function needs no clamp?",
     BT_MEAN[1]: "An optimizer needs one number.",
     BT_MEAN[2]: "Twice as many pairs must not double the learning rate.",
 }
@@ -251,10 +257,12 @@ BT_HINTS = {
 def wrong_bt(order, margin_, form, mean):
     def bradley_terry_loss(chosen, rejected, margin=0.0):
         difference = rejected - chosen if order == ORDER[1] else chosen - rejected
+        if margin_ == MARGIN[5]:
+            margin = torch.as_tensor(margin).mean()
         if margin_ == MARGIN[3]:
             difference = difference * margin
         else:
-            difference = difference - {MARGIN[0]: 1, MARGIN[1]: -1, MARGIN[2]: 0, MARGIN[4]: 0}[margin_] * margin
+            difference = difference - {MARGIN[1]: -1, MARGIN[2]: 0, MARGIN[4]: 0}.get(margin_, 1) * margin
         if form == BT_FORM[1]:
             loss = -torch.sigmoid(difference)
         elif form == BT_FORM[2]:
@@ -263,6 +271,8 @@ def wrong_bt(order, margin_, form, mean):
             loss = -torch.log(torch.sigmoid(difference))
         elif form == BT_FORM[4]:
             loss = -torch.log(chosen.abs() / (chosen.abs() + rejected.abs()))
+        elif form == BT_FORM[6]:
+            loss = -F.logsigmoid(difference.clamp(-50, 50))
         else:
             loss = -F.logsigmoid(difference)
         loss = loss / math.log(2) if form == BT_FORM[5] else loss
@@ -312,6 +322,7 @@ WHICH = [
     "that is the LARGEST of the real tokens' scores",
     "that reads the last real token of the longest row in EVERY row",
     "that reads the last but one real token",
+    "that takes a score of 0 for padding",
 ]
 LAST_CHECK = ["ValueError", "that scores a row without a real token"]
 LAST_GRAPH = ["kept", "that is DETACHED: no gradient gets back to the scores"]
@@ -326,6 +337,7 @@ LAST_HINTS = {
     WHICH[7]: "Which position is meant, whatever the score there is?",
     WHICH[8]: "Rows end at different positions. How many indices do you need?",
     WHICH[9]: "The stop token is part of the answer. Is it real?",
+    WHICH[10]: "A score may be 0. What says that a token is real?",
     LAST_CHECK[1]: "A row of padding alone has no last token. What does the docstring promise?",
     LAST_GRAPH[1]: "The reward model is trained through this number.",
 }
@@ -345,6 +357,7 @@ def wrong_last(which, check, graph):
             WHICH[4]: (last + 1).clamp(max=T - 1),
             WHICH[8]: last.max().expand_as(last),
             WHICH[9]: (last - 1).clamp(min=0),
+            WHICH[10]: (torch.arange(T) * (scores * real != 0)).amax(1),
         }.get(which, last)
         out = scores.gather(1, index[:, None])[:, 0]
         if which in WHICH[5:7]:
@@ -371,6 +384,12 @@ def rows_padded_on_both_sides(impl, seed):
 
 def a_single_column(impl, seed):
     return {"the scores": impl.last_token_scores(randn(seed + 3, 4, 1), right_mask([1, 1, 1, 1], 1))}
+
+
+def a_score_of_zero(impl, seed):
+    scores, real = randn(seed + 5, 3, 4), right_mask([4, 2, 3], 4)
+    scores[1, 1] = scores[2, 2] = 0.0
+    return {"the scores": impl.last_token_scores(scores, real)}
 
 
 def gradient_to_the_scores(impl, seed):
@@ -406,6 +425,9 @@ K3_FORM = [
     "that forgets the -1",
     "that is the absolute log ratio",
     "that weighs each token by the policy's probability, though the policy sampled it already",
+    "whose log ratio is CLAMPED to ±10",
+    "that takes the log of r after the exponential: an r of 0 gives infinity",
+    "whose r is DETACHED: only the logarithm has a gradient",
 ]
 K3_SHAPE = ["right", "that is AVERAGED to one number", "that is SUMMED over the tokens of each answer"]
 K3_GRAPH = ["kept", "that is DETACHED: no gradient gets back to the log-probabilities"]
@@ -420,6 +442,9 @@ K3_HINTS = {
     K3_FORM[7]: "Two equal policies have a KL of zero.",
     K3_FORM[8]: "The mean of the absolute value is no KL. Which term has the mean zero that can be added to k1?",
     K3_FORM[9]: "An average over samples of the policy weighs by its probability already.",
+    K3_FORM[10]: "At log r = -200, k3 is 199. What is yours?",
+    K3_FORM[11]: "exp(-200) is 0 in float32. You had the log of r before: is it needed again?",
+    K3_FORM[12]: "The gradient of k3 to log pi is 1 - r. Which of the two terms gives the r?",
     K3_SHAPE[1]: "Who masks the padding, if there is one number left?",
     K3_SHAPE[2]: "Who masks the padding, if each answer has one number left?",
     K3_GRAPH[1]: "GRPO differentiates this number.",
@@ -439,6 +464,9 @@ def wrong_k3(form, shape, graph):
             K3_FORM[6]: lambda: log_r.exp() - 1 + log_r,
             K3_FORM[7]: lambda: log_r.exp() - log_r,
             K3_FORM[8]: lambda: log_r.abs(),
+            K3_FORM[10]: lambda: log_r.clamp(-10, 10).exp() - 1 - log_r.clamp(-10, 10),
+            K3_FORM[11]: lambda: log_r.exp() - 1 - log_r.exp().log(),
+            K3_FORM[12]: lambda: log_r.exp().detach() - 1 - log_r,
             K3_FORM[9]: lambda: logprobs.exp() * (log_r.exp() - 1 - log_r),
         }[form]()
         out = {K3_SHAPE[0]: lambda: out, K3_SHAPE[1]: out.mean, K3_SHAPE[2]: lambda: out.sum(-1)}[shape]()
@@ -458,6 +486,10 @@ def equal_policies(impl, seed):
 
 def tokens_on_any_axes(impl, seed):
     return {"k3": impl.k3_estimator(probabilities(seed + 3, 7), probabilities(seed + 4, 7))}
+
+
+def policies_far_apart(impl, seed):
+    return {"k3": impl.k3_estimator(torch.tensor([[-0.5, -16.0, -1.0]]), torch.tensor([[-200.5, -1.0, -1.5]]))}
 
 
 def k3_and_its_gradient(impl, seed):
@@ -482,6 +514,7 @@ KL_TERM = [
     "that pays for KL at PADDING too",
     "that ignores beta",
     "whose KL is a MEAN over the answer's tokens",
+    MULTIPLIED,
 ]
 SCORE_AT = [
     "right",
@@ -506,6 +539,7 @@ SHAPED_HINTS = {
     KL_TERM[5]: "Each token has its own price. Why make the learner guess which one was dear?",
     KL_TERM[6]: "Nobody sampled the padding.",
     KL_TERM[7]: "Double beta: what changes?",
+    MULTIPLIED: CHOOSE,
     KL_TERM[8]: "KL of an answer is the sum over its tokens.",
     SCORE_AT[1]: "Where does an answer of two tokens end, in a batch with one of seven?",
     SCORE_AT[2]: "The reward model speaks when the answer is complete.",
@@ -535,7 +569,9 @@ def wrong_shaped(kl, at, graph, check):
         count = mask.sum(1)
         last = (count - 1).clamp(min=0)
         rows, B = torch.arange(len(scores)), len(scores)
-        if kl != KL_TERM[6]:
+        if kl == MULTIPLIED:
+            penalty = penalty * mask
+        elif kl != KL_TERM[6]:
             penalty = torch.where(mask, penalty, 0)
         if kl == KL_TERM[5]:
             whole = penalty.sum(1)
@@ -620,6 +656,7 @@ BOOTSTRAP = [
     "that lets the advantage run on from padding into the answer",
     "whose next value is the token's own, at the last token",
     "that walks over the padding as if it were part of the answer",
+    MULTIPLIED,
 ]
 DISCOUNT = [
     "right",
@@ -660,6 +697,7 @@ GAE_HINTS = {
     BOOTSTRAP[5]: "What has the advantage at padding to be, before the answer's last token is reached?",
     BOOTSTRAP[6]: "After the last token there is no state. What is the value of nothing?",
     BOOTSTRAP[7]: "Put other numbers at padding: what moves?",
+    MULTIPLIED: CHOOSE,
     DISCOUNT[1]: "Which of the two stands before the next value?",
     DISCOUNT[2]: "The trace is multiplied by two numbers.",
     DISCOUNT[3]: "With lambda = 0 the advantage is delta alone. Is yours?",
@@ -680,6 +718,9 @@ GAE_HINTS = {
 
 def wrong_gae(bootstrap, discount, returns_, order, graph):
     def gae(rewards, values, mask, gamma=1.0, lam=0.95):
+        def real(x, kept):
+            return x * kept if bootstrap == MULTIPLIED else torch.where(kept, x, 0)
+
         N = rewards.shape[1]
         before = gamma if discount not in DISCOUNT[4:] else 1.0
         trace = {DISCOUNT[2]: lam, DISCOUNT[3]: gamma, DISCOUNT[5]: lam}.get(discount, gamma * lam)
@@ -702,10 +743,10 @@ def wrong_gae(bootstrap, discount, returns_, order, graph):
                 after = torch.where(inside, next_value, v)
             delta = rewards[:, t] + before * after + (v if order == GAE_ORDER[2] else -v)
             raw = delta + trace * advantage
-            advantage = raw if bootstrap in (BOOTSTRAP[5], BOOTSTRAP[7]) else torch.where(mask[:, t], raw, 0)
-            next_value = v if bootstrap in (BOOTSTRAP[1], BOOTSTRAP[7]) else torch.where(mask[:, t], v, 0)
+            advantage = raw if bootstrap in (BOOTSTRAP[5], BOOTSTRAP[7]) else real(raw, mask[:, t])
+            next_value = v if bootstrap in (BOOTSTRAP[1], BOOTSTRAP[7]) else real(v, mask[:, t])
             total = torch.where(mask[:, t], rewards[:, t] + gamma * total, 0)
-            found[t], nexts[t], sums[t] = torch.where(mask[:, t], advantage, 0), after, total
+            found[t], nexts[t], sums[t] = real(advantage, mask[:, t]), after, total
         advantages = torch.stack([found[t] for t in range(N)], 1)
         returns = advantages + {
             RETURNS[1]: torch.zeros_like(values),
@@ -715,10 +756,10 @@ def wrong_gae(bootstrap, discount, returns_, order, graph):
         if returns_ == RETURNS[2]:
             returns = torch.stack([sums[t] for t in range(N)], 1)
         if returns_ != RETURNS[6]:
-            returns = torch.where(mask, returns, 0)
+            returns = real(returns, mask)
         if order == GAE_ORDER[3]:
-            real = advantages[mask]
-            advantages = torch.where(mask, (advantages - real.mean()) / (real.std() + 1e-8), 0)
+            found = advantages[mask]
+            advantages = torch.where(mask, (advantages - found.mean()) / (found.std() + 1e-8), 0)
         if graph != GAE_GRAPH[1]:
             advantages, returns = advantages.detach(), returns.detach()
         return (returns, advantages) if returns_ == RETURNS[5] else (advantages, returns)
@@ -798,8 +839,14 @@ SCALE = [
     "that divides by the VARIANCE, not by the deviation",
     "that does not divide at all",
     "that multiplies by the deviation",
+    "that adds 1e-8 to the DEVIATION, not to the variance",
 ]
-WHITEN_PAD = ["right", "that leaves numbers at PADDING"]
+WHITEN_PAD = [
+    "right",
+    "that leaves numbers at PADDING",
+    MULTIPLIED,
+    "that adds the mean at PADDING too, where it is kept",
+]
 WHITEN_CHECK = ["ValueError", "that takes a single token, whose variance is not a number"]
 WHITEN_KNOBS = {
     "over": WHITEN_OVER,
@@ -816,10 +863,13 @@ WHITEN_HINTS = {
     SHIFT[1]: "A reward of 5 among rewards of 4 to 6 must stay a positive reward. What is its sign afterwards?",
     SHIFT[2]: "What is the mean of whitened numbers?",
     SHIFT[3]: "With shift_mean=False, what is the mean before and after?",
-    SCALE[1]: "`torch.var` has a correction, and the docstring says which variance is meant.",
+    SCALE[1]: "`torch.var` has a correction, and the task says which variance is meant.",
     SCALE[2]: "Double all numbers: does the result change?",
     SCALE[3]: "What is the variance of whitened numbers?",
     SCALE[4]: "Numbers that are far apart must come closer.",
+    SCALE[5]: "Which numbers stand under the root in the formula?",
+    MULTIPLIED: CHOOSE,
+    WHITEN_PAD[3]: "Which comes last: adding the mean, or choosing 0 at padding?",
     WHITEN_PAD[1]: "What does the docstring promise at padding?",
     WHITEN_CHECK[1]: "One number has no variance. The docstring promises an error.",
 }
@@ -845,11 +895,17 @@ def wrong_whiten(over, shift, scale, padding, check):
             SCALE[2]: 1 / (var + 1e-8),
             SCALE[3]: torch.ones_like(var),
             SCALE[4]: (var + 1e-8).sqrt(),
+            SCALE[5]: 1 / (var.sqrt() + 1e-8),
         }.get(scale, torch.rsqrt(var + 1e-8))
         out = (x - mean) * factor
         if shift == SHIFT[2] or not shift_mean and shift != SHIFT[1]:
-            out = out + (mean * factor if shift == SHIFT[3] else mean)
-        return out if padding == WHITEN_PAD[1] else torch.where(mask, out, 0)
+            kept = mean * factor if shift == SHIFT[3] else mean
+        else:
+            kept = torch.zeros_like(mean)
+        out = out + kept
+        if padding == MULTIPLIED:
+            return out * mask
+        return out if padding == WHITEN_PAD[1] else torch.where(mask, out, kept if padding == WHITEN_PAD[3] else 0)
 
     return whiten
 
@@ -933,6 +989,7 @@ CLIP_MEAN = [
     "that is a mean over each answer, then over answers",
     "that is a SUM over tokens",
     "that is a sum over tokens, averaged over answers",
+    MULTIPLIED,
 ]
 CLIP_KNOBS = {"ratio_": RATIO, "clip_": CLIP, "sign": CLIP_SIGN, "constants": CONSTANTS, "mean": CLIP_MEAN}
 CLIP_HINTS = {
@@ -959,12 +1016,15 @@ CLIP_HINTS = {
         2
     ]: "The docstring says over what the mean is. A token of a short answer and one of a long one: equal weight?",
     CLIP_MEAN[3]: "Twice as many tokens must not double the learning rate.",
+    MULTIPLIED: CHOOSE,
     CLIP_MEAN[4]: "The docstring says over what the mean is.",
 }
 
 
 def reduced(per_token, mask, mean, names):
     """The average that a mistake takes; `names` are padding, answers, sum, sum by answer."""
+    if mean == MULTIPLIED:
+        return (per_token * mask).sum() / mask.sum()
     real = torch.where(mask, per_token, 0)
     if mean == names[1]:
         return real.mean()
@@ -979,7 +1039,8 @@ def reduced(per_token, mask, mean, names):
 
 def wrong_clip(ratio_, clip_, sign, constants, mean):
     def ppo_clip_loss(logprobs, old_logprobs, advantages, mask, clip=0.2):
-        logprobs, old_logprobs, advantages = (torch.where(mask, x, 0) for x in (logprobs, old_logprobs, advantages))
+        if mean != MULTIPLIED:
+            logprobs, old_logprobs, advantages = (torch.where(mask, x, 0) for x in (logprobs, old_logprobs, advantages))
         old = old_logprobs if constants == CONSTANTS[2] else old_logprobs.detach()
         advantages = advantages if constants == CONSTANTS[1] else advantages.detach()
         ratio = {
@@ -1040,6 +1101,10 @@ def a_policy_that_has_moved_far(impl, seed):
     return with_gradients(impl.ppo_clip_loss, [0.4], **clip_inputs(seed + 9, spread=2.0))
 
 
+def a_clip_above_one(impl, seed):
+    return with_gradients(impl.ppo_clip_loss, [3.0], **clip_inputs(seed + 15, spread=2.0))
+
+
 def padding_of_the_loss_is_not_a_number(impl, seed):
     inputs = clip_inputs(seed + 12)
     mask = inputs["mask"]
@@ -1068,6 +1133,7 @@ VALUE_CLIP = [
     "that clips at 0.2, whatever is asked",
     "that takes the larger of the two VALUES, not of the two errors",
     "that clips the ERROR, not the move",
+    "that clips to a SHARE of the old value: old × (1 ± clip)",
 ]
 VALUE_ERROR = [
     "right",
@@ -1085,6 +1151,7 @@ VALUE_MEAN = [
     "whose mean counts the PADDING",
     "that is a mean over each answer, then over answers",
     "that is a SUM over tokens",
+    MULTIPLIED,
 ]
 VALUE_KNOBS = {"clip_": VALUE_CLIP, "error": VALUE_ERROR, "target": VALUE_TARGET, "mean": VALUE_MEAN}
 VALUE_HINTS = {
@@ -1095,12 +1162,14 @@ VALUE_HINTS = {
     VALUE_CLIP[5]: "Change `clip`: what moves?",
     VALUE_CLIP[6]: "A larger value is not a larger error.",
     VALUE_CLIP[7]: "A value that is off by 5 has no gradient after your clip. Which difference may be at most `clip`?",
+    VALUE_CLIP[8]: "An old value of 0: how far may it move?",
     VALUE_ERROR[1]: "The derivative of half a square has no factor.",
     VALUE_ERROR[2]: "The mean is what minimises the squared error. What minimises the absolute one?",
     VALUE_TARGET[1]: "The returns were measured at sampling time. May the loss change them?",
     VALUE_TARGET[2]: "The old values were measured at sampling time. May the loss change them?",
     VALUE_TARGET[3]: "Which of the values has to come closer to the return?",
     VALUE_MEAN[1]: "Add a column of padding: does the loss change?",
+    MULTIPLIED: CHOOSE,
     VALUE_MEAN[2]: "The docstring says over what the mean is.",
     VALUE_MEAN[3]: "Twice as many tokens must not double the learning rate.",
 }
@@ -1108,13 +1177,15 @@ VALUE_HINTS = {
 
 def wrong_value(clip_, error, target, mean):
     def value_loss(values, old_values, returns, mask, clip=0.2):
-        values, old_values, returns = (torch.where(mask, x, 0) for x in (values, old_values, returns))
+        if mean != MULTIPLIED:
+            values, old_values, returns = (torch.where(mask, x, 0) for x in (values, old_values, returns))
         old = old_values if target == VALUE_TARGET[2] else old_values.detach()
         returns = returns if target == VALUE_TARGET[1] else returns.detach()
         values = old_values if target == VALUE_TARGET[3] else values
         clip = 0.2 if clip_ == VALUE_CLIP[5] else clip
         clipped = {
             VALUE_CLIP[4]: lambda: values.clamp(-clip, clip),
+            VALUE_CLIP[8]: lambda: torch.max(torch.min(values, old * (1 + clip)), old * (1 - clip)),
         }.get(clip_, lambda: old + (values - old).clamp(-clip, clip))()
 
         def of(difference):
@@ -1185,6 +1256,7 @@ ERROR = [
     "whose error is clipped on the lower side only",
     "that looks at the sign of the error only",
     "that compares the target with the KL the other way up: 1 - target / KL",
+    "that clips the product of error and samples / horizon, not the error",
 ]
 ADAPT = [
     "right",
@@ -1204,6 +1276,7 @@ ADAPT_HINTS = {
     ERROR[4]: "A KL of ten times the target: what is the error after clipping?",
     ERROR[5]: "A KL one per cent above the target: how much does beta change?",
     ERROR[6]: "The error is KL / target - 1.",
+    ERROR[7]: "The share of samples is small. Would your clip ever be reached?",
     ADAPT[1]: "Beta is a scale. Can your beta become negative?",
     ADAPT[2]: "How much may one batch of 64 samples say, if the horizon is 10,000?",
     ADAPT[3]: "Change `horizon`: what moves?",
@@ -1228,6 +1301,8 @@ def wrong_adapt(direction, error_, adapt, check):
         error = -error if direction == DIRECTION[1] else error
         horizon = 10_000 if adapt == ADAPT[3] else horizon
         share = {ADAPT[2]: 1.0, ADAPT[4]: 1 / horizon, ADAPT[5]: horizon / samples}.get(adapt, samples / horizon)
+        if error_ == ERROR[7]:
+            error, share = min(max(raw * share, -0.2), 0.2), 1.0
         return beta + error * share if adapt == ADAPT[1] else beta * (1 + error * share)
 
     return adapt_kl_coef
@@ -1263,6 +1338,7 @@ DPO_SUM = [
     "that includes the PROMPT tokens",
     "that masks the rejected answer with the chosen one's LENGTH",
     "that leaves out the answer's last token",
+    MULTIPLIED,
 ]
 DPO_REF = [
     "right",
@@ -1292,6 +1368,7 @@ DPO_HINTS = {
     DPO_SUM[2]: "Nobody chose the prompt. Where is the mask true?",
     DPO_SUM[3]: "The two answers differ in length. Which mask belongs to which?",
     DPO_SUM[4]: "The stop token is part of the answer.",
+    MULTIPLIED: CHOOSE,
     DPO_REF[1]: "The reference is frozen: what must its gradient be?",
     DPO_REF[2]: "With the policy equal to the reference, the loss is log 2. Is yours?",
     DPO_REF[3]: "With the policy equal to the reference, the loss is log 2. Is yours?",
@@ -1322,7 +1399,7 @@ def wrong_dpo(sum_, reference, beta_, pair, form):
             ref_chosen, ref_rejected = ref_chosen.detach(), ref_rejected.detach()
 
         def total(logprobs, mask):
-            out = torch.where(mask, logprobs, 0).sum(1)
+            out = (logprobs * mask if sum_ == MULTIPLIED else torch.where(mask, logprobs, 0)).sum(1)
             return out / mask.sum(1) if sum_ == DPO_SUM[1] else out
 
         share = 1 / beta if beta_ == DPO_BETA[5] else 1.0  # beta is multiplied to everything below
@@ -1447,7 +1524,7 @@ GROUP_HINTS = {
     GROUPS[5]: "Should the best answer gain nothing?",
     GROUPS[6]: "That is RLOO, a good method. GRPO's mean is over the whole group.",
     STD[1]: "All answers right: the deviation is 0. What is 0 / 0?",
-    STD[2]: "`torch.std` has a correction, and the docstring says which deviation is meant.",
+    STD[2]: "`torch.std` has a correction, and the task says which deviation is meant.",
     STD[3]: "Rewards of 0 and 100, or of 0 and 1: should the step be a hundred times larger?",
     STD[4]: "Dr. GRPO leaves something out.",
     STD[5]: "Double all rewards: does the result change?",
@@ -1559,9 +1636,10 @@ PROBES = {
     "last_token_scores": [
         rows_padded_on_the_right,
         rows_padded_on_the_left,
+        gradient_to_the_scores,
         rows_padded_on_both_sides,
         a_single_column,
-        gradient_to_the_scores,
+        a_score_of_zero,
         a_row_of_padding_alone,
         the_rows_of_the_workbook,
     ],
@@ -1569,6 +1647,7 @@ PROBES = {
         two_policies_that_differ,
         equal_policies,
         tokens_on_any_axes,
+        policies_far_apart,
         k3_and_its_gradient,
         the_tokens_of_the_workbook,
     ],
@@ -1607,6 +1686,7 @@ PROBES = {
         a_narrow_clip,
         a_policy_that_has_not_moved,
         a_policy_that_has_moved_far,
+        a_clip_above_one,
         padding_of_the_loss_is_not_a_number,
         the_four_tokens_of_the_workbook,
     ],
@@ -1660,6 +1740,7 @@ MADE = {
 PAIRS = {"bradley_terry_loss", "k3_estimator", "last_token_scores", "whiten"}  # combined two at a time
 # settings that have no meaning together, or do the same as one of them
 WITHOUT = [{BT_FORM[4], other} for other in (ORDER[1], *MARGIN[1:])]
+WITHOUT += [{MARGIN[3], BT_FORM[6]}, {MARGIN[5], BT_FORM[2]}, {K3_FORM[12], K3_GRAPH[1]}, {WHITEN_PAD[3], SHIFT[1]}]
 WITHOUT += [{MARGIN[3], BT_FORM[3]}, {SHIFT[3], SCALE[3]}, {WHITEN_OVER[4], SCALE[3]}]
 
 

@@ -56,9 +56,9 @@ def k3_by_expm1(logprobs, ref_logprobs):
     return torch.expm1(-difference) + difference
 
 
-def k3_by_the_ratio(logprobs, ref_logprobs):
-    r = torch.exp(ref_logprobs - logprobs)
-    return r - 1 - torch.log(r)
+def k3_by_one_minus_the_ratio(logprobs, ref_logprobs):
+    d = ref_logprobs - logprobs
+    return -(1.0 - torch.exp(d)) - d
 
 
 def shaped_with_a_loop(scores, logprobs, ref_logprobs, mask, beta):
@@ -140,6 +140,12 @@ def clip_case_by_case(logprobs, old_logprobs, advantages, mask, clip=0.2):
     return (torch.max(-ratio * a, -limit) * mask).sum() / mask.sum()
 
 
+def clip_where_at_the_end(logprobs, old_logprobs, advantages, mask, clip=0.2):
+    a, ratio = advantages.detach(), torch.exp(logprobs - old_logprobs.detach())
+    objective = torch.minimum(ratio * a, ratio.clamp(1 - clip, 1 + clip) * a)
+    return -torch.where(mask, objective, 0).sum() / mask.sum()
+
+
 def value_with_maximum(values, old_values, returns, mask, clip=0.2):
     v, old, target = values[mask], old_values[mask].detach(), returns[mask].detach()
     near = torch.maximum(torch.minimum(v, old + clip), old - clip)
@@ -219,11 +225,15 @@ STYLES = {
     "answer_logprobs": {"cross-entropy": logprobs_by_cross_entropy, "a loop": logprobs_with_a_loop},
     "bradley_terry_loss": {"softplus": bradley_terry_by_softplus, "logsumexp": bradley_terry_by_logsumexp},
     "last_token_scores": {"a loop": last_with_a_loop, "flipped": last_by_flipping},
-    "k3_estimator": {"expm1": k3_by_expm1, "the ratio": k3_by_the_ratio},
+    "k3_estimator": {"expm1": k3_by_expm1, "one minus the ratio": k3_by_one_minus_the_ratio},
     "shaped_rewards": {"a loop": shaped_with_a_loop, "one-hot": shaped_by_one_hot},
     "gae": {"one product": gae_by_the_sum, "row by row": gae_row_by_row},
     "whiten": {"sums": whiten_by_sums, "into zeros": whiten_in_place_of_a_copy},
-    "ppo_clip_loss": {"min of objectives": clip_by_min_of_objectives, "case by case": clip_case_by_case},
+    "ppo_clip_loss": {
+        "min of objectives": clip_by_min_of_objectives,
+        "case by case": clip_case_by_case,
+        "where at the end": clip_where_at_the_end,
+    },
     "value_loss": {"maximum": value_with_maximum, "where": value_by_where},
     "adapt_kl_coef": {"cases": adapt_by_cases, "sorted": adapt_by_sorting},
     "dpo_loss": {"softplus": dpo_by_softplus, "pair by pair": dpo_pair_by_pair},
