@@ -208,3 +208,18 @@ def real_sentence(content: dict | None = None) -> str:
         f"The right capital stands in {100 * before['true']:.0f} % before and "
         f"{100 * after['true']:.0f} % after, although nothing rewards it."
     )
+
+
+def trial(content: dict | None = None) -> str:
+    """Attempts by someone who had read README and workbook alone: first, and after the repairs that followed."""
+    content = content or section("trial")
+    kinds = list(content["wrong"]["first"])
+    rows = [("wrong attempts", "number", *kinds)]
+    for run in ("first", "last"):
+        counts = content["wrong"][run]
+        rows.append((f"{run} run", sum(counts.values()), *(counts[kind] for kind in kinds)))
+    right = content["right"]
+    return (
+        f"{table(rows)}\n\nOf {right['attempts']} attempts that were meant to be right, {right['first']} were RIGHT in "
+        f"the first run and {right['last']} in the last. {content['refused']} {content['date']}.\n"
+    )
