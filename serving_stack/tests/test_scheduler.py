@@ -83,13 +83,6 @@ def test_property_a_known_beginning_is_shared(impl):
 
 
 @pytest.mark.task("preempt")
-def test_property_random_schedules_with_this_preemption(impl, seed, monkeypatch):
-    monkeypatch.setattr(scheduler, "preempt", impl.preempt)
-    for trial in range(25):
-        run_schedule(10_000 * seed + trial)
-
-
-@pytest.mark.task("preempt")
 def test_property_the_newest_goes_to_the_front_with_its_output(impl):
     running = [request("a", 9, 1, 9), request("b", 3, 2, 4)]
     output = list(running[1].output)
@@ -100,6 +93,13 @@ def test_property_the_newest_goes_to_the_front_with_its_output(impl):
     assert victim.output == output and len(victim.prompt) == 3
     assert (victim.table, victim.num_computed, victim.num_preemptions) == ([], 0, 1)
     assert state.allocator.num_free == 9 - 3
+
+
+@pytest.mark.task("preempt")
+def test_property_random_schedules_with_this_preemption(impl, seed, monkeypatch):
+    monkeypatch.setattr(scheduler, "preempt", impl.preempt)
+    for trial in range(25):
+        run_schedule(10_000 * seed + trial)
 
 
 def engine_of(blocks=8, size=4, **changes):
