@@ -57,6 +57,7 @@ BLOCK = [
     "that counts ONE of the two feed-forward matrices",
     "that takes 4d for d_ff, whatever the shape says",
     "that counts the matrices of ONE layer",
+    "that counts THREE feed-forward matrices",
 ]
 TOKENS = ["right", "that turns tokens into words (three quarters)", "that counts contexts, and not their tokens"]
 FLOPS_HINTS = {
@@ -76,6 +77,7 @@ FLOPS_HINTS = {
     BLOCK[2]: "Up, and then?",
     BLOCK[3]: "Where does the shape say how wide the feed-forward layer is?",
     BLOCK[4]: "How many blocks are on top of each other?",
+    BLOCK[5]: "Up, gate and down are Llama's. Which two does the decoder of this task have?",
     TOKENS[1]: "`tokens` are tokens already. Who counts in words?",
     TOKENS[2]: "Does a run of 10 contexts cost what a run of 10 tokens costs?",
 }
@@ -84,7 +86,12 @@ FLOPS_HINTS = {
 def wrong_flops(rule, head, attention, block, tokens):
     def training_flops(shape, tokens_, with_attention=True):
         d, L, T, f, V = shape.d_model, shape.layers, shape.context, shape.d_ff, shape.vocab_size
-        each = {BLOCK[1]: 3 * d * d + 2 * d * f, BLOCK[2]: 4 * d * d + d * f, BLOCK[3]: 12 * d * d}
+        each = {
+            BLOCK[1]: 3 * d * d + 2 * d * f,
+            BLOCK[2]: 4 * d * d + d * f,
+            BLOCK[3]: 12 * d * d,
+            BLOCK[5]: 4 * d * d + 3 * d * f,
+        }
         blocks = each.get(block, 4 * d * d + 2 * d * f) * (1 if block == BLOCK[4] else L)
         matrices = blocks + {HEAD[0]: 1, HEAD[1]: 0, HEAD[2]: 2}[head] * d * V
         pairs = {
@@ -117,6 +124,10 @@ def a_large_decoder(impl, seed):
     return {"FLOPs": impl.training_flops(Shape(80, 8192, 32768, 32000, 2048), 1_400_000_000_000)}
 
 
+def fewer_tokens_than_a_context(impl, seed):
+    return {"FLOPs": impl.training_flops(Shape(3, 7 + seed % 5, 17, 23, 11), 5)}
+
+
 def the_decoder_of_the_workbook(impl, seed):
     shape = Shape(2, 3, 5, 7, 4)
     found = {f"attention={a}": impl.training_flops(shape, 10, a) for a in (True, False)}
@@ -130,6 +141,7 @@ PEAK = [
     "that is the SAME for every width",
     "that RISES with the width, so that the smallest models get the lowest rate",
     "that falls with the ROOT of the width, and not with the width",
+    "whose peak never exceeds 0.01: models narrower than 32 get no larger rate",
 ]
 HORIZON = [
     "right",
@@ -153,6 +165,7 @@ RATE_HINTS = {
     PEAK[1]: "What is the rate at width 8, and what at width 128?",
     PEAK[2]: "Which model can bear the larger step: the narrow or the wide one?",
     PEAK[3]: "Four times the width: half the rate, or a quarter?",
+    PEAK[4]: "Which rate does a model of width 8 get at its peak?",
     HORIZON[1]: "A run of 50 steps: how far has the rate come down at its end?",
     HORIZON[2]: "What is cos at the end of your run: 0 or -1?",
     HORIZON[3]: "Which factor of the formula depends on `steps`?",
@@ -172,7 +185,12 @@ RATE_HINTS = {
 def wrong_rate(peak, horizon, lowest, warm):
     def learning_rate(step, steps, d_model):
         ratio = 32 / d_model
-        top = 0.01 * {PEAK[0]: ratio, PEAK[1]: 1.0, PEAK[2]: 1 / ratio, PEAK[3]: math.sqrt(ratio)}[peak]
+        top = (
+            0.01
+            * {PEAK[0]: ratio, PEAK[1]: 1.0, PEAK[2]: 1 / ratio, PEAK[3]: math.sqrt(ratio), PEAK[4]: min(1, ratio)}[
+                peak
+            ]
+        )
         ends = {HORIZON[1]: 1000, HORIZON[2]: 2 * steps, HORIZON[6]: max(1, steps - 1)}
         progress = (step + (horizon == HORIZON[7])) / ends.get(horizon, steps)
         if horizon == HORIZON[5]:
@@ -319,8 +337,8 @@ def tokens_of(seed, rows, length, vocab=11):
     return drawn[:, :-1], (2 * drawn[:, :-1] + 1) % vocab
 
 
-def trained(impl, seed, steps, width):
-    model = Bigram(seed)
+def trained(impl, seed, steps, width, dtype=torch.float32):
+    model = Bigram(seed).to(dtype)
     batches = [tokens_of(seed + 100 * i + 1, 2, 7) for i in range(steps)]
     loss = impl.train_run(model, batches, tokens_of(seed + 99, 3, 5), width)
     return {"the loss": loss, "the trained vectors": model.table.detach(), "the trained head": model.head.detach()}
@@ -336,6 +354,10 @@ def one_batch(impl, seed):
 
 def forty_batches_of_a_wide_model(impl, seed):
     return trained(impl, seed + 2, 40, 500)
+
+
+def a_model_of_float64(impl, seed):
+    return trained(impl, seed + 3, 5, 20, torch.float64)
 
 
 # ---------------------------------------------------------------- fit_power_law
@@ -435,6 +457,17 @@ def a_law_that_rises(impl, seed):
 
 def two_points(impl, seed):
     return law(impl.fit_power_law(np.array([3.0, 700.0]), np.array([9.0, 2.0])))
+
+
+def points_of_which_some_share_an_x(impl, seed):
+    x, y = law_points(seed + 3, 11, 0.5, 4.0, 0.2)
+    x[[2, 5, 8]] = x[0]
+    return law(impl.fit_power_law(x, y))
+
+
+def points_of_tiny_x(impl, seed):
+    x, y = law_points(seed + 4, 9, 0.5, 4.0, 0.2)
+    return law(impl.fit_power_law(1e-15 * x, y))
 
 
 def points_that_are_refused(impl, seed):
@@ -553,6 +586,11 @@ def points_in_no_order_of_which_few_are_far_off(impl, seed):
     x, loss = law_points(seed + 4, 29, 0.35, 20.0, 0.03, floor=1.0)
     loss[[3, 11, 17]] *= [1.5, 0.9, 1.3]
     return bent(impl.fit_irreducible(x, loss, loss.min() * np.linspace(0.02, 0.999, 80)))
+
+
+def a_floor_below_zero(impl, seed):
+    x, loss = np.array([1.0, 100.0, 10_000.0]), np.array([7.0, 3.0, 1.0])
+    return bent(impl.fit_irreducible(x, loss, np.array([-1.0, 0.0, 0.5])))
 
 
 def floors_that_are_refused(impl, seed):
@@ -910,6 +948,11 @@ def the_budget_of_gopher(impl, seed):
     return shared_out(impl.optimal_allocation(ChinchillaLaw(1.69, 406.4, 410.7, 0.3392, 0.2849), 5.76e23))
 
 
+def a_budget_of_a_few_parameters(impl, seed):
+    n, d = impl.optimal_allocation(ChinchillaLaw(2.0, 32.0, 2.0, 0.5, 0.5), 43.0 + seed % 5)
+    return {"N": n, "D": d}
+
+
 def budgets_that_are_refused(impl, seed):
     budgets = (0.0, -3e20, 1.0)
     return {f"a budget of {c:g}": error_of(lambda c=c: impl.optimal_allocation(TRUE, c)) for c in budgets}
@@ -999,6 +1042,14 @@ def the_threshold_itself(impl, seed):
     return {"one output": impl.ridgeless_risk(89, 89), "five outputs": impl.ridgeless_risk(445, 89, outputs=5)}
 
 
+def near_the_threshold(impl, seed):
+    return {f"{p} parameters for 997 samples": impl.ridgeless_risk(p, 997) for p in (996, 998)}
+
+
+def the_threshold_without_noise(impl, seed):
+    return {"noise 0": impl.ridgeless_risk(89, 89, noise=0.0)}
+
+
 def nothing_but_the_sizes(impl, seed):
     return {f"{p} parameters": impl.ridgeless_risk(p, 50) for p in (13, 131)}
 
@@ -1010,14 +1061,22 @@ def the_sizes_of_the_workbook(impl, seed):
 # ---------------------------------------------------------------- all of them
 
 PROBES = {
-    "training_flops": [a_small_decoder, without_attention, a_large_decoder, the_decoder_of_the_workbook],
+    "training_flops": [
+        a_small_decoder,
+        without_attention,
+        a_large_decoder,
+        fewer_tokens_than_a_context,
+        the_decoder_of_the_workbook,
+    ],
     "learning_rate": [a_whole_run, a_run_of_another_length, a_run_shorter_than_the_warm_up, the_rates_of_the_workbook],
-    "train_run": [thirteen_batches, one_batch, forty_batches_of_a_wide_model],
+    "train_run": [thirteen_batches, one_batch, forty_batches_of_a_wide_model, a_model_of_float64],
     "fit_power_law": [
         points_with_noise,
         points_of_a_steep_law,
         a_law_that_rises,
         two_points,
+        points_of_which_some_share_an_x,
+        points_of_tiny_x,
         points_that_are_refused,
         the_points_of_the_workbook,
     ],
@@ -1027,6 +1086,7 @@ PROBES = {
         few_floors_in_no_order,
         points_without_a_floor,
         points_in_no_order_of_which_few_are_far_off,
+        a_floor_below_zero,
         floors_that_are_refused,
         the_bent_points_of_the_workbook,
     ],
@@ -1049,6 +1109,7 @@ PROBES = {
         a_small_budget,
         a_large_budget,
         the_budget_of_gopher,
+        a_budget_of_a_few_parameters,
         budgets_that_are_refused,
         the_law_of_the_workbook,
     ],
@@ -1057,6 +1118,8 @@ PROBES = {
         more_parameters_than_samples,
         three_outputs,
         the_threshold_itself,
+        near_the_threshold,
+        the_threshold_without_noise,
         nothing_but_the_sizes,
         the_sizes_of_the_workbook,
     ],
