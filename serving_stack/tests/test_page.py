@@ -6,7 +6,8 @@ import time
 import pytest
 
 from serving_stack import EngineConfig
-from serving_stack.lab import tiny
+from serving_stack.lab import block_page, tiny
+from serving_stack.lab.record import COMMITTED
 from serving_stack.lab.running import running
 from serving_stack.lab.serve import random_tiny
 from serving_stack.wire.server import PAGE
@@ -78,3 +79,31 @@ def test_a_chat_on_a_phone(browser):
         assert browser.execute_script(
             "return [...document.querySelectorAll('button')].every(b => b.offsetHeight >= 32)"
         )
+
+
+def test_the_page_of_the_blocks_is_the_one_that_is_made():
+    text = block_page.page()
+    assert (COMMITTED / "blocks.html").read_text(encoding="utf-8") == text
+    assert "prefers-color-scheme: dark" in text and "https:" not in text and "/*SCHEDULE*/" not in text
+    steps = block_page.steps_of(block_page.log_of_a_schedule())
+    held = [block for step in steps for table in step["tables"].values() for block in table]
+    shared = [len(set(blocks)) < len(blocks) for step in steps if (blocks := sum(step["tables"].values(), []))]
+    assert any(shared) and any(step["preempted"] for step in steps) and len(set(held)) == block_page.CONFIG.num_blocks
+
+
+def test_the_page_of_the_blocks_moves_by_keyboard(browser, tmp_path):
+    from selenium.webdriver.common.keys import Keys
+
+    phone = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    browser.get(block_page.write_page(tmp_path).as_uri())
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390, "it scrolls sideways"
+    steps = block_page.steps_of(block_page.log_of_a_schedule())
+    for number in range(1, 6):
+        browser.find_element("id", "step").send_keys(Keys.ARROW_RIGHT)
+        rows = [row.text.split() for row in browser.find_elements("css selector", "#tables tr")]
+        tables = {row[0]: [int(block) for block in row[-len(steps[number]["tables"][row[0]]) :]] for row in rows}
+        assert tables == steps[number]["tables"]
+    browser.find_element("id", "play").send_keys(Keys.ENTER)
+    wait(browser, "+document.getElementById('step').value > 6")
+    assert browser.find_element("id", "play").text == "pause"

@@ -3,6 +3,7 @@
 from pathlib import Path
 from statistics import median
 
+from .block_page import write_page
 from .style import BLUE, GREEN, GREY, ORANGE, VERMILION, figure, label, save
 
 
@@ -14,6 +15,7 @@ def draw(results: dict, folder: Path) -> list[Path]:
         made.append(save(timeline(head["race"]), folder / "timeline.png"))
         made.append(save(step_cost(head["line"]), folder / "step.png"))
         made.append(save(memory(head["memory"]), folder / "memory.png"))
+        made.append(write_page(folder))
     if "bench" in results:
         made.append(save(routing(results["bench"]["routing"]), folder / "routing.png"))
     return made
