@@ -1046,10 +1046,6 @@ def near_the_threshold(impl, seed):
     return {f"{p} parameters for 997 samples": impl.ridgeless_risk(p, 997) for p in (996, 998)}
 
 
-def the_threshold_without_noise(impl, seed):
-    return {"noise 0": impl.ridgeless_risk(89, 89, noise=0.0)}
-
-
 def nothing_but_the_sizes(impl, seed):
     return {f"{p} parameters": impl.ridgeless_risk(p, 50) for p in (13, 131)}
 
@@ -1119,7 +1115,6 @@ PROBES = {
         three_outputs,
         the_threshold_itself,
         near_the_threshold,
-        the_threshold_without_noise,
         nothing_but_the_sizes,
         the_sizes_of_the_workbook,
     ],
