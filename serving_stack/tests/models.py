@@ -1,7 +1,6 @@
 """Small models for tests: ours, and transformers' with the same weights."""
 
 import torch
-import transformers
 
 from serving_stack import ModelConfig
 from serving_stack.engine import GPT2, Llama
@@ -21,6 +20,8 @@ def halves(weight, heads):
 
 def their_llama(weights, config=LLAMA):
     """transformers' Llama with our weights."""
+    import transformers  # here: it takes seconds, and most tests need none
+
     made = transformers.LlamaForCausalLM(transformers.LlamaConfig(
         vocab_size=config.vocab_size, hidden_size=config.d_model, intermediate_size=config.ffn,
         num_hidden_layers=config.layers, num_attention_heads=config.heads, num_key_value_heads=config.kv_heads,
@@ -39,6 +40,8 @@ def their_llama(weights, config=LLAMA):
 
 
 def their_gpt2(seed=0):
+    import transformers
+
     torch.manual_seed(seed)
     made = transformers.GPT2LMHeadModel(transformers.GPT2Config(**SIZES, bos_token_id=None, eos_token_id=None)).eval()
     for p in made.parameters():

@@ -49,7 +49,7 @@ def both(operation, ours, naive, argument):
 
 @pytest.mark.task("BlockAllocator")
 def test_oracle_random_operations(impl):
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, max_examples=30)
     @given(st.integers(1, 7), st.lists(st.tuples(st.sampled_from(["allocate", "share", "free"]), st.integers(0, 999)),
                                        max_size=40))  # fmt: skip
     def holds(num_blocks, operations):

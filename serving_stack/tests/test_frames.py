@@ -3,7 +3,6 @@
 import json
 
 import httpx
-import openai
 import pytest
 
 from serving_stack import Delta
@@ -16,6 +15,8 @@ def body(impl, deltas, usage=True, kind="chat.completion.chunk"):
 
 def read(text, chat=True):
     """The chunks that the openai client makes of a body."""
+    import openai
+
     answer = lambda request: httpx.Response(200, text=text, headers={"content-type": "text/event-stream"})  # noqa: E731
     with httpx.Client(transport=httpx.MockTransport(answer)) as http:
         client = openai.OpenAI(api_key="x", base_url="http://test/v1", http_client=http, max_retries=0)

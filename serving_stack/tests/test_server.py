@@ -13,7 +13,6 @@ from serving_stack.lab import tiny
 from serving_stack.lab.load import settle, storm
 from serving_stack.lab.running import running
 from serving_stack.lab.serve import random_tiny
-from serving_stack.lab.wire_suite import CHECKS, Target, run_suite
 from serving_stack.wire.served import Limits
 
 CONFIG = EngineConfig(num_blocks=96, max_running=8)
@@ -31,6 +30,8 @@ def post(server, path="completions", **changes):
 
 
 def test_the_wire_suite(server):
+    from serving_stack.lab.wire_suite import CHECKS, Target, run_suite
+
     marks = run_suite(Target(server.url, "tiny", 512))
     assert len(CHECKS) >= 40 and len(marks) == len(CHECKS)
     assert {name: mark for name, mark in marks.items() if mark != "pass"} == {}
