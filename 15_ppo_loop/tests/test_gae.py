@@ -117,3 +117,10 @@ def test_more_padding_changes_nothing(impl, seed):
 def test_bad_input_a_single_token(impl, seed):
     with pytest.raises(ValueError):
         impl.whiten(torch.ones(2, 3), right_mask([1, 0], 3))
+
+
+@pytest.mark.task("whiten")
+def test_the_small_number_is_added_to_the_variance(impl):
+    x = 1e-4 * torch.tensor([[1.0, -1.0, 1.0, -1.0]])  # a variance of 4/3 · 1e-8
+    want = torch.tensor([[1.0, -1.0, 1.0, -1.0]]) / (7 / 3) ** 0.5
+    torch.testing.assert_close(impl.whiten(x, torch.ones(1, 4, dtype=torch.bool)), want, rtol=1e-4, atol=0)

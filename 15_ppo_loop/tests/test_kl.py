@@ -67,3 +67,10 @@ def test_the_estimators_agree_to_second_order():
 def test_bad_input_an_unknown_estimator():
     with pytest.raises(ValueError, match="k1, k2, k3"):
         kl_loss("k4", torch.zeros(2), torch.zeros(2))
+
+
+@pytest.mark.task("k3_estimator")
+def test_policies_far_apart_have_a_finite_k3(impl):
+    ours, reference = torch.tensor([[-0.5, -16.0]]), torch.tensor([[-200.5, -1.0]])
+    want = torch.tensor([[199.0, 15.0]]) + torch.tensor([[0.0, 3269017.375 - 1 - 30]])  # e^15 = 3,269,017.4
+    torch.testing.assert_close(impl.k3_estimator(ours, reference), want, rtol=1e-5, atol=0)

@@ -142,3 +142,10 @@ def test_differences_are_zero_for_an_untrained_head():
     mask = right_mask([3, 2], 3)
     side = Rollout(torch.ones(2, 5, dtype=torch.long), 2, torch.zeros(2, 3), mask)
     assert differences(ScalarModel(Config(5, 5)), Pairs(side, side)).tolist() == [0, 0]
+
+
+@pytest.mark.task("last_token_scores")
+def test_a_score_of_zero_is_a_score(impl, seed):
+    scores, real = randn(seed, 3, 4), right_mask([4, 2, 3], 4)
+    scores[1, 1] = scores[2, 2] = 0.0
+    torch.testing.assert_close(impl.last_token_scores(scores, real), scores[[0, 1, 2], [3, 1, 2]], rtol=0, atol=0)
