@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+
+from capstone_gpt import GPT, GPTConfig, Sampler
 from capstone_gpt.training import Checkpoint, state_hash, token_loss, train_step
 from capstone_gpt.training.distributed import (
     data_parallel,
@@ -17,8 +19,6 @@ from capstone_gpt.training.distributed import (
     start,
     states_of_all_ranks,
 )
-
-from capstone_gpt import GPT, GPTConfig, Sampler
 
 CONFIG = GPTConfig(vocab_size=31, context_length=9, n_layer=2, n_head=2, n_embd=12)
 

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from capstone_gpt.ladder import BatchNorm, batchnorm_forward
 from given import randn
 from torch import nn
+
+from capstone_gpt.ladder import BatchNorm, batchnorm_forward
 
 
 @pytest.mark.task("batchnorm_backward")

@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from capstone_gpt.ladder import FastKneserNey, MLPModel, Names, WaveNetModel, backprop, drawn
-from capstone_gpt.ladder.climb import climb, counted, crossings, rungs
-from capstone_gpt.ladder.initialisation import he, signals, unscaled, xavier
 from given import integers
 
 from capstone_gpt import Value, kneser_ney
+from capstone_gpt.ladder import FastKneserNey, MLPModel, Names, WaveNetModel, backprop, drawn
+from capstone_gpt.ladder.climb import climb, counted, crossings, rungs
+from capstone_gpt.ladder.initialisation import he, signals, unscaled, xavier
 
 WORDS = ["anna", "hannah", "nana", "otto", "ana", "tanno", "hanno", "atto", "toto", "nora"] * 3
 

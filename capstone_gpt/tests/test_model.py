@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from capstone_gpt.model import attend, attend_fast, causal_mask, modernisations
-from capstone_gpt.model.rotary import rotate
-from capstone_gpt.model.sample import probabilities
 from given import integers, randn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capstone_gpt import KVCache, ModernConfig, ModernGPT, gallery, generate
+from capstone_gpt.model import attend, attend_fast, causal_mask, modernisations
+from capstone_gpt.model.rotary import rotate
+from capstone_gpt.model.sample import probabilities
 
 TINY = ModernConfig(vocab_size=29, context_length=23, n_layer=2, n_head=3, n_embd=18, compute_dtype="float64")
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from given import TINY, integers, randn
+
+from capstone_gpt import GPT, AdamW, ByteTokenizer, CharTokenizer, GPT2Tokenizer, MuonAdamW, Pairs, TokenFile, muon
 from capstone_gpt.data import prefetch, write_tokens
 from capstone_gpt.lab import fetch
 from capstone_gpt.optim import Plateau, orthogonalise, polynomial_lr, restarts_lr, step_lr, trapezoid_lr
 from capstone_gpt.optim.muon import newton_schulz
-from given import TINY, integers, randn
-
-from capstone_gpt import GPT, AdamW, ByteTokenizer, CharTokenizer, GPT2Tokenizer, MuonAdamW, Pairs, TokenFile, muon
 
 
 def test_fast_orthogonalisation_equals_plain_and_polar_express_is_nearer_to_one():

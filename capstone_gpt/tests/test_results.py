@@ -7,11 +7,12 @@ from statistics import mean
 
 import mistakes
 import pytest
+from mutants import mutants
+
 from capstone_gpt.__main__ import COMMANDS, arguments
 from capstone_gpt.lab import break_it, plots, record
 from capstone_gpt.lab.bench import ratio
 from capstone_gpt.lab.cli import main
-from mutants import mutants
 
 FOLDER = Path(__file__).parents[1]
 RESULTS = record.read(record.COMMITTED)

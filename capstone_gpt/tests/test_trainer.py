@@ -6,6 +6,10 @@ import sys
 
 import pytest
 import torch
+from given import integers, randn
+from torch import nn
+
+from capstone_gpt import Config, ModernConfig, ModernGPT, Pairs, Trainer, from_toml, windows
 from capstone_gpt.lab import kill
 from capstone_gpt.optim import Plateau
 from capstone_gpt.training import (
@@ -23,10 +27,6 @@ from capstone_gpt.training import (
     state_hash,
     to_toml,
 )
-from given import integers, randn
-from torch import nn
-
-from capstone_gpt import Config, ModernConfig, ModernGPT, Pairs, Trainer, from_toml, windows
 
 TINY = ModernConfig(vocab_size=31, context_length=16, n_layer=1, n_head=2, n_embd=16)
 
