@@ -64,6 +64,12 @@ def test_the_sentence_of_the_paper(impl):
 
 
 @pytest.mark.task("span_corruption")
+def test_spans_that_touch_keep_a_sentinel_each(impl):
+    inputs, targets = impl.span_corruption(torch.arange(10, 16), span_table([1, 3], [3, 4]), 99, 1)
+    assert inputs.tolist() == [10, 99, 98, 14, 15, 1] and targets.tolist() == [99, 11, 12, 98, 13, 1]
+
+
+@pytest.mark.task("span_corruption")
 def test_property_interleaving_gives_back_the_text(impl, seed):
     @settings(deadline=None, max_examples=20)
     @given(st.data())

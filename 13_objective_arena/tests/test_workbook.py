@@ -14,7 +14,7 @@ TEXTS = [("".join(c["source"]), c["cell_type"]) for c in CELLS]
 NUMBER = r"\d+(?:\.\d+)?"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_break_it_cells_print_what_is_written():
     names, told = {}, 0
     for i, (text, kind) in enumerate(TEXTS):
