@@ -62,7 +62,8 @@ def long(c: dict):
     if c["valid"]:
         ax.plot([int(s) for s in c["valid"]], c["valid"].values(), "o-", color=ORANGE)
         label(ax, int(list(c["valid"])[-1]), list(c["valid"].values())[-1] + 0.15, "validation", ORANGE)
-    ax.set(xlabel="step", ylabel="nats a byte")
+    values = [*c["train"].values(), *c["valid"].values()]
+    ax.set(xlabel="step", ylabel="nats a byte", ylim=(min(values) - 0.3, max(values) + 0.3))  # room for the names
     return made
 
 
