@@ -63,6 +63,8 @@ def test_property_a_known_prompt_leaves_a_token_to_compute(impl):
         assert len(cache.lookup(tokens[:n])) * 4 < n
     assert cache.lookup(tokens) == [5, 6] and cache.lookup([*tokens, 3]) == [5, 6, 7]
     assert cache.lookup([*tokens, 3], "adapter") == []
+    cache.insert([50, 51, 52], [9])
+    assert cache.lookup([50, 51, 52, 0, 0]) == [], "a block that is not full is not known"
 
 
 def test_property_hashes_differ_where_pythons_own_do_not():
