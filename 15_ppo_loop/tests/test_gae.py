@@ -124,3 +124,12 @@ def test_the_small_number_is_added_to_the_variance(impl):
     x = 1e-4 * torch.tensor([[1.0, -1.0, 1.0, -1.0]])  # a variance of 4/3 · 1e-8
     want = torch.tensor([[1.0, -1.0, 1.0, -1.0]]) / (7 / 3) ** 0.5
     torch.testing.assert_close(impl.whiten(x, torch.ones(1, 4, dtype=torch.bool)), want, rtol=1e-4, atol=0)
+
+
+@pytest.mark.task("whiten")
+@pytest.mark.parametrize("shift_mean", [True, False])
+def test_padding_is_zero_whatever_it_holds(impl, seed, shift_mean):
+    x, mask = whiten_inputs(seed, torch.float64)
+    x = torch.where(mask, x + 3, torch.nan)
+    got = impl.whiten(x, mask, shift_mean)
+    assert (got[~mask] == 0).all() and got.isfinite().all() and not mask.all()
