@@ -1,9 +1,5 @@
 """The trainer: killed at eight points it ends with the same bits, and evaluation does not move it."""
 
-import json
-import subprocess
-import sys
-
 import pytest
 import torch
 from given import integers, randn
@@ -40,12 +36,12 @@ def tiny(config, seed=0, **options):
 @pytest.mark.timeout(240)
 def test_a_run_killed_at_eight_points_ends_with_the_same_bits():
     """In a process of its own, which forks: SIGKILL in a step, in the log, in a save, in an evaluation."""
-    command = [sys.executable, "-m", "capstone_gpt.lab.kill"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=200)
-    assert run.returncode == 0, run.stderr[-3000:]
-    found = json.loads(run.stdout.splitlines()[-1])
+    found = kill.in_a_process_of_its_own()
     assert len(found["points"]) == 8 and found["different"] == [] and found["unequal"] == 0 and found["repeated"] >= 5
-    without = found["without"]
+
+
+def test_each_piece_of_state_matters():
+    without = kill.without_each()
     assert without.pop("nothing") is None
     assert without["model"] == 7 and all(step in range(7, 13) for step in without.values()), without
 

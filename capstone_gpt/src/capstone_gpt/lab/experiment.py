@@ -31,7 +31,7 @@ def headline(options: argparse.Namespace, log: Log) -> dict:
         ValueError: a resumed run did not end with the same bits.
     """
     log("a run that is killed and resumed")
-    resumed = kill.all_points(["between two micro-batches", "while the checkpoint is written"])
+    resumed = kill.in_a_process_of_its_own(["between two micro-batches", "while the checkpoint is written"])
     if resumed["different"]:
         raise ValueError(f"killed {resumed['different']}: the resumed run ended with other bits")
     text = corpus(options.data, options.quick)

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -167,6 +168,19 @@ def all_points(points=POINTS) -> dict:
     return {"hash": want, "points": list(points), "different": different, "repeated": repeated, "unequal": unequal}
 
 
+def in_a_process_of_its_own(points=POINTS) -> dict:
+    """`all_points` in a fresh interpreter: a process with threads must not fork.
+
+    Raises:
+        ValueError: the other process failed.
+    """
+    command = [sys.executable, "-m", __name__, *points]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    if done.returncode:
+        raise ValueError(f"returncode={done.returncode}: {done.stderr.strip()[-300:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def losses_of(folder: Path) -> dict[int, list]:
     found: dict[int, list] = {}
     for record in read_log(folder / "log.jsonl"):
@@ -208,4 +222,4 @@ class Nothing:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    print(json.dumps(all_points() | {"without": without_each()}))
+    print(json.dumps(all_points(sys.argv[1:] or POINTS)))

@@ -58,10 +58,10 @@ def long(c: dict):
     made = figure(f"The long run: {c['parameters'] / 1e6:.1f}M parameters, {reached}", (6.4, 3.6))
     ax = made.subplots()
     ax.plot([int(s) for s in c["train"]], c["train"].values(), color=BLUE, lw=0.8)
-    label(ax, int(list(c["train"])[-1]), list(c["train"].values())[-1], "training", BLUE)
+    label(ax, int(list(c["train"])[-1]), list(c["train"].values())[-1], "training", BLUE, va="top")
     if c["valid"]:
         ax.plot([int(s) for s in c["valid"]], c["valid"].values(), "o-", color=ORANGE)
-        label(ax, int(list(c["valid"])[-1]), list(c["valid"].values())[-1] + 0.15, "validation", ORANGE)
+        label(ax, int(list(c["valid"])[-1]), list(c["valid"].values())[-1], "validation", ORANGE, va="bottom")
     values = [*c["train"].values(), *c["valid"].values()]
     ax.set(xlabel="step", ylabel="nats a byte", ylim=(min(values) - 0.3, max(values) + 0.3))  # room for the names
     return made
