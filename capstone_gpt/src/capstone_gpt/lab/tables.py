@@ -19,7 +19,7 @@ def summary() -> str:
     rows = [
         ("Shakespeare by characters", "ours", "peer or limit"),
         ("loss, nanoGPT's validation", spread(gpt["peer_loss"], 3), "1.909 (nanoGPT's recipe for a CPU)"),
-        ("CPU seconds to it", spread(gpt["cpu_s"], 1), f"{cost['seconds, theirs']:.0f} (nanoGPT's recipe)"),
+        ("CPU seconds to it", spread(gpt["cpu_s"], 1), f"{cost['seconds, theirs']:.0f} (nanoGPT's recipe: steps × ms)"),
         ("loss of counts alone, all windows", f"{counts['loss']:.3f}", f"in {counts['cpu_s']:.1f} CPU seconds"),
         ("runs killed with SIGKILL that end with other bits", len(killed["different"]), f"of {len(killed['points'])}"),
     ]
