@@ -559,6 +559,7 @@ NUCLEUS = [
     "that keeps one token too many",
     "that does not scale the kept probabilities to one",
     "that ignores top_p",
+    "that cuts BEFORE the temperature",
 ]
 LOGPROB = [
     "right",
@@ -579,6 +580,7 @@ SAMPLE_HINTS = {
     NUCLEUS[1]: "The sum must reach top_p. Which token is the one that reaches it?",
     NUCLEUS[2]: "0.6 is reached by the first two. Is the third needed?",
     NUCLEUS[3]: "u is below one and the kept probabilities sum to 0.7. Which token is found at u = 0.9?",
+    NUCLEUS[5]: "A high temperature makes the distribution flat. Do the same tokens reach top_p then?",
     NUCLEUS[4]: "top_p = 0.5: may the unlikeliest token be chosen?",
     LOGPROB[1]: "The model's own log-probability does not depend on how you sample.",
     LOGPROB[2]: "Whose log-probability is asked for?",
@@ -608,12 +610,16 @@ def wrong_sample(source, greedy, heat, nucleus, logprob, order):
             probs = torch.softmax(row.double() * factor, -1)
             ordered, ids = probs.sort(descending=True, stable=True)
             before = ordered.cumsum(-1) - ordered
+            if nucleus == NUCLEUS[5]:
+                plain = torch.softmax(row.double(), -1)[ids]
+                before = plain.cumsum(-1) - plain
             cut = {
                 NUCLEUS[0]: before >= how.top_p,
                 NUCLEUS[1]: ordered.cumsum(-1) >= how.top_p,
                 NUCLEUS[2]: torch.cat([torch.zeros(1), before[:-1]]) >= how.top_p,
                 NUCLEUS[3]: before >= how.top_p,
                 NUCLEUS[4]: torch.zeros_like(before, dtype=torch.bool),
+                NUCLEUS[5]: before >= how.top_p,
             }[nucleus].clone()
             cut[0] = False
             if nucleus == NUCLEUS[1] and how.top_p == 1:

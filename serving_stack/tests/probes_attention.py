@@ -41,10 +41,13 @@ def numbers_of_float64(impl, seed):
     return impl.paged_attention(randn(seed + 2, 4, 4, 5, dtype=torch.float64), k, v, [[1, 4], [3, 0]], [3, 1], [5, 4])
 
 
-def scores_in_the_thousands(impl, seed):
+def very_large_scores(impl, seed):
     k, v = pools(seed, 5, 2, 3, 5, torch.float64)
-    q = 3_000 * randn(seed + 2, 4, 4, 5, dtype=torch.float64)
-    return impl.paged_attention(q, k, v, [[1, 4], [3, 0]], [3, 1], [5, 4])
+    q = 30_000 * randn(seed + 2, 4, 4, 5, dtype=torch.float64)
+    found = {}
+    for name, queries, keys in (("of both signs", q, k), ("all negative", -q.abs(), k.abs())):
+        found[name] = impl.paged_attention(queries, keys, v, [[1, 4], [3, 0]], [3, 1], [5, 4])
+    return found
 
 
 def the_two_blocks_of_the_workbook(impl, seed):
@@ -61,7 +64,7 @@ PROBES = {
         a_shared_block_and_a_longer_table,
         a_request_of_one_token,
         numbers_of_float64,
-        scores_in_the_thousands,
+        very_large_scores,
         the_two_blocks_of_the_workbook,
     ],
 }

@@ -37,7 +37,7 @@ def _typed(content: Any) -> tuple[int, bytes]:
         return TEXT, text(content)
     if not isinstance(content, list) or not content:
         raise ValueError(f"{content!r}: metadata holds numbers, texts, and lists of them that are not empty")
-    if isinstance(content[0], int) and any(item < 0 for item in content):
+    if all(isinstance(item, int) and not isinstance(item, bool) for item in content):  # llama.cpp wants them signed
         items = [(INT32, struct.pack("<i", item)) for item in content]
     else:
         items = [_typed(item) for item in content]
