@@ -10,6 +10,12 @@ import pytest
 from serving_stack.lab.replicas import kill_under_load, replicas, stream
 
 
+def number(url, name):
+    """One number of the page that Prometheus reads."""
+    lines = httpx.get(f"{url}/metrics", timeout=5).text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+
 @pytest.mark.timeout(200)
 def test_sigterm_under_load_loses_no_stream():
     """vllm 24885, 36666; gpustack 6203."""
@@ -20,7 +26,10 @@ def test_sigterm_under_load_loses_no_stream():
         for _ in range(6):
             threads.append(threading.Thread(target=lambda: found.append(stream(one.url, "hello", 400))))
             threads[-1].start()
-        time.sleep(0.2)
+        begun = 7 * len("hello")  # tokens of all prompts, that of the first stream included
+        while number(one.url, "serving_prompt_tokens_total") < begun:
+            time.sleep(0.01)
+        assert number(one.url, "serving_responses_open") > 0
         one.process.send_signal(signal.SIGTERM)
         seen = []
         for _ in range(30):
