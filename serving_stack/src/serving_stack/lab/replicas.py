@@ -4,6 +4,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -64,8 +65,8 @@ def wait_until_ready(one: Process, seconds: float = 90.0) -> None:
     raise OSError(f"{one.url}: the replica did not become ready")
 
 
-def stream(url: str, prompt: str, max_tokens: int) -> tuple[str, bool]:
-    """(the text that came, whether the stream ended with its mark)."""
+def stream(url: str, prompt: str, max_tokens: int, begun: threading.Event | None = None) -> tuple[str, bool]:
+    """(the text that came, whether the stream ended with its mark). `begun` is set when its first text is there."""
     body = {"model": "tiny", "prompt": prompt, "max_tokens": max_tokens, "stream": True, "temperature": 0}
     text, whole = "", False
     with contextlib.suppress(httpx.TransportError), httpx.stream(
@@ -74,6 +75,8 @@ def stream(url: str, prompt: str, max_tokens: int) -> tuple[str, bool]:
         for line in answer.iter_lines():
             whole = whole or line == "data: [DONE]"
             if line.startswith("data: {"):
+                if begun:
+                    begun.set()
                 text += json.loads(line[6:])["choices"][0]["text"]
     return text, whole
 
