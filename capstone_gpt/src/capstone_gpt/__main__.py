@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from .lab import bench, break_it, budget, experiment, ladder, long, plots, tables
+from .lab import bench, break_it, budget, experiment, labs, ladder, long, plots, tables
 from .lab.cli import Command, main
 from .lab.mutation import mutants, mutation_table
 
@@ -13,6 +13,7 @@ COMMANDS = [
     Command("budget", "120 CPU seconds of GPT, mixed with counts", budget.budget, tables.budget, minutes=2.5),
     Command("climb", "the ladder at equal budgets (--data names)", ladder.run, tables.climb, minutes=1.2),
     Command("break", "what each mistake does", break_it.break_it, tables.break_it, minutes=0.5),
+    Command("labs", "questions of training engineering (--lab NAME)", labs.run, tables.labs, minutes=6),
     Command("long", "ten million parameters on novels; resumes", long.long, tables.long, minutes=60),
     Command("mutants", "what notices each small change of a task", mutants, mutation_table, minutes=3),
 ]
@@ -21,6 +22,7 @@ COMMANDS = [
 def arguments(parser: argparse.ArgumentParser) -> None:
     bench.arguments(parser)
     long.arguments(parser)
+    labs.arguments(parser)
 
 
 if __name__ == "__main__":

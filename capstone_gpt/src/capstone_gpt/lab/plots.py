@@ -3,6 +3,7 @@
 from pathlib import Path
 from statistics import mean, median
 
+from . import labs
 from .style import BLUE, GREEN, GREY, ORANGE, VERMILION, figure, label, save
 
 NANOGPT = 1.909
@@ -14,6 +15,8 @@ def draw(results: dict, folder: Path) -> list[Path]:
     for name, make in (("headline", headline), ("long", long), ("climb", climb)):
         if name in results:
             made.append(save(make(results[name]), folder / f"{name}.png"))
+    if "labs" in results:
+        made += labs.draw(results["labs"], folder)
     return made
 
 

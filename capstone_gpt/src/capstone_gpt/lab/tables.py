@@ -3,6 +3,7 @@
 from statistics import mean, median, stdev
 
 from .bench import ratio
+from .labs import lab_tables
 from .markdown import goals, meta_line, section, spread, table
 
 
@@ -130,3 +131,8 @@ def climb(content: dict | None = None) -> str:
     for name, rung in c["rungs"].items():
         rows.append((name, f"{rung['parameters']:,}", *(f"{median(rung['loss'][str(b)]):.3f}" for b in budgets)))
     return finished(rows, c)
+
+
+def labs(content: dict | None = None) -> str:
+    """Each recorded lab: question, table, outcome."""
+    return lab_tables(content)

@@ -1,0 +1,43 @@
+"""What the figures of the labs have in common: the claim as the title, direct labels, colours that all eyes tell apart.
+
+Whoever shows a lab lends it the style of the other figures: fonts, spines and sizes come from `matplotlib`'s settings.
+"""
+
+import textwrap
+
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, https://jfly.uni-koeln.de/color/
+ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
+BLUE, VERMILION, PURPLE, BLACK, GREY = "#0072B2", "#D55E00", "#CC79A7", "#222222", "#8A8A8A"
+COLORS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK, GREY)
+
+
+def figure(claim: str, size: tuple[float | int, float | int] = (7, 4)) -> Figure:
+    """An empty figure with its claim as a bold title at the left; `size` in inches. pyplot is not used."""
+    made = Figure(figsize=size, layout="constrained")
+    title = textwrap.fill(claim, max(20, int(size[0] * 12)))
+    made.suptitle(title, x=0.012, ha="left", fontweight="bold", fontsize=10.5, color=BLACK)
+    return made
+
+
+def label(ax, x: float | int, y: float | int, text: str, color: str, **kwargs):
+    """A direct label to the right of the point (x, y)."""
+    settings = {"va": "center", "fontweight": "bold", "annotation_clip": False} | kwargs
+    return ax.annotate(text, (x, y), (5, 0), textcoords="offset points", color=color, **settings)
+
+
+def spread_labels(ax, ends: list[tuple[float | int, float | int, str, str]], gap: float | int = 0.06) -> None:
+    """Labels (x, y, text, color) at the ends of curves, moved apart to at least `gap` of the axis' height.
+
+    The axis' limits must be set before. On a logarithmic axis the distance is that of the logarithms.
+    """
+    place = ax.transData + ax.transAxes.inverted()
+    heights = [place.transform((x, y))[1] for x, y, _, _ in ends]
+    lowest = -1.0
+    for i in sorted(range(len(ends)), key=heights.__getitem__):
+        lowest = max(heights[i], lowest + gap)
+        x, _, text, color = ends[i]
+        across = place.transform((x, ends[i][1]))[0]
+        settings = {"va": "center", "fontweight": "bold", "annotation_clip": False, "xycoords": "axes fraction"}
+        ax.annotate(text, (across, lowest), (5, 0), textcoords="offset points", color=color, **settings)
