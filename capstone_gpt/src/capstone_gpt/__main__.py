@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from .lab import bench, break_it, budget, experiment, labs, ladder, long, plots, tables
+from .lab import bench, break_it, budget, demo, experiment, labs, ladder, long, plots, tables
 from .lab.cli import Command, main
 from .lab.mutation import mutants, mutation_table
 
@@ -15,6 +15,7 @@ COMMANDS = [
     Command("break", "what each mistake does", break_it.break_it, tables.break_it, minutes=0.5),
     Command("labs", "questions of training engineering (--lab NAME)", labs.run, tables.labs, minutes=6),
     Command("long", "ten million parameters on novels; resumes", long.long, tables.long, minutes=60),
+    Command("demo", "a page: every rung goes on with your text", demo.demo, minutes=0.5),
     Command("mutants", "what notices each small change of a task", mutants, mutation_table, minutes=3),
 ]
 
@@ -22,6 +23,7 @@ COMMANDS = [
 def arguments(parser: argparse.ArgumentParser) -> None:
     bench.arguments(parser)
     long.arguments(parser)
+    demo.arguments(parser)
     labs.arguments(parser)
 
 
