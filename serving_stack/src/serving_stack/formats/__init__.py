@@ -6,6 +6,7 @@ Read in this order:
     gguf_writer.py         the other direction
     tokenizer.py           the tokenizer inside of a GGUF file
     load.py                a file into a model; GGUF or safetensors
+    onnx_export.py         the model as an ONNX graph, with the cache as inputs
 """
 
 from .gguf_reader import GGUFHeader, TensorInfo, read_gguf_header
