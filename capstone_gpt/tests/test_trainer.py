@@ -40,6 +40,13 @@ def test_a_run_killed_at_eight_points_ends_with_the_same_bits():
     assert len(found["points"]) == 8 and found["different"] == [] and found["unequal"] == 0 and found["repeated"] >= 5
 
 
+def test_a_run_is_killed_where_the_system_cannot_fork(monkeypatch):
+    monkeypatch.delattr("os.fork", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    found = kill.all_points(("in the backward pass",))
+    assert found["different"] == [] and found["unequal"] == 0
+
+
 def test_each_piece_of_state_matters():
     without = kill.without_each()
     assert without.pop("nothing") is None

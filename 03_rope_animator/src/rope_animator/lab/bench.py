@@ -6,7 +6,7 @@ loop with a caching allocator. The limit of the first is `clone`, of the second 
 """
 
 import argparse
-import resource
+import importlib
 import statistics
 import sys
 import time
@@ -180,5 +180,8 @@ def peak_resident() -> int:
     if status.is_file():
         lines = status.read_text().splitlines()
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    if sys.platform == "win32":
+        return importlib.import_module("psutil").Process().memory_info().peak_wset
+    resource = importlib.import_module("resource")  # Windows has none
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak

@@ -7,8 +7,6 @@ Dimensions: T tokens, C width, H query heads, G key heads, D width of a head.
 """
 
 import argparse
-import resource
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +20,7 @@ from torch import Tensor
 from ..extend import RopeScaling, dynamic_ntk, linear, llama3, ntk_aware, yarn
 from ..rope import angles, rotate_heads
 from ..sinusoidal import frequencies
+from .bench import peak_resident
 from .fetch import load_text
 from .fetch import model as model_file
 
@@ -173,7 +172,7 @@ def smollm2(options: argparse.Namespace, log: Log) -> dict:
             + "  ".join(f"{bin_.mean():.2f}" for bin_ in curves[scheme][3::4])
             + f"  {seconds[scheme]:.0f} s"
         )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    peak = peak_resident()
     return {
         "text": name,
         "trained_len": model.sizes.trained_len,

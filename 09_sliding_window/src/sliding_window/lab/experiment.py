@@ -1,7 +1,8 @@
 """The headline: dense attention past its training length, a stream of 100,000 tokens, and a planted sink."""
 
 import argparse
-import resource
+import importlib
+import sys
 import time
 from collections.abc import Callable
 from statistics import median
@@ -95,5 +96,14 @@ def stream(model: Llama, data: Tensor, length: int, part: int, log: Log) -> dict
         found["loss"].append(float(torch.stack(losses).mean()))
         found["microseconds"].append(median(times))
         found["cache bytes"].append(cache.nbytes)
-        found["peak MiB"].append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        found["peak MiB"].append(peak_mib())
     return found
+
+
+def peak_mib() -> float:
+    """Peak resident memory of this process."""
+    if sys.platform == "win32":
+        return importlib.import_module("psutil").Process().memory_info().peak_wset / 2**20
+    resource = importlib.import_module("resource")  # Windows has none
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

@@ -58,6 +58,9 @@ class Augmented(Pairs):
         return (x.flip(0), y.flip(0)) if random.random() < 0.5 else (x[:, cut:], y[:, cut:])
 
 
+CHILD = "one run"
+
+
 def build(folder: Path | str | None, on_data: Callable[[], None] = lambda: None) -> Trainer:
     """The run: every kind of state is in it. The scale is so large that steps overflow and are left out."""
     tokens = torch.randint(31, (3000,), generator=torch.Generator().manual_seed(3))
@@ -78,7 +81,7 @@ def build(folder: Path | str | None, on_data: Callable[[], None] = lambda: None)
 
 
 def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows ends a process at once by SIGTERM
 
 
 def arm(point: str, trainer: Trainer, calls: dict) -> None:
@@ -122,7 +125,9 @@ class Torn:
 
 
 def run(folder: Path, point: str | None) -> int:
-    """Train in a forked process; returns the status that it ended with."""
+    """Train in a process of its own; returns 0 if it came to its end. It is forked where the system can fork."""
+    if not hasattr(os, "fork"):
+        return subprocess.run([sys.executable, "-m", f"{__package__}.kill", CHILD, str(folder), point or ""]).returncode
     sys.stdout.flush(), sys.stderr.flush()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that forking with threads is risky: the child only trains and ends
@@ -130,22 +135,27 @@ def run(folder: Path, point: str | None) -> int:
     if pid:
         return os.waitpid(pid, 0)[1]
     try:
-        calls, trainer = {"data": 0}, None
-
-        def on_data():
-            calls["data"] += 1
-            early = point == "before the first checkpoint" and calls["data"] == 5
-            die() if early or point == "between two micro-batches" and calls["data"] == 12 else None
-
-        trainer = build(folder, on_data)
-        trainer.resume()
-        if point:
-            arm(point, trainer, calls)
-        trainer.fit()
-        (folder / "hash").write_text(state_hash(*trainer.parts().values()))
+        train_and_die(folder, point)
         os._exit(0)
     finally:
         os._exit(1)  # an exception must not go on in the parent's code
+
+
+def train_and_die(folder: Path, point: str | None) -> None:
+    """Resume if there is something to resume, train, and be killed at the point; else write the hash of the end."""
+    calls = {"data": 0}
+
+    def on_data():
+        calls["data"] += 1
+        early = point == "before the first checkpoint" and calls["data"] == 5
+        die() if early or point == "between two micro-batches" and calls["data"] == 12 else None
+
+    trainer = build(folder, on_data)
+    trainer.resume()
+    if point:
+        arm(point, trainer, calls)
+    trainer.fit()
+    (folder / "hash").write_text(state_hash(*trainer.parts().values()))
 
 
 def all_points(points=POINTS) -> dict:
@@ -158,7 +168,7 @@ def all_points(points=POINTS) -> dict:
         want, losses = (whole / "hash").read_text(), losses_of(whole)
         for i, point in enumerate(points):
             folder = Path(name) / str(i)
-            killed = os.WIFSIGNALED(run(folder, point))
+            killed = run(folder, point) != 0 and not (folder / "hash").exists()
             ended = run(folder, None) == 0
             if not (killed and ended and (folder / "hash").read_text() == want):
                 different.append(point)
@@ -223,4 +233,7 @@ class Nothing:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    if sys.argv[1:2] == [CHILD]:
+        train_and_die(Path(sys.argv[2]), sys.argv[3] or None)
+        sys.exit()
     print(json.dumps(all_points(sys.argv[1:] or POINTS)))
