@@ -4,6 +4,7 @@ from pathlib import Path
 from statistics import median
 
 from .block_page import write_page
+from .design import draw_costs
 from .style import BLUE, GREEN, GREY, ORANGE, VERMILION, figure, label, save
 
 
@@ -18,6 +19,8 @@ def draw(results: dict, folder: Path) -> list[Path]:
         made.append(write_page(folder))
     if "bench" in results:
         made.append(save(routing(results["bench"]["routing"]), folder / "routing.png"))
+    if "design" in results:
+        made.append(save(draw_costs(), folder / "break_even.png"))
     return made
 
 
