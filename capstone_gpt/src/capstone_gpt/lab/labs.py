@@ -29,15 +29,15 @@ def module(name: str) -> ModuleType:
 def run(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     """The chosen labs, each written as soon as it is done; what was recorded of the others stays."""
     chosen = getattr(options, "lab", None)
-    found = recorded(record.read(options.out).get("labs", {}))
     for name in [chosen] if chosen else LABS:
         log(f"lab: {name}")
         start = time.process_time()
         result = module(name).run(seed=options.seed, quick=options.quick, log=log)
         cpu_s = time.process_time() - start
         circumstances = record.meta([options.seed], options.threads) | {"quick": options.quick}
+        found = recorded(record.read(options.out).get("labs", {}))  # anew: another run may have added a lab
         found[name] = result | {"cpu_s": cpu_s, "meta": circumstances}
-        found = {lab: found[lab] for lab in LABS if lab in found}
+        found = recorded(found)
         record.write(options.out, "labs", found, seeds=[options.seed], quick=options.quick, threads=options.threads)
     return found
 

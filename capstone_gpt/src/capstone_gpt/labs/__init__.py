@@ -2,9 +2,25 @@
 
 drawing.py and small_run.py are what the others share: a figure with its claim, and a small GPT on offline text.
 
+optimizers.py     seven of them: paths, convergence, bytes of state, when to use which (update_rules.py holds the rules)
+schedules.py      seven of them, one peak, one budget
+warmup.py         what the first steps of Adam do, and when warm-up is worth its steps
 lr_death.py       which learning rates kill a run, and how one sees it
+clipping.py       by norm and by value; accumulation equals one batch
+fp16_traps.py     gradients that vanish, overflow, lost updates, NaN; the loss scale; bfloat16
+dynamic_batch.py  batches by length, and batches that grow
+landscape.py      the loss around a sharp and a flat minimum
+size_speed_memory.py   parameters, tokens a second, bytes
 """
 
 LABS = (
+    "optimizers",
+    "schedules",
+    "warmup",
     "lr_death",
+    "clipping",
+    "fp16_traps",
+    "dynamic_batch",
+    "landscape",
+    "size_speed_memory",
 )  # fmt: skip

@@ -30,14 +30,28 @@ def label(ax, x: float | int, y: float | int, text: str, color: str, **kwargs):
 def spread_labels(ax, ends: list[tuple[float | int, float | int, str, str]], gap: float | int = 0.06) -> None:
     """Labels (x, y, text, color) at the ends of curves, moved apart to at least `gap` of the axis' height.
 
-    The axis' limits must be set before. On a logarithmic axis the distance is that of the logarithms.
+    The axis' limits and scale must be set before.
     """
     place = ax.transData + ax.transAxes.inverted()
-    heights = [place.transform((x, y))[1] for x, y, _, _ in ends]
-    lowest = -1.0
-    for i in sorted(range(len(ends)), key=heights.__getitem__):
-        lowest = max(heights[i], lowest + gap)
-        x, _, text, color = ends[i]
-        across = place.transform((x, ends[i][1]))[0]
+    points = [place.transform((x, y)) for x, y, _, _ in ends]
+    heights = apart([y for _, y in points], gap)
+    for (_, _, text, color), (x, _), y in zip(ends, points, heights, strict=True):
         settings = {"va": "center", "fontweight": "bold", "annotation_clip": False, "xycoords": "axes fraction"}
-        ax.annotate(text, (across, lowest), (5, 0), textcoords="offset points", color=color, **settings)
+        ax.annotate(text, (x, y), (5, 0), textcoords="offset points", color=color, **settings)
+
+
+def apart(heights: list[float], gap: float | int) -> list[float]:
+    """The heights, moved as little as possible so that neighbours are at least `gap` apart; the order stays."""
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    groups: list[list[float]] = []  # each: [centre, members]
+    for i in order:
+        groups.append([heights[i], 1])
+        while len(groups) > 1 and groups[-1][0] - groups[-2][0] < gap * (groups[-1][1] + groups[-2][1]) / 2:
+            centre, count = groups.pop()
+            below, number = groups.pop()
+            groups.append([(centre * count + below * number) / (count + number), count + number])
+    moved = [centre + gap * (k - (count - 1) / 2) for centre, count in groups for k in range(int(count))]
+    placed = [0.0] * len(heights)
+    for i, height in zip(order, moved, strict=True):
+        placed[i] = height
+    return placed

@@ -72,7 +72,8 @@ def figure(result: dict) -> Figure:
     ax.set(xlabel="step", ylabel="training loss, nats a character", ylim=(1.5, top))
     ax.set_xlim(0, 1.1 * len(runs["0.001"]["losses"]))
     ax.axhline(result["unigram"], color=drawing.GREY, ls="--", lw=1)
-    ax.text(2, result["unigram"] - 0.06, "counts of single characters", color=drawing.GREY, va="top")
+    across = {"transform": ax.get_yaxis_transform(), "color": drawing.GREY, "va": "bottom"}
+    ax.text(0.25, result["unigram"] + 0.04, "counts of single characters", **across)
     drawing.spread_labels(ax, ends)
     return made
 
