@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 CPU_SECONDS = 8.0  # of this process: a busy machine does not shorten it
-WALL_SECONDS = 60.0  # for a loop that sleeps
+WALL_SECONDS = 60.0  # for a loop that sleeps: it uses hardly any CPU, unlike a call that waits for a busy machine
 
 
 class TooLong(BaseException):
@@ -55,8 +55,9 @@ def limited(function: Callable[[], Any], cpu: float = CPU_SECONDS, wall: float =
         cpu_start, wall_start = time.process_time(), time.monotonic()
         while not done.wait(min(0.05, cpu / 4)):
             used, passed = time.process_time() - cpu_start, time.monotonic() - wall_start
-            if (used > cpu and passed > cpu / 2 or passed > wall) and not fired:
-                fired.append((cpu, place_of_frame(sys._current_frames().get(me))))
+            sleeps = passed > wall and (used < passed / 100 or passed > 10 * wall)
+            if (used > cpu and passed > cpu / 2 or sleeps) and not fired:
+                fired.append((wall if sleeps else cpu, place_of_frame(sys._current_frames().get(me))))
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(me), ctypes.py_object(TooLong))
                 return
 

@@ -338,6 +338,13 @@ def call_lines(task: str, probe: Callable, seed: int, failing: tuple | None, got
     return tuple(line for line in lines if line)
 
 
+def part(at: str, got: Any, want: Any, named: dict[str, float] | None = None) -> str:
+    """The symptom of an output, or of the part of it that has a name."""
+    if at and got is None and is_array(want) and "gradient" in at:
+        return f"{at}: there is none. Is the graph cut, by detach, item or no_grad?"
+    return (f"{at}: " if at else "") + symptom(got, want, named)
+
+
 def symptoms_of(attempt: Names, got: list, task: str, seed: int) -> Finding:
     """What can be seen of an attempt that nothing reproduces."""
     want, asked = right_outputs(task, seed), probes(task)
@@ -361,12 +368,12 @@ def symptoms_of(attempt: Names, got: list, task: str, seed: int) -> Finding:
                 said = ""
         named = in_words(g, w, failing)
         at, inner, inner_want = first_difference(g, w) if named else first_difference(call.result, call_want)
-        said = said or (f"{at}: " if at else "") + symptom(inner, inner_want, named_numbers(arguments))
+        said = said or part(at, inner, inner_want, named_numbers(arguments))
         if n and count > 1:
             said = f"the first call is right, the {ordinal(n)} is not: {said}"
     if not said:
         at, inner, inner_want = first_difference(g, w)
-        said = (f"{at}: " if at else "") + symptom(inner, inner_want)
+        said = part(at, inner, inner_want)
     return Finding(lead + said, "", call_lines(task, probe, seed, failing, g, w), "symptom" if said else "error")
 
 

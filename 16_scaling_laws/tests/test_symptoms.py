@@ -1,12 +1,13 @@
 """What the grader says of a wrong output is true of it. The same bytes in every project."""
 
 import ast
+import time
 
 import numpy as np
 import pytest
 from changes import changes
 from compare import Raised, brief, close, first_difference, ordinal, same
-from diagnosis import error_of
+from diagnosis import error_of, part
 from limits import TooLong, limited
 from mutants import bare, changed
 from symptoms import symptom
@@ -132,3 +133,10 @@ def test_what_ends_in_time_keeps_its_value_and_its_error():
         limited(lambda: {}[1])
     with pytest.raises(TooLong):
         limited(lambda: [None for _ in iter(int, 1)], 0.2)
+    with pytest.raises(TooLong):
+        limited(lambda: [time.sleep(0.05) for _ in iter(int, 1)], wall=0.5)
+
+
+def test_a_gradient_that_is_missing_is_no_missing_return():
+    assert part("the gradient", None, X).startswith("the gradient: there is none")
+    assert part("the loss", None, X) == "the loss: returns None: is there a `return`?"
