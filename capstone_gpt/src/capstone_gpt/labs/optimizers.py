@@ -18,7 +18,7 @@ PREDICTION = "Adam and its descendants are close to each other, SGD is far behin
 STEPS, WARMUP, SEEDS = 150, 10, 3
 DECAY = 0.1
 RATES = {
-    "SGD": (0.1, 0.3, 1.0),
+    "SGD": (0.3, 1.0, 3.0),
     "momentum": (0.1, 0.3, 1.0),
     "Adam": (1e-2, 3e-2, 1e-1),
     "AdamW": (1e-2, 3e-2, 1e-1),
