@@ -2,7 +2,7 @@
 
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..optim import AdamW
 from ..training import train_step
@@ -39,33 +39,39 @@ def lost(grads: Tensor, scale: float, dtype: torch.dtype) -> tuple[float, float]
 
 
 def trained(kind: str, seed: int, steps: int) -> dict:
-    """A run under autocast: its losses, its last scale, and how many steps were left out.
+    """A run whose forward pass is under autocast: its losses, its last scale, how many steps were left out.
 
-    `kind` is "float32", "bfloat16", "float16" or "float16, scaled". The loss counts TINY_LOSS times, and the rate of
-    AdamW does not notice: what is lost is lost in the gradients. `eps` is 0 for the same reason, but for 1e-30.
+    `kind` is "float32", "bfloat16", "float16" or "float16, scaled". The loss counts TINY_LOSS times.
+    AdamW's step does not depend on that, as its `eps` is 1e-30: what is lost is lost in the gradients.
     """
     model, data = small_modern(seed), batches(seed)
     optimizer = AdamW(model.parameters(), 1e-2, eps=1e-30)
     scaler = LossScaler(2.0**36, growth_interval=50) if kind == "float16, scaled" else None
+    whole = token_sum(model, TINY_LOSS)
+
+    def loss_sum(x, y):
+        with autocast(kind.partition(",")[0]):
+            return whole(x, y)
+
     losses, skipped = [], 0
     for _ in range(steps):
         before = scaler.get_scale() if scaler else 0
-        with autocast(kind.partition(",")[0]):
-            loss, _ = train_step(token_sum(model, TINY_LOSS), optimizer, [next(data)], scaler=scaler)
+        loss, _ = train_step(loss_sum, optimizer, [next(data)], scaler=scaler)
         skipped += bool(scaler and scaler.get_scale() < before)
         losses.append(loss / TINY_LOSS)
     scale = scaler.get_scale() if scaler else 1.0
     return {"losses": losses, "train": last(losses), "valid": valid_loss(model), "skipped": skipped, "scale": scale}
 
 
-def weights_in(dtype: torch.dtype, seed: int, steps: int) -> float:
-    """The last training losses of a run whose weights themselves are kept in `dtype`, at a low rate.
+def weights_in(dtype: torch.dtype, seed: int, steps: int) -> dict[str, float]:
+    """A run whose weights themselves are kept in `dtype`: its loss, and the share of weights its last step left alone.
 
     The gradients and AdamW's state are in float32 throughout: only the rounding of the weights differs.
     """
     model, data = small_modern(seed), batches(seed)
-    optimizer, losses = AdamW(model.parameters(), 3e-4), []
+    optimizer, losses, before = AdamW(model.parameters(), 3e-4), [], None
     for _ in range(steps):
+        before = nn.utils.parameters_to_vector(model.parameters()).detach()
         optimizer.zero_grad()
         loss = mean_loss(model, *next(data))
         loss.backward()
@@ -74,7 +80,8 @@ def weights_in(dtype: torch.dtype, seed: int, steps: int) -> float:
             for p in model.parameters():
                 p.copy_(p.to(dtype))
         losses.append(loss.item())
-    return last(losses)
+    still = nn.utils.parameters_to_vector(model.parameters()).detach() == before
+    return {"loss": last(losses), "still": float(still.double().mean())}
 
 
 def single_traps() -> dict[str, dict[str, str]]:
@@ -129,9 +136,10 @@ def outcome(result: dict) -> str:
         f"{result['scales']['bfloat16']['0'][0]:.1%} in bfloat16. Scales from 2^{low} to 2^{high} lose less than a "
         f"thousandth and overflow nowhere. Where the loss is 2^-24 times as large, float32 ends at {valid['float32']}, "
         f"bfloat16 at {valid['bfloat16']}, float16 at {valid['float16']}, and scaled float16 at "
-        f"{valid['float16, scaled']} after {scaled['skipped']} skipped steps. Weights that are themselves kept in "
-        f"bfloat16 lose small updates: {kept['bfloat16']:.2f} nats against {kept['float32']:.2f}, float16 "
-        f"{kept['float16']:.2f}."
+        f"{valid['float16, scaled']} after {scaled['skipped']} skipped steps. Of weights that are themselves kept in "
+        f"bfloat16, a step at rate 3e-4 leaves {kept['bfloat16']['still']:.0%} where they are, in float16 "
+        f"{kept['float16']['still']:.0%} and in float32 {kept['float32']['still']:.0%}: so sixteen-bit training keeps "
+        "its weights in float32."
     )
 
 
