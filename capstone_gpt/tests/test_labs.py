@@ -1,6 +1,8 @@
 """The labs: each runs quickly, says what it measured, draws it, and its recorded outcome has its margin."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from matplotlib.figure import Figure
@@ -34,17 +36,11 @@ def test_recording_one_lab_leaves_the_others(tmp_path, monkeypatch):
     monkeypatch.setattr(labs, "LABS", ("first", "second"))
     monkeypatch.setattr(labs, "module", lambda name: Lab)
     monkeypatch.setattr(labs.record, "meta", lambda seeds, threads: {"seeds": seeds})
-    labs.run(options(out=tmp_path, lab="second", seed=3), print)
-    found = labs.run(options(out=tmp_path, lab="first", seed=5), print)
+    labs.run(options(out=tmp_path, lab=["second"], seed=3), print)
+    found = labs.run(options(out=tmp_path, lab=["first"], seed=5), print)
     assert {name: found[name]["seed"] for name in found} == {"first": 5, "second": 3}
     assert list(record.read(tmp_path)["labs"]) == ["first", "second", "meta"]
     assert found["second"]["meta"]["seeds"] == [3]
-
-
-def recorded_lab(name: str) -> dict:
-    if name not in RECORDED:
-        pytest.skip(f"not recorded: python -m capstone_gpt labs --lab {name} --out results")
-    return RECORDED[name]
 
 
 @pytest.mark.skipif(not RECORDED, reason="no lab is recorded")
@@ -55,3 +51,10 @@ def test_each_recorded_lab_has_its_figure_and_is_no_quick_run(tmp_path):
     first = next(iter(RECORDED))
     drawn = labs.draw({first: RECORDED[first]}, tmp_path)
     assert [path.name for path in drawn] == [f"lab_{first}.png"]
+
+
+def test_the_page_of_the_labs_is_that_of_the_results():
+    folder = record.FOLDER
+    command = [sys.executable, "-m", "cogapp", "--check", "src/capstone_gpt/labs/README.md"]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert run.returncode == 0, f"run: python -m cogapp -r {command[-1]}\n{run.stdout[-2000:]}{run.stderr[-2000:]}"

@@ -18,7 +18,7 @@ COMMAND = "python -m capstone_gpt labs"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--lab", choices=LABS, help="labs: only this one; the others' results stay")
+    parser.add_argument("--lab", nargs="+", choices=LABS, help="labs: only these; the results of the others stay")
 
 
 def module(name: str) -> ModuleType:
@@ -28,8 +28,8 @@ def module(name: str) -> ModuleType:
 
 def run(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     """The chosen labs, each written as soon as it is done; what was recorded of the others stays."""
-    chosen = getattr(options, "lab", None)
-    for name in [chosen] if chosen else LABS:
+    chosen = getattr(options, "lab", None) or LABS
+    for name in chosen:
         log(f"lab: {name}")
         start = time.process_time()
         result = module(name).run(seed=options.seed, quick=options.quick, log=log)

@@ -113,7 +113,7 @@ def run(*, seed: int = 0, quick: bool = False, log=print) -> dict:
     for optimizer in OPTIMIZERS:
         for way in WAYS:
             log(f"{optimizer}, clipped by {way}")
-            found = [spiked(optimizer, way, seed + i, steps) for i in range(1 if quick else 3)]
+            found = [spiked(optimizer, way, seed + i, steps) for i in range(1 if quick else 2)]
             runs.setdefault(optimizer, {})[way] = {**found[0], "valid": [one["valid"] for one in found]}
     return {"steps": steps, "times": TIMES, "runs": runs, "direction": direction(seed),
             "accumulation": accumulation(seed)}  # fmt: skip
