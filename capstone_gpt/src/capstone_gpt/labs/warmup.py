@@ -99,16 +99,18 @@ def figure(result: dict) -> Figure:
     left.set(xlabel="step", ylabel="training loss, nats a character", xlim=(0, result["steps"]))
     left.set_title(f"training at {float(rate):g}")
     drawing.spread_labels(left, ends)
+    names = []
     for (name, runs), color in zip(result["rates"].items(), drawing.COLORS, strict=False):
         values = [worst(runs[str(w)]["valid"]) for w in WARMUPS]
         right.plot(range(len(WARMUPS)), values, "o-", color=color)
         for place, w in enumerate(WARMUPS):
             seeds = [v for v in runs[str(w)]["valid"] if v is not None]
             right.plot([place] * len(seeds), seeds, ".", color=color, alpha=0.5)
-        drawing.label(right, len(WARMUPS) - 1, values[-1], f"rate {float(name):g}", color)
+        names.append((len(WARMUPS) - 1, values[-1], f"rate {float(name):g}", color))
     right.set_xticks(range(len(WARMUPS)), [str(w) for w in WARMUPS])
     right.set(xlabel="steps of warm-up", ylabel="validation loss, nats a character")
     right.set_title("the end: medians, and seeds")
+    drawing.spread_labels(right, names)
     return made
 
 
