@@ -2,7 +2,22 @@
 
 import sys
 
-from .lab import bench, break_it, design, experiment, graph, load, plots, serve, smollm2, tables, wire
+from .lab import (
+    bench,
+    break_it,
+    design,
+    experiment,
+    graph,
+    llama,
+    load,
+    peers,
+    plots,
+    scale,
+    serve,
+    smollm2,
+    tables,
+    wire,
+)
 from .lab.cli import Command, main
 from .lab.mutation import mutants, mutation_table
 
@@ -18,7 +33,11 @@ COMMANDS = [
     Command("wire", "the wire suite on this server, or on --url", wire.wire, tables.wire, minutes=0.5),
     Command("load", "streams by the thousand, some of them cut", load.load, tables.load, minutes=1),
     Command("onnx", "the model as an ONNX graph", graph.onnx, graph.onnx_table, minutes=4),
+    Command("llama", "files and servers beside llama.cpp", llama.llama, llama.llama_table, minutes=4),
+    Command("peers", "the wire suite on other servers", peers.peers, peers.peers_table, minutes=8,
+            section="wire_peers"),
     Command("design", "the stack-design exercise in numbers", design.design, design.whole, minutes=0.1),
+    Command("scale", "two replicas under Ray Serve", scale.scale, scale.scale_table, minutes=3),
     Command("mutants", "what notices each small change of a task", mutants, mutation_table, minutes=1),
 ]  # fmt: skip
 
