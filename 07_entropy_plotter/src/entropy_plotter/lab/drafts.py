@@ -1,17 +1,21 @@
-"""Speculative sampling on the small models: acceptance, tokens a pass of the target, and the time."""
+"""Speculative sampling on the small models and on the real one: acceptance, tokens a pass of the target, the time."""
 
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
+from ..ngram import NGram
 from ..sample import generate
+from ..smollm2 import read_smollm2
 from ..speculative import expected_tokens, speculative_generate
 from ..transformer import Config, Transformer, train, windows
 from ..warpers import SamplingParams
+from . import fetch
 from .cli import seeds_of
-from .small import NEW, PROMPT, small_models, tokens_of
+from .small import NEW, PROMPT, small_models, tokens_of, unseen_texts
 
 GAMMAS = (1, 2, 4, 8)
 
@@ -48,6 +52,38 @@ def drafts(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
                 "expected": expected_tokens(acceptance, gamma),
                 "seconds a token": seconds,
             }
+    return content
+
+
+def smollm2_drafts(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
+    """The real model verifies what an n-gram model has drafted, which was counted on other pages of the same text."""
+    count, prompts = (4, 1) if options.quick else (48, 3)
+    gammas, seeds = (GAMMAS[:1] if options.quick else GAMMAS[:3]), seeds_of(options, 1 if options.quick else 2)
+    log("reading the model")
+    target, tokenizer = read_smollm2(fetch.model(options.model or "smollm2", log))
+    text = fetch.load_text(options.data)
+    ids = torch.tensor(tokenizer.encode(text[: 20_000 if options.quick else 400_000]))
+    cut = len(ids) * 9 // 10
+    log("counting n-grams")
+    ngram = NGram(ids[:cut].tolist(), target.vocab_size, order=3)
+    starts = [unseen[:PROMPT] for unseen in unseen_texts(ids[cut:], prompts, PROMPT)]
+    content = {"seeds": seeds, "new tokens": count, "counted": cut, "rules": {}}
+    for rule, params in (("pure", SamplingParams()), ("T 0.7", SamplingParams(temperature=0.7))):
+        log(f"{rule}, without drafts")
+        plain = [timed(partial(generate, target, p[None], count, params, s))[1] for s in seeds for p in starts]
+        found = {"plain seconds": [t / count for t in plain], "gammas": {}}
+        for gamma in gammas:
+            log(f"{rule}, {gamma} drafts")
+            each = [timed(partial(speculative_generate, target, ngram, p, count, gamma, params, s))
+                    for s in seeds for p in starts]  # fmt: skip
+            acceptance = sum(run.acceptance for run, _ in each) / len(each)
+            found["gammas"][str(gamma)] = {
+                "acceptance": acceptance,
+                "tokens a pass": [run.tokens_per_pass for run, _ in each],
+                "expected": expected_tokens(acceptance, gamma),
+                "seconds a token": [took / (len(run.tokens) - PROMPT) for run, took in each],
+            }
+        content["rules"][rule] = found
     return content
 
 

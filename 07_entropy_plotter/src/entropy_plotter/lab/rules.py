@@ -61,12 +61,14 @@ def write(
     return Written(*(torch.stack(part, dim=1) for part in zip(*measured, strict=True)))
 
 
-def write_beam(model: LanguageModel, prompts: Tensor, count: int, log: Callable[[str], None]) -> Written:
-    """The best of BEAMS beams for each prompt, then measured."""
+def write_beam(
+    model: LanguageModel, prompts: Tensor, count: int, log: Callable[[str], None], beams: int = BEAMS
+) -> Written:
+    """The best beam for each prompt, then measured."""
     rows = []
     for i, prompt in enumerate(prompts):
-        log(f"beam search, prompt {i + 1} of {len(prompts)}")
-        rows.append(beam_search(model, prompt, count, BEAMS)[0].tokens)
+        log(f"{beams} beams, prompt {i + 1} of {len(prompts)}")
+        rows.append(beam_search(model, prompt, count, beams)[0].tokens)
     return write(model, prompts, count, None, forced=torch.tensor(rows))
 
 

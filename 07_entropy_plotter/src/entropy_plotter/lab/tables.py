@@ -97,6 +97,19 @@ def drafts(content: dict | None = None) -> str:
     return f"{table(rows)}\n\n{meta_line(content)}\n"
 
 
+def smollm2_drafts(content: dict | None = None) -> str:
+    """The same on the real model, with n-grams as drafts."""
+    content = content or section("smollm2_drafts")
+    rows = [("SmolLM2", "γ", "acceptance", "tokens a pass", "predicted", "times plain decoding's time, CPU")]
+    for rule, found in content["rules"].items():
+        plain = median(found["plain seconds"])
+        for gamma, r in found["gammas"].items():
+            times = spread([s / plain for s in r["seconds a token"]], 2)
+            got = spread(r["tokens a pass"], 2)
+            rows.append((rule, gamma, f"{r['acceptance']:.0%}", got, f"{r['expected']:.2f}", times))
+    return f"{table(rows)}\n\n{meta_line(content)}\n"
+
+
 def reasoning(content: dict | None = None) -> str:
     """With and without partial sums; then votes of chains beside the jury."""
     content = content or section("reasoning")
