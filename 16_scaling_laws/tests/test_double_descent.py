@@ -45,6 +45,11 @@ def test_far_above_the_threshold_nothing_is_learned_and_nothing_is_lost(impl):
     assert impl.ridgeless_risk(1, 10**9, signal=1.7, noise=0.6) == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.task("ridgeless_risk")
+def test_the_threshold_is_infinite_without_noise_too(impl):
+    assert impl.ridgeless_risk(30, 10, outputs=3, noise=0.0) == math.inf
+
+
 def test_effect_the_second_descent():
     """Random features: the peak at P = n is a hundred times what both ends are."""
     n = 120
