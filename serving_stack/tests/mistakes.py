@@ -439,7 +439,12 @@ ADMIT = [
     "that admits one request a step",
     "that never looks for known beginnings",
 ]
-PLAN = ["right", "in which the VICTIM stays in the plan", "that does not preempt: who lacks blocks is left out"]
+PLAN = [
+    "right",
+    "in which the VICTIM stays in the plan",
+    "that does not preempt: who lacks blocks is left out",
+    "that PUBLISHES blocks in the prefix cache when they are planned, before they are computed",
+]
 LEAVE = [
     "right",
     "in which an ABORTED request that waits is never released",
@@ -459,6 +464,7 @@ SCHEDULE_HINTS = {
     ADMIT[6]: "`take_known_beginning` sets num_computed.",
     PLAN[1]: "The victim has no blocks any more. Where would its keys be written?",
     PLAN[2]: "Everyone who runs may wait for a block that nobody gives back.",
+    PLAN[3]: "Somebody finds the block a moment later, in the same step. What does it hold then?",
     LEAVE[1]: "A client may go before its request has run.",
     LEAVE[2]: "A finish_reason is set. Who gives the blocks back?",
 }
@@ -471,6 +477,10 @@ def wrong_schedule(first, budget, admit, plan, leave):
         victim.num_preemptions += 1
         state.waiting.appendleft(victim)
         return victim
+
+    def publish(state, request):
+        if plan == PLAN[3] and state.prefix_cache is not None:
+            state.prefix_cache.insert(request.tokens, request.table, request.tag)
 
     def schedule(state):
         if leave == LEAVE[1]:
@@ -501,6 +511,7 @@ def wrong_schedule(first, budget, admit, plan, leave):
                 if count == 0 and budget != BUDGET[3]:
                     break
                 if reserve(state, request, count):
+                    publish(state, request)
                     made[request] = count
                     break
                 if plan == PLAN[2]:
@@ -529,6 +540,7 @@ def wrong_schedule(first, budget, admit, plan, leave):
                     continue
                 break
             state.running.append(state.waiting.popleft())
+            publish(state, request)
             made[request] = count
             if admit == ADMIT[5]:
                 break

@@ -150,6 +150,11 @@ def known_beginnings(impl, seed):
     return planned(impl, state_of(12, 4, 64, 4, [a], [again, other]), 2)
 
 
+def twins_that_arrive_together(impl, seed):
+    waiting = [request("a", 9), request("a2", 9), request("b", 5)]
+    return planned(impl, state_of(12, 4, 30, 4, [], waiting))
+
+
 def a_failed_admission_after_a_hit(impl, seed):
     a = request("a", 8, 1, 8)
     longer = Request("b", a.tokens[:8] + list(range(9)), SamplingParams(max_tokens=5))
@@ -272,6 +277,7 @@ PROBES = {
         a_request_that_preempts_itself,
         the_first_in_the_queue_does_not_fit,
         known_beginnings,
+        twins_that_arrive_together,
         a_failed_admission_after_a_hit,
         several_answers_to_one_prompt,
         requests_that_have_ended,

@@ -82,6 +82,22 @@ def test_property_a_known_beginning_is_shared(impl):
     assert again.num_cached == 8 and again.table[:2] == a.table[:2]
 
 
+@pytest.mark.task("schedule")
+def test_property_nobody_shares_what_is_not_computed(impl):
+    """Two equal prompts arrive together: both are computed. A step later the blocks are known, and a third shares."""
+    engine = engine_of(12, 4, token_budget=30)
+    engine.schedule = impl.schedule
+    prompt, params = [1, 2, 3, 4, 5, 6, 7, 8, 9], SamplingParams(max_tokens=3)
+    first, second, third = (Request(name, list(prompt), params) for name in "abc")
+    engine.add(first)
+    engine.add(second)
+    engine.step()
+    assert (first.num_cached, second.num_cached) == (0, 0) and not set(first.table) & set(second.table)
+    engine.add(third)
+    engine.step()
+    assert third.num_cached == 8 and third.table[:2] == first.table[:2]
+
+
 @pytest.mark.task("preempt")
 def test_property_the_newest_goes_to_the_front_with_its_output(impl):
     running = [request("a", 9, 1, 9), request("b", 3, 2, 4)]

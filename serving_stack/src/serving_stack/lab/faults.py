@@ -205,6 +205,13 @@ def prefill_first(state: SchedulerState, plan: list) -> list:
     return big or plan
 
 
+def publishes_the_plan(state: SchedulerState, plan: list) -> list:
+    if state.prefix_cache is not None:
+        for request, _ in plan:
+            state.prefix_cache.insert(request.tokens, request.table, request.tag)
+    return plan
+
+
 def accepts_oversize(engine: Engine) -> None:
     add = engine.add
 
@@ -231,6 +238,7 @@ FAULTS: dict[str, Callable[[Engine], None]] = {
     "hash without its parent": with_cache(NoParent),
     "the whole prompt is taken from the cache": with_cache(WholePrompt),
     "a reused block keeps its hash": with_cache(KeepsItsHash),
+    "a block is published before it is computed": with_plan(publishes_the_plan),
     "copy-on-write is missing": with_helper("copy_on_write", no_copy),
     "copy-on-write copies nothing": with_helper("copy_on_write", copies_the_old),
     "a failed admission keeps its hits": with_helper("give_back", keeps_its_hits),
