@@ -125,7 +125,7 @@ def end(one: dict) -> float:
 
 
 def text_of(loss: float) -> str:
-    return "NaN" if loss == float("inf") else f"{loss:.2f}"
+    return "NaN" if loss == float("inf") else f"{loss:,.0f}" if loss > 20 else f"{loss:.2f}"
 
 
 def outcome(result: dict) -> str:

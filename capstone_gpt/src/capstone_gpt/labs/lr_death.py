@@ -44,13 +44,13 @@ def outcome(result: dict) -> str:
         valid = runs[name]["valid"]
         said[name] = "NaN" if valid is None else f"{valid:.2f}"
     dead = runs["0.1"]["valid"]
-    above = dead is None or dead > result["unigram"]
-    ending = "so it has learned nothing about order" if above else "so it learns, and worse"
+    no_order = dead is None or dead > result["unigram"] - 0.1
+    ending = "as good as 1e-1, which has learned no order" if no_order else "worse than 1e-1, which learns slowly"
     return (
         f"After {len(runs['0.001']['losses'])} steps 1e-1 stands at {said['0.1']} nats and 1e-3 at {said['0.001']}. "
-        f"Counts of single characters give {result['unigram']:.2f}: 1e-1 is {'above' if above else 'below'} it, "
-        f"{ending}. With 1e-5 the loss is {said['1e-05']} and the weights moved {runs['1e-05']['moved']:.1%} of their "
-        "length: the run is alive, and a hundred times too slow."
+        f"Counts of single characters give {result['unigram']:.2f}, {ending}. It moved its weights by "
+        f"{runs['0.1']['moved'] or 0:.0f} times their length. With 1e-5 the loss is {said['1e-05']} and the weights "
+        f"moved {runs['1e-05']['moved']:.1%} of their length: the run is alive, and a hundred times too slow."
     )
 
 
