@@ -89,7 +89,7 @@ def sizes_of(name: str) -> Iterator[tuple[int, float]]:
     used, step, total = 0, 0, BUDGET // 16
     while used < BUDGET:
         quarter = min(3, 4 * used // BUDGET)
-        size = 8 * 2**quarter if name == "growing batch" else 16
+        size = 16 * 2**quarter if name == "growing batch" else 16
         if name == "falling rate":
             share = polynomial_lr(step, 1.0, WARMUP, total)
         else:
@@ -103,7 +103,7 @@ def grown(name: str, seed: int, quick: bool) -> dict:
     """A run over BUDGET windows: steps, losses against windows, validation loss."""
     model, curve, used = small_modern(seed), [], 0
     optimizer = AdamW(model.parameters(), PEAK)
-    data = {size: batches(seed, size) for size in (8, 16, 32, 64)}
+    data = {size: batches(seed, size) for size in (16, 32, 64, 128)}
     plan = list(sizes_of(name))[: 4 if quick else None]
     for size, share in plan:
         for group in optimizer.param_groups:
