@@ -21,14 +21,22 @@ HALF, BRAIN = torch.float16, torch.bfloat16
 
 
 def gradients(seed: int, steps: int) -> Tensor:
-    """All gradients of the GPT after `steps` steps, in float32."""
+    """What flows back through the GPT after `steps` steps: the gradients of each block's output and of the logits."""
     model, data = small_gpt(seed), batches(seed)
-    optimizer = AdamW(model.parameters(), 1e-3)
-    for _ in range(steps + 1):
+    optimizer, kept = AdamW(model.parameters(), 1e-3), []
+
+    def keep(module, inputs, output) -> None:
+        output.retain_grad()
+        kept.append(output)
+
+    for step in range(steps + 1):
+        if step == steps:
+            for module in (*model.blocks, model.lm_head):
+                module.register_forward_hook(keep)
         optimizer.zero_grad()
         mean_loss(model, *next(data)).backward()
         optimizer.step()
-    grads = torch.cat([p.grad.flatten() for p in model.parameters()])
+    grads = torch.cat([output.grad.flatten() for output in kept])
     return grads[grads != 0]
 
 
@@ -132,7 +140,7 @@ def outcome(result: dict) -> str:
     valid = {kind: "NaN" if one["valid"] is None else f"{one['valid']:.2f}" for kind, one in result["runs"].items()}
     scaled, kept = result["runs"]["float16, scaled"], result["weights"]
     return (
-        f"Without a scale {zero:.1%} of the gradients are 0 in float16, and "
+        f"Without a scale {zero:.1%} of the gradients of activations are 0 in float16, and "
         f"{result['scales']['bfloat16']['0'][0]:.1%} in bfloat16. Scales from 2^{low} to 2^{high} lose less than a "
         f"thousandth and overflow nowhere. Where the loss is 2^-24 times as large, float32 ends at {valid['float32']}, "
         f"bfloat16 at {valid['bfloat16']}, float16 at {valid['float16']}, and scaled float16 at "
@@ -160,7 +168,7 @@ def figure(result: dict) -> Figure:
     left.axvspan(low, high, color=drawing.GREEN, alpha=0.15, lw=0)
     left.legend(frameon=False)
     left.set(xlabel="loss scale, power of two (green: little is lost)", ylabel="% of the gradients")
-    left.set_title("gradients, cast")
+    left.set_title("gradients of activations, cast")
     ends = []
     colors = (drawing.BLACK, drawing.BLUE, drawing.VERMILION, drawing.GREEN)
     for (kind, one), color in zip(result["runs"].items(), colors, strict=True):
