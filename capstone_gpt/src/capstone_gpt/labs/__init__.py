@@ -11,6 +11,13 @@ fp16_traps.py     gradients that vanish, overflow, lost updates, NaN; the loss s
 dynamic_batch.py  batches by length, and batches that grow
 landscape.py      the loss around a sharp and a flat minimum
 size_speed_memory.py   parameters, tokens a second, bytes
+gradient_flow.py  gradients at each of eight blocks by hooks, with and without residual path and norms
+surgery.py        freeze, replace the head, groups with rates of their own: what moves is counted
+compile_checkpoint.py  gradient checkpointing to the bit, torch.compile (graph_breaks.py), and what breaks them
+finetune.py       a checkpoint of English learns code under three optimizers, and forgets
+doctor.py         28 planted faults (faults.py, faulty_run.py, texts.py), named from curves (curves.py, rules.py)
+                  and by active probes (probes.py, probes_of_updates.py)
+end_to_end.py     one story: broken, named, repaired, improved
 """
 
 LABS = (
@@ -23,4 +30,10 @@ LABS = (
     "dynamic_batch",
     "landscape",
     "size_speed_memory",
+    "gradient_flow",
+    "surgery",
+    "compile_checkpoint",
+    "finetune",
+    "doctor",
+    "end_to_end",
 )  # fmt: skip
