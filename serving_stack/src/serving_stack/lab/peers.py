@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import time
@@ -27,6 +28,9 @@ from .serve import MOST_TOKENS
 OURS, LLAMA, TRANSFORMERS = "serving_stack", "llama_cpp.server", "transformers serve"
 PACKAGES = {LLAMA: "llama_cpp", TRANSFORMERS: "transformers"}
 PATIENCE = 15.0  # seconds that a check may wait; an answer of twelve tokens takes one
+WORDS = {"no": "not so", "KeyError": "no error object", "AttributeError": "not there", "TypeError": "not there",
+         "JSONDecodeError": "no JSON", "APITimeoutError": "no end in time", "ReadTimeout": "no end in time",
+         "TimeoutError": "no end in time"}  # fmt: skip
 LONGEST = 60.0  # seconds of a check, a stream that goes on and on included
 
 
@@ -149,11 +153,9 @@ def groups(marks: dict[str, str]) -> dict[str, str]:
 
 def few_words(mark: str) -> str:
     """A mark for a table."""
-    late = ("APITimeoutError", "ReadTimeout", "TimeoutError")
-    known = {"no": "not so", **dict.fromkeys(late, "no end in time")}
     name, _, rest = mark.partition(":")
-    said = known.get(name) or f"{name}: {rest.strip()}"[:60]
-    return said.replace("<", "").replace(">", "")
+    status = re.search(r"Error code: (\d+)", rest)
+    return f"status {status[1]}" if status else WORDS.get(name, name)
 
 
 def peers_table(content: dict | None = None) -> str:
