@@ -113,18 +113,21 @@ def outcome(result: dict) -> str:
     return (
         f"On average the loss rises by {middle(small['rise']):.2f} nats around the end of small batches and by "
         f"{middle(large['rise']):.2f} around that of large ones. The largest curvature is "
-        f"{middle(small['curvature']):.0f} and {middle(large['curvature']):.0f}. The two measures {verdict}: "
-        f"the {by_plane} batches are sharper in the "
-        f"plane, the {by_hessian} ones by curvature. Validation is better with {better} batches: "
-        f"{middle(small['valid']):.2f} and {middle(large['valid']):.2f} nats."
+        f"{middle(small['curvature']):.1f} and {middle(large['curvature']):.1f}. The two measures {verdict}: "
+        f"the {by_plane} batches are sharper in the plane, the {by_hessian} ones by curvature. Validation is better "
+        f"with {better} batches: {middle(small['valid']):.2f} and {middle(large['valid']):.2f} nats. But the two runs "
+        f"do not stand equally deep: their training windows are at {middle(small['here']):.2f} and "
+        f"{middle(large['here']):.2f} after {small['steps']} and {large['steps']} steps."
     )
 
 
 def figure(result: dict) -> Figure:
     """Both planes as contours, on one scale, and a cut through them."""
-    rises = [middle(run["rise"]) for run in result["runs"].values()]
+    small, large = result["runs"].values()
+    rises, curved = ([middle(one[key]) for one in (small, large)] for key in ("rise", "curvature"))
     made = drawing.figure(
-        f"Around the end the loss rises by {rises[0]:.2f} nats after small batches, by {rises[1]:.2f} after large ones",
+        f"Small and large batches: the loss rises by {rises[0]:.2f} and {rises[1]:.2f} nats in the plane, "
+        f"and the largest curvature is {curved[0]:.1f} and {curved[1]:.1f}",
         (11, 3.8),
     )
     *maps, cut = made.subplots(1, 3)

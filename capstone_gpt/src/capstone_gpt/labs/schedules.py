@@ -123,7 +123,7 @@ def figure(result: dict) -> Figure:
         left.plot(
             [result["peak"] * share for share in one["shares"]],
             color=colors[name],
-            label=name,
+            label=f"{name} (did not fall)" if name == "plateau" and one["shares"][-1] == 1 else name,
             ls="--" if name == "plateau" else "-",
         )
     left.legend(frameon=False, ncols=2, fontsize=8, loc="upper right")

@@ -143,11 +143,15 @@ def figure(result: dict) -> Figure:
     left.set(ylabel="MiB", xlabel="width × depth")
     left.set_title(f"one step of {BATCH} windows of {SEQ_LEN} tokens")
     for key, text, color in (("forward_s", "forward", drawing.SKY), ("step_s", "training step", drawing.BLUE)):
-        ordered = sorted(sizes.values(), key=lambda one: one["parameters"])
+        ordered = [one for one in sizes.values() if one["depth"] == 2]
         right.plot([o["parameters"] for o in ordered], [speed(o, key) for o in ordered], "o-", color=color)
+        deep = sizes["deep"]
+        right.plot(deep["parameters"], speed(deep, key), "D", color=color)
+        right.annotate("depth 8", (deep["parameters"], speed(deep, key)), (-6, -10), ha="right",
+                       textcoords="offset points", color=color, fontsize=8)  # fmt: skip
         drawing.label(right, ordered[-1]["parameters"], speed(ordered[-1], key), text, color)
     right.set(xscale="log", yscale="log", xlabel="parameters", ylabel="tokens a CPU second")
-    right.set_title("speed, medians")
+    right.set_title("speed: depth 2 as a line, medians")
     return made
 
 
