@@ -8,8 +8,8 @@ EQUIVALENT = {
         "targets != IGNORE -> targets > IGNORE, in: scored = targets != IGNORE": "ids are 0 and above, IGNORE is below",
     },
     "pack_best_fit": {
-        "rows -> room, in: fits = [row for row in range(len(rows)) if room[row] >= lengths[i]]": "equally long lists",
-        "rows -> room, in: best = len(rows)": "equally long lists",
+        "rows -> used, in: fits = [row for row in range(len(rows)) if used[row] + lengths[i] <...": "as many as rows",
+        "rows -> used, in: best = len(rows)": "equally long lists",
         "return rows -> return _copied(rows), in: def pack_best_fit(lengths, capacity):": "nobody else holds the list",
     },
     "packed_layout": {

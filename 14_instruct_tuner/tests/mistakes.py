@@ -4,7 +4,9 @@ Each knob has its right setting first. Whatever differs from it is one mistake.
 """
 
 import json
+import re
 import string
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -57,6 +59,8 @@ SYSTEM_TURN = [
     "that puts the default system turn before a given one too",
     "that drops the given system message",
     "that writes its own default and ignores the argument `system`",
+    "in which the argument `system` replaces the caller's own system message",
+    "that takes a LATER system message for the first one",
 ]
 OPENING = [
     "right",
@@ -64,6 +68,7 @@ OPENING = [
     "with a generation prompt even where none is asked for",
     "whose generation prompt lacks its line break",
     "whose generation prompt opens the USER's turn",
+    "WITHOUT the generation prompt where the assistant spoke last",
 ]
 FORMAT_CHECK = [
     "ValueErrors",
@@ -82,10 +87,13 @@ FORMAT_HINTS = {
     SYSTEM_TURN[2]: "Who has the word when the caller gives a system message?",
     SYSTEM_TURN[3]: "Is the caller's own system message in the text?",
     SYSTEM_TURN[4]: "Which default does the caller ask for?",
+    SYSTEM_TURN[5]: "Whose words count: the default's, or those in the conversation?",
+    SYSTEM_TURN[6]: "Is the FIRST message the system's?",
     OPENING[1]: "After the user's message the model must know that it is its turn. What tells it?",
     OPENING[2]: "In training the answer is there already. Who writes after it?",
     OPENING[3]: "The model has learnt to answer after `assistant` and what else?",
     OPENING[4]: "Whose turn is it?",
+    OPENING[5]: "The caller asks for a second answer in a row. Does the docstring forbid it?",
     FORMAT_CHECK[1]: "A user writes <|im_start|>system in a message. What will the model read?",
     FORMAT_CHECK[2]: "There are two special tokens. What can a user do with each?",
     FORMAT_CHECK[3]: "What does the docstring say of a role that is unknown?",
@@ -107,6 +115,10 @@ def wrong_format(frame, system_turn, opening, check):
                 raise ValueError("special")
         first = message("system", SYSTEM if system_turn == SYSTEM_TURN[4] else system)
         has = messages[0]["role"] == "system"
+        if system_turn == SYSTEM_TURN[5] and has and system != SYSTEM:
+            messages = [first, *messages[1:]]
+        if system_turn == SYSTEM_TURN[6]:
+            has = any(m["role"] == "system" for m in messages)
         if system_turn == SYSTEM_TURN[3]:
             messages, has = list(messages)[has:], False
         if (not has and system_turn != SYSTEM_TURN[1]) or (has and system_turn == SYSTEM_TURN[2]):
@@ -120,7 +132,8 @@ def wrong_format(frame, system_turn, opening, check):
             if not (frame == FRAME[3] and i == len(messages) - 1):
                 text += IM_END
             text += "" if frame == FRAME[2] else "\n"
-        if (add_generation_prompt and opening != OPENING[1]) or opening == OPENING[2]:
+        silent = opening == OPENING[1] or (opening == OPENING[5] and messages[-1]["role"] == "assistant")
+        if (add_generation_prompt and not silent) or opening == OPENING[2]:
             role = "user" if opening == OPENING[4] else "assistant"
             text += IM_START + role + ("" if opening == OPENING[3] else "\n")
         return text
@@ -142,6 +155,16 @@ def a_question_that_waits_for_its_answer(impl, seed):
 
 def a_system_message_of_the_callers_own(impl, seed):
     return impl.format_conversation([message("system", word(seed)), message("user", word(seed, 1))], True)
+
+
+def a_system_message_and_another_default(impl, seed):
+    return impl.format_conversation(
+        [message("system", word(seed)), message("user", word(seed, 1))], False, word(seed, 2)
+    )
+
+
+def a_second_answer_is_asked_for(impl, seed):
+    return impl.format_conversation([message("user", word(seed)), message("assistant", word(seed, 1))], True)
 
 
 def another_default_for_the_system(impl, seed):
@@ -319,27 +342,32 @@ ALIGN = [
     "in which logits t are compared with label t: the shift is MISSING",
     "that shifts TWICE: logits t are compared with label t + 2",
     "that shifts the other way: logits t + 1 are compared with label t",
+    "that joins the rows BEFORE it shifts: a row's last logits meet the first label of the next",
 ]
 AVERAGE = [
     "right",
     "that is the mean of the ROWS' means, not of the tokens",
     "that is the SUM over the tokens, not their mean",
     "divided by ALL tokens, the masked ones too",
+    "whose count has the first tokens' labels in it, which nothing predicts",
 ]
 SCORED = ["right", "that does not score token 0, as if it were padding"]
 COUNT = ["right", "that ignores `count`", "divided by the number of tokens AND by `count`"]
-LOSS_CHECK = ["ValueError", "that is NaN where no token is scored"]
+LOSS_CHECK = ["ValueError", "that is NaN where no token is scored", "that is 0 where no token is scored"]
 LOSS_HINTS = {
     ALIGN[1]: "Position t has read token t. What is left to predict there?",
     ALIGN[2]: "Who shifts: the labels, or the loss?",
     ALIGN[3]: "Logits t are made from tokens up to t. Which token comes next?",
+    ALIGN[4]: "What comes after the last token of a row?",
     AVERAGE[1]: "One answer has 2 tokens and another 200. How much does a token of each weigh?",
     AVERAGE[2]: "Does the learning rate depend on how long the answers are?",
     AVERAGE[3]: "A longer prompt would make the loss smaller. Should it?",
+    AVERAGE[4]: "Which labels have logits before them in their row?",
     SCORED[1]: "Which number marks a token that is not scored? Is 0 one?",
     COUNT[1]: "Two micro-batches have 3 and 7 tokens. By what are both divided?",
     COUNT[2]: "`count` is there INSTEAD of the number of tokens here.",
     LOSS_CHECK[1]: "What is zero divided by zero, and what does the docstring promise?",
+    LOSS_CHECK[2]: "A loss of 0 says that all is learnt. What does the docstring promise?",
 }
 
 
@@ -350,14 +378,16 @@ def wrong_loss(align, average, scored, count_, check):
             ALIGN[1]: (logits, labels),
             ALIGN[2]: (logits[:, : T - 2], labels[:, 2:]),
             ALIGN[3]: (logits[:, 1:], labels[:, :-1]),
+            ALIGN[4]: (logits.flatten(0, 1)[None, :-1], labels.flatten()[None, 1:]),
         }.get(align, (logits[:, :-1], labels[:, 1:]))
         x, y = pairs
         known = y != IGNORE
         if scored == SCORED[1]:
             known = known & (y != 0)
-        if not known.any():
-            if check == LOSS_CHECK[1]:
-                return logits.sum() * float("nan")
+        counted = (labels != IGNORE).any() if average == AVERAGE[4] else known.any()
+        if not counted:
+            if check != "ValueError":
+                return logits.sum() * (float("nan") if check == LOSS_CHECK[1] else 0.0)
             raise ValueError("none")
         each = F.cross_entropy(x[known], y[known], reduction="none")
         total, number = each.sum(), int(known.sum())
@@ -369,6 +399,8 @@ def wrong_loss(align, average, scored, count_, check):
             return total
         if average == AVERAGE[3]:
             number = y.numel()
+        if average == AVERAGE[4]:
+            number = int((labels != IGNORE).sum())
         if count is None or count_ == COUNT[1]:
             return total / number
         return total / count / (number if count_ == COUNT[2] else 1)
@@ -418,6 +450,10 @@ def the_gradient_of_the_logits(impl, seed):
     logits.requires_grad_()
     loss = impl.answer_loss(logits, labels)
     return {"gradient": torch.autograd.grad(loss, logits)[0] if loss.requires_grad else None}
+
+
+def a_batch_without_an_answer(impl, seed):
+    return impl.answer_loss(*labelled(seed + 7, (), ()))
 
 
 def losses_that_are_refused(impl, seed):
@@ -867,7 +903,11 @@ CHOICE = [
 ]
 REST = ["right", "that leaves the rest of the model TRAINABLE", "that freezes the adapters too"]
 NAMES_GIVEN = ["right", "that returns the layers' own names, not the full ones", "that returns nothing"]
-TARGET_CHECK = ["ValueError", "that says nothing of a target which no layer has"]
+TARGET_CHECK = [
+    "ValueError",
+    "that says nothing of a target which no layer has",
+    "that takes a target which is the name of a module, and of no linear layer",
+]
 ADD_HINTS = {
     CHOICE[1]: "The head maps to the vocabulary. Was it among the targets?",
     CHOICE[2]: "Is `q_proj_out` a layer of the name `q_proj`?",
@@ -878,6 +918,7 @@ ADD_HINTS = {
     NAMES_GIVEN[1]: "Which of the layers named q_proj is meant?",
     NAMES_GIVEN[2]: "What does the docstring say is returned?",
     TARGET_CHECK[1]: "A spelling mistake in a target: when will the caller notice?",
+    TARGET_CHECK[2]: "A norm or a block has no matrix to adapt. What does the docstring say of such a target?",
 }
 
 
@@ -890,7 +931,7 @@ def wrong_add(choice, rest, given, check):
         chosen, seen = [], set()
         for name, layer in list(model.named_modules()):
             own = name.rsplit(".", 1)[-1]
-            hit = own in targets
+            hit = own in targets and isinstance(layer, nn.Linear)
             if choice == CHOICE[1]:
                 hit = isinstance(layer, nn.Linear)
             if choice == CHOICE[2]:
@@ -898,12 +939,15 @@ def wrong_add(choice, rest, given, check):
             if choice == CHOICE[3]:
                 hit = hit and own not in seen
             if choice == CHOICE[4]:
-                hit = name in targets
+                hit = name in targets and isinstance(layer, nn.Linear)
             if hit:
                 seen.add(own)
                 chosen.append((name, layer))
-        missing = set(targets) - {n.rsplit(".", 1)[-1] for n, _ in model.named_modules()}
-        if missing and check == "ValueError":
+        layers = [
+            n for n, m in model.named_modules() if isinstance(m, (nn.Linear, nn.Module)[check == TARGET_CHECK[2]])
+        ]
+        missing = set(targets) - {n.rsplit(".", 1)[-1] for n in layers}
+        if missing and check != TARGET_CHECK[1]:
             raise ValueError("missing")
         for name, layer in chosen:
             model.set_submodule(name, make(layer, r, alpha))
@@ -969,6 +1013,7 @@ def logits_after_the_adapters_have_learnt(impl, seed):
 
 def targets_that_are_refused(impl, seed):
     cases = {"one of two": ["q_proj", "k_proj"], "a part of a name": ["proj"], "none wrong": ["head"]}
+    cases |= {"a norm": ["q_proj", "norm"], "a list of blocks": ["blocks"]}
     return {name: error_of(lambda t=t: adapted(impl, seed, *t)) for name, t in cases.items()}
 
 
@@ -1201,6 +1246,8 @@ NORMAL = [
     "that keeps runs of white space",
     "that normalises the prediction and not the answers",
     "that looks for articles before it lowers the text",
+    "that looks for articles before it removes PUNCTUATION: `The,` is none",
+    "that takes punctuation off the ENDS of words alone",
 ]
 MATCH = [
     "right",
@@ -1218,6 +1265,8 @@ MATCH_HINTS = {
     NORMAL[7]: "Two spaces between words: another answer?",
     NORMAL[8]: "The answers were written by people. They have capitals, too.",
     NORMAL[9]: "`The` at the start of a sentence is an article.",
+    NORMAL[10]: "In which order do the steps come?",
+    NORMAL[11]: "`don't` has its apostrophe in the middle.",
     MATCH[1]: "There may be several right answers.",
     MATCH[2]: "`not Paris` holds Paris.",
     MATCH[3]: "One right answer is enough.",
@@ -1232,7 +1281,11 @@ def wrong_match(normal, match):
             text = " ".join(w for w in text.split() if w.strip(string.punctuation) not in articles)
         if normal != NORMAL[1]:
             text = text.lower()
-        if normal != NORMAL[2]:
+        if normal == NORMAL[10]:
+            text = " ".join(w for w in text.split() if w not in articles)
+        if normal == NORMAL[11]:
+            text = " ".join(w.strip(string.punctuation) for w in text.split())
+        elif normal != NORMAL[2]:
             text = "".join((" " if normal == NORMAL[6] else "") if c in string.punctuation else c for c in text)
         if normal == NORMAL[4]:
             for a in ("the", "an", "a"):
@@ -1243,7 +1296,7 @@ def wrong_match(normal, match):
         if normal == NORMAL[5]:
             first = next((i for i, w in enumerate(words) if w in articles), len(words))
             return " ".join(words[:first] + words[first + 1 :])
-        if normal in (NORMAL[3], NORMAL[4], NORMAL[9]):
+        if normal in (NORMAL[3], NORMAL[4], NORMAL[9], NORMAL[10]):
             return " ".join(words)
         return " ".join(w for w in words if (w.lower() if normal == NORMAL[1] else w) not in articles)
 
@@ -1296,6 +1349,7 @@ def articles(impl, seed):
             ("bn", ["ban"]),
             ("The", [""]),
             (f"The {w}", [w]),
+            (f"(the) {w}, an", [w]),
             ("other", ["or"]),
         ],
     )
@@ -1331,6 +1385,8 @@ COMMON = [
     "by the longest run of NEIGHBOURING words",
     "of CHARACTERS, not words",
     "by SETS of words",
+    "by a GREEDY search: each word takes the next place where it stands",
+    "by a RECURSION that is too deep for a text of a thousand words",
 ]
 MEASURE = [
     "right",
@@ -1338,17 +1394,20 @@ MEASURE = [
     "that is the precision alone",
     "that is the mean of precision and recall, not their F-measure",
 ]
-ROUGE_CASE = ["right", "that is case-sensitive"]
+ROUGE_CASE = ["right", "that is case-sensitive", "that takes the PUNCTUATION off the words"]
 EMPTY = ["right", "that divides by zero where a text is empty", "that is 1 where both texts are empty"]
 ROUGE_HINTS = {
     COMMON[1]: "`cat the sat` and `sat the cat` have the same words. Is the order the same?",
     COMMON[2]: "A subsequence may leave words out.",
     COMMON[3]: "What are the items of the subsequence?",
     COMMON[4]: "`a a a` has three words.",
+    COMMON[5]: "`a b c` in `c a b c`, read from the left: which `c` is taken when the prediction begins with `c`?",
+    COMMON[6]: "How many calls wait for each other when both texts are read to their ends?",
     MEASURE[1]: "A prediction that says everything has a perfect recall.",
     MEASURE[2]: "A prediction of one right word has a perfect precision.",
     MEASURE[3]: "2PR/(P + R): what is it when P is 1 and R is 0?",
     ROUGE_CASE[1]: "The docstring says what happens to capitals.",
+    ROUGE_CASE[2]: "Words are what white space separates. Is the comma a part of it?",
     EMPTY[1]: "No words at all: what does the docstring promise?",
     EMPTY[2]: "No words at all: what does the docstring promise?",
 }
@@ -1358,13 +1417,19 @@ def wrong_rouge(common, measure, case, empty):
     from collections import Counter
 
     def rouge_l(prediction, reference):
-        if case == "right":
+        if case != ROUGE_CASE[1]:
             prediction, reference = prediction.lower(), reference.lower()
+        if case == ROUGE_CASE[2]:
+            prediction, reference = (re.sub("[^a-z0-9]+", " ", text) for text in (prediction, reference))
         p, r = (list(t.replace(" ", "")) if common == COMMON[3] else t.split() for t in (prediction, reference))
         if common == COMMON[1]:
             n = (Counter(p) & Counter(r)).total()
         elif common == COMMON[4]:
             n = len(set(p) & set(r))
+        elif common == COMMON[5]:
+            n = greedily(p, r)
+        elif common == COMMON[6]:
+            n = deeply(p, r)
         else:
             table = [[0] * (len(r) + 1) for _ in range(len(p) + 1)]
             for i, x in enumerate(p):
@@ -1386,6 +1451,24 @@ def wrong_rouge(common, measure, case, empty):
         return 2 * P * R / (P + R) if n else 0.0
 
     return rouge_l
+
+
+def greedily(p, r):
+    n = start = 0
+    for w in p:
+        if w in r[start:]:
+            start, n = r.index(w, start) + 1, n + 1
+    return n
+
+
+def deeply(p, r):
+    @lru_cache(None)
+    def common(i, j):
+        if i == 0 or j == 0:
+            return 0
+        return 1 + common(i - 1, j - 1) if p[i - 1] == r[j - 1] else max(common(i - 1, j), common(i, j - 1))
+
+    return common(len(p), len(r))
 
 
 def sentence(seed, count, words=6):
@@ -1415,6 +1498,15 @@ def capitals(impl, seed):
     return impl.rouge_l(sentence(seed, 9).upper(), sentence(seed, 9) + " end")
 
 
+def words_with_commas(impl, seed):
+    a, b, c = (word(seed, i) for i in range(3))
+    return impl.rouge_l(f"{a}, {b}. {c}", f"{a} {b}. - {c}!")
+
+
+def a_text_of_a_thousand_words(impl, seed):
+    return impl.rouge_l(sentence(seed, 1500), f"gull {word(seed)} tern")
+
+
 def nothing_in_common_and_nothing_at_all(impl, seed):
     cases = {
         "nothing in common": ("a b", "c d e"),
@@ -1437,6 +1529,8 @@ FOUND = [
     "that does not strip the message",
     "that takes a call whose end is missing",
     "that takes the first of several calls",
+    "that ends at the first closing mark, even inside of a STRING",
+    "that strips the marks' CHARACTERS, so that a mark may stand there twice",
 ]
 READ = [
     "right",
@@ -1455,6 +1549,8 @@ CALL_HINTS = {
     FOUND[2]: "A model may write a line break before its call.",
     FOUND[3]: "The answer was cut off after 20 tokens. Is the call whole?",
     FOUND[4]: "Which of two calls is meant? The docstring allows one.",
+    FOUND[5]: "An argument may be a text about tool calls. Where does the message end?",
+    FOUND[6]: "What does `str.lstrip` take: a prefix, or a set of characters?",
     READ[1]: "Whoever writes into the prompt would run programs on your machine. What reads JSON and runs nothing?",
     SHAPE[1]: "Which keys does the docstring name, and which others?",
     SHAPE[2]: "Are both keys there?",
@@ -1481,6 +1577,10 @@ def wrong_parse(found, read, shape, invalid):
             body = body[: -len(TOOL_CLOSE)]
         elif found != FOUND[3]:
             raise ValueError("end")
+        if found == FOUND[5] and TOOL_CLOSE in body:
+            raise ValueError("text after the call")
+        if found == FOUND[6]:
+            body = body.lstrip(TOOL_OPEN).rstrip(TOOL_CLOSE)
         if read == READ[1]:
             try:
                 call = eval(body, {"__builtins__": {}, "true": True, "false": False, "null": None})
@@ -1530,6 +1630,7 @@ def a_call_between_white_space(impl, seed):
 
 def a_call_with_brackets_and_marks_in_it(impl, seed):
     arguments = {"expression": f"2 * (3 + {seed})", "more": [1, {"y": True}], "text": f"{TOOL_OPEN} {{}}"}
+    arguments["quoted"] = f"{TOOL_OPEN}{{}}{TOOL_CLOSE}"
     return impl.parse_tool_call(call_of(json.dumps({"name": "calculator", "arguments": arguments})))
 
 
@@ -1563,6 +1664,8 @@ def calls_that_are_refused(impl, seed):
         "two calls": '{"name": "a", "arguments": {}}' + TOOL_CLOSE + TOOL_OPEN + '{"name": "b", "arguments": {}}',
     }
     texts = {name: call_of(body) for name, body in bodies.items()}
+    texts["the opening mark twice"] = TOOL_OPEN + call_of('{"name": "clock", "arguments": {}}')
+    texts["the closing mark twice"] = call_of('{"name": "clock", "arguments": {}}') + TOOL_CLOSE
     texts["cut off"] = f'{TOOL_OPEN}{{"name": "clock", "arguments": {{}}}}'
     texts["a wrong closing mark"] = f'{TOOL_OPEN}{{"name": "clock", "arguments": {{}}}}<tool_call/>'
     texts["text after the call"] = call_of('{"name": "clock", "arguments": {}}') + " Done."
@@ -1580,6 +1683,8 @@ PROBES = {
         one_question,
         a_question_that_waits_for_its_answer,
         a_system_message_of_the_callers_own,
+        a_system_message_and_another_default,
+        a_second_answer_is_asked_for,
         another_default_for_the_system,
         several_turns_with_a_tool,
         contents_with_white_space_and_none,
@@ -1606,6 +1711,7 @@ PROBES = {
         a_count_of_all_micro_batches,
         logits_of_float64,
         the_gradient_of_the_logits,
+        a_batch_without_an_answer,
         losses_that_are_refused,
         the_coin_of_the_workbook,
     ],
@@ -1678,6 +1784,8 @@ PROBES = {
         one_word_for_many,
         the_same_words_in_another_order,
         capitals,
+        words_with_commas,
+        a_text_of_a_thousand_words,
         nothing_in_common_and_nothing_at_all,
         the_cat_of_the_workbook,
     ],
@@ -1720,4 +1828,9 @@ def of(task):
     yield from combine(task, noun, dict(zip(names, choices, strict=True)), build, hints, most, without=WITHOUT)
 
 
-WITHOUT = ({AVERAGE[2], COUNT[1]}, {AVERAGE[2], COUNT[2]})
+WITHOUT = (
+    {AVERAGE[2], COUNT[1]},
+    {AVERAGE[2], COUNT[2]},
+    {ALIGN[4], AVERAGE[1]},
+    *({wrong, AVERAGE[4]} for wrong in ALIGN[1:]),
+)

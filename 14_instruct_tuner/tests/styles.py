@@ -3,7 +3,7 @@
 import json
 import re
 import string
-from functools import lru_cache
+from bisect import bisect_left
 
 import torch
 import torch.nn.functional as F
@@ -179,7 +179,7 @@ def add_to_children(model, targets, r, alpha):
 
     def visit(module, prefix):
         for name, child in list(module.named_children()):
-            if name in targets:
+            if name in targets and isinstance(child, nn.Linear):
                 setattr(module, name, LoRAByLinear(child, r, alpha))
                 names.append(prefix + name)
             else:
@@ -193,7 +193,8 @@ def add_to_children(model, targets, r, alpha):
 
 
 def add_by_parents(model, targets, r, alpha):
-    found = [n for n, _ in model.named_modules() if n and n.split(".")[-1] in set(targets)]
+    linear = [n for n, m in model.named_modules() if isinstance(m, nn.Linear)]
+    found = [n for n in linear if n.split(".")[-1] in set(targets)]
     for t in targets:
         if not any(n.split(".")[-1] == t for n in found):
             raise ValueError(t)
@@ -267,18 +268,17 @@ def match_by_words(prediction, answers):
     return found
 
 
-def rouge_by_recursion(prediction, reference):
+def rouge_by_bisection(prediction, reference):
+    """ends[n]: the earliest place where a common subsequence of n + 1 words may end (Hunt and Szymanski)."""
     p, r = prediction.lower().split(), reference.lower().split()
-
-    @lru_cache(None)
-    def common(i, j):
-        if i == len(p) or j == len(r):
-            return 0
-        if p[i] == r[j]:
-            return 1 + common(i + 1, j + 1)
-        return max(common(i + 1, j), common(i, j + 1))
-
-    n = common(0, 0)
+    places, ends = {}, []
+    for j in range(len(r) - 1, -1, -1):
+        places.setdefault(r[j], []).append(j)
+    for w in p:
+        for j in places.get(w, ()):
+            n = bisect_left(ends, j)
+            ends[n : n + 1] = [j]
+    n = len(ends)
     if n == 0:
         return 0.0
     precision, recall = n / len(p), n / len(r)
@@ -339,6 +339,6 @@ STYLES = {
     "merge_lora": {"outer products": merge_by_outer_products, "addmm": merge_by_addmm},
     "quantize_nf4": {"thresholds": nf4_by_thresholds, "block by block": nf4_block_by_block},
     "exact_match": {"regular expressions": match_by_regex, "lists of words": match_by_words},
-    "rouge_l": {"recursion": rouge_by_recursion, "a table": rouge_by_a_table},
+    "rouge_l": {"bisection": rouge_by_bisection, "a table": rouge_by_a_table},
     "parse_tool_call": {"partition": parse_by_partition, "fullmatch": parse_by_regex},
 }

@@ -42,12 +42,16 @@ def add_lora(model: nn.Module, targets: Sequence[str], r: int, alpha: int | floa
     Changes the model. Returns the full names of the layers, in the model's order.
 
     Raises:
-        ValueError: a target that no layer has.
+        ValueError: a target that is no linear layer's name.
     """
     model.requires_grad_(False)
-    chosen = [(name, layer) for name, layer in model.named_modules() if name.rpartition(".")[2] in targets]
+    chosen = [
+        (name, layer)
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Linear) and name.rpartition(".")[2] in targets
+    ]
     if missing := set(targets) - {name.rpartition(".")[2] for name, _ in chosen}:
-        raise ValueError(f"targets={sorted(missing)}: the model has no such layer; look at model.named_modules()")
+        raise ValueError(f"targets={sorted(missing)}: no linear layer of the model; look at model.named_modules()")
     for name, layer in chosen:
         model.set_submodule(name, LoRALinear(layer, r, alpha))
     return [name for name, _ in chosen]

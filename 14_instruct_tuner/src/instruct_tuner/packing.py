@@ -24,19 +24,19 @@ def pack_best_fit(lengths: Sequence[int], capacity: int) -> list[list[int]]:
         ValueError: a sequence is longer than a row. Nothing is split or cut off.
     """
     rows: list[list[int]] = []
-    room: list[int] = []
+    used: list[int] = []  # tokens in each row
     for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
         if lengths[i] > capacity:
             raise ValueError(f"lengths[{i}]={lengths[i]}: longer than capacity={capacity}; leave it out or cut it")
-        fits = [row for row in range(len(rows)) if room[row] >= lengths[i]]
+        fits = [row for row in range(len(rows)) if used[row] + lengths[i] <= capacity]
         if fits:
-            best = min(fits, key=lambda row: room[row])
+            best = max(fits, key=lambda row: used[row])
         else:
             best = len(rows)
             rows.append([])
-            room.append(capacity)
+            used.append(0)
         rows[best].append(i)
-        room[best] -= lengths[i]
+        used[best] += lengths[i]
     return rows
 
 

@@ -256,7 +256,8 @@ def trial(content: dict | None = None) -> str:
     kinds = ("named", "explained", "false", "nothing useful", "RIGHT")
     rows = [("wrong attempts", "number", *kinds)]
     rows += [(run, sum(found.values()), *(found.get(kind, 0) for kind in kinds)) for run, found in t["wrong"].items()]
-    return f"{table(rows)}\n\nOf {t['right']['attempts']} right attempts, {t['right']['RIGHT']} were RIGHT.\n"
+    right = f"Of {t['right']['attempts']} right attempts, {t['right']['RIGHT']} were RIGHT in the last run."
+    return f"{table(rows)}\n\n{right} {t['note']} {t['date']}.\n"
 
 
 def surprises(content: dict | None = None) -> str:
@@ -265,7 +266,8 @@ def surprises(content: dict | None = None) -> str:
     full, lora, four = (runs[name] for name in (FULL, "LoRA, r = 4", "QLoRA, r = 4"))
     return (
         f"With 120 steps, LoRA of rank 4 answers {percent(lora['facts'])} of the held-out questions, and full tuning "
-        f"{percent(full['facts'])}; on four bits it is {percent(four['facts'])}. LoRA does not forget less: base text "
-        f"costs {spread(lora['forgetting'])} nats a token more, after full tuning {spread(full['forgetting'])}. "
+        f"{percent(full['facts'])}; on four bits it is {percent(four['facts'])}. LoRA does not forget less: the "
+        f"loss on base text rises by {spread(lora['forgetting'])} nats a token, and after full tuning by "
+        f"{spread(full['forgetting'])}. "
         "Its learning rate is five times as high.\n\n"
     )
