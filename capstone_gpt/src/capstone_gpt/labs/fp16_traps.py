@@ -14,7 +14,8 @@ QUESTION = "Where does float16 break a training run, what repairs it, and does b
 PREDICTION = (
     "float16 loses small gradients and a loss scale saves them. bfloat16 needs no scale, but its weights stand still."
 )
-POWERS = range(-8, 33, 2)
+POWERS = range(-16, 33, 2)
+LARGE = -10  # a mean over 2^19 tokens has gradients 2^10 times smaller than one over these 512
 WARM, STEPS = 60, 120
 TINY_LOSS = 2.0**-24  # a factor of the loss, as where the mean is taken over very many tokens
 HALF, BRAIN = torch.float16, torch.bfloat16
@@ -135,14 +136,15 @@ def window(result: dict) -> tuple[int, int]:
 
 def outcome(result: dict) -> str:
     """What is lost, what the scale saves, and what bfloat16 loses instead."""
-    zero = result["scales"]["float16"]["0"][0]
     low, high = window(result)
     valid = {kind: "NaN" if one["valid"] is None else f"{one['valid']:.2f}" for kind, one in result["runs"].items()}
     scaled, kept = result["runs"]["float16, scaled"], result["weights"]
+    none, large = (result["scales"]["float16"][str(power)][0] for power in (0, LARGE))
     return (
-        f"Without a scale {zero:.1%} of the gradients of activations are 0 in float16, and "
-        f"{result['scales']['bfloat16']['0'][0]:.1%} in bfloat16. Scales from 2^{low} to 2^{high} lose less than a "
-        f"thousandth and overflow nowhere. Where the loss is 2^-24 times as large, float32 ends at {valid['float32']}, "
+        f"In a batch of 512 tokens float16 loses {none:.2%} of the gradients of activations. In one of half a million "
+        f"tokens they are 1,024 times smaller, and it loses {large:.0%}; bfloat16 loses "
+        f"{result['scales']['bfloat16'][str(LARGE)][0]:.0%}. A loss scale of 2^{low - LARGE} to 2^{high - LARGE} saves "
+        f"all but a thousandth there. Where the loss is 2^-24 times as large, float32 ends at {valid['float32']}, "
         f"bfloat16 at {valid['bfloat16']}, float16 at {valid['float16']}, and scaled float16 at "
         f"{valid['float16, scaled']} after {scaled['skipped']} skipped steps. Of weights that are themselves kept in "
         f"bfloat16, a step at rate 3e-4 leaves {kept['bfloat16']['still']:.0%} where they are, in float16 "
@@ -154,9 +156,10 @@ def outcome(result: dict) -> str:
 def figure(result: dict) -> Figure:
     """Left: what is lost at each scale. Right: training."""
     low, high = window(result)
-    zero = result["scales"]["float16"]["0"][0]
+    large = result["scales"]["float16"][str(LARGE)][0]
     made = drawing.figure(
-        f"float16 loses {zero:.0%} of the gradients without a scale; 2^{low} to 2^{high} saves them", (10, 4)
+        f"In a batch of half a million tokens float16 loses {large:.0%} of the gradients; a loss scale saves them",
+        (10, 4),
     )
     left, right = made.subplots(1, 2)
     for name, color in (("float16", drawing.VERMILION), ("bfloat16", drawing.BLUE)):
@@ -166,8 +169,11 @@ def figure(result: dict) -> Figure:
             if kind == 0 or max(values) > 0:
                 left.plot(powers, values, style, color=color, ms=3, label=f"{name}: {('zero', 'infinite')[kind]}")
     left.axvspan(low, high, color=drawing.GREEN, alpha=0.15, lw=0)
+    for power, text in ((LARGE, "half a million tokens"), (0, "512 tokens")):
+        left.axvline(power, color=drawing.GREY, lw=0.8, ls=":")
+        left.text(power - 0.4, 50, text, color=drawing.GREY, rotation=90, ha="right", va="center", fontsize=8)
     left.legend(frameon=False)
-    left.set(xlabel="loss scale, power of two (green: little is lost)", ylabel="% of the gradients")
+    left.set(xlabel="power of two that multiplies the gradients (green: little is lost)", ylabel="% of the gradients")
     left.set_title("gradients of activations, cast")
     ends = []
     colors = (drawing.BLACK, drawing.BLUE, drawing.VERMILION, drawing.GREEN)
