@@ -14,6 +14,7 @@ from ..engine.engine import EngineConfig
 from ..engine.simulate import Fault, run_schedule
 from ..wire.served import Limits
 from . import tiny
+from .crowd import crowd, timeouts
 from .faults import FAULTS, engine_with
 from .running import Running, running
 from .serve import random_tiny
@@ -23,7 +24,7 @@ CONFIG = EngineConfig(num_blocks=96, max_running=16)
 
 
 def load(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
-    """Streams of which one in five is cut. Nothing may fail, nothing may be held at the end."""
+    """Streams of which one in five is cut, a crowd of locust's, timeouts. Nothing may fail or be held at the end."""
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # a client that goes is no event here
     count = 60 if options.quick else 2000
     with running(tiny.served(random_tiny(), CONFIG), CONFIG, Limits(max_waiting=4096)) as server:
@@ -33,6 +34,8 @@ def load(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     found["requests counted"] = sum(
         float(line.split()[-1]) for line in metrics.splitlines() if line.startswith("serving_requests_total{")
     )
+    found["crowd"] = crowd(3 if options.quick else 90, settle, log)
+    found["timeouts"] = timeouts(settle, 10 if options.quick else 80)
     return found
 
 

@@ -233,4 +233,34 @@ def load(content: dict | None = None) -> str:
         ("blocks held at the end", content["blocks held at the end"]),
         ("first token p50, p99, s", f"{content['first token p50']:.3f}, {content['first token p99']:.3f}"),
     ]
-    return f"{table(rows)}\n\n{meta_line(content)}\n"
+    parts = [table(rows), *crowd(content), meta_line(content)]
+    return "\n\n".join(parts) + "\n"
+
+
+def crowd(content: dict) -> list[str]:
+    """Locust's readers, the requests that timed out, and what Prometheus saw; nothing where locust was missing."""
+    late, found = content.get("timeouts"), content.get("crowd")
+    if not found:
+        return []
+    ms = {name: f"{v['p50']:,.0f}, {v['p99']:,.0f}" for name, v in found["milliseconds"].items()}
+    rows = [
+        (f"locust, {found['readers']} readers for {found['seconds']} s", ""),
+        ("streams", found["streams"]),
+        ("whole, left in the middle", f"{found['whole']}, {found['left']}"),
+        ("failures", found["failures"]),
+        ("locust's own time (headers) p50, p99, ms", ms["headers"]),
+        ("first event p50, p99, ms", ms["first event"]),
+        ("whole stream p50, p99, ms", ms["whole stream"]),
+        ("blocks held after the crowd", found["blocks held after the crowd"]),
+        ("streams open when all clients were killed", found["streams open when the clients were killed"]),
+        ("blocks held after the kill", found["blocks held after the kill"]),
+        ("requests that timed out, of", f"{late['timeout']}, {late['requests']}"),
+        ("blocks held after the timeouts", late["blocks held"]),
+    ]
+    seen, other = found["scraped"], found["prometheus"]
+    names = ("most blocks held", "requests counted", "output tokens")
+    scraped = [("who scraped", *names, "pages"), ("our own parser", *(f"{seen[n]:,.0f}" for n in names),
+                                                  seen["pages read by our own parser"])]  # fmt: skip
+    if other:
+        scraped.append((f"Prometheus {other['version']}", *(f"{other[n]:,.0f}" for n in names), int(other["scrapes"])))
+    return [table(rows), table(scraped)]
