@@ -171,7 +171,7 @@ def figure(result: dict) -> Figure:
     left.axvspan(low, high, color=drawing.GREEN, alpha=0.15, lw=0)
     for power, text in ((LARGE, "half a million tokens"), (0, "512 tokens")):
         left.axvline(power, color=drawing.GREY, lw=0.8, ls=":")
-        left.text(power - 0.4, 50, text, color=drawing.GREY, rotation=90, ha="right", va="center", fontsize=8)
+        left.text(power - 0.4, 3, text, color=drawing.GREY, rotation=90, ha="right", va="bottom", fontsize=8)
     left.legend(frameon=False)
     left.set(xlabel="power of two that multiplies the gradients (green: little is lost)", ylabel="% of the gradients")
     left.set_title("gradients of activations, cast")
