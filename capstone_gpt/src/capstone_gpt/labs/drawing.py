@@ -30,8 +30,9 @@ def label(ax, x: float | int, y: float | int, text: str, color: str, **kwargs):
 def spread_labels(ax, ends: list[tuple[float | int, float | int, str, str]], gap: float | int = 0.06) -> None:
     """Labels (x, y, text, color) at the ends of curves, moved apart to at least `gap` of the axis' height.
 
-    The axis' limits and scale must be set before.
+    The axis' scale, and its limits where they are not automatic, must be set before: they are fixed here.
     """
+    ax.set(xlim=ax.get_xlim(), ylim=ax.get_ylim())  # the limits are only computed when they are asked for
     place = ax.transData + ax.transAxes.inverted()
     points = [place.transform((x, y)) for x, y, _, _ in ends]
     heights = apart([y for _, y in points], gap)
