@@ -2,6 +2,7 @@
 
 import argparse
 import ctypes
+import importlib.util
 import os
 import time
 from collections import Counter
@@ -29,7 +30,13 @@ TYPES = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 8: "Q8_
 
 
 def llama(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
-    """Six files, then two servers."""
+    """Six files, then two servers.
+
+    Raises:
+        ValueError: llama-cpp-python is not installed here.
+    """
+    if importlib.util.find_spec("llama_cpp") is None:
+        raise ValueError("llama_cpp is not installed; run this in the environment of 'peers-llama'")
     tokens, length = (8, 64) if options.quick else (32, 512)
     with TemporaryDirectory() as name:
         folder, checkpoint = Path(name), real()

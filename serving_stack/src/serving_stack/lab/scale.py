@@ -1,6 +1,7 @@
 """Ray Serve beside the stand-alone server: seconds to start, memory, what the way through a proxy costs."""
 
 import argparse
+import importlib.util
 import json
 import os
 import time
@@ -48,7 +49,13 @@ def at_once(url: str, count: int, tokens: int) -> list[dict]:
 
 
 def scale(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
-    """The same requests both ways, then a load that makes Ray start a second replica."""
+    """The same requests both ways, then a load that makes Ray start a second replica.
+
+    Raises:
+        ValueError: Ray is not installed here.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise ValueError("ray is not installed; run this in the environment of 'peers-ray'")
     rounds, tokens = (2, 8) if options.quick else (20, 32)
     config = EngineConfig(128)
     with running(random_model(config), config) as server:

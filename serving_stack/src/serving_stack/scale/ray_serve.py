@@ -66,7 +66,8 @@ def cluster(port: int, cpus: int = 2) -> Iterator[str]:
     import ray
     from ray import serve
 
-    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
+    place = "/tmp" if os.path.isdir("/tmp") else None  # TMPDIR may be long, or inside of an environment
+    with tempfile.TemporaryDirectory(prefix="ray", dir=place, ignore_cleanup_errors=True) as folder:
         ray.init(num_cpus=cpus, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False,
                  object_store_memory=80 * 2**20, logging_level="error", _temp_dir=folder)  # fmt: skip
         try:
