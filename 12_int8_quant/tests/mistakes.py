@@ -293,11 +293,17 @@ GROUP_AXIS = [
     "with the scales of the columns: the groups lie along the wrong axis",
     "whose groups take every G-th column, and not neighbours",
     "whose scale is that of the largest POSITIVE number of a group",
+    "whose scale is made of HALF the distance from a group's smallest number to its largest",
 ]
 GROUP_SCALE = ["right", "whose scale is for eight bits, whatever is asked", "whose scale is max/128 (max/8, …)"]
 GROUP_CLAMP = ["right", "that uses the code −128 (−8, …) too, and so divides by half a step more"]
 GROUP_ZERO = ["right", "whose scale is NaN or zero where a group is all zeros"]
-GROUP_CHECK = ["right", "that lets a group CROSS a row", "that gives NaN a code"]
+GROUP_CHECK = [
+    "right",
+    "that lets a group CROSS a row",
+    "that gives NaN a code",
+    "whose last group of a row may be SHORTER than the others",
+]
 GROUP_KIND = ["right", "whose codes stay in groups, with three axes", "whose scales have a third axis of size one"]
 GROUP_HINTS = {
     **ROUND_HINTS,
@@ -306,11 +312,13 @@ GROUP_HINTS = {
     GROUP_AXIS[3]: "A row of the weight makes one output. Whose scale can be applied after the sum?",
     GROUP_AXIS[4]: "Which columns are in the first group of four? 0, 1, 2, 3?",
     GROUP_AXIS[5]: "What becomes of a group whose largest magnitude is negative?",
+    GROUP_AXIS[6]: "Codes are symmetric. Which code gets the 5 of a group −1, 0, 5?",
     GROUP_SCALE[1]: "What is the largest code of four bits?",
     GROUP_SCALE[2]: "The largest magnitude must become the largest code. By what is it divided?",
     GROUP_CLAMP[1]: "Symmetric: is there a code that has no partner on the other side of zero?",
     GROUP_ZERO[1]: "What is 0/0? Which scale does the docstring promise?",
     GROUP_CHECK[1]: "Ten columns in groups of four: in which row is the third group?",
+    GROUP_CHECK[3]: "Ten columns in groups of four: how many scales has a row, and what does the docstring promise?",
     GROUP_CHECK[2]: "What is the largest of some numbers and NaN?",
     GROUP_KIND[1]: "The codes have the shape of the weight.",
     GROUP_KIND[2]: "One scale for each row and group: how many axes?",
@@ -326,6 +334,9 @@ def wrong_groups(axis, scale, rounding, clamp, zero, check, kind):
                 flat = weight.reshape(-1, group_size)
                 codes, scales = quantize_groups(flat, group_size, bits)
                 return codes.view(weight.shape), scales
+            if check == GROUP_CHECK[3]:
+                made = [quantize_groups(p, p.shape[1], bits) for p in weight.split(group_size, 1)]
+                return tuple(torch.cat(parts, 1) for parts in zip(*made, strict=True))
             raise ValueError("groups")
         limit = 2 ** (bits - 1) - 1
         G = weight.shape[1] // group_size
@@ -341,6 +352,8 @@ def wrong_groups(axis, scale, rounding, clamp, zero, check, kind):
             largest = weight.abs().amax(0).reshape(1, G, group_size).expand(len(weight), -1, -1)
         elif axis == GROUP_AXIS[5]:
             largest = groups.amax(2)
+        elif axis == GROUP_AXIS[6]:
+            largest = (groups.amax(2) - groups.amin(2)) / 2
         divisor = {GROUP_SCALE[1]: 127, GROUP_SCALE[2]: limit + 1}.get(scale, limit)
         divisor = divisor + 0.5 if clamp == GROUP_CLAMP[1] else divisor
         scales = largest / divisor
@@ -398,6 +411,10 @@ def a_strided_weight(impl, seed):
     return named_groups(impl.quantize_groups(randn(seed + 4, 8, 5).T, 4))
 
 
+def rows_that_their_groups_do_not_fill(impl, seed):
+    return named_groups(impl.quantize_groups(randn(seed, 4, 10), 4))
+
+
 def groups_that_are_refused(impl, seed):
     weight, bad = randn(seed, 4, 10), torch.tensor([[1.0, float("nan")]])
     return {
@@ -420,6 +437,7 @@ SUMS = [
     "that adds the products up in INT8, and wraps",
     "that adds the products up in INT16, and wraps",
     "that CLAMPS the sums to int8",
+    "that adds the products up in BFLOAT16, and rounds the sums",
 ]
 SCALES = [
     "both",
@@ -443,6 +461,7 @@ BIAS = [
 LINEAR_HINTS = {
     SUMS[1]: "Two codes of 127: what is their product, and does it fit into int8?",
     SUMS[2]: "How many products of 127 · 127 fit into int16?",
+    SUMS[4]: "How many digits has bfloat16, and how many has a sum of products of codes?",
     SUMS[3]: "The sum is not a code. What happens to it before it becomes a float?",
     SCALES[1]: "x ≈ x_codes · s_x, w ≈ codes · s_w. What is x · w?",
     SCALES[2]: "x ≈ x_codes · s_x, w ≈ codes · s_w. What is x · w?",
@@ -476,6 +495,8 @@ def wrong_linear(sums, scales_, tokens, rounding, bias_):
                 total = total.to(torch.int8 if sums == SUMS[1] else torch.int16)
             elif sums == SUMS[3]:
                 total = total.clamp(-127, 127)
+            elif sums == SUMS[4]:
+                total = x_codes.bfloat16() @ codes.bfloat16().T
             total = total.to(x.dtype)
         if tokens == TOKENS[2]:
             s = s.mean().expand(len(x), 1)
@@ -551,6 +572,9 @@ WHICH = [
     "that treats a number EQUAL to the threshold as an outlier",
     "that keeps its threshold at 6, whatever is asked",
     "whose outlier columns are those of the WEIGHT",
+    "that quantizes nothing where no column is an outlier",
+    "in which the small numbers of an outlier column are in NEITHER part",
+    "that takes single ELEMENTS out of x, and leaves whole columns out of the weight's scales alone",
 ]
 PARTS_OF = [
     "right",
@@ -567,6 +591,11 @@ LLM_HINTS = {
     WHICH[4]: "One large value stretches its token's scale. How many does a column need to be taken out?",
     WHICH[5]: 'The docstring says "larger than".',
     WHICH[6]: "Set the threshold to 3: what changes?",
+    WHICH[8]: "With a threshold that no number reaches, what is left of the two parts?",
+    WHICH[9]: "A column with one large number: which part multiplies its small ones?",
+    WHICH[
+        10
+    ]: "A column is in one part as a whole: in x and in the weight. Where is the small number above a large one?",
     WHICH[7]: "The outliers are in the activations. Whose columns are looked at?",
     PARTS_OF[1]: "Which numbers does the int8 part see in an outlier column?",
     PARTS_OF[2]: "What is the output where all columns are outliers?",
@@ -600,6 +629,13 @@ def wrong_llm(which, parts):
             WHICH[7]: (weight.abs() > threshold).any(0),
         }.get(which, large.any(0))
         small, fine = x.masked_fill(out, 0), weight.masked_fill(out, 0)
+        if which == WHICH[8] and not out.any():
+            return x @ weight.T
+        if which == WHICH[9]:
+            return rounded_rows(x.masked_fill(large, 0)) @ rounded_rows(fine).T + (x * large) @ weight.T
+        if which == WHICH[10]:
+            s = fine.abs().amax(1, keepdim=True).clamp(min=1e-30) / 127
+            return rounded_rows(x.masked_fill(large, 0)) @ ((weight / s).round() * s).T + (x * large) @ weight.T
         if parts == PARTS_OF[1]:
             small, fine = x, weight
         fine = rounded_rows(weight).masked_fill(out, 0) if parts == PARTS_OF[3] else rounded_rows(fine)
@@ -679,6 +715,7 @@ OF = [
     "whose factors are made of the MEAN magnitudes of the weights' columns",
     "whose factors are those of the largest SIGNED weights",
     "whose factors are made of the weights' ROWS",
+    "with factors of its own for EACH weight; the norm is divided by the last one's",
 ]
 SMOOTH_ZERO = ["right", "whose factors are zero or infinite where a channel is always zero"]
 SMOOTH_HINTS = {
@@ -696,6 +733,7 @@ SMOOTH_HINTS = {
     OF[3]: "What stretches a scale: the mean of a column, or its largest?",
     OF[4]: "Is −3 a large weight?",
     OF[5]: "s has an entry for each INPUT channel. Which axis of a weight is that?",
+    OF[6]: "q, k and v read the same activations. By how many different s can these be divided?",
     SMOOTH_ZERO[1]: "What is 0 to the power of α, and what does the norm divide by then?",
 }
 
@@ -704,6 +742,9 @@ def wrong_smooth(side, power, of, zero):
     def smooth_fold(norm_weight, weights, act_absmax, alpha=0.5):
         if power == POWER[5]:
             alpha = 0.5
+        if of == OF[6]:
+            made = [wrong_smooth(side, power, "right", zero)(norm_weight, [v], act_absmax, alpha) for v in weights]
+            return made[-1][0], [folded for _, (folded,) in made]
         w = {OF[1]: weights[:1], OF[2]: weights[-1:]}.get(of, weights)
         if of == OF[5] and all(len(v) == len(norm_weight) for v in weights):
             w = [v.T for v in weights]
@@ -1028,7 +1069,11 @@ NIBBLE = [
     "that packs a code with the one half a tensor on",
 ]
 NF4_ZERO = ["right", "whose block of zeros is NaN, and so gets another code than that of zero"]
-NF4_CHECK = ["right", "that cuts off the numbers that do not fill a block"]
+NF4_CHECK = [
+    "right",
+    "that cuts off the numbers that do not fill a block",
+    "that asks for an even number of numbers, and not for an even BLOCK",
+]
 NF4_HINTS = {
     LEVEL[1]: "0.07 lies between 0 and 0.0796. Which is nearer?",
     LEVEL[2]: "0.01 lies between 0 and 0.0796. Which is nearer?",
@@ -1041,12 +1086,14 @@ NF4_HINTS = {
     NIBBLE[2]: "Which two codes share a byte?",
     NF4_ZERO[1]: "What is 0/0? Which level is 0?",
     NF4_CHECK[1]: "What does the docstring promise for ten numbers in blocks of four?",
+    NF4_CHECK[2]: "Six numbers in blocks of three: in which block does the second byte lie?",
 }
 
 
 def wrong_nf4(level, scale, nibble, zero, check):
     def nf4_quantize(x, block_size=64):
-        if block_size % 2 or (x.numel() % block_size and check == "right"):
+        odd = x.numel() % 2 if check == NF4_CHECK[2] else block_size % 2
+        if odd or (x.numel() % block_size and check != NF4_CHECK[1]):
             raise ValueError("blocks")
         flat = x.reshape(-1)[: x.numel() // block_size * block_size]
         blocks = flat.view(-1, block_size)
@@ -1097,6 +1144,7 @@ def blocks_that_are_refused(impl, seed):
     cases = {
         "10 numbers in blocks of 4": (10, 4),
         "15 numbers in blocks of 5": (15, 5),
+        "6 numbers in blocks of 3": (6, 3),
         "12 numbers in blocks of 4": (12, 4),
     }
     return {name: error_of(lambda c=c: impl.nf4_quantize(torch.ones(c[0]), c[1])) for name, c in cases.items()}
@@ -1200,7 +1248,7 @@ def teacher_alone_and_labels_alone(impl, seed):
 
 
 def a_student_that_equals_its_teacher(impl, seed):
-    student, _, labels = logits(seed + 12)
+    student, _, labels = logits(seed + 12, dtype=torch.float64)  # the right loss is 0: float32 would show its rounding
     return {"the loss of the teacher's part": impl.distillation_loss(student, student.clone(), labels, 4.0, 1.0)}
 
 
@@ -1246,6 +1294,7 @@ PROBES = {
         a_group_of_zeros,
         groups_of_bfloat16,
         a_strided_weight,
+        rows_that_their_groups_do_not_fill,
         groups_that_are_refused,
         the_row_of_the_workbook,
     ],

@@ -1,4 +1,4 @@
-"""Eight bits hold a layer until one outlier stretches the ruler; everything since is about where to put the ruler.
+"""Eight bits hold a layer until one outlier makes its scale too large; what shares a scale is the question since.
 
 Read in this order:
     absmax.py           one scale, symmetric codes

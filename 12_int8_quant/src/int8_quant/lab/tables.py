@@ -277,7 +277,7 @@ def trial(content: dict | None = None) -> str:
     right = content["right"]
     return (
         f"{table(rows)}\n\nOf {right['attempts']} right attempts, {right['first']} were RIGHT in the first run and "
-        f"{right['last']} in the last. {content['date']}.\n"
+        f"{right['last']} in the last. {content['note']} {content['date']}.\n"
     )
 
 
