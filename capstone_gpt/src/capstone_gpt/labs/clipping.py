@@ -156,7 +156,8 @@ def figure(result: dict) -> Figure:
         for (way, one), color in zip(runs.items(), drawing.COLORS[3::-1], strict=False):
             values = [min(v, 9.0) for v in one["losses"] if v is not None]
             ax.plot(values, color=color, lw=1)
-            ends.append((len(values) - 1, values[-1], way if way == "none" else f"by {way}", color))
+            beyond = ", off the scale" if values[-1] == 9.0 else ""
+            ends.append((len(values) - 1, values[-1], f"none{beyond}" if way == "none" else f"by {way}", color))
         for spike in range(EVERY // 2, result["steps"], EVERY):
             ax.axvline(spike, color=drawing.GREY, lw=0.7, ls=":")
         ax.set(xlabel="step (dotted: the large gradients)", xlim=(0, 1.01 * result["steps"]), ylim=(1.5, 9.2))
