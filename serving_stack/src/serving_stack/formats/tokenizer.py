@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from heapq import heapify, heappop, heappush
 
 # GPT-2's pre-tokens, with every digit a token of its own. \w minus digits and _ are letters.
 PRE_TOKENS = re.compile(r"'(?:[sdmt]|ll|ve|re)|\d| ?[^\W\d_]+| ?(?:[^\s\w]|_)+|\s+(?!\S)|\s+")
@@ -59,12 +60,25 @@ class Tokenizer:
         return ids
 
     def _encode_word(self, word: str) -> tuple[int, ...]:
-        parts = [self.letters[b] for b in word.encode()]
-        while len(parts) > 1:
-            pairs = list(zip(parts, parts[1:], strict=False))
-            best = min(pairs, key=lambda pair: self.ranks.get(pair, len(self.ranks)))
-            if best not in self.ranks:
-                break
-            i = pairs.index(best)
-            parts[i : i + 2] = ["".join(best)]
-        return tuple(self.ids[part] for part in parts)
+        """Merge the pair of lowest rank, the leftmost first, from a heap: n log n, for a word may be a megabyte long."""
+        parts: list[str | None] = [self.letters[b] for b in word.encode()]  # a merged pair is its left place's
+        after = list(range(1, len(parts) + 1))
+        before = list(range(-1, len(parts) - 1))
+        heap = [(rank, i, pair) for i, pair in enumerate(zip(parts, parts[1:], strict=False))
+                if (rank := self.ranks.get(pair)) is not None]  # fmt: skip
+        heapify(heap)
+        while heap:
+            _, i, pair = heappop(heap)
+            j = after[i]
+            if j == len(parts) or (parts[i], parts[j]) != pair:
+                continue  # one of the two has been merged since
+            parts[i], parts[j] = "".join(pair), None
+            after[i] = after[j]
+            if after[i] < len(parts):
+                before[after[i]] = i
+            for left, right in ((before[i], i), (i, after[i])):
+                if left >= 0 and right < len(parts):
+                    pair = (parts[left], parts[right])
+                    if (rank := self.ranks.get(pair)) is not None:
+                        heappush(heap, (rank, left, pair))
+        return tuple(self.ids[part] for part in parts if part is not None)
