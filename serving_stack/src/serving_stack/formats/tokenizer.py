@@ -60,7 +60,7 @@ class Tokenizer:
         return ids
 
     def _encode_word(self, word: str) -> tuple[int, ...]:
-        """Merge the pair of lowest rank, the leftmost first, from a heap: n log n, for a word may be a megabyte long."""
+        """Merge the pair of lowest rank, the leftmost first, from a heap: n log n, as a word may be a megabyte."""
         parts: list[str | None] = [self.letters[b] for b in word.encode()]  # a merged pair is its left place's
         after = list(range(1, len(parts) + 1))
         before = list(range(-1, len(parts) - 1))
