@@ -98,10 +98,10 @@ def published() -> str:
 
 
 def pick(name: str) -> str:
-    """One line: the cheapest option that keeps the goal."""
+    """One line: the cheapest cards that keep the goal."""
     w, row = workload_of(name), cheapest(workload_of(name))
     thousand = 1e3 * row.rented / (w.rate * 3600 * HOURS)
-    return (f"**The cheapest that keeps the goal:** {row.option.name}, {row.replicas} replicas, "
+    return (f"**The cheapest cards that keep the goal:** {row.option.name}, {row.replicas} replicas, "
             f"{row.rented:,.0f} a month ({thousand:.2f} for a thousand requests).")  # fmt: skip
 
 
