@@ -63,7 +63,7 @@ def long(c: dict):
     ax.plot([int(s) for s in c["train"]], c["train"].values(), color=BLUE, lw=0.8)
     label(ax, int(list(c["train"])[-1]), list(c["train"].values())[-1], "training", BLUE, va="top")
     if c["valid"]:
-        ax.plot([int(s) for s in c["valid"]], c["valid"].values(), "o-", color=ORANGE)
+        ax.plot([int(s) for s in c["valid"]], c["valid"].values(), "o-", color=ORANGE, ms=3)
         label(ax, int(list(c["valid"])[-1]), list(c["valid"].values())[-1], "validation", ORANGE, va="bottom")
     values = [*c["train"].values(), *c["valid"].values()]
     ax.set(xlabel="step", ylabel="nats a byte", ylim=(min(values) - 0.3, max(values) + 0.3))  # room for the names
