@@ -109,9 +109,7 @@ def test_kept_bytes_by_hand():
 
 
 def test_recorded_graph_breaks_and_the_compiled_model():
-    recorded = record.read(record.COMMITTED).get("labs", {}).get("compile_checkpoint")
-    if recorded is None:
-        pytest.skip("the labs are not recorded in results/")
+    recorded = of_results("compile_checkpoint")
     breaks = recorded["breaks"]
     assert set(breaks) == {*CASES, "the GPT"}
     assert breaks["tensors only"] == breaks["the GPT"] == 0
@@ -156,11 +154,34 @@ def test_a_hugging_face_folder_is_fine_tuned(tmp_path):
 
 
 def test_the_story_ends_well_in_the_recorded_results():
-    recorded = record.read(record.COMMITTED).get("labs", {})
-    if "end_to_end" not in recorded:
-        pytest.skip("the labs are not recorded in results/")
-    found = recorded["end_to_end"]
+    found = of_results("end_to_end")
     assert found["planted"] in FAULTS
     assert found["doctor"]["curves"] == found["doctor"]["probes"] == found["planted"] == end_to_end.FAULT
     assert found["repaired"] < found["broken"] - 0.02
     assert found["improved"] <= found["repaired"]
+
+
+def of_results(name: str) -> dict:
+    found = record.read(record.COMMITTED).get("labs", {})
+    if name not in found:
+        pytest.skip(f"the lab {name} is not recorded in results/")
+    return found[name]
+
+
+def test_recorded_norms_let_the_gradient_through_but_without_a_path_little_is_learned():
+    kinds = of_results("gradient_flow")["kinds"]
+    assert kinds["neither"]["kept"] < 1e-6
+    assert 0.1 < kinds["no residual"]["kept"] < 10
+    assert kinds["no residual"]["loss"] > kinds["norm after, residual"]["loss"] + 0.2
+
+
+def test_recorded_a_thawed_trunk_is_better_than_a_frozen_one_and_than_one_from_scratch():
+    found = of_results("surgery")
+    thawed = surgery.accuracy(found, "one rate")
+    assert thawed > surgery.accuracy(found, "head only") + 0.02
+    assert thawed > surgery.accuracy(found, "from scratch") + 0.02
+
+
+def test_recorded_forgetting_depends_on_the_rate_more_than_on_the_optimizer():
+    everywhere, at_best = finetune.forgotten(of_results("finetune"))
+    assert everywhere[1] - everywhere[0] > 2 * (at_best[1] - at_best[0])

@@ -26,6 +26,8 @@ POINTS = 40
 REASONS = {
     "validation from training": "in so few steps nothing is memorised, so that both texts have about the same loss",
     "future seen": "attention must first learn where the next token stands; until then the loss is a usual one",
+    "targets shifted twice": "the token after the next can be guessed too; the run looks like a slow one",
+    "attention scaled up": "at the start scores are so small that attention is nearly even, scaled up or not",
     "dropout too high": "the stream passes the dropped branches by, and the model learns nearly as well",
 }
 
@@ -92,9 +94,12 @@ def outcome(result: dict) -> str:
     names = ", ".join(missed) or "none"
     runs = f"{s['faulty runs']} faulty runs"
     accused = f"{s['accused by curves']} and {s['accused with probes']} of {s['healthy runs']} healthy runs are accused"
+    goals = [f"{way}: {goal:.0%}" for way, goal in GOALS.items() if s[way] < goal]
+    goals += [f"no healthy run accused {way}" for way in GOALS if s[f"accused {way}"]]
     return (
         f"From curves alone {s['by curves']:.0%} of {runs} are named, with probes {s['with probes']:.0%}; {accused}. "
-        f"The curves miss: {names}. In {clean} of {sum(missed.values())} misses they look healthy."
+        f"The curves miss: {names}. In {clean} of {sum(missed.values())} misses they look healthy. "
+        f"Goals missed: {', '.join(goals) or 'none'}."
     )
 
 
@@ -113,7 +118,7 @@ def figure(result: dict) -> Figure:
         ax.plot(clean, color=drawing.GREY, lw=1)
         ax.plot(values, color=color, lw=1.5)
         note = f"{name}\n(missed {missed[name]}×)" if missed[name] else name
-        ax.set_title(note, fontsize=8, color=color, loc="left")
+        ax.set_title(note, fontsize=7, color=color, loc="left")
         ax.set(ylim=(0, top), xticks=[])
         if values[0] != values[0]:
             ax.text(POINTS / 2, top / 2, "not a number", ha="center", fontsize=8, color=color)

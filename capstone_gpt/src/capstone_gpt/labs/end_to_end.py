@@ -92,6 +92,7 @@ def figure(result: dict) -> Figure:
         ends.append((POINTS - 1, losses[-1], f"{name}: {result[name]:.2f}", color))
     ax.set(xlabel=f"share of the run, in {POINTS} parts", ylabel="training loss, nats (labels: validation)")
     ax.set_xlim(0, POINTS * 1.3)
+    ax.set_xticks(range(0, POINTS + 1, 10))
     drawing.spread_labels(ax, ends)
     return made
 

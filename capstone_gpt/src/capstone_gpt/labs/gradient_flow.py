@@ -69,7 +69,7 @@ class GradientHooks:
 
     def note(self, layer: int):
         def hook(module: nn.Module, grad_input: tuple, grad_output: tuple) -> None:
-            self.norms[layer].append(float(grad_output[0].norm()))
+            self.norms[layer].append(float(grad_output[0].double().norm()))  # squares of 1e-25 are 0 in float32
 
         return hook
 
@@ -157,7 +157,7 @@ def figure(result: dict) -> Figure:
         ax.plot(layers, found["norms"], "o-", color=color, ms=4)
         drawing.label(ax, layers[-1], found["norms"][-1], f"{name} (loss {found['loss']:.2f})", color)
     ax.set(yscale="log", xlabel="block, first to last", ylabel="norm of the gradient at its output")
-    ax.set_xlim(0.5, DEPTH + 4)
+    ax.set_xlim(0.5, DEPTH + 6)
     ax.set_xticks(range(1, DEPTH + 1))
     return made
 
