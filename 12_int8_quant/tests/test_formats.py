@@ -92,7 +92,7 @@ def test_float64_and_a_transposed_matrix(impl, seed):
 
 
 @pytest.mark.task("nf4_quantize")
-@pytest.mark.parametrize(("numbers", "block"), [(10, 4), (15, 5)])
+@pytest.mark.parametrize(("numbers", "block"), [(10, 4), (15, 5), (6, 3)])
 def test_bad_input_blocks(impl, numbers, block):
     with pytest.raises(ValueError):
         impl.nf4_quantize(torch.ones(numbers), block)

@@ -72,6 +72,8 @@ def test_the_order_counts_and_empty_texts_are_zero(impl, seed):
     assert impl.rouge_l(f"{a} {b} {c}", f"{c} {b} {a}") == pytest.approx(1 / 3)
     assert impl.rouge_l(f"{a} {a}", a) == pytest.approx(2 / 3)
     assert impl.rouge_l(f"{a} x {b}", f"{a} {b}") == pytest.approx(0.8)
+    assert impl.rouge_l(f"{a}, {b}.", f"{a} {b}.") == pytest.approx(0.5)
+    assert impl.rouge_l(f"{a} " * 1500, f"x {a}") == pytest.approx(2 / 1502)
     assert [impl.rouge_l(*t) for t in (("", "a"), ("a", ""), ("", " "), ("a b", "c"))] == [0, 0, 0, 0]
 
 

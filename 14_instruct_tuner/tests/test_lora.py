@@ -147,7 +147,7 @@ def test_the_named_layers_are_adapted_and_nothing_else_is_trained(impl, seed, ta
 
 
 @pytest.mark.task("add_lora")
-@pytest.mark.parametrize("targets", [["k_proj"], ["q_proj", "nothing"], ["proj"]])
+@pytest.mark.parametrize("targets", [["k_proj"], ["q_proj", "nothing"], ["proj"], ["q_proj", "norm"]])
 def test_bad_input_a_target_that_no_layer_has(impl, seed, targets):
     with pytest.raises(ValueError):
         impl.add_lora(Small(seed), targets, 2, 4)

@@ -25,9 +25,11 @@ def with_system(*messages):
 
 @pytest.mark.task("format_conversation")
 @pytest.mark.parametrize("opened", [False, True])
-@pytest.mark.parametrize("talk", [TALK, TALK[:1], with_system(*TALK), with_system()])
+@pytest.mark.parametrize("talk", [TALK, TALK[:1], TALK[:2], with_system(*TALK), with_system(), [*TALK, *with_system()]])
 def test_oracle_a_template_in_jinja(impl, talk, opened):
     assert impl.format_conversation(talk, opened) == render_template(CHATML, talk, opened)
+    if talk[0]["role"] == "system":
+        assert impl.format_conversation(talk, opened, "Be long.") == render_template(CHATML, talk, opened)
 
 
 @pytest.mark.task("format_conversation")

@@ -80,7 +80,7 @@ def smollm2(content: dict | None = None) -> str:
         f"`{first['layer']}`: the first token's largest input is {first['first']:,.0f}, that of all others "
         f"{first['others']:,.0f}; {first['channels above 6']} of its channels pass 6."
     )
-    count, length, many = (*r["windows"], 4)[:3]
+    count, length, many = r["windows"]
     note = (
         f"{count} windows of {length - 1} predicted tokens; calibration on {many} others. The head stays in fp32. The "
         "threshold of infinity and vector-wise do the same sums in another order: what they differ by is noise."
