@@ -59,7 +59,7 @@ def test_the_record_of_the_wire_suite_is_whole():
     marks = record.read(record.COMMITTED)["wire_peers"]["marks"]
     assert list(marks) == [OURS, LLAMA, TRANSFORMERS] and {len(m) for m in marks.values()} == {58}
     passed = {server: sum(mark == "pass" for mark in m.values()) for server, m in marks.items()}
-    assert passed[OURS] >= 57 and passed[OURS] > 20 + max(passed[LLAMA], passed[TRANSFORMERS])
+    assert passed[OURS] == 58 and passed[OURS] > 20 + max(passed[LLAMA], passed[TRANSFORMERS])
 
 
 def test_the_record_of_llama_cpp_says_what_report_says():
