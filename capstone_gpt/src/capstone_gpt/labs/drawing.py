@@ -16,7 +16,7 @@ COLORS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK, GREY)
 def figure(claim: str, size: tuple[float | int, float | int] = (7, 4)) -> Figure:
     """An empty figure with its claim as a bold title at the left; `size` in inches. pyplot is not used."""
     made = Figure(figsize=size, layout="constrained")
-    title = textwrap.fill(claim, max(20, int(size[0] * 12)))
+    title = textwrap.fill(claim, max(20, int(size[0] * 11)))
     made.suptitle(title, x=0.012, ha="left", fontweight="bold", fontsize=10.5, color=BLACK)
     return made
 

@@ -148,13 +148,14 @@ def figure(result: dict) -> Figure:
     for (name, runs), color in zip(result["paths"].items(), drawing.COLORS, strict=False):
         for rate, path in runs.items():
             old, new = zip(*path, strict=True)
-            ax.plot(new, old, "o-", color=color, ms=3, lw=1)
-            ends.append((new[-1], old[-1], f"{name} {rate}", color))
+            ax.plot(new, old, "o-", color=color, ms=3, lw=1, label=name if rate == next(iter(runs)) else None)
+            ends.append((new[-1], old[-1], rate, color))
     ax.plot(start[1], start[0], "D", color=drawing.BLACK)
     drawing.label(ax, start[1], start[0], "before", drawing.BLACK)
     ax.set(xlabel="loss on code, nats a character", ylabel="loss on English, nats a character")
-    ax.margins(x=0.2)
-    drawing.spread_labels(ax, ends, gap=0.055)
+    ax.margins(x=0.1)
+    ax.legend(frameon=False, title="by rate at the end of each path")
+    drawing.spread_labels(ax, ends, gap=0.04)
     return made
 
 

@@ -151,14 +151,15 @@ def figure(result: dict) -> Figure:
         f"With neither path nor norm {k['neither']['kept']:.0e} of the gradient arrives; with norms alone it arrives"
     )
     made = drawing.figure(f"{claim}, and the loss is still {k['no residual']['loss']:.2f}")
-    ax = made.subplots()
+    ax, ends = made.subplots(), []
     for (name, found), color in zip(result["kinds"].items(), drawing.COLORS, strict=False):
         layers = range(1, len(found["norms"]) + 1)
         ax.plot(layers, found["norms"], "o-", color=color, ms=4)
-        drawing.label(ax, layers[-1], found["norms"][-1], f"{name} (loss {found['loss']:.2f})", color)
+        ends.append((layers[-1], found["norms"][-1], f"{name} (loss {found['loss']:.2f})", color))
     ax.set(yscale="log", xlabel="block, first to last", ylabel="norm of the gradient at its output")
     ax.set_xlim(0.5, DEPTH + 6)
     ax.set_xticks(range(1, DEPTH + 1))
+    drawing.spread_labels(ax, ends)
     return made
 
 
