@@ -31,7 +31,7 @@ def test_nothing_quick_is_committed():
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("command", [c.name for c in COMMANDS if c.name not in ("mutants", "labs")])
+@pytest.mark.parametrize("command", [c.name for c in COMMANDS if c.name not in ("mutants", "labs", "demo")])
 def test_each_command_runs_quickly(command, tmp_path, capsys):
     argv = [command, "--quick", "--out", str(tmp_path)] + (["--folder", str(tmp_path)] if command == "long" else [])
     assert main("capstone_gpt", "", COMMANDS, plots.draw, argv, arguments) == 0
