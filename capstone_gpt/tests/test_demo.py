@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -12,9 +13,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from capstone_gpt.__main__ import COMMANDS, arguments
 from capstone_gpt.demo import RUNGS, from_run, speaker
 from capstone_gpt.demo.page import LONG_RUN, answers, launch, page
 from capstone_gpt.demo.speakers import Counts, Sliding
+from capstone_gpt.lab import plots
+from capstone_gpt.lab.cli import main
 from capstone_gpt.ladder import kneser_ney
 
 TEXT = "The cat sat on the mat. the dog sat on the log.\n" * 60
@@ -135,3 +139,12 @@ def test_the_three_sessions_run_from_top_to_bottom():
     assert done.returncode == 0, done.stderr[-2000:]
     for told in ("parameters", "ln 65 = 4.174", "resumed: True at step 5", "--- greedy", "--- WaveNet"):
         assert told in done.stdout
+
+
+def test_a_port_that_is_taken_is_said(tmp_path, capsys):
+    pytest.importorskip("gradio", reason="pip install -e '.[demo]'")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        argv = ["demo", "--quick", "--port", str(port), "--out", str(tmp_path), "--folder", str(tmp_path)]
+        assert main("capstone_gpt", "", COMMANDS, plots.draw, argv, arguments) == 1
+    assert f"port={port}: it is taken" in capsys.readouterr().out
