@@ -1,6 +1,7 @@
 """The readiness drill: SIGTERM under load. `/ready` turns first, no stream is lost, the exit code is 0."""
 
 import signal
+import sys
 import threading
 import time
 
@@ -10,6 +11,7 @@ import pytest
 from serving_stack.lab.replicas import kill_under_load, replicas, stream
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process at once; it has no SIGTERM to drain on")
 @pytest.mark.timeout(200)
 def test_sigterm_under_load_loses_no_stream():
     """vllm 24885, 36666; gpustack 6203."""

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -90,7 +88,7 @@ def killed(server: Running) -> int:
     while server.server.app.state.open < READERS // 2 and time.monotonic() < end:
         time.sleep(0.02)
     opened = server.server.app.state.open
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
     return opened
 
