@@ -114,6 +114,7 @@ PAD = [
     "in which padding on the left is asked for the FIRST token of the text",
     "with the attention mask INVERTED",
     "in which the position before the last token is left out too",
+    "that find padding by its ID: a token with the same id is left out too",
 ]
 CAUSAL_SHIFT = ["right", "that are NOT shifted", "shifted TWICE", "shifted the WRONG WAY"]
 CAUSAL_IGNORE = ["right", "with -100 for what is left out, whatever `ignore_index` is", "with 0 for what is left out"]
@@ -123,6 +124,7 @@ CAUSAL_HINTS = {
     PAD[3]: "With padding on the left, what does the position before the first token read?",
     PAD[4]: "`attention_mask` is True where there is a token.",
     PAD[5]: "A text of 4 tokens has how many pairs of neighbours?",
+    PAD[6]: "The id of padding may be the id of a real token. Which argument tells the two apart?",
     CAUSAL_SHIFT[1]: "Call your first task. What is the label of position 0?",
     CAUSAL_SHIFT[2]: "Is the shift in your first task, here, or in both?",
     CAUSAL_SHIFT[3]: "At position 3 the model has read tokens 0 to 3. Which one does it not know yet?",
@@ -135,6 +137,8 @@ def wrong_causal(pad, shift, ignore):
     def causal_labels(ids, attention_mask, ignore_index=-100):
         out = {CAUSAL_IGNORE[1]: -100, CAUSAL_IGNORE[2]: 0}.get(ignore, ignore_index)
         n = {CAUSAL_SHIFT[1]: 0, CAUSAL_SHIFT[2]: 2, CAUSAL_SHIFT[3]: -1}.get(shift, 1)
+        if pad == PAD[6]:
+            attention_mask = ~torch.isin(ids, ids[~attention_mask])
         labels, other = ids.roll(-n, 1), attention_mask.roll(-n, 1)
         if n > 0:
             other[:, max(ids.shape[1] - n, 0) :] = False
@@ -223,6 +227,7 @@ RANDOM = [
     "that draws random tokens among ALL ids, special ones included",
     "that never draws the last ordinary id",
     "that chooses the random token with the number that decides",
+    "that takes the special ids to be the FIRST of the vocabulary when it draws a random token",
 ]
 MASKED_CHECK = ["ValueError", "that does not refuse a probability outside of 0 to 1"]
 MASKED_HINTS = {
@@ -242,6 +247,7 @@ MASKED_HINTS = {
     RANDOM[1]: "May a text have [SEP] in the middle of a sentence?",
     RANDOM[2]: "The numbers lie in [0, 1). By what are they multiplied, so that each id has its turn?",
     RANDOM[3]: "Among the numbers between 0.8 and 0.9, which ids can come out?",
+    RANDOM[4]: "Special ids may stand anywhere. Which list of ids does the number choose from?",
     MASKED_CHECK[1]: "What is a probability of 1.5?",
 }
 
@@ -250,7 +256,7 @@ def wrong_mask(select, labels, split, random, check):
     def mask_tokens(ids, special_ids, mask_id, vocab_size, uniforms, probability=0.15):
         if check == "ValueError" and not 0 <= probability <= 1:
             raise ValueError("probability")
-        first, decide, choose = uniforms
+        ids, (first, decide, choose) = ids.long(), uniforms
         p = 0.15 if select == SELECT[3] else probability
         selected = first >= p if select == SELECT[2] else first < p
         if select != SELECT[1]:
@@ -261,6 +267,8 @@ def wrong_mask(select, labels, split, random, check):
         pool = every if random == RANDOM[1] else every[~torch.isin(every, special_ids)]
         size = len(pool) - 1 if random == RANDOM[2] else len(pool)
         drawn = pool[((decide if random == RANDOM[3] else choose) * size).long()]
+        if random == RANDOM[4]:
+            drawn = len(special_ids) + (choose * size).long()
         low, high = {SPLIT[1]: (2, 2), SPLIT[2]: (0.8, 0.82), SPLIT[3]: (0.9, 2), SPLIT[5]: (2, 2)}.get(
             split, (0.8, 0.9)
         )
@@ -319,6 +327,11 @@ def all_and_none(impl, seed):
     return {f"probability {p}": masked_parts(impl, ids, SPECIAL, 3, 13, uniforms, p) for p in (0.0, 1.0)}
 
 
+def masked_ids_of_32_bits(impl, seed):
+    uniforms = torch.rand(3, 2, 31, generator=generator(seed + 4))
+    return masked_parts(impl, thirteen_words(seed + 4, 2, 31).int(), SPECIAL, 3, 13, uniforms, 0.5)
+
+
 def probabilities_that_are_refused(impl, seed):
     args = (torch.tensor([[4, 5]]), SPECIAL, 3, 13, torch.full((3, 1, 2), 0.5))
     return {f"probability {p}": error_of(lambda p=p: impl.mask_tokens(*args, p)) for p in (-0.01, 1.01, 2.0, 0.3)}
@@ -341,7 +354,12 @@ MASK = [
     "that is INVERTED: True where a query may not look",
 ]
 EDGE = ["right", "whose prefix is one token too LONG", "whose prefix is one token too SHORT"]
-BATCH = ["right", "in which the FIRST text's prefix serves every text", "with rows and columns exchanged"]
+BATCH = [
+    "right",
+    "in which the FIRST text's prefix serves every text",
+    "with rows and columns exchanged",
+    "in which the LONGEST prefix serves every text",
+]
 PREFIX_CHECK = [
     "ValueError",
     "that does not refuse a prefix longer than the text",
@@ -357,6 +375,7 @@ PREFIX_HINTS = {
     EDGE[1]: "A prefix of 2: which positions belong to it, counted from 0?",
     EDGE[2]: "A prefix of 2: which positions belong to it, counted from 0?",
     BATCH[1]: "Each text has a prefix of its own. Which axis counts the texts?",
+    BATCH[3]: "Each text has a prefix of its own. Which axis counts the texts?",
     BATCH[2]: "Rows are queries. Which of the two axes is the key that is looked at?",
     PREFIX_CHECK[1]: "A text of 5 tokens with a prefix of 6: what does the docstring promise?",
     PREFIX_CHECK[2]: "A prefix of -1: what does the docstring promise?",
@@ -372,6 +391,8 @@ def wrong_prefix(mask, edge, batch, check):
         n = prefix_lengths + {EDGE[1]: 1, EDGE[2]: -1}.get(edge, 0)
         if batch == BATCH[1]:
             n = n[:1].expand_as(n)
+        elif batch == BATCH[3]:
+            n = n.max().expand_as(n)
         inside = torch.arange(T) < n[:, None]
         causal = torch.ones(T, T, dtype=torch.bool).tril()
         B = len(n)
@@ -677,7 +698,7 @@ MIDDLE_HINTS = {
     MARKS[2]: "`marks` are <PRE>, <SUF>, <MID>, <EOT>, in this order.",
     MARKS[3]: "How does the model know where the suffix begins?",
     ORDER[1]: "The argument `order` has two values.",
-    ORDER[2]: "There are two forms of spm in the paper. Which one stands in the docstring?",
+    ORDER[2]: "There are two forms of spm in the paper. Which one stands in the task?",
     ORDER[3]: "In spm, prefix and middle are one piece of text. What stands before it?",
     ORDER[4]: "The argument `order` has two values. Which one is the default?",
     MIDDLE_CHECK[1]: "What does the docstring promise for order='mps'?",
@@ -752,7 +773,8 @@ def parts_that_are_empty(impl, seed):
 
 def middle_ids_of_32_bits(impl, seed):
     ids = ints(seed + 2, 50, 6, dtype=torch.int32)
-    return impl.fill_in_the_middle(ids, 1, 4, FOUR_MARKS.int())
+    psm = {"marks of 32 bits": impl.fill_in_the_middle(ids, 1, 4, FOUR_MARKS.int())}
+    return psm | {f"marks of 64 bits, {o}": impl.fill_in_the_middle(ids, 1, 4, FOUR_MARKS, o) for o in ("psm", "spm")}
 
 
 def middles_that_are_refused(impl, seed):
@@ -900,6 +922,7 @@ TARGET = [
     "that IGNORES `smoothing`",
     "with the two weights EXCHANGED",
     "whose even part is the mean of PROBABILITIES",
+    "whose label gets no share of ε: the target does not sum to 1",
 ]
 EVEN = [
     "right",
@@ -915,6 +938,7 @@ SMOOTH_HINTS = {
     TARGET[4]: "Compare smoothing 0 with smoothing 0.5.",
     TARGET[5]: "With ε = 0, which of the two parts is left?",
     TARGET[6]: "Cross-entropy against an even target: the mean of what?",
+    TARGET[7]: "1 - ε on the label, and ε / V on each of the others: what is the sum?",
     EVEN[1]: "Padding has no label. Has it a target?",
     EVEN[2]: "By how many positions is the first part divided?",
     EVEN[3]: "-100 is the default. What if the caller chooses another number?",
@@ -940,6 +964,8 @@ def wrong_smoothing(target, even, check):
             shared = shared * V
         elif target == TARGET[6]:
             shared = log_p.exp().mean(-1)
+        elif target == TARGET[7]:
+            shared = shared + log_p.gather(1, labels[counts][:, None])[:, 0] / V
         if even == EVEN[1]:
             part = -logits.log_softmax(-1).mean()
         else:
@@ -1127,6 +1153,7 @@ DECIDE = [
     "that takes the next sentence from 0.5 ON",
     "that chooses the document with the number that decided",
     "that chooses the sentence with the number that chose the document",
+    "that multiplies by one LESS than there are: the last document and the last sentence never come",
 ]
 PAIR_CHECK = [
     "ValueError",
@@ -1145,6 +1172,7 @@ PAIR_HINTS = {
     DECIDE[1]: "Below 0.5: which of the two?",
     DECIDE[2]: "A number that is 0.5 or more chooses the second half of the documents only.",
     DECIDE[3]: "There are three numbers. Which one chooses the sentence?",
+    DECIDE[4]: "The numbers lie in [0, 1). By what are they multiplied, so that each has its turn?",
     PAIR_CHECK[1]: "Index -1, or one too large: what does the docstring promise for the last sentence?",
     PAIR_CHECK[2]: "There is no other document. What does the docstring promise?",
 }
@@ -1168,9 +1196,10 @@ def wrong_pair(label, other, next_, decide, check):
         pool = [d for i, d in enumerate(documents) if i != document or other == OTHER[1]]
         if other == OTHER[3] or not pool:
             pool = [own]
-        chosen = pool[int((first if decide == DECIDE[2] else second) * len(pool))]
+        less = decide == DECIDE[4]
+        chosen = pool[int((first if decide == DECIDE[2] else second) * (len(pool) - less))]
         third = second if decide == DECIDE[3] else third
-        return own[sentence], chosen[0 if other == OTHER[4] else int(third * len(chosen))], no
+        return own[sentence], chosen[0 if other == OTHER[4] else int(third * (len(chosen) - less))], no
 
     return sentence_pair
 
@@ -1247,6 +1276,7 @@ PROBES = {
         a_vocabulary_whose_first_ids_are_special,
         numbers_on_the_borders,
         all_and_none,
+        masked_ids_of_32_bits,
         probabilities_that_are_refused,
         the_five_tokens_of_the_workbook,
     ],
@@ -1406,7 +1436,7 @@ WITHOUT = {
     ],
     "smoothed_cross_entropy": [
         *((TARGET[4], even) for even in EVEN[1:3]),
-        *((target, EVEN[1]) for target in (TARGET[1], TARGET[3], TARGET[6])),
+        *((target, EVEN[1]) for target in (TARGET[1], TARGET[3], *TARGET[6:])),
     ],
     "sentence_pair": [
         (NEXT[3], DECIDE[1]),

@@ -38,6 +38,7 @@ def mask_token_by_token(ids, special_ids, mask_id, vocab_size, uniforms, probabi
         raise ValueError("a probability is between 0 and 1")
     special = set(special_ids.tolist())
     words = [i for i in range(vocab_size) if i not in special]
+    ids = ids.to(torch.int64)
     inputs, labels = ids.clone(), torch.full_like(ids, -100)
     for b in range(ids.shape[0]):
         for t in range(ids.shape[1]):
@@ -55,7 +56,7 @@ def mask_token_by_token(ids, special_ids, mask_id, vocab_size, uniforms, probabi
 def mask_by_indexing(ids, special_ids, mask_id, vocab_size, uniforms, probability=0.15):
     if not (0 <= probability <= 1):
         raise ValueError("probability")
-    is_special = torch.zeros(vocab_size, dtype=torch.bool)
+    ids, is_special = ids.long(), torch.zeros(vocab_size, dtype=torch.bool)
     is_special[special_ids] = True
     words = (~is_special).nonzero()[:, 0]
     where = (uniforms[0] < probability) & ~is_special[ids]

@@ -70,6 +70,12 @@ def test_without_padding_nothing_but_the_end_is_left_out(impl, seed):
     assert ((shorter == -1).sum(1) == torch.tensor([1, 3, 5])).all()
 
 
+@pytest.mark.task("causal_labels")
+def test_a_token_with_the_id_of_padding_counts(impl):
+    mask = torch.tensor([[True, True, True, False]])
+    assert impl.causal_labels(torch.tensor([[5, 0, 7, 0]]), mask).tolist() == [[0, 7, -100, -100]]
+
+
 # ---------------------------------------------------------------- masked
 
 
@@ -134,6 +140,15 @@ def test_a_part_of_the_tokens_is_hidden_and_the_rest_is_not_asked_for(impl, seed
     assert torch.equal(inputs[kept | ~selected], ids[kept | ~selected])
     random = selected & (uniforms[1] >= 0.8) & (uniforms[1] < 0.9)
     assert torch.equal(inputs[random], 2 + (uniforms[2][random] * 88).long())
+
+
+@pytest.mark.task("mask_tokens")
+def test_ids_of_32_bits_give_inputs_and_labels_of_64(impl):
+    ids = torch.tensor([[4, 5, 6]], dtype=torch.int32)
+    uniforms = torch.tensor([[[0.1, 0.1, 0.9]], [[0.0, 0.95, 0.0]], [[0.0, 0.0, 0.0]]])
+    inputs, labels = impl.mask_tokens(ids, torch.tensor([0, 1]), 1, 9, uniforms, 0.5)
+    assert inputs.dtype == labels.dtype == torch.int64
+    assert inputs.tolist() == [[1, 5, 6]] and labels.tolist() == [[4, 5, -100]]
 
 
 @pytest.mark.task("mask_tokens")

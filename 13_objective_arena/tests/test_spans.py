@@ -185,6 +185,13 @@ def test_both_orders_by_hand(impl):
 
 
 @pytest.mark.task("fill_in_the_middle")
+def test_the_output_has_the_dtype_of_the_ids_and_not_of_the_marks(impl):
+    ids = torch.tensor([10, 11, 12], dtype=torch.int32)
+    out = impl.fill_in_the_middle(ids, 1, 2, torch.tensor([1, 2, 3, 4]))
+    assert out.dtype == torch.int32 and out.tolist() == [1, 10, 2, 12, 3, 11, 4]
+
+
+@pytest.mark.task("fill_in_the_middle")
 def test_property_no_token_is_lost_and_the_middle_comes_last(impl, seed):
     @settings(deadline=None, max_examples=20)
     @given(st.integers(0, 20), st.data())

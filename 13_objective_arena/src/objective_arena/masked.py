@@ -26,14 +26,14 @@ def mask_tokens(
 
     The first layer of `uniforms` selects a token (below `probability`), the second decides what becomes of it (below
     0.8: [MASK]; below 0.9: a random token; else nothing), the third chooses the random token among the ids that are
-    not special, in ascending order. Special tokens are never selected.
+    not special, in ascending order. Special tokens are never selected. Both outputs are of int64.
 
     Raises:
         ValueError: a probability outside of 0 to 1.
     """
     if not 0 <= probability <= 1:
         raise ValueError(f"probability={probability}: a share of tokens; choose 0 to 1")
-    select, decide, choose = uniforms
+    ids, (select, decide, choose) = ids.long(), uniforms
     selected = (select < probability) & ~torch.isin(ids, special_ids)
     replacement = random_ids(special_ids, vocab_size, choose)
     inputs = torch.where(selected & (decide < RANDOM_BELOW), replacement, ids)

@@ -133,6 +133,8 @@ def fill_in_the_middle(
         "psm"    <PRE> prefix <SUF> suffix <MID> middle <EOT>
         "spm"    <PRE> <SUF> suffix <MID> prefix middle <EOT>
 
+    The output has the dtype of `ids`.
+
     Raises:
         ValueError: another order, or not 0 <= start <= end <= T.
     """
@@ -140,7 +142,7 @@ def fill_in_the_middle(
         raise ValueError(f"order={order!r}: choose 'psm' or 'spm'")
     if not 0 <= start <= end <= len(ids):
         raise ValueError(f"start={start}, end={end}: the middle lies in the text of {len(ids)} tokens")
-    pre, suf, mid, eot = marks.split(1)
+    pre, suf, mid, eot = marks.to(ids.dtype).split(1)
     prefix, middle, suffix = ids[:start], ids[start:end], ids[end:]
     if order == "psm":
         return torch.cat([pre, prefix, suf, suffix, mid, middle, eot])
