@@ -109,8 +109,6 @@ EQUIVALENT = {
         "file.flush() -> pass, in: with tmp.open('wb') as file:": DURABLE,
         "file.flush() -> file": DURABLE,
         "file -> buffer, in: file.flush()": DURABLE,
-        "os.fsync(file.fileno()) -> pass, in: with tmp.open('wb') as file:": DURABLE,
-        "os.fsync(file.fileno()) -> file.fileno()": DURABLE,
         "file.fileno() -> file, in: os.fsync(file.fileno())": TYPES,
         "torch.load(io.BytesIO(payload), weights_only=True) -> torch.load(io.BytesIO(payload)), in: "
         "saved = torch.load(io.BytesIO(payload), weights_only=True)": "it is the default",

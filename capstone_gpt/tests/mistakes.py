@@ -25,6 +25,7 @@ from given import (
     inode,
     integers,
     randn,
+    sizes_on_disk_before_the_move,
     tangled,
     tied_model,
     trained_parts,
@@ -58,26 +59,40 @@ SECONDS = {"kneser_ney": 12.0, "muon": 12.0}
 
 # ---------------------------------------------------------------- backward
 
-ADD = ["+=", "that sets a gradient with `=`, so that the last path wins"]
+ADD = [
+    "+=",
+    "that sets a gradient with `=`, so that the last path wins",
+    "that gives ONE share to a value which is a parent twice",
+]
 ORDER = [
     "topological",
     "that goes level by level from the output, so that a value passes its gradient on too early",
     "that follows every path at once, so that a gradient is passed on again each time it grows",
     "whose order comes from a RECURSIVE function: a deep graph ends in a RecursionError",
+    "that walks depth first and passes a gradient on when a value is FIRST met",
+    "that notes a value as seen when it goes onto the list, before its turn: parents can stand after their users",
 ]
-ZERO = ["zeroed", "that leaves old gradients in place: a second call adds to the first"]
+ZERO = [
+    "zeroed",
+    "that leaves old gradients in place: a second call adds to the first",
+    "that zeroes the inputs only: the values in between keep their old gradients",
+]
 ENGINE_HINTS = {
     ADD[1]: "A value that is used twice reaches the output on two paths. What does the chain rule do with two paths?",
+    ADD[2]: "In x * x, how many parents has the product, and how many of them are x?",
     ORDER[1]: "When may a value pass its gradient on: before or after all that use it have added theirs?",
     ORDER[2]: "How often does each value pass on its gradient, and how complete is it by then?",
     ORDER[3]: "How deep may Python's calls be? How long is a text of ten thousand tokens?",
+    ORDER[4]: "A value is used by two others. The first of them has been walked through: is its gradient complete?",
+    ORDER[5]: "A value is found twice, the second time deeper. Which of the two finds decides where it stands?",
     ZERO[1]: "What is in `grad` when you call it for the second time?",
+    ZERO[2]: "After the first call, what do the values in the MIDDLE of the graph hold?",
 }
 
 
 def wrong_backward(add, order, zero):
     def put(value, g):
-        value.grad = value.grad + g if add == ADD[0] else g
+        value.grad = g if add == ADD[1] else value.grad + g
 
     def levels(output):
         found, todo = [], [output]
@@ -108,6 +123,25 @@ def wrong_backward(add, order, zero):
                     found.append(v)
         return found
 
+    def at_once(output, early):
+        """Depth first without recursion. `early`: in the order of the first visits, not of completion."""
+        found, seen, todo = [], {output}, [(output, False)]
+        if early:
+            seen = set()
+        while todo:
+            v, done = todo.pop()
+            if early and v not in seen:
+                seen.add(v)
+                found.append(v)
+                todo += [(p, False) for p in v.parents]
+            elif not early and done:
+                found.append(v)
+            elif not early:
+                new = [p for p in dict.fromkeys(v.parents) if p not in seen]
+                seen.update(new)
+                todo += [(v, True)] + [(p, False) for p in new]
+        return found if early else found[::-1]
+
     def paths(v):
         for parent, local in zip(v.parents, v.local_grads, strict=True):
             put(parent, local * v.grad)
@@ -118,6 +152,9 @@ def wrong_backward(add, order, zero):
         if zero == ZERO[0]:
             for v in everything:
                 v.grad = 0.0
+        elif zero == ZERO[2]:
+            for v in everything:
+                v.grad = v.grad if v.parents else 0.0
         output.grad = 1.0
         if order == ORDER[2]:
             paths(output)
@@ -125,8 +162,11 @@ def wrong_backward(add, order, zero):
         walk = levels(output) if order == ORDER[1] else everything[::-1]
         if order == ORDER[3]:
             walk = list(recursive(output, {}))[::-1]
+        if order in ORDER[4:]:
+            walk = at_once(output, order == ORDER[4])
         for v in walk:
-            for parent, local in zip(v.parents, v.local_grads, strict=True):
+            shares = list(zip(v.parents, v.local_grads, strict=True))
+            for parent, local in dict(shares).items() if add == ADD[2] else shares:
                 put(parent, local * v.grad)
 
     return backward
@@ -154,6 +194,17 @@ def the_second_call(impl, seed):
     impl.backward(output)
     impl.backward(output)
     return {"the gradients after two calls": grads(values), "the output's gradient": output.grad}
+
+
+def a_value_beside_one_that_is_made_from_it(impl, seed):
+    a = Value(0.3 + 0.1 * (seed % 5))
+    b = a * 3.0
+    c = b.tanh()
+    found = {}
+    for name, output in {"b + c": b + c, "c + b": c + b, "b * c + c": b * c + c}.items():
+        impl.backward(output)
+        found[f"the gradients of {name}"] = grads([a, b, c])
+    return found
 
 
 def a_smaller_output_after_a_larger_one(impl, seed):
@@ -193,7 +244,13 @@ COUNTS = [
     "that uses RAW counts at the lower orders, where the number of different tokens before belongs",
     "that counts the different tokens before at the HIGHEST order too",
 ]
-DISCOUNT = ["three", "with ONE discount for all counts", "WITHOUT discounts"]
+DISCOUNT = [
+    "three",
+    "with ONE discount for all counts",
+    "WITHOUT discounts",
+    "whose n(4) is 0 where no n-gram has this count, and not 1",
+    "whose discounts may be NEGATIVE",
+]
 UNSEEN = [
     "backed off",
     "that gives a context which was never seen the UNIFORM distribution",
@@ -202,10 +259,14 @@ UNSEEN = [
 MIX = ["interpolated", "that uses the shorter context only for tokens that the longer one has NOT seen"]
 END = ["right", "that takes the FIRST tokens of a context that is too long, where the last belong"]
 BASE = ["uniform below", "whose unigrams do not rest on the uniform distribution"]
+DIGITS = ["float64", "that counts in FLOAT32: seven digits of the sixteen"]
 NGRAM_HINTS = {
+    DIGITS[1]: "The sum of a row: how far from 1 is it, in float64?",
     COUNTS[1]: "After an unseen word, is `Francisco` as likely as its count says? What does it follow?",
     COUNTS[2]: "The longest n-grams: what are they for, their frequency or their variety?",
     DISCOUNT[1]: "How many discounts are there, and which counts do they belong to?",
+    DISCOUNT[3]: "D(3) reads n(3) and n(4). What is promised about a count that no n-gram has?",
+    DISCOUNT[4]: "D(2) is below 0 when many n-grams have the count 3. What does the formula do then?",
     DISCOUNT[2]: "Where does the mass for unseen tokens come from?",
     UNSEEN[1]: "The longer context says nothing. Who says something about what follows?",
     UNSEEN[2]: "A text with one new context would have probability zero. What is left if a context is unknown?",
@@ -215,7 +276,7 @@ NGRAM_HINTS = {
 }
 
 
-def wrong_kneser_ney(counts, discount, unseen, mix, end, base):
+def wrong_kneser_ney(counts, discount, unseen, mix, end, base, digits):
     def kneser_ney(tokens, contexts, order, vocab_size):
         def grams(n):
             return [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
@@ -225,8 +286,11 @@ def wrong_kneser_ney(counts, discount, unseen, mix, end, base):
             raw = n == order and counts != COUNTS[2] or counts == COUNTS[1]
             c = Count(grams(n)) if raw else Count(g[1:] for g in set(grams(n + 1)))
             sizes = [max(1, list(c.values()).count(i)) for i in range(5)]
+            if discount == DISCOUNT[3]:
+                sizes[4] = list(c.values()).count(4)
             y = sizes[1] / (sizes[1] + 2 * sizes[2])
-            D = [0.0] + [max(0.0, i - (i + 1) * y * sizes[i + 1] / sizes[i]) for i in (1, 2, 3)]
+            least = -math.inf if discount == DISCOUNT[4] else 0.0
+            D = [0.0] + [max(least, i - (i + 1) * y * sizes[i + 1] / sizes[i]) for i in (1, 2, 3)]
             D = {DISCOUNT[1]: [0.0, y, y, y], DISCOUNT[2]: [0.0] * 4}.get(discount, D)
             rows = defaultdict(dict)
             for g, x in c.items():
@@ -249,7 +313,7 @@ def wrong_kneser_ney(counts, discount, unseen, mix, end, base):
                 for w, x in row.items():
                     lower = 0 if mix == MIX[1] else p[w]
                     p[w] = (x - D[min(x, 3)]) / total + lower
-            made.append(p)
+            made.append(p.float().double() if digits == DIGITS[1] else p)
         return torch.stack(made)
 
     return kneser_ney
@@ -285,6 +349,15 @@ def the_six_tokens_of_the_workbook(impl, seed):
     return impl.kneser_ney([0, 0, 1, 0, 1, 2], [(), (0,)], 2, 3)
 
 
+def counts_whose_second_discount_is_zero(impl, seed):
+    return impl.kneser_ney([0, 1, 2, 2, 3, 3, 3, 4, 4, 4], [()], 1, 6)
+
+
+def the_digits_of_a_row(impl, seed):
+    sums = impl.kneser_ney(text(seed), [(0,), (1,), (2,), (3, 0), (0, 1)], 3, 7).sum(-1)
+    return {"each row is 1 to twelve digits": [abs(s - 1) < 1e-12 for s in sums.tolist()]}
+
+
 def a_text_that_repeats(impl, seed):
     return impl.kneser_ney([0, 1, 2] * 12 + [0, 2], [(0,), (1,), (2, 0)], 3, 4)
 
@@ -297,6 +370,8 @@ PATHS = [
     "that drops the path through the MEAN",
     "with n where n - 1 belongs",
     "whose variance divides by n where n - 1 belongs",
+    "whose variance divides by n in x̂, and by n - 1 in the last term",
+    "that adds eps to the deviation, where it belongs under the root",
 ]
 PARAMETERS = [
     "right",
@@ -309,6 +384,8 @@ NORM_HINTS = {
     PATHS[2]: "Move one x: do the other rows' outputs stay as they were?",
     PATHS[3]: "The variance is a sum divided by n - 1. Does its derivative divide by n?",
     PATHS[4]: "The forward pass divides by n - 1. Which deviation is in the output?",
+    PATHS[5]: "`var` has an argument. Which divisor has the variance of the forward pass?",
+    PATHS[6]: "Is it the root of v plus eps, or the root of v + eps?",
     PARAMETERS[1]: "gamma multiplies something in the forward pass. What?",
     PARAMETERS[2]: "gamma is used once for every row. What does the chain rule do with many uses?",
     GAIN[1]: "What stands between the output and the normalised x?",
@@ -318,7 +395,9 @@ NORM_HINTS = {
 def wrong_batchnorm(paths, parameters, gain):
     def batchnorm_backward(dy, x, gamma, eps=1e-5):
         n = len(x)
-        inverse = (x.var(0, unbiased=paths != PATHS[4]) + eps).rsqrt()
+        inverse = (x.var(0, unbiased=paths not in (PATHS[4], PATHS[5])) + eps).rsqrt()
+        if paths == PATHS[6]:
+            inverse = 1 / (x.std(0) + eps)
         x_hat = (x - x.mean(0)) * inverse
         dbeta, dgamma = dy.sum(0), (dy * x_hat).sum(0)
         divisor = n if paths in (PATHS[3], PATHS[4]) else n - 1
@@ -377,6 +456,8 @@ SPLIT = [
     "whose VALIDATION windows come from the training split",
     "that takes validation from the beginning of the text",
     "whose training windows go over the whole text, validation included",
+    "whose boundary is ROUNDED to the nearest token, where int() cuts off",
+    "whose validation begins one token early, with the last one of the training",
 ]
 WINDOW_HINTS = {
     SHIFT[1]: "What would a model have to do to predict y from x here?",
@@ -386,6 +467,8 @@ WINDOW_HINTS = {
     COUNT[2]: "At which token does the second window begin?",
     SPLIT[1]: "Which part of the text begins at int(n · (1 - fraction))?",
     SPLIT[2]: "Which part of the text is trained on: the first or the last?",
+    SPLIT[4]: "71 tokens, a tenth for validation: how much is int(63.9)?",
+    SPLIT[5]: "The first token of validation: is it in the training part too?",
     SPLIT[3]: "May a model be trained on what it is validated on?",
 }
 
@@ -396,6 +479,8 @@ def wrong_windows(shift, count, split_):
             raise ValueError(split)
         n, T = len(tokens), seq_len
         boundary = int(n * (1 - valid_fraction))
+        if split_ == SPLIT[4]:
+            boundary = round(n * (1 - valid_fraction))
         train, valid = tokens[:boundary], tokens[boundary:]
         if split_ == SPLIT[1]:
             valid = train[len(train) - len(valid) :]
@@ -403,6 +488,8 @@ def wrong_windows(shift, count, split_):
             valid, train = tokens[: n - boundary], tokens[n - boundary :]
         elif split_ == SPLIT[3]:
             train = tokens
+        elif split_ == SPLIT[5]:
+            valid = tokens[boundary - 1 :]
         part = train if split == "train" else valid
         far = 2 if shift == SHIFT[2] else 1
         N = (len(part) - far) // T
@@ -436,6 +523,14 @@ def a_text_that_windows_fill_exactly(impl, seed):
     return named_windows(impl.windows(integers(seed, 50, 40), 4, "train", 0.175))
 
 
+def a_boundary_between_two_tokens(impl, seed):
+    found = {}
+    for n in (141, 142):
+        for split in ("train", "valid"):
+            found[f"{split}, {n} tokens"] = named_windows(impl.windows(integers(seed, 50, n), 7, split))
+    return found
+
+
 def windows_of_one_token(impl, seed):
     return named_windows(impl.windows(integers(seed, 50, 12), 1, "valid", 0.25))
 
@@ -457,7 +552,12 @@ def the_ten_tokens_of_the_workbook(impl, seed):
 
 # ---------------------------------------------------------------- Sampler
 
-STATE = ["both", "that saves the position only, so that a resumed run repeats the first epoch's order"]
+STATE = [
+    "both",
+    "that saves the position only, so that a resumed run repeats the first epoch's order",
+    "whose next epoch begins right AFTER the last batch, not when a batch is asked for that does not fit",
+    "whose position counts the indices of ONE rank, where those of all ranks together belong",
+]
 RESTORE = ["right", "that restores the numbers and keeps the ORDER of the epoch it was in"]
 SEED = ["moves on", "that shuffles with the same seed in EVERY epoch", "that draws from the global generator"]
 RANK = [
@@ -470,6 +570,8 @@ TAIL = ["left out", "that gives a shorter batch at the end of an epoch"]
 SIZE = ["checked", "that does not refuse a global batch which is larger than the data"]
 SAMPLER_HINTS = {
     STATE[1]: "A run is killed in its third epoch. What does the position alone say?",
+    STATE[2]: "Seven samples in batches of three, two batches are drawn: how many indices of which epoch are used up?",
+    STATE[3]: "Two ranks with batches of two have taken one step. How many indices are used up?",
     RESTORE[1]: "After loading the state of epoch 2, whose permutation is in memory?",
     SEED[1]: "Look at the first batch of two epochs.",
     SEED[2]: "Who else draws from the global generator, and how often?",
@@ -512,10 +614,15 @@ def wrong_sampler(state, restore, seed_, rank_, tail, size_):
 
         def state_dict(self):
             both = {"epoch": self.epoch, "position": self.position}
+            if state == STATE[2] and self.position > self.size - self.batch_size * self.world:
+                return {"epoch": self.epoch + 1, "position": 0}
+            if state == STATE[3]:
+                return both | {"position": self.position // self.world}
             return {"position": self.position} if state == STATE[1] else both
 
         def load_state_dict(self, found):
             self.epoch, self.position = found.get("epoch", 0), found["position"]
+            self.position *= self.world if state == STATE[3] else 1
             if restore == RESTORE[0]:
                 self.shuffle()
 
@@ -542,6 +649,18 @@ def after_a_resume(impl, seed):
     drawn(resumed, 4)
     resumed.load_state_dict(dict(state))
     return {"the state": state, "the batches that follow": drawn(resumed, 5), "and of the first": drawn(sampler, 5)}
+
+
+def the_state_after_each_step(impl, seed):
+    found = {}
+    for name, case in {"one rank": (7, 3), "the second of two ranks": (9, 2, seed, 1, 2)}.items():
+        sampler = impl.Sampler(*case)
+        states = [sampler.state_dict()]
+        for _ in range(4):
+            next(sampler)
+            states.append(dict(sampler.state_dict()))
+        found[name] = states
+    return found
 
 
 def a_resume_on_another_rank(impl, seed):
@@ -578,6 +697,8 @@ INIT = [
     "whose residual branches start as large as everything else",
     "with PyTorch's own initialisation",
     "whose biases are random",
+    "whose residual branches are divided by the root of n_layer, where that of 2 n_layer belongs",
+    "whose POSITIONS start smaller than the other matrices",
 ]
 PLACE = ["before", "that normalises AFTER each addition (post-norm)"]
 POSITIONS = ["added", "WITHOUT position embeddings"]
@@ -589,6 +710,8 @@ GPT_HINTS = {
     INIT[1]: "Each of 2 n_layer branches adds its variance to the stream. What keeps the sum at one?",
     INIT[2]: "Look at the deviation of `wte.weight`. What is promised?",
     INIT[3]: "What is promised about biases?",
+    INIT[4]: "How many branches add to the stream in each layer?",
+    INIT[5]: "Which matrices have a deviation other than 0.02? Is `wpe` among them?",
     PLACE[1]: "In GPT-2, does the residual stream itself ever go through a norm inside a block?",
     POSITIONS[1]: "Exchange two tokens of the prompt: which logits should change?",
     LENGTH[1]: "What is row 1024 of a table with 1024 rows?",
@@ -629,7 +752,9 @@ def wrong_gpt(final, head, gelu, init, place, positions, length):
             for name, p in self.named_parameters():
                 if p.ndim == 2 and init != INIT[2]:
                     last = name.endswith(("o_proj.weight", "c_proj.weight")) and init != INIT[1]
-                    nn.init.normal_(p, std=0.02 / math.sqrt(2 * c.n_layer) if last else 0.02)
+                    branches = c.n_layer if init == INIT[4] else 2 * c.n_layer
+                    small = init == INIT[5] and name == "wpe.weight"
+                    nn.init.normal_(p, std=0.02 / math.sqrt(branches) if last else 0.01 if small else 0.02)
                 elif name.endswith("bias") and init not in (INIT[2], INIT[3]):
                     nn.init.zeros_(p)
             if head == HEAD[1]:
@@ -657,7 +782,7 @@ def built(impl, seed):
     """The learner's model with promised weights: random ones, by name."""
     model = impl.GPT(TINY)
     with torch.no_grad():
-        for i, (_, p) in enumerate(sorted(model.named_parameters())):
+        for i, (_, p) in enumerate(sorted(model.state_dict().items())):
             p.copy_(0.4 * randn(seed + i, *p.shape, dtype=torch.float32) + (p.ndim == 1))
     return model
 
@@ -674,7 +799,7 @@ def one_token(impl, seed):
 
 def the_parameters(impl, seed):
     model = impl.GPT(TINY)
-    shapes = {n: tuple(p.shape) for n, p in model.named_parameters()}
+    shapes = {n: tuple(p.shape) for n, p in model.named_parameters(remove_duplicate=False)}
     keys = sorted(model.state_dict())
     return {"their names and shapes": shapes, "head and embedding are one": model.lm_head.weight is model.wte.weight,
             "the names of the state dict": keys, "its config": model.config is TINY}  # fmt: skip
@@ -685,12 +810,12 @@ def the_initial_weights(impl, seed):
 
     model = impl.GPT(GPTConfig(vocab_size=101, context_length=53, n_layer=3, n_head=2, n_embd=48))
     found = {}
-    for name, p in model.named_parameters():
+    for name, p in model.named_parameters(remove_duplicate=False):
         if p.ndim == 1:
             found[name] = sorted(set(p.tolist()))[:2]
         else:
             small, middle = (abs(p.std().item() / want - 1) < 0.12 for want in (0.02 / math.sqrt(6), 0.02))
-            found[name] = "0.02 / sqrt(6)" if small else "0.02" if middle else "another deviation"
+            found[name] = "0.02 / sqrt(6)" if small else "0.02" if middle else f"about {p.std().item():.1g}"
     return {"the deviation of each matrix, the values of each vector": found}
 
 
@@ -714,7 +839,12 @@ TRANSPOSE = [
     "that transposes the embeddings too",
 ]
 PACKED = ["q, k, v", "that puts k before q", "that takes the packed columns for q, k, v of each head in turn"]
-LM_HEAD = ["tied", "that leaves the head out", "whose head is a copy of the embedding"]
+LM_HEAD = [
+    "tied",
+    "that leaves the head out",
+    "whose head is a copy of the embedding",
+    "whose head is the FILE's tensor where the file has one, and so not the embedding's",
+]
 MASKS = ["left out", "that keeps the causal masks of old files",
          "that drops c_attn.bias with the masks: its name ends with attn.bias too"]  # fmt: skip
 PREFIX = ["either", 'that reads only names which begin with "transformer."']
@@ -727,6 +857,7 @@ WEIGHTS_HINTS = {
     PACKED[2]: "Are the columns of c_attn sorted by head, or by q, k and v?",
     LM_HEAD[1]: "`load_state_dict` is strict. Which name of ours has no line of its own in the file?",
     LM_HEAD[2]: "Is it one tensor or two?",
+    LM_HEAD[3]: "The file has two tensors with the same numbers. How many has our model?",
     MASKS[2]: 'Does `h.0.attn.c_attn.bias` end with "attn.bias"?',
     MASKS[1]: "Which of the names are no parameters at all?",
     PREFIX[1]: "OpenAI's own conversion has names without a prefix.",
@@ -774,9 +905,11 @@ def wrong_load(transpose, packed, head, masks, prefix, unknown):
                 t = t.T.contiguous()
             if part == "attn.c_attn":
                 t = repack(t) if transpose != TRANSPOSE[1] or t.ndim == 1 else t
-            ours[name if name in TOP else f"blocks.{layer}.{NAMES[part]}.{kind}"] = t
+            ours[name if name in TOP else f"blocks.{layer}.{NAMES[part]}.{kind}"] = t.contiguous()
         if head == LM_HEAD[1]:
             ours.pop("lm_head.weight", None)
+        elif head == LM_HEAD[3]:
+            ours.setdefault("lm_head.weight", ours["wte.weight"])
         else:
             ours["lm_head.weight"] = ours["wte.weight"].clone() if head == LM_HEAD[2] else ours["wte.weight"]
         return ours
@@ -803,6 +936,19 @@ def a_file_with_a_prefix_and_a_head(impl, seed):
     return {"the state dict": ours, "every tensor is contiguous": contiguous}
 
 
+def a_file_whose_matrices_are_views(impl, seed):
+    state = {n: t.mT.contiguous().mT if t.ndim == 2 else t for n, t in gpt2_state(seed).items()}
+    ours = impl.load_gpt2(state)
+    return {"not contiguous": [n for n, t in ours.items() if not t.is_contiguous()]}
+
+
+def a_head_of_its_own_tensor(impl, seed):
+    state = gpt2_state(seed, "")
+    state["lm_head.weight"] = state["wte.weight"].clone()
+    ours = impl.load_gpt2(state)
+    return {"the head is the embedding": ours["lm_head.weight"] is ours["wte.weight"]}
+
+
 def a_file_without_prefix_and_with_old_masks(impl, seed):
     state = gpt2_state(seed, "")
     state |= {"h.0.attn.bias": torch.ones(1, 1, 5, 5), "h.1.attn.masked_bias": torch.tensor(-1e4)}
@@ -817,8 +963,7 @@ def twelve_layers(impl, seed):
 def the_head_of_the_file(impl, seed):
     state = gpt2_state(seed)
     ours = impl.load_gpt2(state)
-    return {"the head is the embedding": ours["lm_head.weight"] is ours["wte.weight"],
-            "the embedding is the file's": ours["wte.weight"] is state["transformer.wte.weight"]}  # fmt: skip
+    return {"the head is the embedding": ours["lm_head.weight"] is ours["wte.weight"]}
 
 
 def names_that_are_refused(impl, seed):
@@ -901,18 +1046,31 @@ def a_convolution_and_a_number(impl, seed):
 FIRST_STEP = ["1", "that counts steps from 0, so that the first correction divides by zero",
               "WITHOUT bias correction", "whose correction is always that of the first step"]  # fmt: skip
 DECAY = ["decoupled", "with the decay in the GRADIENT (L2), where it passes through Adam",
-         "that decays by weight_decay, whatever the learning rate"]  # fmt: skip
-EPS = ["outside", "with eps INSIDE the root"]
-MEANS = ["right", "whose second average is of the gradient, not of its square", "that exchanges the two betas"]
+         "that decays by weight_decay, whatever the learning rate",
+         "that decays AFTER the step, so that what was just added decays too"]  # fmt: skip
+EPS = [
+    "outside",
+    "with eps INSIDE the root",
+    "that adds eps BEFORE the root is corrected for beginning at zero",
+]
+MEANS = [
+    "right",
+    "whose second average is of the gradient, not of its square",
+    "that exchanges the two betas",
+    "whose two averages are ONE tensor: what is written into the second changes the first",
+]
 ADAM_HINTS = {
     FIRST_STEP[1]: "beta to the power of 0 is 1. What is 1 - 1?",
     FIRST_STEP[2]: "After one step, how large is the average of one gradient and a zero?",
     FIRST_STEP[3]: "The correction fades as the averages fill. What counts the steps?",
     DECAY[1]: "What does Adam do with the size of a gradient? And so with the size of a decay in it?",
     DECAY[2]: "A schedule brings the learning rate to zero. Does the decay go on?",
+    DECAY[3]: "In the formula, which p decays: the one from before the step, or the one after it?",
     EPS[1]: "eps is added to a root, or under it?",
+    EPS[2]: "eps is added to a root. To the root of v, or to that of v / (1 - beta**t)?",
     MEANS[1]: "What is divided by: a mean, or a size?",
     MEANS[2]: "Which of the two averages is the slower one?",
+    MEANS[3]: "`state` holds two averages. How many tensors are made?",
 }
 
 
@@ -921,6 +1079,8 @@ def wrong_adamw(first_step, decay, eps_, means):
         with torch.no_grad():
             if not state:
                 state.update(step=0, exp_avg=torch.zeros_like(p), exp_avg_sq=torch.zeros_like(p))
+                if means == MEANS[3]:
+                    state["exp_avg_sq"] = state["exp_avg"]
             b1, b2 = betas[::-1] if means == MEANS[2] else betas
             t = state["step"] + (first_step != FIRST_STEP[1])
             state["step"] += 1
@@ -932,9 +1092,14 @@ def wrong_adamw(first_step, decay, eps_, means):
             one = first_step == FIRST_STEP[2]
             m = state["exp_avg"] / (1 if one else 1 - b1**t)
             v = state["exp_avg_sq"] / (1 if one else 1 - b2**t)
-            if decay != DECAY[1]:
+            if decay not in (DECAY[1], DECAY[3]):
                 p.mul_(1 - weight_decay * (lr if decay == DECAY[0] else 1))
-            p.sub_(lr * m / ((v + eps).sqrt() if eps_ == EPS[1] else v.sqrt() + eps))
+            size = (v + eps).sqrt() if eps_ == EPS[1] else v.sqrt() + eps
+            if eps_ == EPS[2]:
+                size = (state["exp_avg_sq"].sqrt() + eps) * v.sqrt() / state["exp_avg_sq"].sqrt()
+            p.sub_(lr * m / size)
+            if decay == DECAY[3]:
+                p.mul_(1 - lr * weight_decay)
 
     return adamw
 
@@ -989,6 +1154,7 @@ WHO = [
     "hidden matrices",
     "that includes the HEAD and the embedding",
     "that includes vectors, as matrices of one row",
+    "that takes every name with `blocks.` anywhere in it, where it should begin with that",
 ]
 FACTOR = ["right", "WITHOUT the factor for tall matrices", "whose factor also makes wide matrices' steps smaller"]
 TALL = ["transposed", "that does not TRANSPOSE tall matrices: the products are as large as rows x rows"]
@@ -996,9 +1162,12 @@ WHEN = ["before", "whose momentum averages the ORTHOGONAL matrices, not the grad
         "WITHOUT momentum"]  # fmt: skip
 NORMED = ["normalised", "that does not bring the largest singular value below 1 first"]
 MUON_DECAY = ["decoupled", "that forgets the weight decay"]
+MUON_GRADS = ["kept", "that writes into p.grad"]
 MUON_HINTS = {
+    MUON_GRADS[1]: "Whose tensor does a function with an underscore at its end change?",
     WHO[1]: "A row of the embedding is one token. What does it mean to make the rows of a table orthogonal?",
     WHO[2]: "A gain has no singular vectors. Which optimizer is it left to?",
+    WHO[3]: "Does the name of a head's block begin with `blocks.`?",
     FACTOR[1]: "An orthogonal step of a tall matrix: how large is each of its entries?",
     FACTOR[2]: "max(1, rows / columns): what is it for a wide matrix?",
     TALL[1]: "X Xᵀ and XᵀX have the same singular values. Which one is smaller?",
@@ -1010,7 +1179,7 @@ MUON_HINTS = {
 }
 
 
-def wrong_muon(who, factor, tall, when, size, decay):
+def wrong_muon(who, factor, tall, when, size, decay, grads):
     def polynomial(G):
         turn = G.shape[0] > G.shape[1] and tall == TALL[0]
         X = G.T if turn else G
@@ -1024,7 +1193,7 @@ def wrong_muon(who, factor, tall, when, size, decay):
         done = []
         with torch.no_grad():
             for name, p in named_parameters.items():
-                inside = name.startswith("blocks.") or who == WHO[1]
+                inside = name.startswith("blocks.") or who == WHO[1] or who == WHO[3] and "blocks." in name
                 if not inside or (p.ndim != 2 and not (who == WHO[2] and p.ndim == 1)):
                     continue
                 G = p.grad if p.ndim == 2 else p.grad[None]
@@ -1035,6 +1204,8 @@ def wrong_muon(who, factor, tall, when, size, decay):
                 m = state.setdefault(name, torch.zeros_like(p))
                 m.lerp_(G, 1 - momentum)
                 u = {WHEN[2]: m, WHEN[3]: G}.get(when, G.lerp(m, momentum))
+                if grads == MUON_GRADS[1]:
+                    p.grad.copy_(u)
                 u = u if p.ndim == 2 else u[None]
                 u = (u if when == WHEN[1] else polynomial(u)).reshape(p.shape)
                 rows, columns = (p.shape[0], p.shape[1]) if p.ndim == 2 else (1, len(p))
@@ -1048,7 +1219,7 @@ def wrong_muon(who, factor, tall, when, size, decay):
 
 def muon_model(seed, dtype=torch.float64, size=1.0):
     shapes = {"wte.weight": (7, 4), "blocks.0.wide": (3, 8), "blocks.0.gain": (4,), "blocks.1.tall": (9, 4)}
-    shapes |= {"blocks.1.cube": (2, 2, 2), "lm_head.weight": (7, 4)}
+    shapes |= {"blocks.1.cube": (2, 2, 2), "head.blocks.0": (3, 5), "lm_head.weight": (7, 4)}
     named = {n: nn.Parameter(randn(seed + i, *s, dtype=dtype)) for i, (n, s) in enumerate(shapes.items())}
     for i, p in enumerate(named.values()):
         p.grad = size * randn(seed + 50 + i, *p.shape, dtype=dtype)
@@ -1056,10 +1227,10 @@ def muon_model(seed, dtype=torch.float64, size=1.0):
 
 
 def muon_steps(impl, named, steps, **options):
-    state, returned = {}, None
+    state, returned, given = {}, None, [p.grad for p in named.values()]
     for i in range(steps):
         for k, p in enumerate(named.values()):
-            p.grad = p.grad + 0.5 * randn(1000 * i + k, *p.shape, dtype=p.dtype)
+            p.grad = given[k] + 0.5 * i * randn(1000 * i + k, *p.shape, dtype=p.dtype)
         returned = impl.muon(named, state, **options)
     return {"the parameters": {n: p.detach() for n, p in named.items()}, "the state": state, "returned": returned}
 
@@ -1108,17 +1279,23 @@ def the_gradients_afterwards(impl, seed):
 # ---------------------------------------------------------------- cosine_lr
 
 START = ["above 0", "that is 0 at step 0"]
-WARM = ["not counted", "whose cosine COUNTS the warm-up: it has fallen already when it begins"]
+WARM = [
+    "not counted",
+    "whose cosine COUNTS the warm-up: it has fallen already when it begins",
+    "that is at its peak in the LAST step of the warm-up, where the first step after it belongs",
+]
 MICRO = ["steps", "that moves on with every MICRO-batch"]
-AFTER = ["stays", "that rises again after the last step"]
+AFTER = ["stays", "that rises again after the last step", "whose cosine ends one step too EARLY, at total_steps - 1"]
 LEAST = ["min_lr", "that ignores min_lr", "that falls by a cosine of the peak and then cuts at min_lr"]
 SHAPE = ["cosine", "that falls in a straight line"]
 TOTAL = ["refused", "that does not refuse a warm-up which is longer than the run"]
 COSINE_HINTS = {
     START[1]: "What does the first batch teach at a learning rate of 0?",
     WARM[1]: "At step `warmup_steps`, how much of the cosine has passed?",
+    WARM[2]: "With three steps of warm-up: which part of the peak has step 0?",
     MICRO[1]: "Four micro-batches make one step. How many rates may they have?",
     AFTER[1]: "A cosine has a period. What is promised after the last step?",
+    AFTER[2]: "At which step is q equal to 1?",
     LEAST[1]: "Where does the cosine end?",
     LEAST[2]: "Between which two values does the cosine fall?",
     SHAPE[1]: "What is the rate at a quarter of the way?",
@@ -1134,10 +1311,13 @@ def wrong_cosine(zero, warm, micro, after, least, shape, total):
             return peak_lr
         step = micro_step if micro == MICRO[1] else micro_step // accumulation
         if step < warmup_steps:
-            return peak_lr * step / warmup_steps if zero == START[1] else peak_lr * (step + 1) / (warmup_steps + 1)
+            parts = warmup_steps if warm == WARM[2] else warmup_steps + 1
+            return peak_lr * step / warmup_steps if zero == START[1] else peak_lr * (step + 1) / parts
         first = 0 if warm == WARM[1] else warmup_steps
         progress = (step - first) / (total_steps - first)
-        progress = min(progress, 1.0) if after == AFTER[0] else progress
+        if after == AFTER[2]:
+            progress = (step - first) / max(1, total_steps - first - 1)
+        progress = progress if after == AFTER[1] else min(progress, 1.0)
         share = 1 - progress if shape == SHAPE[1] else (1 + math.cos(math.pi * progress)) / 2
         if least == LEAST[2]:
             return max(min_lr, peak_lr * share)
@@ -1182,6 +1362,7 @@ CLIP = [
     "that clips after EACH micro-batch",
     "that clips each parameter alone",
     "that never clips",
+    "that clips each GROUP of the optimizer alone",
 ]
 GRADS = ["zeroed first", "that zeroes the gradients between micro-batches, so that only the last one counts",
          "that never zeroes old gradients"]  # fmt: skip
@@ -1195,6 +1376,9 @@ STEP_HINTS = {
     CLIP[2]: "The norm of what is limited: of a part of the gradient, or of the whole?",
     CLIP[3]: "Does the direction of the step change, if each parameter is clipped on its own?",
     CLIP[4]: "What is `max_norm` for?",
+    CLIP[
+        5
+    ]: "An optimizer may have several groups. Whose norm is limited: each one's, or that of all gradients together?",
     GRADS[1]: "What is left of the first micro-batch when the second one's gradient arrives?",
     GRADS[2]: "What is in `p.grad` when the step begins?",
     STEPS[1]: "How many optimizer steps does one large batch take?",
@@ -1219,6 +1403,10 @@ def wrong_step(divide, clip, grads, steps, report):
                 for p in parameters:
                     nn.utils.clip_grad_norm_([p], max_norm)
                 return norm
+            if clip == CLIP[5]:
+                return torch.stack(
+                    [nn.utils.clip_grad_norm_(g["params"], max_norm) for g in optimizer.param_groups]
+                ).norm()
             return nn.utils.clip_grad_norm_(parameters, float("inf") if clip == CLIP[4] else max_norm)
 
         def finish():
@@ -1263,9 +1451,12 @@ def step_batches(seed, sizes, ignored=0):
     return made
 
 
-def one_step(impl, seed, sizes, ignored=0, max_norm=float("inf"), scaler=None, before=0.0, factor=1.0, steps=1):
+def one_step(
+    impl, seed, sizes, ignored=0, max_norm=float("inf"), scaler=None, before=0.0, factor=1.0, steps=1, groups=1
+):
     model = Drop(seed).eval()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    parts = list(model.parameters())
+    optimizer = torch.optim.SGD([{"params": parts[i::groups]} for i in range(groups)], lr=0.5)
     for p in model.parameters():
         p.grad = torch.full_like(p, before) if before else None
 
@@ -1283,6 +1474,10 @@ def unequal_micro_batches(impl, seed):
 
 def clipped_to_a_small_norm(impl, seed):
     return one_step(impl, seed, (3, 2), max_norm=0.05)
+
+
+def an_optimizer_of_two_groups(impl, seed):
+    return one_step(impl, seed, (3, 2), max_norm=0.05, groups=2)
 
 
 def gradients_left_from_before(impl, seed):
@@ -1335,7 +1530,12 @@ def the_numbers_of_the_workbook(impl, seed):
 
 # ---------------------------------------------------------------- Checkpoint
 
-ATOMIC = ["replaced", "that writes INTO the file: a kill in the middle leaves neither the old one nor the new"]
+ATOMIC = [
+    "replaced",
+    "that writes INTO the file: a kill in the middle leaves neither the old one nor the new",
+    "that moves the name before the content is on the DISK: a machine that loses its power may keep an empty file",
+    "that leaves its new file behind when a save breaks off",
+]
 RANDOM = ["all three", "WITHOUT any random state", "that forgets NumPy's generator", "that forgets Python's generator",
           "that forgets torch's generator"]  # fmt: skip
 KEPT = ["all", "that leaves the OPTIMIZER out"]
@@ -1344,6 +1544,8 @@ HASH = ["checked", "that does not notice a damaged file"]
 SET = ["compared", "that loads what it finds, although parts are missing or new"]
 CHECKPOINT_HINTS = {
     ATOMIC[1]: "The process is killed after half of the bytes. What does the name point to?",
+    ATOMIC[2]: "`write` hands the bytes to the system. Which call of `os` returns only when the disk has them?",
+    ATOMIC[3]: "A state cannot be written. What is in the folder afterwards?",
     RANDOM[1]: "Dropout draws random numbers. Which ones does a resumed run draw?",
     RANDOM[2]: "There are three generators. Which one does data augmentation in NumPy use?",
     RANDOM[3]: "There are three generators. Which one does `random.random()` use?",
@@ -1384,10 +1586,15 @@ def wrong_checkpoint(atomic, random_, parts_, wrapped, hash_, set_):
                     file.write(hashlib.sha256(data).hexdigest().encode())
                 return
             buffer = io.BytesIO()
+            if atomic == ATOMIC[3]:
+                open(self.path + ".new", "wb").close()
             torch.save(content, buffer)
             data = buffer.getvalue()
             with open(self.path + ".new", "wb") as file:
                 file.write(hashlib.sha256(data).hexdigest().encode() + data)
+                if atomic != ATOMIC[2]:
+                    file.flush()
+                    os.fsync(file.fileno())
             os.replace(self.path + ".new", self.path)
 
         def load(self, parts):
@@ -1456,7 +1663,17 @@ def a_save_that_breaks_off(impl, seed):
         checkpoint.save(3, {"sampler": counter})
         error = error_of(lambda: checkpoint.save(4, {"sampler": Unsavable()}))
         counter.position = 0
-        return {"the error": error, "the step": checkpoint.load({"sampler": counter}), "the part": counter.position}
+        return {"the error": error, "the step": checkpoint.load({"sampler": counter}), "the part": counter.position,
+                "the files": sorted(os.listdir(where))}  # fmt: skip
+
+
+def the_disk_before_the_name_moves(impl, seed):
+    hold, where = folder()
+    with hold:
+        checkpoint = impl.Checkpoint(where / "c.pt")
+        checkpoint.save(3, {"sampler": Counter(5)})
+        written = sizes_on_disk_before_the_move(lambda: checkpoint.save(4, {"sampler": Counter(6)}), where)
+        return {"the whole content is on the disk first": (where / "c.pt").stat().st_size in written}
 
 
 def the_file_that_was_there_before(impl, seed):
@@ -1523,7 +1740,12 @@ MODE = ["evaluation", "in TRAINING mode: dropout is on", "that leaves the model 
 WINDOWS = ["all", "on random windows, which MOVES the random numbers of the training",
            "that drops the last, smaller batch"]  # fmt: skip
 MEAN = ["over targets", "that takes the MEAN OF BATCH MEANS", "that returns the sum"]
-GRAPH = ["none", "that builds a graph for gradients nobody takes"]
+GRAPH = [
+    "none",
+    "that builds a graph for gradients nobody takes",
+    "that switches gradients ON at its end, although they were off before",
+]
+LOG = ["of the softmax", "that takes the log of a softmax which has become 0: a sure model's loss is infinite"]
 EVALUATE_HINTS = {
     MODE[1]: "Evaluate twice: is it the same number?",
     MODE[2]: "What does the next training step do without dropout?",
@@ -1532,11 +1754,13 @@ EVALUATE_HINTS = {
     WINDOWS[2]: "Eleven windows in batches of four: how many are counted?",
     MEAN[1]: "Does the number change with the batch size?",
     MEAN[2]: "In which unit is the result?",
+    GRAPH[2]: "Someone calls you inside of `torch.no_grad()`. What do they find afterwards?",
+    LOG[1]: "exp(-200) in float32 is 0. What is its log? Which function takes both at once?",
     GRAPH[1]: "Who keeps the activations of a forward pass, and what for?",
 }
 
 
-def wrong_evaluate(mode, windows, mean, graph):
+def wrong_evaluate(mode, windows, mean, graph, log):
     def evaluate(model, x, y, batch_size=32):
         before = model.training
         if mode != MODE[1]:
@@ -1551,10 +1775,12 @@ def wrong_evaluate(mode, windows, mean, graph):
         with torch.set_grad_enabled(graph == GRAPH[1]):
             for i in range(0, len(x), batch_size):
                 part = y[i : i + batch_size]
-                loss = F.cross_entropy(
-                    model(x[i : i + batch_size]).flatten(0, 1), part.flatten(), reduction="sum"
-                ).item()
+                logits = model(x[i : i + batch_size])
+                logp = logits.softmax(-1).log() if log == LOG[1] else logits.log_softmax(-1)
+                loss = -logp.gather(-1, part[..., None]).sum().item()
                 total, means = total + loss, [*means, loss / part.numel()]
+        if graph == GRAPH[2]:
+            torch.set_grad_enabled(True)
         if mode in (MODE[0], MODE[1]):
             model.train(before)
         elif mode == MODE[3]:
@@ -1598,6 +1824,23 @@ def one_window(impl, seed):
     return evaluated(impl, seed, 5, rows=1)
 
 
+def called_without_gradients(impl, seed):
+    model = Drop(seed)
+    with torch.no_grad():
+        impl.evaluate(model, integers(seed, 13, 3, 6), integers(seed + 1, 13, 3, 6), 2)
+        off = torch.is_grad_enabled()
+    return {"gradients are on afterwards": off}
+
+
+def a_model_that_is_sure(impl, seed):
+    class Sure(nn.Module):
+        def forward(self, tokens):
+            return 200.0 * F.one_hot(tokens, 13).float()
+
+    x = integers(seed, 13, 5, 6)
+    return {"the loss": impl.evaluate(Sure(), x, (x + 1) % 13, 2)}
+
+
 def the_coin_of_the_workbook(impl, seed):
     class Coin(nn.Module):
         def forward(self, tokens):
@@ -1612,7 +1855,15 @@ KNOBS = {
     "backward": ("a backward pass", {"add": ADD, "order": ORDER, "zero": ZERO}, wrong_backward, ENGINE_HINTS),
     "kneser_ney": (
         "counts",
-        {"counts": COUNTS, "discount": DISCOUNT, "unseen": UNSEEN, "mix": MIX, "end": END, "base": BASE},
+        {
+            "counts": COUNTS,
+            "discount": DISCOUNT,
+            "unseen": UNSEEN,
+            "mix": MIX,
+            "end": END,
+            "base": BASE,
+            "digits": DIGITS,
+        },
         wrong_kneser_ney,
         NGRAM_HINTS,
     ),
@@ -1670,7 +1921,15 @@ KNOBS = {
     ),
     "muon": (
         "a step",
-        {"who": WHO, "factor": FACTOR, "tall": TALL, "when": WHEN, "size": NORMED, "decay": MUON_DECAY},
+        {
+            "who": WHO,
+            "factor": FACTOR,
+            "tall": TALL,
+            "when": WHEN,
+            "size": NORMED,
+            "decay": MUON_DECAY,
+            "grads": MUON_GRADS,
+        },
         wrong_muon,
         MUON_HINTS,
     ),
@@ -1694,7 +1953,7 @@ KNOBS = {
     ),
     "evaluate": (
         "an evaluation",
-        {"mode": MODE, "windows": WINDOWS, "mean": MEAN, "graph": GRAPH},
+        {"mode": MODE, "windows": WINDOWS, "mean": MEAN, "graph": GRAPH, "log": LOG},
         wrong_evaluate,
         EVALUATE_HINTS,
     ),
@@ -1711,6 +1970,7 @@ PROBES = {
     "backward": [
         an_expression_whose_values_are_used_at_several_depths,
         a_value_used_twice,
+        a_value_beside_one_that_is_made_from_it,
         the_second_call,
         a_smaller_output_after_a_larger_one,
         a_value_alone,
@@ -1725,6 +1985,8 @@ PROBES = {
         the_longest_contexts_of_four,
         the_six_tokens_of_the_workbook,
         a_text_that_repeats,
+        the_digits_of_a_row,
+        counts_whose_second_discount_is_zero,
     ],
     "batchnorm_backward": [
         five_rows_of_three_channels,
@@ -1736,6 +1998,7 @@ PROBES = {
         training_windows,
         validation_windows,
         a_text_that_windows_fill_exactly,
+        a_boundary_between_two_tokens,
         windows_of_one_token,
         windows_that_are_refused,
         the_ten_tokens_of_the_workbook,
@@ -1744,6 +2007,7 @@ PROBES = {
         three_epochs_of_one_rank,
         each_of_three_ranks,
         after_a_resume,
+        the_state_after_each_step,
         a_resume_on_another_rank,
         sizes_of_data,
         the_global_generator_afterwards,
@@ -1760,6 +2024,8 @@ PROBES = {
     "load_gpt2": [
         a_file_with_a_prefix_and_a_head,
         a_file_without_prefix_and_with_old_masks,
+        a_file_whose_matrices_are_views,
+        a_head_of_its_own_tensor,
         twelve_layers,
         the_head_of_the_file,
         names_that_are_refused,
@@ -1793,6 +2059,7 @@ PROBES = {
     "train_step": [
         unequal_micro_batches,
         clipped_to_a_small_norm,
+        an_optimizer_of_two_groups,
         gradients_left_from_before,
         a_scaler_and_a_clip,
         a_scaler_that_grows,
@@ -1806,6 +2073,7 @@ PROBES = {
         the_random_numbers_after_loading,
         the_random_numbers_of_a_fresh_generator,
         a_save_that_breaks_off,
+        the_disk_before_the_name_moves,
         the_file_that_was_there_before,
         damaged_files,
         parts_that_do_not_fit,
@@ -1816,6 +2084,8 @@ PROBES = {
         a_model_in_evaluation_mode,
         the_default_batch_size,
         one_window,
+        called_without_gradients,
+        a_model_that_is_sure,
         the_coin_of_the_workbook,
     ],
 }

@@ -322,11 +322,11 @@ class GPTByApply(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.config = config
+        self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         self.wte, self.wpe = (nn.Embedding(n, config.n_embd) for n in (config.vocab_size, config.context_length))
+        self.wte.weight = self.lm_head.weight
         self.blocks = nn.Sequential(*[Layer(config) for _ in range(config.n_layer)])
         self.ln_f = nn.LayerNorm(config.n_embd)
-        self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
-        self.lm_head.weight = self.wte.weight
         self.apply(self._start)
         for name, p in self.named_parameters():
             if name.split(".")[-2] in ("o_proj", "c_proj") and p.dim() == 2:
@@ -375,7 +375,7 @@ def load_by_table(state):
         if name not in table:
             raise ValueError(f"unknown: {name}")
         ours, turned = table[name]
-        found[ours] = tensor.t().contiguous() if turned else tensor
+        found[ours] = (tensor.t() if turned else tensor).clone(memory_format=torch.contiguous_format)
     found["lm_head.weight"] = found["wte.weight"]
     return found
 
@@ -397,10 +397,10 @@ def load_by_replacing(state):
                 raise ValueError(key)
             name = ".".join(["blocks", layer, *middle, kind])
             if value.ndim == 2:
-                value = value.transpose(0, 1).contiguous()
+                value = value.transpose(0, 1)
         elif name not in ("wte.weight", "wpe.weight", "ln_f.weight", "ln_f.bias", "lm_head.weight"):
             raise ValueError(key)
-        out[name] = value
+        out[name] = value.contiguous()
     out.update({"lm_head.weight": out["wte.weight"]})
     return out
 
@@ -588,7 +588,9 @@ class CheckpointWithPickle:
         everything = (step, states, torch.get_rng_state(), np.random.get_state(), random.getstate())
         data = pickle.dumps(everything)
         tmp = self.path.parent / f".{uuid.uuid4().hex}"
-        tmp.write_bytes(data + hashlib.blake2b(data).digest())
+        with tmp.open("wb", buffering=0) as file:
+            file.write(data + hashlib.blake2b(data).digest())
+            os.fdatasync(file) if hasattr(os, "fdatasync") else os.fsync(file)
         tmp.replace(self.path)
 
     def load(self, parts):
@@ -627,6 +629,8 @@ class CheckpointWithStrippedNames:
         with open(self.path + "~", "wb") as f:
             f.write(struct.pack("<Q", len(body)) + hashlib.sha512(body).digest())
             f.write(body)
+            f.flush()
+            os.fsync(f)
         os.rename(self.path + "~", self.path)
 
     def load(self, parts):

@@ -6,7 +6,16 @@ import random
 import numpy as np
 import pytest
 import torch
-from given import Compiled, Counter, Unsavable, folder, inode, randn, trained_parts
+from given import (
+    Compiled,
+    Counter,
+    Unsavable,
+    folder,
+    inode,
+    randn,
+    sizes_on_disk_before_the_move,
+    trained_parts,
+)
 from torch import nn
 
 
@@ -45,6 +54,16 @@ def test_a_save_that_breaks_off_leaves_the_old_file(impl, seed, tmp_path):
         checkpoint.save(2, {"sampler": Unsavable()})
     loaded = Counter()
     assert checkpoint.load({"sampler": loaded}) == 1 and loaded.position == 3
+    assert os.listdir(tmp_path) == ["c.pt"]
+
+
+@pytest.mark.task("Checkpoint")
+def test_the_content_is_on_the_disk_before_the_name_moves(impl, tmp_path):
+    """Counted, not simulated: the files' sizes at each fsync that stands before the first rename."""
+    checkpoint = impl.Checkpoint(tmp_path / "c.pt")
+    checkpoint.save(1, {"sampler": Counter(3)})
+    written = sizes_on_disk_before_the_move(lambda: checkpoint.save(2, {"sampler": Counter(4)}), tmp_path)
+    assert (tmp_path / "c.pt").stat().st_size in written
 
 
 @pytest.mark.task("Checkpoint")

@@ -44,6 +44,7 @@ def test_the_example_of_the_workbook(impl):
     x, y = impl.windows(torch.arange(10, 20), 3, "train", 0.2)
     assert x.tolist() == [[10, 11, 12], [13, 14, 15]] and y.tolist() == [[11, 12, 13], [14, 15, 16]]
     assert impl.windows(torch.arange(10, 20), 1, "valid", 0.2)[1].tolist() == [[19]]
+    assert len(impl.windows(torch.arange(71), 7)[0]) == 8  # 63.9 tokens are 63
 
 
 @pytest.mark.task("windows")
@@ -98,6 +99,16 @@ def test_what_fills_no_batch_is_left_out(impl):
     with pytest.raises(ValueError):
         impl.Sampler(5, 2, world_size=3)
     assert len(next(impl.Sampler(6, 2, world_size=3))) == 2
+
+
+@pytest.mark.task("Sampler")
+def test_the_position_counts_all_ranks_and_an_epoch_ends_when_a_batch_does_not_fit(impl):
+    sampler = impl.Sampler(9, 2, rank=1, world_size=2)
+    states = []
+    for _ in range(3):
+        next(sampler)
+        states.append(tuple(sampler.state_dict().values()))
+    assert states == [(0, 4), (0, 8), (1, 4)]
 
 
 @pytest.mark.task("Sampler")

@@ -48,6 +48,17 @@ def test_the_example_of_the_workbook(impl):
 
 
 @pytest.mark.task("backward")
+def test_a_value_stands_beside_one_that_is_made_from_it(impl):
+    """b = 2a, c = b², and either order of b + c: its derivative by a is 2 (1 + 2b)."""
+    for first in (True, False):
+        a = Value(1.5)
+        b = a * 2
+        c = b * b
+        impl.backward(b + c if first else c + b)
+        assert (a.grad, b.grad, c.grad) == (14.0, 7.0, 1.0)
+
+
+@pytest.mark.task("backward")
 def test_a_graph_of_ten_thousand_steps(impl):
     x = Value(1.0)
     y = x

@@ -51,6 +51,19 @@ def test_no_gradients_are_made(impl, seed):
     x, y = texts(seed)
     impl.evaluate(Watches(), x, y, 4)
     assert seen == [(False, 4, False), (False, 4, False), (False, 3, False)] and torch.is_grad_enabled()
+    with torch.no_grad():
+        impl.evaluate(Watches(), x, y, 4)
+        assert not torch.is_grad_enabled()
+
+
+@pytest.mark.task("evaluate")
+def test_a_model_that_is_sure_and_wrong_has_a_finite_loss(impl):
+    class Sure(nn.Module):
+        def forward(self, tokens):
+            return 200.0 * F.one_hot(tokens, 13).float()
+
+    x, _ = texts(0)
+    assert impl.evaluate(Sure(), x, (x + 1) % 13, 4) == pytest.approx(200.0)
 
 
 @pytest.mark.task("evaluate")

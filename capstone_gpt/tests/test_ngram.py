@@ -55,6 +55,14 @@ def test_the_example_of_the_workbook(impl):
 
 
 @pytest.mark.task("kneser_ney")
+def test_a_discount_is_never_negative(impl):
+    """Counts 1 1 2 3 3: Y = 1/2, D(1) = 1/2, D(2) would be -1 and is 0, D(3) = 2. Of ten, five go to the uniform."""
+    p = impl.kneser_ney([0, 1, 2, 2, 3, 3, 3, 4, 4, 4], [()], 1, 6)
+    want = [count / 10 + 0.5 / 6 for count in (0.5, 0.5, 2, 1, 1, 0)]
+    assert p[0].tolist() == pytest.approx(want, rel=1e-12)
+
+
+@pytest.mark.task("kneser_ney")
 def test_effect_longer_contexts_predict_better(impl):
     text = [ord(c) % 32 for c in "the cat sat on the mat and the rat sat on the cat " * 8]
     contexts = [tuple(text[i - 3 : i]) for i in range(20, 60)]

@@ -109,6 +109,9 @@ def test_only_hidden_matrices_are_updated(impl):
     want = [n for n, p in named.items() if n.startswith("blocks.") and p.ndim == 2]
     assert list(updated) == want and set(state) == set(want)
     assert all(torch.equal(p, before[n]) != (n in want) for n, p in named.items())
+    other = {"head.blocks.0.w": randn(0, 3, 4)}
+    other["head.blocks.0.w"].grad = randn(1, 3, 4)
+    assert list(impl.muon(other, {})) == []
 
 
 @pytest.mark.task("muon")

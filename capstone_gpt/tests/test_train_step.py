@@ -51,6 +51,16 @@ def test_gradients_are_clipped_once_and_together(impl, seed):
 
 
 @pytest.mark.task("train_step")
+def test_the_groups_of_an_optimizer_are_clipped_together(impl):
+    """The gradients are 3 and 4: their norm is 5, and a limit of 1 leaves a fifth of each."""
+    a, b = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([{"params": [a]}, {"params": [b]}], lr=1.0)
+    parts = [(torch.tensor([3.0]), torch.tensor([4.0]))]
+    _, norm = impl.train_step(lambda x, y: (x * a + y * b).sum(), optimizer, parts, 1.0)
+    assert norm == pytest.approx(5.0) and (-a.item(), -b.item()) == pytest.approx((0.6, 0.8), rel=1e-4)
+
+
+@pytest.mark.task("train_step")
 def test_old_gradients_do_not_count(impl, seed):
     a, b = quiet(seed), quiet(seed)
     for p in a.parameters():

@@ -136,3 +136,18 @@ def climb(content: dict | None = None) -> str:
 def labs(content: dict | None = None) -> str:
     """Each recorded lab: question, table, outcome."""
     return lab_tables(content)
+
+
+def trial(content: dict | None = None) -> str:
+    """Attempts by someone who had read README and workbook alone: first, and after the repairs that followed."""
+    c = content or section("trial")
+    kinds = list(c["wrong"]["first"])
+    rows = [("wrong attempts", "number", *kinds)]
+    for run in ("first", "last"):
+        counts = c["wrong"][run]
+        rows.append((f"{run} run", sum(counts.values()), *(counts[kind] for kind in kinds)))
+    right = c["right"]
+    return (
+        f"{table(rows)}\n\nOf {right['attempts']} attempts that were meant to be right, {right['first']} were RIGHT in "
+        f"the first run and {right['last']} in the last. {c['refused']} {c['date']}.\n"
+    )

@@ -22,7 +22,7 @@ def load_gpt2(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """A Hugging Face state dict of GPT-2, of any size, as a state dict of `GPT`.
 
     The names may begin with "transformer.". The causal masks that old files hold are left out. The head is the token
-    embedding.
+    embedding. Every tensor is contiguous.
 
     Raises:
         ValueError: a name that GPT-2 does not have.
@@ -33,8 +33,8 @@ def load_gpt2(state: dict[str, Tensor]) -> dict[str, Tensor]:
         if name.endswith((".attn.bias", ".attn.masked_bias")):
             continue
         if name.endswith(CONV1D):
-            tensor = tensor.T.contiguous()
-        ours[our_name(name)] = tensor
+            tensor = tensor.T
+        ours[our_name(name)] = tensor.contiguous()
     ours["lm_head.weight"] = ours["wte.weight"]
     return ours
 
