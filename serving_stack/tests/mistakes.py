@@ -145,6 +145,8 @@ WRITE = [
     "that changes the given table IN PLACE",
     "that never copies the CONTENT",
     "that gives the new block the old one's holders",
+    "that lets go of the old block BEFORE it has a new one",
+    "that returns the given LIST ITSELF when nothing is copied",
 ]
 WRITE_HINTS = {
     WRITE[1]: "Two requests share the block. What does the other one read after the write?",
@@ -155,6 +157,8 @@ WRITE_HINTS = {
     WRITE[6]: "The other request may have the same list.",
     WRITE[7]: "What does the new block hold before the write?",
     WRITE[8]: "Who holds the new block?",
+    WRITE[9]: "No block is free. How many hold the old one after the error?",
+    WRITE[10]: "The caller changes your result. What becomes of the table that was given?",
 }
 
 
@@ -162,7 +166,9 @@ def wrong_write(write):
     def copy_on_write(table, index, allocator, copy_block):
         block = table[index]
         if write == WRITE[1] or (allocator.holders[block] == 1 and write != WRITE[4]):
-            return list(table)
+            return table if write == WRITE[10] else list(table)
+        if write == WRITE[9]:
+            allocator.free([block])
         if write == WRITE[2]:
             fresh = allocator.allocate(len(table))
             for source, target in zip(table, fresh, strict=True):
@@ -174,7 +180,7 @@ def wrong_write(write):
             copy_block(*((fresh, block) if write == WRITE[5] else (block, fresh)))
         if write == WRITE[8]:
             allocator.share([fresh] * (allocator.holders[block] - 1))
-        if write != WRITE[3]:
+        if write not in (WRITE[3], WRITE[9]):
             allocator.free([block])
         if write == WRITE[6]:
             table[index] = fresh
@@ -191,6 +197,7 @@ KEY = [
     "whose key has NO PARENT: the same sixteen tokens after another beginning are found",
     "whose key has NO TAG: another adapter's keys and values are found",
     "whose key joins ids without a separator, so that 1, 23 and 12, 3 are the same",
+    "whose key keeps the LOW BYTE of an id only, so that 44 and 300 are the same",
 ]
 MATCH = [
     "right",
@@ -209,11 +216,13 @@ PUBLISH = [
     "with ONE block for each key: the newest replaces the others",
     "with ONE block for each key: later ones are not remembered",
     "that finds the NEWEST of several blocks",
+    "in which a block that is remembered gets OTHER TOKENS without being evicted",
 ]
 PREFIX_HINTS = {
     KEY[1]: "A key depends on all tokens before it. Which of them does your hash see?",
     KEY[2]: "Two adapters make different keys from the same tokens. Where does the hash begin?",
     KEY[3]: "Write the ids 1, 23 and 12, 3 one after the other. Can you tell them apart?",
+    KEY[4]: "300 is 256 + 44. How many bytes does an id need?",
     MATCH[1]: "Every token is found. Which row of the step has the logits of the next one?",
     MATCH[2]: "Block 0 is found, block 1 is not, block 2 is. What lies between?",
     MATCH[3]: "Two blocks of four tokens and one token more: how many blocks may be taken?",
@@ -223,6 +232,7 @@ PREFIX_HINTS = {
     PUBLISH[2]: "The newest block is reused. Is the older one still there?",
     PUBLISH[3]: "The first block is reused. Is the second one still there?",
     PUBLISH[4]: "Which of the blocks came first?",
+    PUBLISH[5]: "A block that is remembered stays as it is. Which call alone makes it forget?",
 }
 
 
@@ -238,6 +248,7 @@ def wrong_prefix(key, match, forget, publish):
             for end in range(self.block_size, len(tokens) + 1, self.block_size):
                 piece = tokens[end - self.block_size : end]
                 content = "".join(map(str, piece)).encode() if key == KEY[3] else array("q", piece).tobytes()
+                content = bytes(t % 256 for t in piece) if key == KEY[4] else content
                 link = b"" if key == KEY[1] and end > self.block_size else parent
                 if key == KEY[1]:
                     link = tag.encode()
@@ -260,6 +271,8 @@ def wrong_prefix(key, match, forget, publish):
             if publish == PUBLISH[1]:
                 tokens = tokens + [0] * (-len(tokens) % self.block_size)
             for block, k in zip(table, self.keys(tokens, tag), strict=False):
+                if block in self.key_of and publish == PUBLISH[5] and self.key_of[block] != k:
+                    self.evict([block])
                 if block in self.key_of:
                     continue
                 if publish == PUBLISH[3] and k in self.blocks:
@@ -297,8 +310,18 @@ CAUSAL = [
     "WITHOUT a causal mask",
     "with its mask aligned at the TOP LEFT, as if nothing had been computed before",
 ]
-SOFTMAX = ["right", "with one softmax for each BLOCK", "that softmaxes over the QUERIES"]
-SCALE = ["right", "WITHOUT the scale 1/√D", "scaled by 1/√(H·D)"]
+SOFTMAX = [
+    "right",
+    "with one softmax for each BLOCK",
+    "that softmaxes over the QUERIES",
+    "whose exp of a large score is INFINITE",
+]
+SCALE = [
+    "right",
+    "WITHOUT the scale 1/√D",
+    "scaled by 1/√(H·D)",
+    "scaled by 1/√S, with the tokens of a block and not the width of a head",
+]
 GROUPS = ["right", "in which query head h reads key head h mod G"]
 PAGED_HINTS = {
     SLOT[1]: "The table says [7, 2]. Which block holds the first token?",
@@ -309,8 +332,10 @@ PAGED_HINTS = {
     CAUSAL[2]: "Two new queries after five computed tokens: at which position does the first query stand?",
     SOFTMAX[1]: "The weights of one query must sum to one. Over which tokens?",
     SOFTMAX[2]: "Whose weights must sum to one?",
+    SOFTMAX[3]: "Which number may be subtracted from all scores of a query, and changes no weight?",
     SCALE[1]: "What is the variance of a dot product of two D-dimensional unit-variance vectors?",
     SCALE[2]: "How many products does one score add up?",
+    SCALE[3]: "The keys have the axes (blocks, G, S, D). Which of them does a dot product run along?",
     GROUPS[1]: "Neighbouring query heads share a key head. Which one does head 1 of six read, with two groups?",
 }
 
@@ -333,7 +358,8 @@ def wrong_paged(slot, stale, causal, softmax, scale, groups):
             else:
                 k, v = (x.repeat(H // G, 1, 1) for x in (k, v))
             queries = q[start : start + n].transpose(0, 1)
-            divisor = {SCALE[0]: math.sqrt(D), SCALE[1]: 1.0, SCALE[2]: math.sqrt(H * D)}[scale]
+            divisor = {SCALE[0]: math.sqrt(D), SCALE[1]: 1.0, SCALE[2]: math.sqrt(H * D),
+                       SCALE[3]: math.sqrt(S)}[scale]  # fmt: skip
             scores = queries @ k.mT / divisor
             if causal != CAUSAL[1]:
                 offset = 0 if causal == CAUSAL[2] else length - n
@@ -343,6 +369,8 @@ def wrong_paged(slot, stale, causal, softmax, scale, groups):
             if softmax == SOFTMAX[1]:
                 pieces = [scores[..., i : i + S].softmax(-1).nan_to_num() for i in range(0, end, S)]
                 weights = torch.cat(pieces, -1) / len(pieces)
+            elif softmax == SOFTMAX[3]:
+                weights = scores.exp() / scores.exp().sum(-1, keepdim=True)
             else:
                 weights = scores.softmax(-2 if softmax == SOFTMAX[2] else -1)
             out.append((weights @ v).transpose(0, 1))
@@ -372,7 +400,7 @@ OUTPUT = [
     "that throws the OUTPUT away, so that sent tokens are sent again",
     "that moves the output into the prompt",
 ]
-COUNTED = ["right", "that does not count the preemption"]
+COUNTED = ["right", "that does not count the preemption", "that sets `num_preemptions` to 1, whatever it was"]
 PREEMPT_HINTS = {
     VICTIM[1]: "The oldest request has waited the longest. Who came last?",
     VICTIM[2]: "First come, first served. Who came last?",
@@ -385,6 +413,7 @@ PREEMPT_HINTS = {
     OUTPUT[1]: "The client has read these tokens. What would it read next?",
     OUTPUT[2]: "The usage at the end counts prompt and output. And max_tokens?",
     COUNTED[1]: "How will the metrics know of it?",
+    COUNTED[2]: "It has been preempted twice before. How often is it now?",
 }
 
 
@@ -408,6 +437,8 @@ def wrong_preempt(victim, place, kept, output, counted):
             chosen.num_computed = 0
         if counted == "right":
             chosen.num_preemptions += 1
+        elif counted == COUNTED[2]:
+            chosen.num_preemptions = 1
         if output == OUTPUT[1]:
             chosen.output = []
         elif output == OUTPUT[2]:
@@ -429,6 +460,8 @@ BUDGET = [
     "that plans decodes OUTSIDE the budget",
     "WITHOUT chunks: a prompt is computed whole or waits",
     "that plans a request with ZERO tokens when the budget is spent",
+    "that decides a count BEFORE it preempts, so that the request gets none of the victim's tokens",
+    "in which a victim's tokens never go back to the BUDGET",
 ]
 ADMIT = [
     "right",
@@ -438,6 +471,7 @@ ADMIT = [
     "that ignores `max_running`",
     "that admits one request a step",
     "that never looks for known beginnings",
+    "in which a request that finds the budget SPENT keeps what it found in the cache",
 ]
 PLAN = [
     "right",
@@ -456,11 +490,14 @@ SCHEDULE_HINTS = {
     BUDGET[1]: "Each decode is a token too.",
     BUDGET[2]: "Sixteen tokens of the budget are left and the prompt has forty. What can be done in this step?",
     BUDGET[3]: "A request without a token has no row of logits.",
+    BUDGET[4]: "The victim was planned already. How much of the budget is left once it is out?",
+    BUDGET[5]: "The victim computes nothing in this step. Who may have its tokens?",
     ADMIT[1]: "A big request waits for a moment in which enough is free. When does it come, if small ones go first?",
     ADMIT[2]: "The cache's blocks were shared, then the request did not fit. Who holds them now?",
     ADMIT[3]: "Blocks were missing a moment ago. For whom are the freed ones?",
     ADMIT[4]: "How many rows may the batch have?",
     ADMIT[5]: "Budget, blocks and places are left. What are they kept for?",
+    ADMIT[7]: "The cache's blocks were shared, then no token was left. Who holds them now?",
     ADMIT[6]: "`take_known_beginning` sets num_computed.",
     PLAN[1]: "The victim has no blocks any more. Where would its keys be written?",
     PLAN[2]: "Everyone who runs may wait for a block that nobody gives back.",
@@ -490,11 +527,11 @@ def wrong_schedule(first, budget, admit, plan, leave):
             state.running = [r for r in state.running if not r.finish_reason]
         elif leave != LEAVE[2]:
             release(state)
-        made, preempted = {}, False
+        made, preempted, lost = {}, False, 0
 
         def left():
             spent = sum(n for r, n in made.items() if not (budget == BUDGET[1] and r.num_missing == 1))
-            return state.token_budget - spent
+            return state.token_budget - spent - lost
 
         order = list(state.running)
         if first == "right":
@@ -502,8 +539,9 @@ def wrong_schedule(first, budget, admit, plan, leave):
         elif first == FIRST[2]:
             order = sorted(reversed(order), key=lambda r: r.num_missing > 1)
         for request in order:
+            before = left()
             while request in state.running:
-                count = min(request.num_missing, left())
+                count = min(request.num_missing, before if budget == BUDGET[4] else left())
                 if budget == BUDGET[1] and request.num_missing == 1:
                     count = 1
                 if budget == BUDGET[2] and request.num_missing > left() and made:
@@ -519,7 +557,8 @@ def wrong_schedule(first, budget, admit, plan, leave):
                 victim = take_victim(state)
                 preempted = True
                 if plan != PLAN[1]:
-                    made.pop(victim, None)
+                    given = made.pop(victim, 0)
+                    lost += given if budget == BUDGET[5] else 0
         skipped = []
         while state.waiting and (not preempted or admit == ADMIT[3]):
             if len(state.running) >= state.max_running and admit != ADMIT[4]:
@@ -533,7 +572,7 @@ def wrong_schedule(first, budget, admit, plan, leave):
             if budget == BUDGET[2] and request.num_missing > left() and made:
                 count = 0
             if (count == 0 and budget != BUDGET[3]) or not reserve(state, request, count):
-                if admit != ADMIT[2]:
+                if admit != ADMIT[2] and not (admit == ADMIT[7] and count == 0):
                     give_back(state, request)
                 if admit == ADMIT[1] and count:
                     skipped.append(state.waiting.popleft())
@@ -572,6 +611,7 @@ NUCLEUS = [
     "that does not scale the kept probabilities to one",
     "that ignores top_p",
     "that cuts BEFORE the temperature",
+    "that does not scale the kept probabilities to one: the last kept token gets what is missing",
 ]
 LOGPROB = [
     "right",
@@ -593,6 +633,7 @@ SAMPLE_HINTS = {
     NUCLEUS[2]: "0.6 is reached by the first two. Is the third needed?",
     NUCLEUS[3]: "u is below one and the kept probabilities sum to 0.7. Which token is found at u = 0.9?",
     NUCLEUS[5]: "A high temperature makes the distribution flat. Do the same tokens reach top_p then?",
+    NUCLEUS[6]: "The kept probabilities are 0.5 and 0.3. How often is the second one chosen?",
     NUCLEUS[4]: "top_p = 0.5: may the unlikeliest token be chosen?",
     LOGPROB[1]: "The model's own log-probability does not depend on how you sample.",
     LOGPROB[2]: "Whose log-probability is asked for?",
@@ -632,6 +673,7 @@ def wrong_sample(source, greedy, heat, nucleus, logprob, order):
                 NUCLEUS[3]: before >= how.top_p,
                 NUCLEUS[4]: torch.zeros_like(before, dtype=torch.bool),
                 NUCLEUS[5]: before >= how.top_p,
+                NUCLEUS[6]: before >= how.top_p,
             }[nucleus].clone()
             cut[0] = False
             if nucleus == NUCLEUS[1] and how.top_p == 1:
@@ -639,9 +681,10 @@ def wrong_sample(source, greedy, heat, nucleus, logprob, order):
             kept = ordered.masked_fill(cut, 0)
             if order == "right":
                 kept = torch.zeros_like(kept).scatter(0, ids, kept)
-            total = 1.0 if nucleus == NUCLEUS[3] else kept.sum()
+            total = 1.0 if nucleus in (NUCLEUS[3], NUCLEUS[6]) else kept.sum()
             u = torch.rand(1, generator=generator, dtype=torch.float64) * total
             found = min(int(torch.searchsorted(kept.cumsum(-1), u, right=True)), len(kept) - 1)
+            found = min(found, int(kept.nonzero().max())) if nucleus == NUCLEUS[6] else found
             chosen.append(int(ids[found]) if order != "right" else found)
         base = torch.stack(scaled) if logprob == LOGPROB[1] else logits
         which = base.argmax(-1) if logprob == LOGPROB[2] else torch.tensor(chosen)
@@ -671,7 +714,12 @@ HOLD = [
     "that never sends what it held back",
     "that holds back as many characters as a stop string has, whatever they are",
 ]
-WHICH = ["right", "in which the FIRST stop string of the list wins", "in which the stop string that begins first wins"]
+WHICH = [
+    "right",
+    "in which the FIRST stop string of the list wins",
+    "in which the stop string that begins first wins",
+    "in which the SHORTER of two stop strings that end together wins",
+]
 AFTER = ["right", "that goes on sending AFTER a stop string"]
 TEXT_HINTS = {
     DECODE[1]: "é is two bytes, and a token may end between them.",
@@ -685,6 +733,7 @@ TEXT_HINTS = {
     HOLD[3]: "'hello' has nothing of the stop string '###'. When does the client see it?",
     WHICH[1]: "Which stop string would have ended the text if the tokens were single characters?",
     WHICH[2]: "Single characters: which of 'abcd' and 'bc' is complete first in 'abcd'?",
+    WHICH[3]: "'END' and 'D' end together. Which of them leaves less of itself in the text?",
     AFTER[1]: "The engine may have one more token on its way.",
 }
 
@@ -730,7 +779,7 @@ def wrong_text(decode, find, hold, which, after):
                 elif which == WHICH[2]:
                     end, size = min(ends, key=lambda e: (e[0] - e[1], -e[1]))
                 else:
-                    end, size = min(ends, key=lambda e: (e[0], -e[1]))
+                    end, size = min(ends, key=lambda e: (e[0], e[1] if which == WHICH[3] else -e[1]))
                 self.stopped = True
                 sent = self.held[: end if find == FIND[3] else end - size]
                 self.held = self.held[end:] if after != "right" else ""
@@ -760,6 +809,7 @@ USAGE = [
     "that sends the usage though nobody asked",
     "whose usage event has a choice",
     "whose total is that of the completion alone",
+    "whose usage leaves out the tokens of a delta that gives NO EVENT",
 ]
 REASON = [
     "right",
@@ -774,7 +824,12 @@ ROLE = [
     "that names the role for the first choice only",
 ]
 EMPTY = ["right", "that sends an event for a token without text"]
-FRAME = ["right", "whose events end with ONE line break", "that writes every choice as number 0"]
+FRAME = [
+    "right",
+    "whose events end with ONE line break",
+    "that writes every choice as number 0",
+    "whose usage event has no HEAD",
+]
 SSE_HINTS = {
     DONE[1]: "How does a client know that the stream was not cut?",
     DONE[2]: "A client stops reading at [DONE].",
@@ -783,15 +838,17 @@ SSE_HINTS = {
     USAGE[3]: "`include_usage` is false. How many events does the client expect?",
     USAGE[4]: "The API reference: choices is empty in the event with the usage.",
     USAGE[5]: "Total means prompt and completion.",
+    USAGE[6]: "A token without text gives no event. Was it generated?",
     REASON[1]: "An answer that was cut at max_tokens: what should its client know?",
     REASON[2]: "When does a client know that a choice has ended?",
-    REASON[3]: "The docstring: text and finish_reason never share an event of a chat.",
+    REASON[3]: "The workbook: text and finish_reason never share an event of a chat.",
     ROLE[1]: "What does the first event of a chat say?",
     ROLE[2]: "How many messages does a choice have?",
     ROLE[3]: "n = 2 gives two messages.",
     EMPTY[1]: "What would the client do with it?",
     FRAME[1]: "What ends an event? An empty line.",
     FRAME[2]: "Two choices come mixed. How does the client tell them apart?",
+    FRAME[3]: "The head stands in every object. Which one has none?",
 }
 
 
@@ -817,6 +874,8 @@ def wrong_sse(done, usage, reason, role, empty, frame):
         def push(self, delta):
             if usage == USAGE[1]:
                 self.completion_tokens += delta.num_tokens if delta.text else 0
+            elif usage == USAGE[6]:
+                self.completion_tokens += delta.num_tokens if delta.text or delta.finish_reason else 0
             else:
                 self.completion_tokens += 1 if usage == USAGE[2] else delta.num_tokens
             if not delta.text and delta.finish_reason is None and empty == "right":
@@ -846,7 +905,8 @@ def wrong_sse(done, usage, reason, role, empty, frame):
             events = []
             if self.include_usage or usage == USAGE[3]:
                 choices = [{"index": 0, "delta": {}, "finish_reason": None}] if usage == USAGE[4] else []
-                events.append(self.event({"choices": choices, "usage": self.usage()}))
+                content = {"choices": choices, "usage": self.usage()}
+                events.append(f"data: {json.dumps(content)}\n\n" if frame == FRAME[3] else self.event(content))
             if done != DONE[1]:
                 mark = "data: [DONE]" + ("\n" if frame == FRAME[1] else "\n\n")
                 events.insert(0 if done == DONE[2] else len(events), mark)
@@ -868,7 +928,11 @@ COST = [
 READY = ["right", "that sends to a worker that is NOT READY", "whose number counts the ready workers only"]
 TIE = ["right", "that takes the LAST of equals"]
 TAG = ["right", "that forgets the tag"]
-NOBODY = ["right", "that raises no ValueError when nobody is ready"]
+NOBODY = [
+    "right",
+    "that raises no ValueError when nobody is ready",
+    "that raises a ValueError when there is no worker, and none when no worker is READY",
+]
 ROUTE_HINTS = {
     COST[1]: "A worker with ten thousand tokens before it: when does yours begin?",
     COST[2]: "One worker knows the whole system prompt. What does that save?",
@@ -877,9 +941,10 @@ ROUTE_HINTS = {
     COST[5]: "How many of the prompt's tokens need no work?",
     READY[1]: "It is shutting down.",
     READY[2]: "Worker 0 is not ready. Which number has the next one?",
-    TIE[1]: "The docstring: of equals, the first in the list.",
+    TIE[1]: "The workbook: of equals, the first in the list.",
     TAG[1]: "Another adapter's cache is of no use.",
     NOBODY[1]: "An empty list: what does `min` say?",
+    NOBODY[2]: "All workers are leaving. To which of them should a request go?",
 }
 
 
@@ -887,7 +952,7 @@ def wrong_route(cost, ready, tie, tag, nobody):
     def route(tokens, workers, tag_=""):
         able = [i for i, w in enumerate(workers) if w.ready or ready == READY[1]]
         if not able:
-            if nobody == "right":
+            if nobody == "right" or (nobody == NOBODY[2] and not workers):
                 raise ValueError("nobody")
             return 0
         costs = []
@@ -911,7 +976,12 @@ def wrong_route(cost, ready, tie, tag, nobody):
 
 # ---------------------------------------------------------------- read_gguf_header
 
-ALIGN = ["right", "WITHOUT the padding before the data", "whose alignment is always 32"]
+ALIGN = [
+    "right",
+    "WITHOUT the padding before the data",
+    "whose alignment is always 32",
+    "that pads where NOTHING is missing: a whole alignment too much",
+]
 DIMS = ["right", "whose dimensions stand as in the file, in the REVERSED order"]
 OFFSET = ["right", "whose offsets count from the beginning of the DATA"]
 CHECK = [
@@ -920,17 +990,22 @@ CHECK = [
     "that accepts a tensor which ends beyond the file",
     "that accepts a row that is no whole number of blocks",
     "that accepts any number of dimensions",
+    "that accepts versions BEFORE 2",
+    "that looks for whole blocks along the SLOWEST dimension, not in a row",
 ]
 VALUES = ["right", "that reads a bool as a number", "that reads every number as unsigned"]
 GGUF_HINTS = {
     ALIGN[1]: "A memory map wants tensors at multiples of the alignment. Where does the first one begin?",
     ALIGN[2]: "`general.alignment` may be another number.",
+    ALIGN[3]: "The header ends at byte 96 and the alignment is 32. Where do the data begin?",
     DIMS[1]: "The file lists the dimension first that is fastest in memory. And NumPy?",
     OFFSET[1]: "`offset` counts from the beginning of the file. Where does the data begin?",
     CHECK[1]: "Version 1 had other sizes of numbers.",
     CHECK[2]: "The file was cut. Who notices, and when?",
     CHECK[3]: "Q4_0 packs 32 weights. Can a row of 40 be packed?",
     CHECK[4]: "GGUF has at most four dimensions. What does a damaged file say?",
+    CHECK[5]: "The version is 2 or 3. What does your reader say to 1?",
+    CHECK[6]: "A row is the last axis of NumPy's shape. Which dimension of the file is it?",
     VALUES[1]: "Type 7 is true or false.",
     VALUES[2]: "Types 1, 3, 5 and 11 have a sign.",
 }
@@ -980,7 +1055,7 @@ def wrong_header(align, dims, offset, check, values):
             raise ValueError("magic")
         at = 4
         version = read("I")
-        if version not in (2, 3) and check != CHECK[1]:
+        if version not in (2, 3) and check != CHECK[1] and not (version < 2 and check == CHECK[5]):
             raise ValueError("version")
         tensors, entries = read("Q"), read("Q")
         metadata = {}
@@ -998,11 +1073,11 @@ def wrong_header(align, dims, offset, check, values):
         if not isinstance(alignment, int) or alignment < 1:
             raise ValueError("alignment")
         alignment = {ALIGN[1]: 1, ALIGN[2]: 32}.get(align, alignment)
-        start = -(-at // alignment) * alignment
+        start = at + alignment - at % alignment if align == ALIGN[3] else -(-at // alignment) * alignment
         infos = []
         for name, shape, raw, kind, place in found:
             weights, size = sizes.get(kind, (1, 0))
-            if raw and raw[0] % weights and check != CHECK[3]:
+            if raw and raw[-1 if check == CHECK[6] else 0] % weights and check != CHECK[3]:
                 raise ValueError("blocks")
             if start + place + math.prod(raw) // weights * size > len(data) and check != CHECK[2]:
                 raise ValueError("end")
@@ -1020,7 +1095,13 @@ NIBBLE = [
     "with the two nibbles of a byte as NEIGHBOURS",
     "that reads the low nibbles only",
 ]
-ZERO = ["right", "WITHOUT subtracting 8", "that subtracts 7.5", "that takes nibbles as two's complement"]
+ZERO = [
+    "right",
+    "WITHOUT subtracting 8",
+    "that subtracts 7.5",
+    "that takes nibbles as two's complement",
+    "that subtracts 8 from UNSIGNED bytes, so that 7 - 8 is 255",
+]
 UNIT = [
     "right",
     "whose scale is read BIG-endian",
@@ -1035,6 +1116,7 @@ Q4_HINTS = {
     ZERO[1]: "A quant is 0 to 15. How does a weight become negative?",
     ZERO[2]: "Which quant stands for zero?",
     ZERO[3]: "Quant 0 is -8, quant 15 is 7.",
+    ZERO[4]: "Can a uint8 hold -1?",
     UNIT[1]: "All numbers of GGUF are little-endian.",
     UNIT[2]: "Each block has a scale of its own.",
     UNIT[3]: "w = d (q - 8)",
@@ -1063,7 +1145,8 @@ def wrong_q4(nibble, zero, unit, size):
         if zero == ZERO[3]:
             quants = np.where(quants > 7, quants - 16, quants)
         else:
-            quants = quants - {ZERO[0]: 8, ZERO[1]: 0, ZERO[2]: 7.5}[zero]
+            quants = quants - {ZERO[0]: 8, ZERO[1]: 0, ZERO[2]: 7.5, ZERO[4]: 8}[zero]
+            quants = quants % 256 if zero == ZERO[4] else quants
         with np.errstate(all="ignore"):
             weights = quants / scale if unit == UNIT[3] else quants * scale
         return weights.reshape(-1).astype(np.float64 if size == SIZE[2] else np.float32)

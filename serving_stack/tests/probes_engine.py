@@ -1,6 +1,4 @@
-"""Probes of the scheduler, preemption and sampling."""
-
-import torch
+"""Probes of the scheduler and of preemption."""
 
 from serving_stack import BlockAllocator, PrefixCache, Request, SamplingParams, SchedulerState
 
@@ -72,6 +70,13 @@ def the_newest_of_three(impl, seed):
     return {"the victim": victim.id, **seen(state), **handed_out_next(state)}
 
 
+def a_victim_that_was_preempted_before(impl, seed):
+    running = [request("a", 5, 1, 5), request("b", 6, 2, 7)]
+    running[1].num_preemptions = 2
+    state = state_of(9, 4, 16, 4, running)
+    return {"the victim": impl.preempt(state).id, **seen(state)}
+
+
 def the_only_one(impl, seed):
     state = state_of(4, 3, 16, 4, [request("a", 7, 3, 9)])
     victim = impl.preempt(state)
@@ -126,6 +131,12 @@ def an_old_prefill_needs_the_blocks_of_a_planned_decode(impl, seed):
     return planned(impl, state_of(6, 4, 12, 4, running), 3)
 
 
+def an_older_prefill_before_another_and_a_victim(impl, seed):
+    """c's token goes back to the budget: a may have it, and nothing is left for b."""
+    running = [request("a", 20, 0, 4), request("b", 9, 0, 1), request("c", 5, 1, 5)]
+    return planned(impl, state_of(6, 4, 12, 4, running))
+
+
 def a_step_that_preempts(impl, seed):
     running = [request("a", 8, 1, 8), request("b", 8, 1, 8)]
     return planned(impl, state_of(5, 4, 3, 4, running, [request("c", 2)], cache=False), 3)
@@ -161,6 +172,12 @@ def a_failed_admission_after_a_hit(impl, seed):
     return planned(impl, state_of(5, 4, 64, 4, [a], [longer]), 2)
 
 
+def a_hit_when_the_budget_is_spent(impl, seed):
+    a = request("a", 8, 1, 8)
+    longer = Request("b", a.tokens[:8] + [1, 2, 3], SamplingParams(max_tokens=5))
+    return planned(impl, state_of(12, 4, 1, 4, [a], [longer]))
+
+
 def several_answers_to_one_prompt(impl, seed):
     a = request("a", 6, 1, 6)
     children = [Request(n, list(a.prompt), SamplingParams(max_tokens=5), parent=a) for n in "bc"]
@@ -188,84 +205,14 @@ def the_step_of_the_workbook(impl, seed):
     return planned(impl, state_of(12, 4, 16, 4, running, [request("c", 5)]))
 
 
-# ---------------------------------------------------------------- sample
-
-
-def logits_of(seed, rows, vocab=11):
-    return 2 * torch.randn(rows, vocab, generator=torch.Generator().manual_seed(seed))
-
-
-def sampled(impl, logits, params, seeds):
-    """Tokens, log-probabilities, and each generator's next number: how many it has given shows there."""
-    generators, before = [torch.Generator().manual_seed(s) for s in seeds], logits.clone()
-    tokens, logprobs = impl.sample(logits, params, generators)
-    after = torch.cat([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])
-    kept = bool(torch.equal(logits, before))
-    return {"tokens": list(tokens), "log-probabilities": logprobs, "the generators' next numbers": after,
-            "the logits are as they were": kept}  # fmt: skip
-
-
-def rows_with_parameters_of_their_own(impl, seed):
-    params = [SamplingParams(t, p) for t, p in ((0.0, 1.0), (0.7, 1.0), (1.3, 0.8), (0.0, 0.5), (2.0, 0.9))]
-    return sampled(impl, logits_of(seed, 5), params, [seed + 9, seed + 5, seed + 7, seed, seed + 1])
-
-
-def many_draws_at_one_temperature(impl, seed):
-    found = {}
-    for t, p in ((1.0, 1.0), (0.4, 1.0), (1.0, 0.6), (2.0, 0.6), (0.5, 0.8)):
-        logits = logits_of(seed, 1, 7).expand(40, 7)
-        found[f"temperature {t}, top_p {p}"] = sampled(
-            impl, logits, [SamplingParams(t, p)] * 40, range(seed, seed + 40)
-        )
-    return found
-
-
-def a_random_neighbour_in_front(impl, seed):
-    logits = logits_of(seed, 3)
-    return sampled(impl, logits, [SamplingParams(1.8), SamplingParams(0.0), SamplingParams(0.6)], [seed, 1, 2])
-
-
-def many_greedy_rows(impl, seed):
-    return sampled(impl, 0.1 * logits_of(seed, 12), [SamplingParams(0.0)] * 12, range(12))
-
-
-def the_same_request_in_another_row(impl, seed):
-    logits = logits_of(seed, 4)
-    found = {}
-    for row in range(4):
-        order = [(row + i) % 4 for i in range(4)]
-        params = [SamplingParams(0.5 + 0.3 * i) for i in order]
-        found[f"turned by {row}"] = sampled(impl, logits[order], params, [seed + i for i in order])
-    return found
-
-
-def a_nucleus_of_one_token(impl, seed):
-    logits = logits_of(seed, 6)
-    return sampled(impl, logits, [SamplingParams(1.0, 0.01)] * 6, range(6))
-
-
-def equal_logits_and_a_sum_that_is_reached_exactly(impl, seed):
-    logits = torch.zeros(30, 4)
-    return sampled(impl, logits, [SamplingParams(1.0, 0.5)] * 30, range(seed, seed + 30))
-
-
-def tokens_that_are_forbidden(impl, seed):
-    logits = logits_of(seed, 12)
-    logits[:, ::2] = -torch.inf
-    return sampled(impl, logits, [SamplingParams(1.0 + 0.05 * i) for i in range(12)], range(seed, seed + 12))
-
-
-def large_logits(impl, seed):
-    return sampled(impl, 500 * logits_of(seed, 4), [SamplingParams(1.0), SamplingParams(0.0)] * 2, range(4))
-
-
-def the_row_of_the_workbook(impl, seed):
-    logits = torch.tensor([[0.5, 0.3, 0.2]]).log().expand(3, 3)
-    return sampled(impl, logits, [SamplingParams(0.0), SamplingParams(1.0, 0.5), SamplingParams(1.0, 0.6)], [1, 2, 3])
-
-
 PROBES = {
-    "preempt": [the_newest_of_three, the_only_one, a_victim_that_shares_its_blocks, twice_in_a_row],
+    "preempt": [
+        the_newest_of_three,
+        a_victim_that_was_preempted_before,
+        the_only_one,
+        a_victim_that_shares_its_blocks,
+        twice_in_a_row,
+    ],
     "schedule": [
         decodes_and_a_prompt,
         new_requests_come_in,
@@ -273,28 +220,18 @@ PROBES = {
         a_budget_smaller_than_the_decodes,
         no_block_is_left_for_a_decode,
         an_old_prefill_needs_the_blocks_of_a_planned_decode,
+        an_older_prefill_before_another_and_a_victim,
         a_step_that_preempts,
         a_request_that_preempts_itself,
         the_first_in_the_queue_does_not_fit,
         known_beginnings,
         twins_that_arrive_together,
         a_failed_admission_after_a_hit,
+        a_hit_when_the_budget_is_spent,
         several_answers_to_one_prompt,
         requests_that_have_ended,
         nobody_is_there,
         without_a_prefix_cache,
         the_step_of_the_workbook,
-    ],
-    "sample": [
-        rows_with_parameters_of_their_own,
-        many_draws_at_one_temperature,
-        a_random_neighbour_in_front,
-        many_greedy_rows,
-        the_same_request_in_another_row,
-        a_nucleus_of_one_token,
-        equal_logits_and_a_sum_that_is_reached_exactly,
-        tokens_that_are_forbidden,
-        large_logits,
-        the_row_of_the_workbook,
     ],
 }

@@ -235,6 +235,14 @@ def a_text_that_grows(impl, seed):
     return {**found, "the first block is gone": cache.lookup([*tokens, 0]), "the table": table}
 
 
+def a_remembered_block_is_listed_for_other_tokens(impl, seed):
+    """Nobody has evicted block 3: it stays what it was."""
+    cache, a, b = impl.PrefixCache(2), [10, 11, 12, 13, 14], [20, 21, 22, 23, 24]
+    cache.insert(a, [3, 5])
+    cache.insert(b, [3, 6])
+    return {"the first text": cache.lookup(a), "the second text": cache.lookup(b)}
+
+
 PROBES = {
     "BlockAllocator": [
         blocks_taken_and_given_back,
@@ -263,5 +271,6 @@ PROBES = {
         two_blocks_with_the_same_tokens,
         the_first_of_two_is_reused,
         a_text_that_grows,
+        a_remembered_block_is_listed_for_other_tokens,
     ],
 }

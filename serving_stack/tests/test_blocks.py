@@ -107,6 +107,18 @@ def test_property_only_a_shared_block_is_copied(impl, index):
     assert allocator.num_free == 8
 
 
+@pytest.mark.task("copy_on_write")
+def test_property_the_result_is_a_new_list_and_an_error_changes_nothing(impl):
+    allocator = BlockAllocator(2)
+    table = allocator.allocate(2)
+    allocator.share(table[:1])
+    mine = impl.copy_on_write(table, 1, allocator, lambda source, target: None)
+    assert mine == table and mine is not table
+    with pytest.raises(ValueError):
+        impl.copy_on_write(table, 0, allocator, lambda source, target: None)
+    assert table == [0, 1] and list(allocator.holders) == [2, 1]
+
+
 def test_cost_a_block_is_taken_from_the_queue_without_a_search():
     """A dictionary is the queue: sharing one of a million free blocks takes microseconds."""
     allocator = BlockAllocator(1_000_000)

@@ -78,6 +78,15 @@ def test_bad_input_damaged_files(impl):
 
 
 @pytest.mark.task("read_gguf_header")
+def test_property_whole_blocks_lie_along_the_rows(impl):
+    """The first dimension of the file is the last axis of NumPy's shape: 32 weights are a block, 3 rows are none."""
+    header = impl.read_gguf_header(file_of([], [tensor("t", [32, 3], 2, 0)], 54))
+    assert header.tensors[0].shape == (3, 32)
+    with pytest.raises(ValueError):
+        impl.read_gguf_header(file_of([], [tensor("t", [3, 32], 2, 0)], 54))
+
+
+@pytest.mark.task("read_gguf_header")
 def test_property_noise_is_a_value_error_or_a_header(impl, written, seed):
     """Bytes of a good file are changed, and files are cut: no other error, and no memory beyond the file."""
     good, g = written[0], random.Random(seed)

@@ -60,6 +60,14 @@ def test_oracle_gradients(impl, seed):
 
 
 @pytest.mark.task("paged_attention")
+def test_property_large_scores_choose_one_token(impl):
+    """Scores of 20,000 and 40,000: exp of either is infinite in float32, and the second token has all the weight."""
+    keys, values = torch.tensor([[[[2e4], [4e4]]]]), torch.tensor([[[[3.0], [5.0]]]])
+    out = impl.paged_attention(torch.ones(2, 1, 1), keys, values, [[0]], [2], [2])
+    assert out.flatten().tolist() == [3.0, 5.0]
+
+
+@pytest.mark.task("paged_attention")
 def test_property_stale_slots_do_not_matter(impl, seed):
     q, k, v, tables, queries, lengths = case(seed, [6, 9], [2, 1])
     before = impl.paged_attention(q, k, v, tables, queries, lengths)

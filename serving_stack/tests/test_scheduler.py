@@ -66,6 +66,14 @@ def test_property_a_victim_leaves_the_plan_and_its_token_the_budget(impl):
 
 
 @pytest.mark.task("schedule")
+def test_property_the_request_that_preempts_may_have_its_victims_tokens(impl):
+    running = [request("a", 20, 0, 4), request("b", 9, 0, 1), request("c", 5, 1, 5)]
+    state = state_of(6, 4, 12, 4, running)
+    assert [(r.id, n) for r, n in impl.schedule(state)] == [("a", 12)]
+    assert [r.id for r in state.running] == ["a", "b"]
+
+
+@pytest.mark.task("schedule")
 def test_property_nobody_comes_in_where_somebody_was_put_out(impl):
     running = [request("a", 8, 1, 8), request("b", 8, 1, 8)]
     state = state_of(5, 4, 3, 4, running, [request("c", 2)], cache=False)
@@ -80,6 +88,15 @@ def test_property_a_known_beginning_is_shared(impl):
     state = state_of(12, 4, 64, 4, [a], [again])
     assert [(r.id, n) for r, n in impl.schedule(state)] == [("a", 1), ("b", 3)]
     assert again.num_cached == 8 and again.table[:2] == a.table[:2]
+
+
+@pytest.mark.task("schedule")
+def test_property_who_finds_the_budget_spent_gives_back_what_it_shared(impl):
+    a = request("a", 8, 1, 8)
+    again = Request("b", [*a.tokens[:8], 1, 2, 3], SamplingParams(max_tokens=5))
+    state = state_of(12, 4, 1, 4, [a], [again])
+    assert [(r.id, n) for r, n in impl.schedule(state)] == [("a", 1)]
+    assert not again.table and [state.allocator.holders[block] for block in a.table] == [1, 1, 1]
 
 
 @pytest.mark.task("schedule")
@@ -109,6 +126,14 @@ def test_property_the_newest_goes_to_the_front_with_its_output(impl):
     assert victim.output == output and len(victim.prompt) == 3
     assert (victim.table, victim.num_computed, victim.num_preemptions) == ([], 0, 1)
     assert state.allocator.num_free == 9 - 3
+
+
+@pytest.mark.task("preempt")
+def test_property_each_preemption_is_counted(impl):
+    request_ = request("a", 6, 2, 7)
+    request_.num_preemptions = 2
+    impl.preempt(state_of(9, 4, 16, 4, [request_]))
+    assert request_.num_preemptions == 3
 
 
 @pytest.mark.task("preempt")
