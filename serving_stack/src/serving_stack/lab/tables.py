@@ -264,3 +264,18 @@ def crowd(content: dict) -> list[str]:
     if other:
         scraped.append((f"Prometheus {other['version']}", *(f"{other[n]:,.0f}" for n in names), int(other["scrapes"])))
     return [table(rows), table(scraped)]
+
+
+def trial(content: dict | None = None) -> str:
+    """Attempts by someone who had read README and workbook alone: first, and after the repairs that followed."""
+    content = content or section("trial")
+    kinds = list(content["wrong"]["first"])
+    rows = [("wrong attempts", "number", *kinds)]
+    for run in ("first", "last"):
+        counts = content["wrong"][run]
+        rows.append((f"{run} run", sum(counts.values()), *(counts[kind] for kind in kinds)))
+    right = content["right"]
+    return (
+        f"{table(rows)}\n\nOf {right['attempts']} attempts that were meant to be right, {right['first']} were RIGHT in "
+        f"the first run and {right['last']} in the last. {content['refused']} {content['date']}.\n"
+    )
