@@ -1697,7 +1697,8 @@ def damaged_files(impl, seed):
         content = (where / "c.pt").read_bytes()
         flipped = bytearray(content)
         flipped[len(content) // 2] ^= 4
-        for name, damaged in (("a flipped bit", bytes(flipped)), ("whole", content)):
+        cases = {"a flipped bit": bytes(flipped), "half of it": content[: len(content) // 2]}
+        for name, damaged in {**cases, "five bytes": content[:5], "empty": b"", "whole": content}.items():
             (where / "c.pt").write_bytes(damaged)
             with torch.no_grad():
                 model.weight.fill_(3.0)

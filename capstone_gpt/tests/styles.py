@@ -635,8 +635,10 @@ class CheckpointWithStrippedNames:
 
     def load(self, parts):
         with open(self.path, "rb") as f:
-            (length,) = struct.unpack("<Q", f.read(8))
-            digest, body = f.read(64), f.read()
+            head, digest, body = f.read(8), f.read(64), f.read()
+        if len(head) < 8:
+            raise ValueError("no head")
+        (length,) = struct.unpack("<Q", head)
         if len(body) != length or hashlib.sha512(body).digest() != digest:
             raise ValueError("not whole")
         step, states, rng = torch.load(io.BytesIO(body), weights_only=False)

@@ -79,7 +79,7 @@ def test_the_name_moves_to_a_new_file(impl, tmp_path):
 
 
 @pytest.mark.task("Checkpoint")
-@pytest.mark.parametrize("change", ["a bit", "the end"])
+@pytest.mark.parametrize("change", ["a bit", "the end", "all but the beginning", "everything"])
 def test_damage_is_noticed_before_anything_changes(impl, tmp_path, change):
     checkpoint = impl.Checkpoint(tmp_path / "c.pt")
     model = nn.Linear(40, 30)
@@ -88,7 +88,7 @@ def test_damage_is_noticed_before_anything_changes(impl, tmp_path, change):
     if change == "a bit":
         content[len(content) // 2] ^= 1
     else:
-        content = content[:-7]
+        content = content[: {"the end": -7, "all but the beginning": 5, "everything": 0}[change]]
     (tmp_path / "c.pt").write_bytes(content)
     with torch.no_grad():
         model.weight.fill_(5.0)

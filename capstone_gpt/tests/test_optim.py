@@ -106,6 +106,7 @@ def test_only_hidden_matrices_are_updated(impl):
         p.grad = torch.ones_like(p)
     named, state = dict(model.named_parameters()), {}
     updated = impl.muon(named, state, 0.02)
+    assert all((p.grad == 1).all() for p in named.values())
     want = [n for n, p in named.items() if n.startswith("blocks.") and p.ndim == 2]
     assert list(updated) == want and set(state) == set(want)
     assert all(torch.equal(p, before[n]) != (n in want) for n, p in named.items())
