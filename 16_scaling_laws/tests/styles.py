@@ -223,7 +223,7 @@ def risk_by_parts(parameters, samples, outputs=1, signal=1.0, noise=1.0):
 
 def risk_with_numpy(parameters, samples, outputs=1, signal=1, noise=1):
     gamma = np.float64(parameters) / outputs / samples
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         under = noise**2 * gamma / np.abs(1 - gamma)
         over = signal**2 * (1 - 1 / gamma) + noise**2 / np.abs(gamma - 1)
     return under if gamma <= 1 else over
