@@ -226,7 +226,7 @@ def risk_with_numpy(parameters, samples, outputs=1, signal=1, noise=1):
     with np.errstate(divide="ignore", invalid="ignore"):
         under = noise**2 * gamma / np.abs(1 - gamma)
         over = signal**2 * (1 - 1 / gamma) + noise**2 / np.abs(gamma - 1)
-    return under if gamma <= 1 else over
+    return np.where(gamma == 1, np.inf, under if gamma < 1 else over).item()
 
 
 STYLES = {
