@@ -889,12 +889,18 @@ def a_negative_number_of_its_own(impl, seed):
     return loss_and_gradient(impl.cross_entropy, randn(seed + 2, 8, 5), some_labels(seed, 5, 8, -1), ignore_index=-1)
 
 
+def far_apart(seed, N, V):
+    """Scores in the thousands, 1,000 apart in a row: each form of the softmax rounds to the same 0 and 1."""
+    rows = torch.stack([torch.randperm(V, generator=generator(seed + n)) + n for n in range(N)])
+    return 1_000.0 * (rows - V // 2 - N // 2)
+
+
 def scores_in_the_thousands(impl, seed):
-    return loss_and_gradient(impl.cross_entropy, 3_000 * randn(seed + 3, 5, 7), ints(seed, 7, 5))
+    return loss_and_gradient(impl.cross_entropy, far_apart(seed + 3, 5, 7), ints(seed, 7, 5))
 
 
 def scores_far_below_zero(impl, seed):
-    return loss_and_gradient(impl.cross_entropy, randn(seed + 4, 5, 7) - 2_000, ints(seed, 7, 5))
+    return loss_and_gradient(impl.cross_entropy, randn(seed + 4, 5, 7, dtype=torch.float64) - 2_000, ints(seed, 7, 5))
 
 
 def scores_of_float64(impl, seed):
@@ -1000,7 +1006,7 @@ def no_smoothing_and_nothing_else(impl, seed):
 
 
 def smoothed_scores_in_the_thousands(impl, seed):
-    args = 3_000 * randn(seed + 4, 5, 7), ints(seed, 7, 5)
+    args = far_apart(seed + 4, 5, 7), ints(seed, 7, 5)
     return loss_and_gradient(impl.smoothed_cross_entropy, *args, smoothing=0.25)
 
 

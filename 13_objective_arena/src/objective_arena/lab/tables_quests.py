@@ -80,3 +80,18 @@ def polarity_sentence(content: dict | None = None) -> str:
             gains.append(f"{sum(points) / len(points):+.1f} with {int(size):,} labels")
         sentences.append(f"Pre-training moves the {kind}'s accuracy by {', '.join(gains)} (points, mean of the seeds).")
     return " ".join(sentences)
+
+
+def trial(content: dict | None = None) -> str:
+    """Attempts by someone who had read README and workbook alone: first, and after the repairs that followed."""
+    content = content or section("trial")
+    kinds = list(content["wrong"]["first"])
+    rows = [("wrong attempts", "number", *kinds)]
+    for run in ("first", "last"):
+        counts = content["wrong"][run]
+        rows.append((f"{run} run", sum(counts.values()), *(counts[kind] for kind in kinds)))
+    right = content["right"]
+    return (
+        f"{table(rows)}\n\nOf {right['attempts']} attempts that were meant to be right, {right['first']} were RIGHT in "
+        f"the first run and {right['last']} in the last. {content['refused']} {content['date']}.\n"
+    )
