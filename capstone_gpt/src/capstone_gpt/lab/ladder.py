@@ -43,6 +43,6 @@ def run(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     crossed = [{"rung": name, "seconds": s, "loss": loss} for name in rungs(names.vocab_size)
                for s, loss in crossings(budgets, curves[best], curves[name])]  # fmt: skip
     order = sorted(curves, key=lambda name: curves[name][-1])
-    claim = f"After {budgets[-1]:g} CPU seconds {order[0]} is best and {order[-1]} worst of {len(order)} rungs"
+    claim = f"After {budgets[-1]:g} CPU seconds the best of {len(order)} rungs: {order[0]}; the worst: {order[-1]}"
     return {"seeds": seeds, "names": sum(map(len, names.splits.values())), "budgets": budgets, "rungs": found,
             "crossings": crossed, "claim": claim}  # fmt: skip

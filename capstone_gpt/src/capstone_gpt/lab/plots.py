@@ -74,12 +74,16 @@ def climb(c: dict):
     """The ladder: loss against the logarithm of the budget."""
     made = figure(c["claim"], (7.2, 4.2))
     ax = made.subplots()
-    colors = [GREY, ORANGE, GREEN, VERMILION, BLUE, "#CC79A7", "#56B4E9"]
+    colors, ends = [GREY, ORANGE, GREEN, VERMILION, BLUE, "#CC79A7", "#56B4E9"], []
     for (name, rung), color in zip(c["rungs"].items(), colors, strict=False):
         values = [rung["loss"][str(b)] for b in c["budgets"]]
         ax.fill_between(c["budgets"], [min(v) for v in values], [max(v) for v in values], color=color, alpha=0.2, lw=0)
         ax.plot(c["budgets"], [median(v) for v in values], "o-", color=color, ms=4)
-        label(ax, c["budgets"][-1], median(values[-1]), name, color)
+        ends.append((median(values[-1]), name, color))
+    height = -1.0
+    for y, name, color in sorted(ends):  # neighbours do not meet
+        height = max(y, height + 0.03)
+        label(ax, c["budgets"][-1], height, name, color)
     for crossing in c["crossings"]:
         ax.plot(crossing["seconds"], crossing["loss"], "x", color="black", ms=7)
     ax.set(xscale="log", xlabel="CPU seconds (crossings marked)", ylabel="validation loss, nats a character")
