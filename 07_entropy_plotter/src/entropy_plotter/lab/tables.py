@@ -67,7 +67,7 @@ def holtzman(content: dict | None = None) -> str:
     content = content or section("holtzman")
     rows = [("SmolLM2-135M-Instruct", *NAMES.values(), "different tokens", "paper: perplexity", "paper: repetition, %")]
     for rule, found in content["rules"].items():
-        theirs = [f"{x:.2f}" for x in PAPER[rule]] if rule in PAPER else ["", ""]
+        theirs = ["" if x is None else f"{x:.2f}" for x in PAPER.get(rule, (None, None))]
         cells = [f"{found[name]:,.1f}" for name in NAMES]
         rows.append((rule, *cells, found["distinct"], *theirs))
     return f"{table(rows)}\n\n{meta_line(content)}\n"
