@@ -1,8 +1,12 @@
 """Counting instead of timing: the largest tensor that a call makes. Views of its arguments cost nothing."""
 
+import importlib
+
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+importlib.import_module("torch._dynamo")  # counting needs it; its first import takes seconds, on nobody's clock
 
 
 class Largest(TorchDispatchMode):
