@@ -2,6 +2,11 @@
 
 One product with a matrix of 3C columns replaces three, and `scaled_dot_product_attention` never stores the T x T
 scores. The weights are those of `Block`, and a test holds both to the same values and gradients.
+
+Dimensions:
+    B   sequences in a batch
+    T   positions
+    C   width of the stream
 """
 
 import torch
