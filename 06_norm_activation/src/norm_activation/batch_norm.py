@@ -3,6 +3,7 @@
 Dimensions:
     N   examples of the batch
     C   channels, axis 1; the axes after it are space, or time
+    n   values of a channel: N times the size of the space
 
 Training uses the statistics of the batch. Evaluation has no batch to speak of, so it uses running averages that
 training left behind:

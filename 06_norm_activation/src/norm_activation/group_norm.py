@@ -4,6 +4,7 @@ Dimensions:
     N   examples
     C   channels, axis 1; the axes after it are space
     G   groups, a divisor of C
+    k   values of a group: C / G times the size of the space
 
 The family differs only in the numbers that share a mean and a variance:
 

@@ -8,6 +8,9 @@ things save passes here; `python -m norm_activation bench` measures the result:
 - Work goes in blocks of 256 rows, so that P and the rows stay in the processor's cache until all steps are done.
 
 What stays out of reach is a kernel that keeps a row in registers: each step below still reads and writes the cache.
+
+Dimensions:
+    D   features, the last axis; everything before it is batch
 """
 
 from collections.abc import Iterator
