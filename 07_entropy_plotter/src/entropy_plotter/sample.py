@@ -3,7 +3,7 @@
 Every row has a random stream of its own. So a row's text stays the same when rows are added or taken away.
 
 Dimensions:
-    B   rows        V   vocabulary        T   tokens so far
+    B   rows        V   vocabulary        T   tokens so far        N   tokens at the end: T + max_new_tokens
 """
 
 from collections.abc import Callable

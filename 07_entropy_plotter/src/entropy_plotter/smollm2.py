@@ -5,7 +5,8 @@ The library `gguf` reads and dequantizes. The file stores the channels that RoPE
 
 Dimensions:
     B   rows           T   tokens fed       Tk   tokens attended to
-    H   query heads    K   key heads, each shared by G = H / K query heads        D   width of a head
+    H   query heads    G   key/value heads, each shared by H / G query heads
+    D   width of a head        C   width of the model        V   vocabulary
 """
 
 from pathlib import Path
@@ -35,7 +36,7 @@ def rms_norm(x: Float[Tensor, "*batch C"], weight: Float[Tensor, "C"], eps: floa
 
 
 def rotate(x: Float[Tensor, "B H T D"], start: int, base: float) -> Float[Tensor, "B H T D"]:
-    """RoPE: channels 2i and 2i + 1 turn by position · base^(-2i/D). The first position is `start`."""
+    """RoPE: channels 2i and 2i + 1 rotate by position · base^(-2i/D). The first position is `start`."""
     T, D = x.shape[-2:]
     positions = torch.arange(start, start + T)[:, None]
     angles = positions * base ** (-torch.arange(0, D, 2) / D)  # T D/2
@@ -73,20 +74,20 @@ class SmolLM2:
 
     def _attend(self, x: Tensor, layer: int, cache: KVCache | None) -> Tensor:
         B, T, C = x.shape
-        H, K = self.sizes.heads, self.sizes.kv_heads
+        H, G = self.sizes.heads, self.sizes.kv_heads
         start = 0
         if cache is not None and layer in cache.layers:
             start = cache.layers[layer][0].shape[2]
         normed = self._norm(x, f"blk.{layer}.attn_norm")
         q = self._linear(normed, layer, "attn_q").view(B, T, H, C // H).transpose(1, 2)  # B H T D
-        k = self._linear(normed, layer, "attn_k").view(B, T, K, C // H).transpose(1, 2)  # B K T D
-        v = self._linear(normed, layer, "attn_v").view(B, T, K, C // H).transpose(1, 2)
+        k = self._linear(normed, layer, "attn_k").view(B, T, G, C // H).transpose(1, 2)  # B G T D
+        v = self._linear(normed, layer, "attn_v").view(B, T, G, C // H).transpose(1, 2)
         q, k = (rotate(y, start, self.sizes.rope_base) for y in (q, k))
         if cache is not None:
-            k, v = cache.update(layer, k, v)  # B K Tk D
+            k, v = cache.update(layer, k, v)  # B G Tk D
         allowed = torch.ones(T, k.shape[2], dtype=torch.bool).tril(start)
-        grouped = q.reshape(B, K, H // K * T, C // H)  # the queries that share a key, as more queries of it
-        attn_out = F.scaled_dot_product_attention(grouped, k, v, attn_mask=allowed.repeat(H // K, 1))
+        grouped = q.reshape(B, G, H // G * T, C // H)  # the queries that share a key, as more queries of it
+        attn_out = F.scaled_dot_product_attention(grouped, k, v, attn_mask=allowed.repeat(H // G, 1))
         return self._linear(attn_out.reshape(B, H, T, C // H).transpose(1, 2).flatten(2), layer, "attn_output")
 
     def _mlp(self, x: Tensor, layer: int) -> Tensor:

@@ -6,6 +6,7 @@ n-gram's, and far less sure of itself than a large model's.
 Dimensions:
     B   rows        T   tokens fed        Tk   tokens attended to
     H   heads       D   width of a head   C    width of the model      V   vocabulary
+    N   tokens of the training text
 """
 
 from collections.abc import Callable

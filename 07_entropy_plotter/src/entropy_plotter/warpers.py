@@ -4,7 +4,7 @@ A token that is cut gets -inf. Conventions are those of `transformers`: the toke
 stays, and so do tokens tied with the last one of top-k. The order of application is that of `warp`.
 
 Dimensions:
-    V   vocabulary        T   tokens so far
+    B   rows        V   vocabulary        T   tokens so far
 """
 
 import math
