@@ -3,7 +3,8 @@
 Learned positions, LayerNorm before each sub-layer, GELU in its tanh form, the head tied to the token embedding. A cache
 changes two lines: where positions start, and where keys and values go before attention reads them.
 
-Dimensions: B batch, T tokens fed, Tk tokens attended to, H heads, D width of a head, C = H·D width, V vocabulary.
+Dimensions: B batch, T tokens fed, Tk tokens attended to, To tokens whose logits are returned, H heads, D width of a
+head, C = H·D width of the model, V vocabulary.
 """
 
 from collections.abc import Callable
