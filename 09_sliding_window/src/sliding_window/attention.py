@@ -5,7 +5,7 @@ Project 04 builds the first, project 03 the second.
 Dimensions:
     B   sequences        H   heads
     Tq  queries          Tk  keys
-    D   width of a head
+    D   width of a head  T   tokens that are rotated
 """
 
 import math
@@ -30,7 +30,7 @@ def attend(
 def rotate(
     x: Float[Tensor, "... T D"], positions: Int[Tensor, "T"], base: float = 10_000.0
 ) -> Float[Tensor, "... T D"]:
-    """RoPE (Su et al. 2021): channels 2i and 2i + 1 are turned by position · base^(-2i/D).
+    """RoPE (Su et al. 2021): channels 2i and 2i + 1 are rotated by position · base^(-2i/D).
 
     The angles are computed in float64: at position 100,000 float32 has an error of 0.004 radians.
     """

@@ -1,6 +1,10 @@
 """Window attention in blocks: only the keys of a block's windows are ever touched.
 
 The whole square has T² scores. Here each block of W queries meets at most 2W - 1 keys, so there are about 2·T·W.
+
+Dimensions:
+    B   sequences        H   heads        T   tokens
+    D   width of a head  W   window
 """
 
 import torch

@@ -2,6 +2,10 @@
 
 Block i of queries meets blocks i - 1 and i of keys. All full blocks have the same shape and the same mask, so they go
 through PyTorch's fused kernel as one batch. A fused kernel that knows the band could leave the masked half out.
+
+Dimensions:
+    B   sequences        H   heads        T   tokens
+    D   width of a head
 """
 
 import torch

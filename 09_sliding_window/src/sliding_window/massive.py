@@ -3,6 +3,10 @@
 A head that has nothing to say must still give its weights to some key. It gives them to a token whose value is small,
 and the first token is the one that every query sees (Xiao et al. 2023; Gu et al. 2024). In the residual stream of that
 token a few entries are huge: massive activations (Sun et al. 2024). They make its key easy to find.
+
+Dimensions:
+    L   layers           H   query heads  kv  key/value heads
+    B   sequences        T   tokens       C   width of the model
 """
 
 import torch

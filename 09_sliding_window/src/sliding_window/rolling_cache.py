@@ -4,7 +4,8 @@ Mistral 7B's rolling buffer (Jiang et al. 2023), in the order of the text. `sink
 
 Dimensions:
     B   sequences        H   heads        D   width of a head
-    W   window
+    W   window           n   slots in use
+    new, seen            the new tokens; all that they may see
 """
 
 import torch

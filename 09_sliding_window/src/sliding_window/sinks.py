@@ -5,6 +5,7 @@ Keys are stored before RoPE, because a sink's position in the cache is not its p
 Dimensions:
     B   sequences        H   heads        D   width of a head
     S   sinks            W   window, beside the sinks
+    Tq  queries          Tk  keys         new, n  tokens that are written
 """
 
 import math

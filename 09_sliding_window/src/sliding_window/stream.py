@@ -1,4 +1,8 @@
-"""A text without end at constant memory and constant time a token."""
+"""A text without end at constant memory and constant time a token.
+
+Dimensions:
+    T   tokens of the prompt, or of the text
+"""
 
 from collections.abc import Iterator
 

@@ -5,6 +5,7 @@ Dimensions:
     L   layers
     Tq  queries: the newest Tq of the Tk tokens
     Tk  keys
+    B   sequences, T positions, C channels: of the input to a stack of layers
 """
 
 from collections.abc import Callable
