@@ -8,7 +8,7 @@ One function is all three kinds. The number of key/value heads decides which:
 
 Dimensions:
     B   rows of the batch           T    tokens (Tq queries, Tk keys)
-    H   query heads = G · R         D    width of a head     W = H · D
+    H   query heads = G · R         D    width of a head     W = H · D, width of the model
     G   groups = key/value heads    R    query heads that share a key/value head
 """
 

@@ -3,7 +3,7 @@
 RMSNorm, RoPE, grouped attention, SwiGLU, a head tied to the embedding. SmolLM2's weights fit into it (`smollm2/`).
 
 Dimensions:
-    B rows   T tokens   W = d_model   V vocabulary   H, G, R, D: as in grouped.py
+    B rows   T tokens   W = d_model, width of the model   V vocabulary   H, G, R, D: as in grouped.py
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,9 @@
 """Rotary positions (RoPE), the subject of 03_rope_animator: here as short as possible.
 
 Neighbouring channels 2i and 2i + 1 are a pair, as in the paper and in GGUF files.
+
+Dimensions:
+    T  tokens   D  width of a head
 """
 
 import torch
