@@ -1,6 +1,9 @@
 """What happens to the load while a decoder is trained: recorded step by step, with or without balance.
 
 An expert that is chosen learns, and is chosen more often. Nothing stops this but noise, a loss or a bias.
+
+Dimensions:
+    B  windows    T  tokens of a window; a token is a byte
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """The experts: E feed-forward layers of one shape, with their weights in two tensors.
 
 Dimensions:
-    E  experts    D  d_model    F  width of an expert    N  tokens
+    E  experts    D  d_model    F  width of an expert, F2 = 2F    N  tokens
 """
 
 import torch

@@ -1,7 +1,7 @@
 """The router: which experts a token goes to, and how much each of them counts.
 
 Dimensions:
-    N  tokens (one axis or several)    E  experts    K  experts of a token
+    N  tokens (one axis or several)    E  experts    K  experts of a token    D  d_model
 
 The order of softmax and cut is a choice:
 
