@@ -1,5 +1,8 @@
 """Skip-gram with negative sampling by hand: the loss, its gradient, one step. The plain form, in NumPy.
 
+Every word has two vectors: one for when it is in the middle, one for when it is near another word. With the sampled
+words, a step costs K + 1 scores for each pair, where the full softmax costs V.
+
 Names and the symbols of Mikolov et al. 2013b, section 2.2:
 
     center      v_wI   the vector of the word in the middle     a row of `centers`, the input vectors
@@ -14,7 +17,7 @@ from jaxtyping import Float, Int
 
 
 def log_sigmoid(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """log(1 / (1 + exp(-x))), finite for every finite x."""
+    """log(1 / (1 + exp(-x))), finite for every finite x. `logaddexp(0, -x)` is log(1 + exp(-x)) without overflow."""
     return -np.logaddexp(0, -x)
 
 
@@ -23,10 +26,12 @@ def loss_and_gradients(
 ) -> tuple[Float[np.ndarray, "B"], Float[np.ndarray, "B D"], Float[np.ndarray, "B D"], Float[np.ndarray, "B K D"]]:
     """The loss of each pair in nats and its gradients, in the order of the arguments.
 
+    `context` is (B, D) and `negatives` (B, K, D). Shapes that do not fit get this function's own error.
+
         loss = -log sigmoid(context . center) - sum_i log sigmoid(-negative_i . center)
 
-    This is Mikolov et al. 2013b, eq. 4, negated. As d/dx log sigmoid(x) = 1 - sigmoid(x), the gradient of each score
-    is sigmoid(score) minus its label: 1 for the context, 0 for a negative.
+    This is Mikolov et al. 2013b, eq. 4, negated. As d/dx log sigmoid(x) = 1 - sigmoid(x), the gradient of the
+    loss by each score is sigmoid(score) minus its label: 1 for the context, 0 for a negative.
 
     Raises:
         ValueError: `context` or `negatives` does not fit the shape of `center`.
@@ -39,8 +44,8 @@ def loss_and_gradients(
     positive_score = np.einsum("bd,bd->b", center, context)
     negative_scores = np.einsum("bd,bkd->bk", center, negatives)
     loss = -log_sigmoid(positive_score) - log_sigmoid(-negative_scores).sum(axis=1)
-    d_positive = np.exp(log_sigmoid(positive_score)) - 1  # B
-    d_negatives = np.exp(log_sigmoid(negative_scores))  # B K
+    d_positive = np.exp(log_sigmoid(positive_score)) - 1  # B: sigmoid(score) - 1
+    d_negatives = np.exp(log_sigmoid(negative_scores))  # B K: sigmoid(score) - 0
     d_center = d_positive[:, None] * context + np.einsum("bk,bkd->bd", d_negatives, negatives)
     return loss, d_center, d_positive[:, None] * center, d_negatives[:, :, None] * center[:, None, :]
 
@@ -53,6 +58,8 @@ def sgd_step(
     lr: float,
 ) -> float:
     """Takes one step down the summed loss of `pairs`, in place. Returns the mean loss before it, in nats a pair.
+
+    `pairs` and `negatives` (B, K) hold numbers of words: rows of `centers` and `contexts`. `lr` is the learning rate.
 
     All gradients are taken at the old vectors. A word that occurs several times in the batch gets the sum of its
     gradients: `np.add.at` adds for every index, where `a[i] -= ...` would keep only the last. Every negative counts,

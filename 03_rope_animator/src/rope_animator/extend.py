@@ -1,7 +1,8 @@
-"""Reading texts longer than those in training, by changing the frequencies of a rotary model.
+"""Reading texts longer than those in training, by changing the frequencies of a model with RoPE.
 
-Dimensions:
-    P  pairs of coordinates
+A pair is two coordinates that are rotated together, by angle p theta at position p. In the formulas:
+
+    d  coordinates of a head (the argument `dim`): d / 2 pairs
     s  the factor by which the context grows (the argument `factor`)
 
 `interpolate` changes the positions. Every other scheme returns a `RopeScaling`.
@@ -33,7 +34,8 @@ def interpolate(positions: Real[Tensor, "*N"], trained_len: int, seq_len: int) -
     """Position interpolation (Chen et al. 2023, eq. 4): squeeze `seq_len` positions into the `trained_len` known ones.
 
     Position p becomes p trained_len / seq_len, so that no angle is larger than in training. Neighbours are then
-    closer than in training. A text no longer than `trained_len` keeps its positions.
+    closer than the model has seen. But their angles lie between angles that it has seen, and not beyond all of them.
+    A text no longer than `trained_len` keeps its positions: it needs no help.
 
     Raises:
         TypeError: `positions` is not a tensor.
@@ -47,7 +49,11 @@ def interpolate(positions: Real[Tensor, "*N"], trained_len: int, seq_len: int) -
 
 
 def linear(dim: int, base: float, factor: float) -> RopeScaling:
-    """Position interpolation, written as frequencies: (p / s) theta = p (theta / s)."""
+    """Position interpolation, written as frequencies: (p / s) theta = p (theta / s).
+
+    Raises:
+        ValueError: `factor` is below 1.
+    """
     check_factor(factor)
     return RopeScaling(frequencies(dim, base) / factor)
 
@@ -67,7 +73,13 @@ def ntk_aware(dim: int, base: float, factor: float) -> RopeScaling:
 
 
 def dynamic_ntk(dim: int, base: float, factor: float, trained_len: int, seq_len: int) -> RopeScaling:
-    """NTK-aware with a factor that follows the text (emozilla 2023). Up to the trained length nothing changes."""
+    """NTK-aware with a factor that follows the text (emozilla 2023). Up to the trained length nothing changes.
+
+    With n times the trained length, NTK-aware gets s n - (s - 1): it is 1 for n = 1 and n for s = 1.
+
+    Raises:
+        ValueError: `dim` is below 4, or `factor` or `trained_len` below 1.
+    """
     check_factor(factor)
     check_trained_len(trained_len)
     growth = factor * max(seq_len, trained_len) / trained_len - (factor - 1)
@@ -84,7 +96,7 @@ def yarn(
     outwards, as in the authors' code. The attention factor 0.1 ln s + 1 is their fit to Llama's perplexity.
 
     Raises:
-        ValueError: `factor` or `trained_len` is below 1, `base` is not above 1, or `beta_fast` not above `beta_slow`.
+        ValueError: `factor` or `trained_len` is below 1, `base` is not above 1, or not `beta_fast` > `beta_slow` > 0.
     """
     check_factor(factor)
     check_trained_len(trained_len)
@@ -94,7 +106,7 @@ def yarn(
         raise ValueError(f"beta_fast={beta_fast}, beta_slow={beta_slow}: the ramp needs beta_fast > beta_slow > 0")
     theta = frequencies(dim, base)
     low = max(math.floor(pair_with_rotations(beta_fast, dim, base, trained_len)), 0)
-    high = min(math.ceil(pair_with_rotations(beta_slow, dim, base, trained_len)), dim - 1)
+    high = min(math.ceil(pair_with_rotations(beta_slow, dim, base, trained_len)), dim - 1)  # the authors' bound
     pairs = torch.arange(dim // 2, dtype=torch.float64)
     width = high - low if high != low else 0.001  # as in the authors' code: a ramp of no width is a step
     slow = ((pairs - low) / width).clamp(0, 1)
@@ -102,7 +114,10 @@ def yarn(
 
 
 def pair_with_rotations(rotations: float, dim: int, base: float, trained_len: int) -> float:
-    """The pair, as a fractional index, that makes so many rotations over the trained length."""
+    """The pair, as a fractional index, that makes so many rotations over the trained length.
+
+    Pair i turns by base^(-2i / d) a token: solve trained_len base^(-2i / d) = 2 pi rotations for i.
+    """
     return dim * math.log(trained_len / (2 * math.pi * rotations)) / (2 * math.log(base))
 
 
@@ -114,10 +129,11 @@ def llama3(
     low_freq_factor: float = 1.0,
     high_freq_factor: float = 4.0,
 ) -> RopeScaling:
-    """Llama 3.1's scheme (Grattafiori et al. 2024; Meta's released code): a ramp in rotations.
+    """Llama 3.1's scheme (Grattafiori et al. 2024; Meta's released code): YaRN's idea with a ramp in rotations.
 
     Pairs with more than `high_freq_factor` rotations over the trained length stay. Those with fewer than
-    `low_freq_factor` are divided by s. Between the two, the weight of the old frequency is linear in the rotations.
+    `low_freq_factor` are divided by s. Both names are Meta's: they count rotations and are no factors. Between the
+    two, the weight of the old frequency is linear in the rotations.
 
     Raises:
         ValueError: `factor` or `trained_len` is below 1, or `high_freq_factor` is not above `low_freq_factor`.

@@ -1,7 +1,10 @@
 """Two caches for keys and values: the plain form, and the one to use.
 
-`KVCache` lists all that a model needs from a cache. A third cache, in one byte per number, is in
-`int8_cache`.
+A new token attends to all tokens before it, so their keys and values are needed again. Their queries are not: each
+query is used once, by its own token.
+
+`KVCache` lists what a model needs from a cache. Any class with these names will do; it need not inherit. A third
+cache, in one byte per number, is in `int8_cache`.
 
 Dimensions: L layers, B batch, H heads, T new tokens, Tk all tokens held, D width of a head.
 """
@@ -18,7 +21,7 @@ from .config import Config
 
 @runtime_checkable
 class KVCache(Protocol):
-    """The five names that a model needs. The caches here have two more: `nbytes` and `crop`."""
+    """What a model needs from a cache. The caches here also have `nbytes` and `crop`."""
 
     layers: int  # layers of the model it was made for
     max_seq_len: int | None  # tokens it has room for; None: no limit
@@ -35,9 +38,10 @@ class KVCache(Protocol):
 
 
 class GrowingCache:
-    """The plain form: concatenate. Each step copies all that came before: S steps of one token copy S²/2 tokens.
+    """The plain form: concatenate. Each step copies all that came before: n steps of one token copy n²/2 tokens.
 
-    A cache holds numbers without gradients. With gradients it would keep the graph of every step alive.
+    A cache holds numbers without gradients. With gradients, the intermediate results of every step would stay in
+    memory for a backward pass that never comes.
     """
 
     max_seq_len = None
@@ -48,7 +52,7 @@ class GrowingCache:
 
     @property
     def position(self) -> int:
-        """A token counts once every layer has it, so that all layers of one step see the same position."""
+        """A token counts once the last layer has it. Until then, every layer of the step sees the old position."""
         return min(0 if k is None else k.shape[2] for k in self.keys)
 
     @property
@@ -73,6 +77,8 @@ class GrowingCache:
     def crop(self, max_length: int) -> None:
         """Keep the first `max_length` tokens, for example a prefix that several prompts share.
 
+        What is kept is a view: the memory of the others is free only after the next `update`, which copies.
+
         Raises:
             ValueError: fewer are held.
         """
@@ -86,8 +92,9 @@ class GrowingCache:
 class StaticCache:
     """Allocated once and written in place. Each step writes its own tokens and returns views of all tokens.
 
-    Every layer counts its own tokens in `seq_lens`. Within a step, layer 0 is ahead of layer 1. `position` moves when
-    the last layer has written, so nothing reads a half-written step. A cache holds numbers without gradients.
+    Every layer counts its own tokens in `seq_lens`. With two layers and four tokens held, `seq_lens` is [5, 4] after
+    layer 0 has written the fifth, and `position` is still 4. It moves when the last layer has written, so nothing
+    reads a half-written step. A view shares its memory with the cache: after a `crop`, new tokens change it.
 
     Raises:
         ValueError: `batch_size` or `max_seq_len` is below 1.
