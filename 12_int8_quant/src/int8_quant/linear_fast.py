@@ -4,6 +4,9 @@ Equal to linear.py: the sums are the same integers. Before and after the product
 a block stays in the processor's cache between the passes: finding the largest, rounding, applying both scales. Codes of
 finite numbers need no clamp in float32. A single input channel goes the plain way: there the library's product is wrong
 on CPUs (torch 2.13).
+
+Dimensions:
+    T tokens   I input channels   O output channels
 """
 
 import torch

@@ -2,6 +2,9 @@
 
 The layers here round to codes and go back to floating point before the product: the numbers of int8 layers, without
 their speed (`test_linear.py` shows that they are equal). The head is left as it is, as in both papers.
+
+Dimensions:
+    B rows   T tokens   I input channels   O output channels   R rows: tokens, or output channels
 """
 
 import copy
