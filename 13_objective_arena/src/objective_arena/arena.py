@@ -4,7 +4,7 @@ Each objective is a function from windows of text to (inputs, labels, attention 
 differ in number: all positions for a causal model, about 15 % for a masked one.
 
 Dimensions:
-    B texts, T tokens, V tokens of the vocabulary
+    B texts, T tokens, N tokens of the training text, S special tokens, V tokens of the vocabulary
 """
 
 from collections.abc import Callable

@@ -4,7 +4,7 @@ Of the selected tokens 80 % become [MASK], 10 % a random token and 10 % stay as 
 [MASK]: the last two kinds keep it from reading only where [MASK] stands.
 
 Dimensions:
-    B texts, T tokens
+    B texts, T tokens, S special tokens
 """
 
 import torch

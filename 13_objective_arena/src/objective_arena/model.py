@@ -3,7 +3,7 @@
 Pre-norm, learned positions, head tied to the embedding.
 
 Dimensions:
-    B texts, T tokens, D width of the model, H heads, V tokens of the vocabulary
+    B texts, T tokens, D width of the model, H heads, V tokens of the vocabulary, b masks: one, or B
 """
 
 from dataclasses import dataclass
