@@ -33,9 +33,10 @@ def gae(
 
 
 def whiten(x: Float[Tensor, "B N"], mask: Bool[Tensor, "B N"], shift_mean: bool = True) -> Float[Tensor, "B N"]:
-    """(x - mean) / sqrt(variance + 1e-8) over the real tokens; zero at padding. The variance is the one with N - 1.
+    """(x - mean) / sqrt(variance + 1e-8) over the real tokens; zero at padding.
 
-    With `shift_mean=False` the mean stays as it is and only the distance from it is scaled: so rewards keep their sign.
+    The variance is the sum of squared distances from the mean, divided by the number of real tokens minus one. With
+    `shift_mean=False` the mean stays as it is and only the distance from it is scaled: so rewards keep their sign.
 
     Raises:
         ValueError: fewer than two real tokens have no variance.

@@ -2,6 +2,9 @@
 
 With r = reference / policy at a sampled token, the estimators are -log r, (log r)² / 2 and r - 1 - log r.
 What estimates a number well need not give the right gradient when it is differentiated: see `kl_loss`.
+
+Dimensions:
+    V vocabulary
 """
 
 import torch

@@ -2,6 +2,9 @@
 
 Every loss is a mean over the real tokens of all answers. What was measured at sampling time (old log-probabilities,
 old values, advantages, returns) is a constant: no gradient flows into it.
+
+Dimensions:
+    B answers   N tokens of the longest answer; `mask` is true at real tokens
 """
 
 import torch

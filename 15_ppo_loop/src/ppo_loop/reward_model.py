@@ -2,6 +2,9 @@
 
 Bradley and Terry (1952): the better of two wins with probability sigmoid(r_chosen - r_rejected). Only differences are
 seen, so a reward has no zero: normalise it before you compare two models.
+
+Dimensions:
+    B answers, or pairs of them   T tokens of prompt and answer   n pairs that are taken
 """
 
 from typing import NamedTuple

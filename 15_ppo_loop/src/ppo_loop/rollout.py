@@ -1,6 +1,9 @@
 """Sampling with a cache. The log-probabilities of what was sampled are kept: they are the *old* ones of PPO's ratio.
 
 All prompts of a batch have the same length. An answer ends with the stop token; what follows is padding.
+
+Dimensions:
+    B answers   P tokens of the prompt   N tokens of the longest answer   T = P + N
 """
 
 from typing import NamedTuple

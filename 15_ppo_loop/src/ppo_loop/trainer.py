@@ -10,6 +10,9 @@ old           everything from sampling time is made once, before the first epoch
 value         its own model, from a copy of the policy's trunk; its loss is clipped
 Adam          epsilon 1e-5; the learning rate falls linearly to zero
 dropout       none
+
+Dimensions:
+    B answers   P tokens of the prompt   N tokens of the longest answer   n answers of a minibatch
 """
 
 import copy
