@@ -1,7 +1,7 @@
 """Hoffmann et al. (2022), arXiv:2203.15556: L(N, D) = E + A N^-alpha + B D^-beta, and three ways to the best N.
 
 Dimensions:
-    n   runs              G   groups of equal compute
+    n   runs              S   starts
 """
 
 from collections.abc import Iterable

@@ -18,7 +18,7 @@ ROPE_BASE = 100.0
 
 
 def rotate(x: Float[Tensor, "B H T D"]) -> Float[Tensor, "B H T D"]:
-    """RoPE (Su et al. 2021): channel i and channel i + D/2 turn by an angle that grows with the position."""
+    """RoPE (Su et al. 2021): channel i and channel i + D/2 rotate by an angle that grows with the position."""
     T, D = x.shape[-2:]
     angles = torch.arange(T)[:, None] * ROPE_BASE ** (-torch.arange(0, D, 2) / D)  # T D/2
     first, second = x.chunk(2, -1)

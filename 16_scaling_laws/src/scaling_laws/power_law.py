@@ -2,6 +2,7 @@
 
 Dimensions:
     n   points            R   resamples            m   places at which a law is asked
+    k   floors that are tried
 """
 
 import numpy as np

@@ -2,6 +2,9 @@
 
 A run whose learning rate has not come down yet has a loss that is too high. So the cosine of a run ends where the run
 ends (Hoffmann et al. 2022, section 3), and a run of twice the data is trained anew.
+
+Dimensions:
+    B   rows of a batch   T   tokens of a row   n   tokens of the text
 """
 
 import json
