@@ -3,7 +3,7 @@
 An n-gram is one integer, its tokens as digits in base V. Counting is sorting, looking up is a binary search.
 
 Dimensions:
-    N  windows      T  tokens of a window
+    N  windows      T  tokens of a window      n, m  tokens of the text, and its n-grams
 """
 
 import numpy as np

@@ -3,6 +3,7 @@
 Dimensions:
     B  rows of a batch      T  tokens      C  width of the model
     H  heads                D  width of a head, C = H · D
+    Tq queries              Tk keys
 """
 
 import functools

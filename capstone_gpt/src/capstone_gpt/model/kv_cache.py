@@ -1,4 +1,9 @@
-"""What a decoder keeps between two tokens: keys and values of each layer, and the last input of each token shift."""
+"""What a decoder keeps between two tokens: keys and values of each layer, and the last input of each token shift.
+
+Dimensions:
+    B  rows of a batch      T  new tokens      Tk  all tokens held
+    H  heads                D  width of a head C   width of the model
+"""
 
 import torch
 from jaxtyping import Float

@@ -1,4 +1,8 @@
-"""Rotary positions (Su et al. 2021): channel i and channel i + D/2 of a head are turned by position · frequency."""
+"""Rotary positions (Su et al. 2021): channel i and channel i + D/2 of a head are rotated by position · frequency.
+
+Dimensions:
+    B  rows of a batch      H  heads      T  tokens      D  width of a head
+"""
 
 import functools
 

@@ -1,4 +1,8 @@
-"""Text from a model: one token at a time, with a temperature, top-k, top-p, and a gallery of settings."""
+"""Text from a model: one token at a time, with a temperature, top-k, top-p, and a gallery of settings.
+
+Dimensions:
+    B  rows of a batch      T  tokens so far   Tnew  T + max_new_tokens      V  vocabulary
+"""
 
 from collections.abc import Callable
 
