@@ -1,7 +1,6 @@
 """What a model weighs, what its cache weighs, and what a card can do.
 
-Dimensions: L layers, D width, H query heads, K key/value heads, E width of a head, F hidden width of the feed-forward
-part, V vocabulary.
+Dimensions: L layers, H query heads, G key/value heads, D width of a head.
 """
 
 from dataclasses import dataclass
@@ -59,13 +58,13 @@ class ModelShape:
 
     @property
     def cache_per_token(self) -> Number:
-        """Bytes of keys and values of a token: 2 L K E, times the bytes of a number."""
+        """Bytes of keys and values of a token: 2 L G D, times the bytes of a number."""
         return 2 * self.layers * self.kv_heads * self.head_dim * self.cache_bytes
 
     def flops(self, tokens: Number, context: Number) -> Number:
         """Operations for `tokens` tokens that each look back at `context` tokens.
 
-        Two for each weight and token, and 4 L H E for each pair of a query and a key (scores, then values).
+        Two for each weight and token, and 4 L H D for each pair of a query and a key (scores, then values).
         """
         return tokens * (2 * self.multiplied + 4 * self.layers * self.d_model * context)
 

@@ -6,6 +6,7 @@ other work is done for each token alone, so tokens of any requests can stand bes
 Dimensions:
     N   tokens of the step      H   query heads        D   width of a head
     C   width of the model      G   key/value heads    M   rows whose logits are wanted
+    V   vocabulary
 """
 
 from collections.abc import Callable

@@ -7,6 +7,7 @@ remember comes in as a tensor and goes out one step longer. The graph is traced 
 Dimensions:
     B   requests, all equally long       G   key/value heads       L   layers
     T   new tokens of each request       D   width of a head       P   tokens in the cache, 0 at the beginning
+    V   vocabulary                       S   all tokens, P + T
 """
 
 import warnings

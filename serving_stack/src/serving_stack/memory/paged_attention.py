@@ -5,6 +5,7 @@ Dimensions:
     H   query heads                            R   query heads a group, H / G
     P   blocks of the pool                     S   tokens in a block
     D   width of a head                        T   tokens of one request so far
+    n   tokens of one request in this step
 """
 
 import math
