@@ -28,7 +28,7 @@ def break_it(options: argparse.Namespace, log: Log) -> dict:
     found = {"steps": steps}
     log("no balance loss")
     found["balance weights"] = balance_weights(text, unseen, steps, options.seed, (0, 0.01, 10))
-    log("k = 1 with normalized gates")
+    log("k = 1 with normalized weights")
     found["normalized"] = {
         name: one_expert(text, unseen, steps, options.seed, name) for name in ("as it is", "always 1")
     }
