@@ -4,7 +4,8 @@ RMSNorm, RoPE on neighbouring channels, grouped attention, SwiGLU, a head tied t
 each of them slowly; here they are as short as possible.
 
 Dimensions:
-    B rows   T tokens   W = d_model   V vocabulary   H query heads   G key/value heads   D width of a head
+    B rows   T tokens   C = d_model, width of the model   V vocabulary   N prompt and new tokens
+    H query heads   G key/value heads   n one of the two   D width of a head
 """
 
 from dataclasses import dataclass
@@ -52,11 +53,11 @@ class RMSNorm(nn.Module):
         super().__init__()
         self.weight, self.eps = nn.Parameter(torch.ones(width)), eps
 
-    def forward(self, x: Float[Tensor, "*batch W"]) -> Float[Tensor, "*batch W"]:
+    def forward(self, x: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch C"]:
         return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
 
 
-def rotate(x: Float[Tensor, "B N T D"], start: int, base: float) -> Float[Tensor, "B N T D"]:
+def rotate(x: Float[Tensor, "B n T D"], start: int, base: float) -> Float[Tensor, "B n T D"]:
     """RoPE: pair i of each vector rotates by position · base^(−2i/D)."""
     T, D = x.shape[2:]
     frequencies = base ** (-torch.arange(0, D, 2, device=x.device) / D)
@@ -77,10 +78,10 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(c.d_model, c.kv_heads * c.head_dim, bias=False)
         self.o_proj = nn.Linear(c.d_model, c.d_model, bias=False)
 
-    def heads(self, x: Float[Tensor, "B T N"]) -> Float[Tensor, "B n T D"]:
+    def heads(self, x: Float[Tensor, "B T _"]) -> Float[Tensor, "B n T D"]:
         return x.unflatten(-1, (-1, self.config.head_dim)).transpose(1, 2)
 
-    def forward(self, x: Float[Tensor, "B T W"], start: int, cache: Cache | None, layer: int) -> Tensor:
+    def forward(self, x: Float[Tensor, "B T C"], start: int, cache: Cache | None, layer: int) -> Tensor:
         base = self.config.rope_base
         q = rotate(self.heads(self.q_proj(x)), start, base)  # B H T D
         k, v = rotate(self.heads(self.k_proj(x)), start, base), self.heads(self.v_proj(x))  # B G T D
@@ -107,7 +108,7 @@ class Block(nn.Module):
         self.up_proj = nn.Linear(c.d_model, c.ffn, bias=False)
         self.down_proj = nn.Linear(c.ffn, c.d_model, bias=False)
 
-    def forward(self, x: Float[Tensor, "B T W"], start: int, cache: Cache | None, layer: int) -> Tensor:
+    def forward(self, x: Float[Tensor, "B T C"], start: int, cache: Cache | None, layer: int) -> Tensor:
         x = x + self.attn(self.attn_norm(x), start, cache, layer)
         normed = self.ffn_norm(x)
         return x + self.down_proj(F.silu(self.gate_proj(normed)) * self.up_proj(normed))
