@@ -1,7 +1,8 @@
 """A real model: SmolLM2-135M-Instruct, a Llama, read from a GGUF file and run with the chapter's cache.
 
 The library `gguf` reads and dequantizes. The file stores the channels that RoPE rotates together next to each other, so
-`rotate` takes neighbours. RMSNorm and SwiGLU are the subject of project 06, RoPE of 03, shared keys of 10.
+`rotate` takes neighbours. RMSNorm and SwiGLU are the subject of project 06, RoPE of 03, and heads that share keys and
+values of 10.
 
 Dimensions:
     B   rows           T   tokens fed       Tk   tokens attended to

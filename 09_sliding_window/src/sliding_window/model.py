@@ -1,6 +1,6 @@
 """A Llama that reads through a SinkCache: a whole text, a chunk, or one token at a time, by the same path.
 
-RMSNorm and SwiGLU are the subject of project 06, shared keys of 10.
+RMSNorm and SwiGLU are the subject of project 06, heads that share keys and values of 10.
 
 Dimensions:
     B   sequences        T   positions        V   vocabulary

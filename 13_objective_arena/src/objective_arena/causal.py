@@ -26,7 +26,10 @@ def shift_labels(ids: Int[Tensor, "B T"], ignore_index: int = -100) -> Int[Tenso
 def causal_labels(
     ids: Int[Tensor, "B T"], attention_mask: Bool[Tensor, "B T"], ignore_index: int = -100
 ) -> Int[Tensor, "B T"]:
-    """Labels of padded texts. A position counts if it holds a token (`attention_mask`) and the next one does too."""
+    """Labels of padded texts. A position counts if it holds a token (`attention_mask`) and the next one does too.
+
+    This mask says what is padding, as in Hugging Face. The masks (T, T) of this chapter say who may look at whom.
+    """
     next_is_token = shift_labels(attention_mask.long(), 0).bool()
     counts = attention_mask & next_is_token
     return shift_labels(ids).masked_fill(~counts, ignore_index)
