@@ -4,7 +4,8 @@ RMSNorm, RoPE, grouped attention, SwiGLU, a head tied to the embedding. Position
 and padding need them.
 
 Dimensions:
-    B rows   T tokens   S keys: those of the cache and the T new ones   W d_model   V vocabulary   D head_dim
+    B rows   T tokens   S keys: those of the cache and the T new ones   C d_model, width of the model   V vocabulary
+    H query heads   G key/value heads   D head_dim
 """
 
 from dataclasses import dataclass
@@ -52,14 +53,14 @@ class RMSNorm(nn.Module):
         super().__init__()
         self.weight, self.eps = nn.Parameter(torch.ones(width)), eps
 
-    def forward(self, x: Float[Tensor, "*batch W"]) -> Float[Tensor, "*batch W"]:
+    def forward(self, x: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch C"]:
         return x * (x.square().mean(-1, keepdim=True) + self.eps).rsqrt() * self.weight
 
 
 def rotate(
     x: Float[Tensor, "B H T D"], position_ids: Int[Tensor, "B T"], base: int | float
 ) -> Float[Tensor, "B H T D"]:
-    """RoPE: neighbouring channels turn by position times a frequency."""
+    """RoPE: neighbouring channels rotate by position times a frequency."""
     frequencies = base ** (-torch.arange(0, x.shape[-1], 2, device=x.device) / x.shape[-1])
     angles = position_ids[:, None, :, None] * frequencies  # B 1 T D/2
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
@@ -144,8 +145,8 @@ class Decoder(nn.Module):
         return F.linear(self.hidden(self.wte(input_ids), position_ids, attention_mask, cache), self.wte.weight)
 
     def hidden(
-        self, x: Float[Tensor, "B T W"], position_ids: Tensor | None, mask: Tensor | None, cache: Cache | None = None
-    ) -> Float[Tensor, "B T W"]:
+        self, x: Float[Tensor, "B T C"], position_ids: Tensor | None, mask: Tensor | None, cache: Cache | None = None
+    ) -> Float[Tensor, "B T C"]:
         """From embeddings to the last norm: where soft prompts come in (`variants/`)."""
         B, T, _ = x.shape
         past = cache[0][0].shape[2] if cache else 0

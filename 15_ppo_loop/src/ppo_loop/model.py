@@ -3,7 +3,7 @@
 Its parts and their order are GPT-2's: learned positions, LayerNorm before each sub-layer, tied head.
 
 Dimensions:
-    B rows   T tokens   W = d_model   H heads   D = W / H   V vocabulary
+    B rows   T tokens   C = d_model, width of the model   H heads   D = C / H   V vocabulary
 """
 
 from dataclasses import dataclass
@@ -54,21 +54,21 @@ class Block(nn.Module):
 
     def __init__(self, config: Config):
         super().__init__()
-        W = config.d_model
+        C = config.d_model
         self.heads = config.heads
-        self.ln_1, self.ln_2 = nn.LayerNorm(W), nn.LayerNorm(W)
-        self.qkv_proj, self.o_proj = nn.Linear(W, 3 * W), nn.Linear(W, W)
-        self.fc, self.proj = nn.Linear(W, 4 * W), nn.Linear(4 * W, W)
+        self.ln_1, self.ln_2 = nn.LayerNorm(C), nn.LayerNorm(C)
+        self.qkv_proj, self.o_proj = nn.Linear(C, 3 * C), nn.Linear(C, C)
+        self.fc, self.proj = nn.Linear(C, 4 * C), nn.Linear(4 * C, C)
 
     def forward(self, x: Tensor, cache: KVCache | None = None, layer: int = 0) -> Tensor:
-        B, T, W = x.shape
-        qkv = self.qkv_proj(self.ln_1(x)).view(B, T, 3, self.heads, W // self.heads)
+        B, T, C = x.shape
+        qkv = self.qkv_proj(self.ln_1(x)).view(B, T, 3, self.heads, C // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # 3 B H T D
         if cache is not None:
             k, v = cache.update(layer, k, v)
         mask = torch.ones(T, k.shape[2], dtype=torch.bool).tril(k.shape[2] - T)
         attn_out = F.scaled_dot_product_attention(q, k, v, mask)  # B H T D
-        x = x + self.o_proj(attn_out.transpose(1, 2).reshape(B, T, W))
+        x = x + self.o_proj(attn_out.transpose(1, 2).reshape(B, T, C))
         return x + self.proj(F.gelu(self.fc(self.ln_2(x)), approximate="tanh"))
 
 
@@ -84,7 +84,7 @@ class Decoder(nn.Module):
         self.ln_f = nn.LayerNorm(config.d_model)
         initialise(self, seed)
 
-    def hidden(self, tokens: Int[Tensor, "B T"], cache: KVCache | None = None) -> Float[Tensor, "B T W"]:
+    def hidden(self, tokens: Int[Tensor, "B T"], cache: KVCache | None = None) -> Float[Tensor, "B T C"]:
         """The last hidden state of each token. With a cache, the tokens follow those that it holds.
 
         Raises:
