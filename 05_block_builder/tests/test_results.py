@@ -208,6 +208,7 @@ def test_the_llama_block_is_that_of_transformers():
 @pytest.mark.real
 @pytest.mark.skipif(not fetch.is_local(fetch.SMOLLM2), reason="the real model is not on this machine")
 def test_the_real_models_stream(tmp_path):
+    pytest.importorskip("gguf")
     found = stream.stream(cli.options(model="smollm2", quick=True), lambda line: None)
     assert 2 < found["loss"] < 4.5 and found["early loss"][0] > found["loss"] + 3
     assert max(found["first token"]) > 10 * max(found["other tokens"][:-1])
