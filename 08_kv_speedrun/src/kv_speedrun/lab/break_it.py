@@ -96,7 +96,7 @@ EXPERIMENTS = (
         ),
         holds=lambda r: (
             abs(list(r["wrong"].values())[0] - r["right"]) < 1e-4
-            and r["right"] + 0.05 < list(r["wrong"].values())[1] < r["wrong"]["1"]
+            and r["right"] + 0.02 < list(r["wrong"].values())[1] < r["wrong"]["1"]
         ),
     ),
     Experiment(
