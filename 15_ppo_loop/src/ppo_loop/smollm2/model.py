@@ -3,7 +3,7 @@
 The reference of the KL penalty is the same model with its adapters switched off: no second copy of the weights.
 
 Dimensions:
-    B rows   T tokens   W = d_model   H query heads   G key/value heads   D head width   V vocabulary
+    B rows   T tokens   C = d_model   H query heads   G key/value heads   D head width   V vocabulary
 """
 
 from contextlib import contextmanager
