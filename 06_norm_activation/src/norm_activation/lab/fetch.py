@@ -104,9 +104,10 @@ def _in_folder(remote: Remote) -> Path | None:
 def load_text(name: str = "pydoc") -> str:
     """A text: one of TEXTS, or the path of a UTF-8 file of the reader's own.
 
-    `pydoc` is the English that ships with Python (0.5 MB), `code` the standard library's sources (1 MB). Python's topics
-    repeat some paragraphs: 9 % of the last tenth, cut into pieces of 64 bytes, also stand before it (Python 3.11). A
-    loss on that tenth is a little too low, for every model alike.
+    `pydoc` is the English that ships with Python (0.5 MB), `code` the standard library's sources (1 MB).
+
+    `pydoc` repeats some paragraphs: 9 % of its last tenth, cut into pieces of 64 bytes, also stand before it (Python
+    3.11). A loss on that tenth is a little too low.
 
     Raises:
         ValueError: the name is neither, or the file is not UTF-8, or is empty.
