@@ -117,8 +117,8 @@ HEALTHY: dict[str, Fault] = {
 # Thresholds were chosen on the first two sizes with seeds 0 and 1. The other two sizes and seeds are scored.
 CHOSEN_ON = {"A": Setup(), "B": Setup(n_embd=56, n_layer=3, n_head=4, seq_len=20, batch_size=14, steps=140, lr=3e-3)}
 SCORED_ON = {
-    "C": Setup(text="code", n_embd=40, n_layer=2, n_head=2, seq_len=28, batch_size=12, steps=170, lr=3.5e-3),
-    "D": Setup(n_embd=64, n_layer=2, n_head=4, seq_len=20, batch_size=16, steps=150, lr=3e-3),
+    "C": Setup(text="code", n_embd=44, n_layer=3, n_head=4, seq_len=26, batch_size=13, steps=150, lr=3e-3),
+    "D": Setup(n_embd=60, n_layer=2, n_head=3, seq_len=22, batch_size=14, steps=165, lr=3.5e-3),
 }
 
 

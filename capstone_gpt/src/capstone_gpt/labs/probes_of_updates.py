@@ -61,7 +61,7 @@ def one_update(make: Make) -> str | None:
 
 
 def rates(make: Make) -> str | None:
-    """Read the schedule; then try a hundredth and a hundredfold of its peak on a few steps each."""
+    """Read the schedule; then try its first steps, warm-up and all, at a hundredth and at the hundredfold."""
     run = make()
     plan = [run.rate(step) for step in range(run.setup.steps)]
     peak = max(plan)
@@ -69,18 +69,23 @@ def rates(make: Make) -> str | None:
         return "decay too early"
     if plan[-1] - plan[int(0.9 * len(plan))] > 0.05 * peak:
         return "warm-up never ends"
-    start, at_peak, at_hundredth = (few_steps(make(), share * peak) for share in (0.0, 1.0, 0.01))
-    if at_peak > at_hundredth + 0.05:
+    count = plan.index(peak) + 20
+    start, as_planned, at_hundredth = (few_steps(make(), share, count) for share in (0.0, 1.0, 0.01))
+    if as_planned > at_hundredth + 0.05:
         return "rate too high"
-    if at_peak > start - 0.1 and few_steps(make(), 100 * peak) < at_peak - 0.2:
+    if as_planned > start - 0.1 and few_steps(make(), 100.0, count) < as_planned - 0.2:
         return "rate too low"
     return None
 
 
-def few_steps(run: Run, rate: float) -> float:
-    """The loss on three batches after twenty steps at one rate."""
-    run.rate = lambda step: rate
-    for step in range(20):
+def few_steps(run: Run, share: float, count: int) -> float:
+    """The loss on three batches after the first steps of the schedule, each rate multiplied by `share`.
+
+    The warm-up stays: a rate that is right after it can be too high for the first steps.
+    """
+    plan = run.rate
+    run.rate = lambda step: share * plan(step)
+    for step in range(count):
         run.backward(*run.batch())
         run.update(step)
     with torch.no_grad():
