@@ -135,10 +135,8 @@ def wrong_softmax(shift=SHIFT[0], summed=SUM[0], empty=EMPTY[0], format_=FORMAT[
             highest = highest.clamp(min=torch.finfo(scores.dtype).min)
         weights = (scores - highest).exp()
         total = weights.sum(dim, keepdim=True)
-        result = weights / total
-        if empty == EMPTY[0]:
-            result = torch.where(total == 0, torch.zeros_like(result), result)
-        elif empty == EMPTY[2]:
+        result = weights / (total if empty == EMPTY[1] else torch.where(total == 0, torch.ones_like(total), total))
+        if empty == EMPTY[2]:
             result = torch.where(total == 0, torch.full_like(result, 1 / scores.shape[-1]), result)
         return result.float() if format_ == FORMAT[1] else result
 
@@ -176,6 +174,10 @@ def softmax_of_clamped_scores(scores):
     weights = scores.clamp(max=80).exp()
     total = weights.sum(-1, keepdim=True)
     return weights / torch.where(total == 0, torch.ones_like(total), total)
+
+
+def softmax_mended_afterwards(scores):
+    return plain_softmax(scores)
 
 
 def ordinary_scores(impl, seed):
@@ -222,6 +224,12 @@ def one_score_alone(impl, seed):
 
 def gradients_of_scores(impl, seed):
     return with_gradient(impl.softmax, seed, normal(seed + 1, 2, 3, 5, dtype=torch.float64))
+
+
+def gradients_of_rows_of_minus_infinity(impl, seed):
+    scores = normal(seed + 2, 4, 5, dtype=torch.float64)
+    scores[1], scores[2, 1:3] = -INF, -INF
+    return with_gradient(impl.softmax, seed, scores)
 
 
 def scores_of_the_workbook(impl, seed):
@@ -337,6 +345,13 @@ def weigh_and_mask_again(scores, mask, p, uniforms):
     return weights, dropped(weights, p, uniforms)
 
 
+def weigh_with_a_fixed_penalty(scores, mask, p, uniforms):
+    seen = torch.ones((), dtype=torch.bool) if mask is None else mask
+    weights = torch.softmax(scores - 1e4 * (~seen).to(scores.dtype), -1)
+    weights = weights if mask is None else weights * mask.any(-1, keepdim=True)
+    return weights, dropped(weights, p, uniforms)
+
+
 def weigh_and_always_divide(scores, mask, p, uniforms):
     weights = plain_softmax(hidden_at_infinity(scores, mask))
     return weights, weights / (1 - p) if uniforms is None else dropped(weights, p, uniforms)
@@ -401,6 +416,19 @@ def dropout_at_evaluation(impl, seed):
     return both(impl.scaled_dot_product_attention(*qkv(seed + 6, 2, 3), dropout_p=0.5))
 
 
+def a_mask_for_each_weight_and_dropout_for_all_heads(impl, seed):
+    mask = normal(seed + 8, 2, 3, 5, 11) > -0.3
+    mask[..., 0] = True
+    uniforms = torch.rand(5, 11, generator=torch.Generator().manual_seed(seed))
+    return both(impl.scaled_dot_product_attention(*qkv(seed + 4, 2, 3), mask, 0.4, uniforms))
+
+
+def axes_of_one(impl, seed):
+    new, old = qkv(seed + 7, 1, 2, Tq=1, Tk=3), qkv(seed + 8, 2, 1, Tq=3, Tk=1)
+    return {"one sequence, one query": both(impl.scaled_dot_product_attention(*new)),
+            "one head, one key": both(impl.scaled_dot_product_attention(*old))}  # fmt: skip
+
+
 def dropout_of_zero(impl, seed):
     uniforms = torch.rand(5, 11, generator=torch.Generator().manual_seed(seed))
     return both(impl.scaled_dot_product_attention(*qkv(seed + 6), uniforms=uniforms))
@@ -417,7 +445,7 @@ def half_precision(impl, seed):
 def a_hidden_key_that_matches_far_better(impl, seed):
     q, k, v = qkv(seed + 10, 2, dtype=torch.float64)
     q, mask = q.abs() + 1, torch.ones(11, dtype=torch.bool)
-    k[:, 3], mask[3] = 1000.0, False
+    k[:, 3], mask[3] = 1e12, False
     return both(impl.scaled_dot_product_attention(q, k, v, mask))
 
 
@@ -558,6 +586,12 @@ def for_queries_too(lengths, seq_len):
     return seen[:, None, :, None] & seen[:, None, None, :]
 
 
+def padding_for_sorted_lengths(lengths, seq_len):
+    if lengths[0] > seq_len or lengths[-1] < 0:
+        raise ValueError("lengths")
+    return torch.arange(seq_len) < lengths[:, None, None, None]
+
+
 def lengths_of_a_batch(impl, seed):
     return impl.padding_mask(torch.tensor([3, 5, 1]), 5)
 
@@ -574,7 +608,8 @@ def an_empty_and_a_full_sequence(impl, seed):
 
 
 def lengths_that_are_refused(impl, seed):
-    lengths = {"one too long": [2, 6], "one negative": [2, -1], "all right": [0, 5]}
+    lengths = {"the last too long": [2, 6], "the last negative": [2, -1], "the first too long": [6, 2],
+               "the first negative": [-1, 2], "all right": [0, 5]}  # fmt: skip
     return {name: error_of(lambda n=n: impl.padding_mask(torch.tensor(n), 5)) for name, n in lengths.items()}
 
 
@@ -622,6 +657,11 @@ def numbered_channels(impl, seed):
 def one_head_and_heads_of_one_channel(impl, seed):
     x = normal(seed, 2, 3, 4)
     return {"one head": impl.split_heads(x, 1), "four heads": impl.split_heads(x, 4)}
+
+
+def one_sequence_or_one_position_to_split(impl, seed):
+    return {"one sequence": impl.split_heads(normal(seed, 1, 3, 4), 2),
+            "one position": impl.split_heads(normal(seed, 2, 1, 4), 2)}  # fmt: skip
 
 
 def head_counts_that_do_not_divide(impl, seed):
@@ -673,6 +713,11 @@ def heads_that_are_a_view(impl, seed):
 
 def one_head(impl, seed):
     return impl.merge_heads(normal(seed, 2, 1, 5, 4))
+
+
+def one_sequence_or_one_position_to_merge(impl, seed):
+    return {"one sequence": impl.merge_heads(normal(seed, 1, 3, 5, 4)),
+            "one position": impl.merge_heads(normal(seed, 2, 3, 1, 4))}  # fmt: skip
 
 
 def float64_and_a_gradient_to_merge(impl, seed):
@@ -747,7 +792,7 @@ def wrong_multi(
 
 def layer_with(
     weigh=plain_softmax, q_of="q_proj", k_of="k_proj", split=split_right, merge=lambda y: y.transpose(1, 2).flatten(2),
-    residual=False, causal=False, cut=False,
+    residual=False, causal=False, cut=False, first=False,
 ):  # fmt: skip
     def multi_head_attention(projections, x, context, heads, attention_mask=None):
         q, k = split(getattr(projections, q_of)(x), heads), split(getattr(projections, k_of)(context), heads)
@@ -755,6 +800,8 @@ def layer_with(
         scores = q @ k.transpose(-2, -1) / math.sqrt(x.shape[-1] // heads)
         if causal and attention_mask is None:
             attention_mask = torch.ones(scores.shape[-2:], dtype=torch.bool).tril(k.shape[-2] - q.shape[-2])
+        if first and attention_mask is not None and attention_mask.dim() == 4:
+            attention_mask = attention_mask[:, :1]
         weights = weigh(hidden_at_infinity(scores, attention_mask))
         weights = weights.detach() if cut else weights
         output = projections.o_proj(merge(weights @ v))
@@ -799,6 +846,17 @@ def cross_attention_over_as_many_tokens(impl, seed):
     x, context = normal(seed + 4, 3, 5, 12, dtype=torch.float64), normal(seed + 5, 3, 5, 12, dtype=torch.float64)
     mask = torch.tensor([[True] * 5, [True] * 3 + [False] * 2, [False] * 5])[:, None, None]
     return multi(impl, seed, x, context, 2, attention_mask=mask)
+
+
+def a_mask_for_each_head(impl, seed):
+    x, mask = normal(seed + 7, 2, 5, 12, dtype=torch.float64), normal(seed + 8, 2, 3, 5, 5) > -0.3
+    mask[..., 0] = True
+    return multi(impl, seed, x, x, 3, mask)
+
+
+def one_query(impl, seed):
+    x, context = normal(seed + 9, 2, 1, 12, dtype=torch.float64), normal(seed + 3, 2, 4, 12, dtype=torch.float64)
+    return multi(impl, seed, x, context, 3)
 
 
 def float32_without_bias(impl, seed):
@@ -988,21 +1046,24 @@ PROBES = {
     "shape_puzzles": [the_puzzles],
     "softmax": [ordinary_scores, scores_far_from_zero, scores_of_minus_infinity, a_row_of_minus_infinity, one_row,
                 number_formats, small_weights, one_score_alone, gradients_of_scores,
-                scores_of_the_workbook],
+                gradients_of_rows_of_minus_infinity, scores_of_the_workbook],
     "scaled_dot_product_attention": [queries_keys_and_values, without_batch_or_heads, a_mask_for_each_query,
                                      a_mask_for_each_sequence, a_query_that_may_see_nothing, dropout_in_training,
                                      dropout_at_evaluation, dropout_of_zero, half_precision, scores_that_overflow_exp,
                                      a_hidden_key_that_matches_far_better, masks_that_are_refused,
+                                     a_mask_for_each_weight_and_dropout_for_all_heads, axes_of_one,
                                      three_words_of_the_workbook],
     "causal_mask": [as_many_queries_as_keys, new_queries_after_a_cache, more_queries_than_keys,
                     no_keys_at_all],
     "padding_mask": [lengths_of_a_batch, more_positions_than_the_longest_has, an_empty_and_a_full_sequence,
                      lengths_that_are_refused],
     "split_heads": [numbered_channels, one_head_and_heads_of_one_channel, head_counts_that_do_not_divide,
-                    float64_and_a_gradient_to_split],
-    "merge_heads": [numbered_heads, heads_that_are_a_view, one_head, float64_and_a_gradient_to_merge],
+                    one_sequence_or_one_position_to_split, float64_and_a_gradient_to_split],
+    "merge_heads": [numbered_heads, heads_that_are_a_view, one_head, one_sequence_or_one_position_to_merge,
+                    float64_and_a_gradient_to_merge],
     "multi_head_attention": [self_attention, self_attention_with_a_causal_mask, cross_attention,
-                             cross_attention_over_as_many_tokens, float32_without_bias,
+                             cross_attention_over_as_many_tokens, a_mask_for_each_head, one_query,
+                             float32_without_bias,
                              a_gradient_through_the_layer],
     "online_softmax": [three_blocks, blocks_of_unequal_size, a_single_block, scores_in_the_thousands,
                        queries_far_apart, queries_that_see_nothing, a_gradient_through_blocks, blocks_held_at_once,
@@ -1026,11 +1087,17 @@ ALONE = {  # what does not combine: {task: {sentence: (hint, implementation)}}
         "a softmax that clamps the scores in place of subtracting the largest": (
             "The scores 90 and 100 are both clamped to 80. Which weights should they have?",
             softmax_of_clamped_scores),
+        "a softmax that mends NaN afterwards: the weights are right, the gradient is still NaN": (
+            "What does the backward pass multiply with: the mended weight, or the NaN before it?",
+            softmax_mended_afterwards),
     },
     "scaled_dot_product_attention": {
         "an attention that masks AFTER the softmax and divides by what is left": (
             "A hidden score is 1000 above the others. What has the softmax left of them?",
             attention_with(weigh_and_mask_again)),
+        "an attention that takes a FIXED number off hidden scores": (
+            "A hidden score is far larger than that number. What is left above the others?",
+            attention_with(weigh_with_a_fixed_penalty)),
         "an attention that divides by 1 - dropout_p at evaluation too": (
             "Nothing is dropped at evaluation. What is there to make up for?", attention_with(weigh_and_always_divide)),
         "an attention that makes the kept weights sum to one again": (
@@ -1055,6 +1122,8 @@ ALONE = {  # what does not combine: {task: {sentence: (hint, implementation)}}
         "a mask as wide as the longest sequence": (
             "All sequences are shorter than the batch is wide. How many columns has the mask?",
             padding_checked(as_wide_as_the_longest)),
+        "a mask that takes the lengths for sorted, and checks the first and the last alone": (
+            "Which of the lengths is the longest: always the first?", padding_for_sorted_lengths),
         "a mask of zeros and ones": ("What is the dtype of a comparison?", padding_checked(of_numbers)),
         "a mask that hides padding from looking, too: (B, 1, Tk, Tk)": (
             "Must padding not be looked AT, or must it not look?", padding_checked(for_queries_too)),
@@ -1064,12 +1133,17 @@ ALONE = {  # what does not combine: {task: {sentence: (hint, implementation)}}
             "How would q_proj learn?", lambda x, heads: split_right(x, heads).detach()),
         "a split whose output is always float32": (
             "`torch.zeros` makes float32. What is x?", lambda x, heads: split_right(x, heads).float()),
+        "a split that drops the batch's axis where it is 1": (
+            "One sequence is a batch, too. How many axes has x?", lambda x, heads: split_right(x, heads).squeeze(0)),
     },
     "merge_heads": {
         "a merge that passes no gradient": (
             "How would the layers before it learn?", lambda x: x.transpose(1, 2).flatten(2).detach()),
         "a merge whose output is always float32": (
             "`torch.empty` makes float32. What is x?", lambda x: x.transpose(1, 2).flatten(2).float()),
+        "a merge that drops the batch's axis where it is 1": (
+            "One sequence is a batch, too. How many axes shall the output have?",
+            lambda x: x.transpose(1, 2).flatten(2).squeeze(0)),
         "a merge with its heads in reverse": (
             "Which channels of a position belong to head 0?", lambda x: x.flip(1).transpose(1, 2).flatten(2)),
     },
@@ -1087,6 +1161,8 @@ ALONE = {  # what does not combine: {task: {sentence: (hint, implementation)}}
             "Which of the two layers makes what x asks?", layer_with(q_of="k_proj", k_of="q_proj")),
         "a layer that is causal without a mask": (
             "`attention_mask` is None: which keys are hidden?", layer_with(causal=True)),
+        "a layer that hides for every head what the mask hides for head 0": (
+            "(B, H, Tq, Tk): may each head have a mask of its own?", layer_with(first=True)),
         "a layer whose weights pass no gradient": (
             "How would q_proj and k_proj learn?", layer_with(cut=True)),
     },

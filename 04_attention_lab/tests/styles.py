@@ -44,12 +44,17 @@ def puzzles_as_lists(B, T, H, D):
 
 
 def softmax_by_log_sum_exp(scores):
-    log_sum = torch.logsumexp(scores, dim=-1, keepdim=True)
-    return (scores - log_sum.masked_fill(log_sum == -math.inf, 0.0)).exp()
+    empty = torch.isneginf(scores).all(-1, keepdim=True)
+    filled = torch.where(empty, torch.zeros_like(scores), scores)
+    weights = (filled - torch.logsumexp(filled, dim=-1, keepdim=True)).exp()
+    return torch.where(empty, torch.zeros_like(weights), weights)
 
 
-def softmax_mended_afterwards(scores):
-    return torch.nan_to_num(torch.softmax(scores, -1))
+def softmax_of_a_detached_largest(scores):
+    largest = scores.detach().amax(-1, keepdim=True)
+    powers = torch.exp(scores - largest.where(largest.isfinite(), 0))
+    total = powers.sum(-1, keepdim=True)
+    return powers / total.where(total > 0, 1)
 
 
 def softmax_of_filled_rows(scores):
@@ -257,7 +262,7 @@ STYLES = {
         "by log-sum-exp": softmax_by_log_sum_exp,
         "row by row": softmax_row_by_row,
         "empty rows filled": softmax_of_filled_rows,
-        "mended": softmax_mended_afterwards,
+        "largest detached": softmax_of_a_detached_largest,
     },
     "scaled_dot_product_attention": {
         "by einsum": attention_by_einsum,

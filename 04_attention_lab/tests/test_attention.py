@@ -50,10 +50,19 @@ def test_a_query_without_keys_gets_zeros_and_finite_gradients(impl, seed):
 @TASK
 def test_a_hidden_key_that_matches_far_better_changes_nothing(impl, seed):
     q, k, v = qkv(seed)
-    q, k[4] = q.abs() + 1, 1000.0
+    q, k[4] = q.abs() + 1, 1e12
     mask, others = torch.arange(11) != 4, torch.tensor([0, 1, 2, 3, 5, 6, 7, 8, 9, 10])
     got = impl.scaled_dot_product_attention(q, k, v, mask)[0]
     torch.testing.assert_close(got, F.scaled_dot_product_attention(q, k[others], v[others]), rtol=0, atol=1e-12)
+
+
+@TASK
+def test_a_mask_of_its_own_for_each_head(impl):
+    """Equal scores, so each head takes the plain average of what its own mask shows."""
+    q, k, v = torch.zeros(1, 2, 1, 3), torch.zeros(1, 2, 3, 3), torch.eye(3).expand(1, 2, 3, 3)
+    mask = torch.tensor([[[[True, True, False]], [[False, False, True]]]])
+    want = torch.tensor([[[[0.5, 0.5, 0.0]], [[0.0, 0.0, 1.0]]]])
+    torch.testing.assert_close(impl.scaled_dot_product_attention(q, k, v, mask), (want, want))
 
 
 @TASK

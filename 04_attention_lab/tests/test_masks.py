@@ -57,7 +57,7 @@ def test_an_empty_sequence_is_all_padding(impl):
 
 @pytest.mark.task("padding_mask")
 def test_bad_input_lengths_that_do_not_fit(impl):
-    for lengths in ([6, 1], [1, -1]):
+    for lengths in ([6, 1], [1, 6], [1, -1], [-1, 1]):
         with pytest.raises(ValueError):
             impl.padding_mask(torch.tensor(lengths), 5)
 

@@ -61,6 +61,25 @@ def test_a_gradient_of_ones_passes_the_merge(impl, seed):
 
 
 @pytest.mark.task("multi_head_attention")
+def test_a_mask_of_its_own_for_each_head(impl):
+    """Head 0 sees the first key alone, heads 1 and 2 the second one alone: their weights are 1 there."""
+    _, ours = pair(0)
+    x, mask = normal(0, 1, 2, 12), torch.tensor([[True, False], [False, True], [False, True]])
+    weights = impl.multi_head_attention(ours, x, x, 3, mask[None, :, None])[1]
+    torch.testing.assert_close(weights, mask[None, :, None].expand(1, 3, 2, 2).double())
+
+
+@pytest.mark.task("split_heads")
+def test_one_sequence_is_a_batch_to_split(impl):
+    assert impl.split_heads(torch.arange(4.0).view(1, 1, 4), 2).tolist() == [[[[0, 1]], [[2, 3]]]]
+
+
+@pytest.mark.task("merge_heads")
+def test_one_sequence_is_a_batch_to_merge(impl):
+    assert impl.merge_heads(torch.arange(4.0).view(1, 2, 1, 2)).tolist() == [[[0, 1, 2, 3]]]
+
+
+@pytest.mark.task("multi_head_attention")
 def test_a_query_that_may_see_nothing_gets_the_bias_alone(impl, seed):
     _, ours = pair(seed)
     x, mask = normal(seed, 2, 5, 12), padding_mask(torch.tensor([0, 5]), 5)

@@ -85,7 +85,7 @@ def no_positions() -> dict:
 
 
 def two_places(heads: int, seed: int, steps: int) -> float:
-    """One layer shall name the token before, and the one before that: the share of right answers to both questions.
+    """One layer names, at every position, the token before it and the one two before it: the share of right answers.
 
     One head has one set of weights. It can take both tokens in, but not tell which was which.
     """
