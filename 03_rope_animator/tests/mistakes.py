@@ -95,6 +95,16 @@ def another_width_and_base(impl, seed):
     return tensor(the_frequencies=impl.frequencies(6 + 2 * (seed % 50), 500.0), small_base=impl.frequencies(6, 0.5))
 
 
+def a_head_of_128(impl, seed):
+    """base^126 is more than a float64 holds."""
+    return tensor(the_frequencies=impl.frequencies(128))
+
+
+def two_bases_and_one_width(impl, seed):
+    first, other = impl.frequencies(8, 10_000.0), impl.frequencies(8, 20.0 + seed % 50)
+    return tensor(at_first=first, with_another_base=other, with_the_first_base_again=impl.frequencies(8, 10_000.0))
+
+
 def one_two_and_four_pairs(impl, seed):
     return tensor(one_pair=impl.frequencies(2), two_pairs=impl.frequencies(4), four_pairs=impl.frequencies(8))
 
@@ -184,6 +194,15 @@ def tables_of_one_and_two_positions(impl, seed):
     return tensor(one_position=impl.sinusoidal_table(1, 4), two_positions=impl.sinusoidal_table(2, 4))
 
 
+def two_bases_and_one_size(impl, seed):
+    first, other = impl.sinusoidal_table(5, 6), impl.sinusoidal_table(5, 6, 20.0 + seed % 50)
+    return tensor(at_first=first, with_another_base=other, with_the_first_base_again=impl.sinusoidal_table(5, 6))
+
+
+def a_width_of_128(impl, seed):
+    return tensor(the_table=impl.sinusoidal_table(3, 128))
+
+
 def positions_beyond_256(impl, seed):
     return tensor(rows_257_300_and_511=impl.sinusoidal_table(512, 8)[[257, 300, 511]])
 
@@ -193,12 +212,14 @@ def far_rows(impl, seed):
     table, p = impl.sinusoidal_table(5000, 4, 2.0), torch.arange(4900, 5000).double()
     angle = p * 2.0**-0.5
     off = (table[4900:, 2].double() - angle.sin()).abs().max()
-    return {"rows 4,900 to 4,999 are right to 1e-6": bool(off < 1e-6), "needs a gradient": table.requires_grad}
+    right = {f"rows 4,900 to 4,999 are right to {most}": bool(off < most) for most in (1e-6, 1e-5)}
+    return right | {"needs a gradient": table.requires_grad}
 
 
 def inputs_without_a_table(impl, seed):
     calls = {f"{n} positions": (n, 8) for n in (0, -1)}
-    calls |= {f"a width of {d}": (5, d) for d in (0, 7)} | {"a base of 0": (5, 8, 0.0)}
+    calls |= {f"a width of {d}": (5, d) for d in (0, 7)}
+    calls |= {f"a base of {base}": (5, 8, base) for base in (0.0, -1.0, math.inf, math.nan)}
     return {what: error_of(lambda call=call: impl.sinusoidal_table(*call)) for what, call in calls.items()}
 
 
@@ -210,6 +231,7 @@ DEGREES, ANGLES_DTYPE = "with the angle read as degrees", "whose result has the 
 TRIG = "with sine and cosine SWAPPED"
 ROUNDED_ANGLE = "that rounds the angle to the dtype of the pairs before it takes cosine and sine"
 DETACHED = "through which no gradient passes"
+PAIRS_FLOAT32 = "that calculates in float32, whatever the dtype of the pairs"
 
 ROTATE = {
     "sign": ["counter-clockwise", CLOCKWISE],
@@ -217,7 +239,7 @@ ROTATE = {
     "order": ["at once", OVERWRITTEN],
     "matrix": ["rotation", NO_MINUS, REFLECTION],
     "unit": ["radians", DEGREES],
-    "dtype": ["of the pairs", ANGLES_DTYPE, ROUNDED_ANGLE],
+    "dtype": ["of the pairs", ANGLES_DTYPE, ROUNDED_ANGLE, PAIRS_FLOAT32],
     "gradient": ["passes", DETACHED],
 }
 ROTATE_HINTS = {
@@ -229,6 +251,7 @@ ROTATE_HINTS = {
     DEGREES: "How much is a quarter of a rotation in the unit of torch.cos?",
     ANGLES_DTYPE: "A float16 query times a float64 cosine: which dtype has the product?",
     ROUNDED_ANGLE: "What is left of an angle of 3,000.4 radians in float16?",
+    PAIRS_FLOAT32: "Float64 pairs have 16 digits: how many of them has your result?",
     DETACHED: "How would W_q be trained, if queries are rotated after it?",
 }
 
@@ -236,16 +259,19 @@ ROTATE_HINTS = {
 def wrong_rotate(sign, trig, order, matrix, unit, dtype, gradient):
     def rotate(pairs, angle):
         x, y = (pairs.detach() if gradient == DETACHED else pairs).unbind(-1)
+        if dtype == PAIRS_FLOAT32:
+            x, y, angle = x.float(), y.float(), angle.float()
         angle = angle.to(pairs.dtype) if dtype == ROUNDED_ANGLE else angle
         angle = torch.deg2rad(angle) if unit == DEGREES else angle
         cos, sin = angle.cos(), -angle.sin() if sign == CLOCKWISE else angle.sin()
         if dtype != ANGLES_DTYPE:
-            cos, sin = cos.to(pairs.dtype), sin.to(pairs.dtype)
+            cos, sin = cos.to(x.dtype), sin.to(x.dtype)
         if trig == TRIG:
             cos, sin = sin, cos
         s = {"rotation": (-1, 1, 1), NO_MINUS: (1, 1, 1)}.get(matrix, (1, 1, -1))
         first = x * cos + s[0] * y * sin
-        return torch.stack((first, s[1] * (first if order == OVERWRITTEN else x) * sin + s[2] * y * cos), -1)
+        new = torch.stack((first, s[1] * (first if order == OVERWRITTEN else x) * sin + s[2] * y * cos), -1)
+        return new.to(pairs.dtype) if dtype == PAIRS_FLOAT32 else new
 
     return rotate
 
@@ -271,6 +297,35 @@ def float16_pairs_and_float64_angles(impl, seed):
     rotated, exact = impl.rotate(pairs, angle), impl.rotate(pairs.double(), angle)
     near = rotated.shape == exact.shape and bool((rotated.double() - exact).abs().max() < 0.02)
     return {"dtype of the pairs": str(rotated.dtype), "float16 is near float64": near}
+
+
+def cosines_and_sines_in_float16(impl, seed):
+    """(1, 0) becomes (cos, sin), which float16 holds to 0.00025; an angle of 6 it holds to 0.002."""
+    angle = torch.linspace(3000, 3006, 64, dtype=torch.float64)
+    rotated = impl.rotate(torch.tensor([1.0, 0.0]).half(), angle).double()
+    right = torch.stack((angle.cos(), angle.sin()), -1)
+    return {"right to 0.001": rotated.shape == right.shape and bool((rotated - right).abs().max() < 1e-3)}
+
+
+def pairs_of_zeros(impl, seed):
+    pairs = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, -2.0]], dtype=torch.float64, requires_grad=True)
+    rotated = impl.rotate(pairs, torch.tensor(0.7, dtype=torch.float64))
+    if not rotated.requires_grad:
+        return tensor(the_pairs=rotated)
+    gradient = torch.autograd.grad((rotated * torch.tensor([1.0, 3.0])).sum(), pairs)[0]
+    return tensor(the_pairs=rotated, the_gradient=gradient)
+
+
+def pairs_that_are_a_transposed_view(impl, seed):
+    pairs = torch.randn(2, 5, generator=generator(seed + 4)).double().T
+    return tensor(the_pairs=impl.rotate(pairs, torch.linspace(0, 2, 5, dtype=torch.float64)))
+
+
+def twelve_digits_of_a_pair(impl, seed):
+    pairs, angle = torch.tensor([[0.6, -1.7]], dtype=torch.float64), torch.tensor([0.7], dtype=torch.float64)
+    right = torch.view_as_real(torch.polar(torch.ones_like(angle), angle) * torch.view_as_complex(pairs))
+    found = impl.rotate(pairs, angle)
+    return {"float64 pairs have twelve right digits": bool(((found - right) / right).abs().max() < 1e-12)}
 
 
 def gradients_of_the_pairs(impl, seed):
@@ -420,6 +475,34 @@ def positions_in_float32(impl, seed):
     return rotated_pair(impl, *queries_and_keys(seed + 4), torch.tensor([0.0, 0.75, 2.0, 1000.0, 4001.0]))
 
 
+def far_positions_between_whole_numbers(impl, seed):
+    """Thirds near 100,000: float32 holds them to 0.004."""
+    return rotated_pair(impl, *queries_and_keys(seed + 4), torch.arange(5).double() + 100_000 + 1 / 3)
+
+
+def one_token_of_each_row(impl, seed):
+    q, k = (x[:, :, :1] for x in queries_and_keys(seed + 9))
+    return rotated_pair(impl, q, k, torch.tensor([[7], [2]]))
+
+
+def queries_and_keys_that_are_transposed_views(impl, seed):
+    q, k = (x.mT.contiguous().mT for x in queries_and_keys(seed + 10))
+    both = [impl.apply_rope(q, k, torch.arange(5), layout=layout) for layout in LAYOUTS]
+    words = [f"the {what} in the {layout} layout" for layout in LAYOUTS for what in ("queries", "keys")]
+    return tensor(**dict(zip(words, (x for pair in both for x in pair), strict=True)))
+
+
+def two_bases_and_one_shape(impl, seed):
+    q, k = queries_and_keys(seed + 11)
+    bases = {"at first": 10_000.0, "with another base": 20.0 + seed % 50, "with the first base again": 10_000.0}
+    return tensor(**{words: impl.apply_rope(q, k, torch.arange(5), base)[0] for words, base in bases.items()})
+
+
+def heads_of_128(impl, seed):
+    q = torch.randn(1, 1, 2, 128, generator=generator(seed + 12), dtype=torch.float64)
+    return rotated_pair(impl, q, 2 * q, torch.tensor([1, 2]))
+
+
 def as_many_rows_and_heads_as_tokens(impl, seed):
     """Three of each, so that angles on the wrong axis fit too."""
     q, k = (
@@ -491,7 +574,7 @@ NO_SHIFT = "that never SHIFTS the positions, or never asserts that the scores st
 NO_FAR, VECTORS = "that shifts by a few tokens only", "that wants the rotated VECTORS to stay, not their scores"
 NO_APART = "that never moves tokens APART, so that an encoding without positions passes"
 WIDE = "with a tolerance so wide that angles in single precision pass"
-LENGTHS = "that wants the length of the vectors to be kept"
+LENGTHS = "that rejects an encoding which changes the LENGTH of the vectors"
 REJECTS, ACCEPTS = "that REJECTS every encoding, the relative ones too", "that ACCEPTS every encoding"
 
 RELATIVE = {
@@ -569,6 +652,27 @@ def what_it_returns(impl, seed):
     return {"the returned value": impl.assert_relative(candidates.half_layout)}
 
 
+def what_it_calls(impl, seed):
+    """The workbook promises what an encoding is called with, and nothing more."""
+    whole, inside, shapes = [], [], []
+
+    def rotary(q, k, positions):
+        whole.append(positions.dtype in (torch.int16, torch.int32, torch.int64))
+        inside.append(0 <= int(positions.min()) and int(positions.max()) <= 50_000)
+        shapes.append(q.ndim == k.ndim == 4 and q.shape[-1] % 4 == 0 and positions.shape == q.shape[2:3])
+        return candidates.half_layout(q, k, positions)
+
+    try:
+        impl.assert_relative(rotary)
+    except AssertionError:
+        pass
+    return {
+        "all positions are integers": all(whole),
+        "all positions are from 0 to 50,000": all(inside),
+        "all shapes are B H T D and (T), D a multiple of 4": all(shapes),
+    }
+
+
 # ---------------------------------------------------------------- rotary_attention
 
 VALUES_TOO, OUTPUT = "that rotates the VALUES too", "that rotates the OUTPUT instead of queries and keys"
@@ -583,6 +687,7 @@ ZERO_MASK = "that sets the scores of the future to 0 instead of minus infinity"
 SMALL_MASK = "that sets the scores of the future to a finite number instead of minus infinity"
 SELF_MASK, POSITION_MASK = "whose mask hides the token itself", "whose mask compares positions, not the order of tokens"
 OVER_QUERIES, ATTENTION_BASE = "with the softmax over the queries", "that IGNORES the base given"
+ATTENTION_FLOAT32 = "in which something is calculated in float32, whatever the dtype of the inputs"
 
 ATTENTION = {
     "rotated": ["q, k", VALUES_TOO, OUTPUT, NOTHING, QUERIES, INTERLEAVED],
@@ -601,6 +706,7 @@ ATTENTION = {
     ],
     "axis": ["keys", OVER_QUERIES],
     "given": ["base", ATTENTION_BASE],
+    "dtype": ["of the inputs", ATTENTION_FLOAT32],
 }
 ATTENTION_HINTS = {
     VALUES_TOO: "A weighted sum of values rotated by different angles: who rotates it back?",
@@ -622,10 +728,11 @@ ATTENTION_HINTS = {
     POSITION_MASK: "Two tokens with the same position: may the earlier one see the later one?",
     OVER_QUERIES: "The weights of which tokens add up to 1: those of one query, or those of one key?",
     ATTENTION_BASE: "Does base=300.0 change your result?",
+    ATTENTION_FLOAT32: "Float64 inputs have 16 digits: which step leaves seven of them?",
 }
 
 
-def wrong_attention(rotated, positions, scale, mask, axis, given):
+def wrong_attention(rotated, positions, scale, mask, axis, given, dtype):
     def attention(q, k, v, at, base):
         if not q.shape[2] == k.shape[2] == v.shape[2]:
             raise ValueError("q, k and v must have one length")
@@ -647,7 +754,8 @@ def wrong_attention(rotated, positions, scale, mask, axis, given):
             future = (at[..., None, :] > at[..., :, None]).unsqueeze(-3)
         hidden = {ZERO_MASK: 0.0, SMALL_MASK: -100.0}.get(mask, -math.inf)
         s = s if mask in (NO_MASK, AFTERWARDS) else s.masked_fill(future, hidden)
-        weights = s.softmax(-2 if axis == OVER_QUERIES else -1)
+        kind = torch.float32 if dtype == ATTENTION_FLOAT32 else s.dtype
+        weights = s.softmax(-2 if axis == OVER_QUERIES else -1, dtype=kind).to(s.dtype)
         weights = weights.nan_to_num() if mask == SELF_ZEROS else weights.tril() if mask == AFTERWARDS else weights
         y = weights @ v
         return candidates.apply_rope(y, y, at, base)[0] if rotated == OUTPUT else y
@@ -676,6 +784,32 @@ def tokens_far_apart(impl, seed):
 def scores_far_below_zero(impl, seed):
     q, _, v = qkv(seed + 3)
     return tensor(the_output=impl.rotary_attention(1e5 * q, -1e5 * q, v, torch.arange(5)))
+
+
+def twelve_digits_of_an_output(impl, seed):
+    """Tokens 0 and 1 alone, so that the two weights are known."""
+    v = torch.tensor([1.0, 0.1, 0.3], dtype=torch.float64).view(1, 1, 3, 1).expand(1, 1, 3, 4)
+    q = torch.tensor([1.0, 0.5, 0.0, 0.0], dtype=torch.float64).expand(1, 1, 3, 4)
+    angle = torch.tensor([1.0, 0.01], dtype=torch.float64)
+    apart = 1 / (1 + math.exp(((angle.cos() - 1) * q[0, 0, 0, :2] ** 2).sum().item() / 2))  # the token itself
+    found = impl.rotary_attention(q, q, v, torch.arange(3))[0, 0, 1, 0].item()
+    return {"the second output has twelve right digits": abs(found - (1 - 0.9 * apart)) < 1e-12}
+
+
+def far_positions_with_fractions(impl, seed):
+    at = torch.tensor([0.0, 1, 2, 3, 5], dtype=torch.float64) * 1.7 + 100_000
+    return tensor(the_output=impl.rotary_attention(*qkv(seed + 5), at))
+
+
+def two_bases_and_the_same_tokens(impl, seed):
+    inputs, at = qkv(seed + 6), torch.arange(5)
+    bases = {"at first": 10_000.0, "with another base": 20.0 + seed % 50, "with the first base again": 10_000.0}
+    return tensor(**{words: impl.rotary_attention(*inputs, at, base) for words, base in bases.items()})
+
+
+def inputs_that_are_transposed_views(impl, seed):
+    q, k, v = (x.mT.contiguous().mT for x in qkv(seed + 7))
+    return tensor(the_output=impl.rotary_attention(q, k, v, torch.arange(5)))
 
 
 def rows_with_positions_of_their_own(impl, seed):
@@ -778,12 +912,13 @@ END_POINTS = "that lets the end points meet, (L - 1) / (L' - 1)"
 SHORT_TOO = "that rescales texts SHORTER than the trained length too"
 FLOORED = "that rounds to whole positions, so that neighbours collide"
 SQUEEZED_FLOAT32, PRODUCT = "in float32", "that becomes float64 only after a multiplication in float32"
+RATIO = "whose ratio is rounded to float32"
 
 SQUEEZE = {
     "way": ["squeezed", STRETCHED, CLAMPED, WRAPPED, END_POINTS],
     "short": ["left alone", SHORT_TOO],
     "whole": ["real", FLOORED],
-    "dtype": ["float64", SQUEEZED_FLOAT32, PRODUCT],
+    "dtype": ["float64", SQUEEZED_FLOAT32, PRODUCT, RATIO],
 }
 SQUEEZE_HINTS = {
     STRETCHED: "Is the last position inside the trained range?",
@@ -793,6 +928,7 @@ SQUEEZE_HINTS = {
     SHORT_TOO: "A text of the trained length needs no help: what does yours do to one of half that?",
     FLOORED: "Four tokens squeezed into one position: in which order were they?",
     PRODUCT: "An integer tensor times a Python float: which dtype has the product?",
+    RATIO: "Which dtype has torch.tensor(1 / 3)? How many digits of the ratio are left?",
     SQUEEZED_FLOAT32: "Positions become angles in float64: what does rounding them before cost?",
 }
 
@@ -804,7 +940,7 @@ def wrong_interpolate(way, short, whole, dtype):
         p = positions.double()
         if seq_len > trained_len or short == SHORT_TOO:
             p = {
-                "squeezed": p * trained_len / seq_len,
+                "squeezed": p * (torch.tensor(trained_len / seq_len) if dtype == RATIO else trained_len / seq_len),
                 STRETCHED: p * seq_len / trained_len,
                 CLAMPED: p.clamp(max=trained_len - 1),
                 WRAPPED: p % trained_len,
@@ -844,7 +980,24 @@ def far_positions(impl, seed):
     """Thirds of large numbers: float32 has seven digits."""
     at = torch.arange(5) + 1_000_000 + seed % 90
     off = (impl.interpolate(at, 700_000, 2_100_000) - at.double() / 3).abs().max()
-    return {"right to 1e-6": bool(off < 1e-6)}
+    quarter = (impl.interpolate(torch.tensor([30_000_001]), 10_000_000, 40_000_000) - 7_500_000.25).abs().max()
+    return {"thirds are right to 1e-6": bool(off < 1e-6), "quarters are right to 1e-6": bool(quarter < 1e-6)}
+
+
+def far_positions_with_fractions_to_squeeze(impl, seed):
+    at = torch.arange(3).double() + 1_000_000 + 1 / 3
+    off = (impl.interpolate(at, 1_000_000, 2_000_000) - at / 2).abs().max()
+    return {"halves are right to 1e-6": bool(off < 1e-6)}
+
+
+def positions_of_any_shape(impl, seed):
+    at = torch.arange(6)
+    return tensor(
+        two_rows=impl.interpolate(at.view(2, 3), 8, 32),
+        two_rows_of_a_short_text=impl.interpolate(at.view(2, 3), 8, 6),
+        one_number=impl.interpolate(torch.tensor(4), 8, 32),
+        no_positions=impl.interpolate(at[:0], 8, 32),
+    )
 
 
 def trained_on_one_token(impl, seed):
@@ -882,7 +1035,7 @@ KNOBS = {  # task: (noun, knobs, how to build it, hints, settings that are not c
         ROTATE,
         wrong_rotate,
         ROTATE_HINTS,
-        [NO_MINUS, REFLECTION, OVERWRITTEN, ANGLES_DTYPE, ROUNDED_ANGLE, DETACHED],
+        [NO_MINUS, REFLECTION, OVERWRITTEN, ANGLES_DTYPE, ROUNDED_ANGLE, PAIRS_FLOAT32, DETACHED],
     ),
     "apply_rope": ("a rotary embedding", ROPE, wrong_rope, ROPE_HINTS, ROPE_ALONE),
     "assert_relative": ("a test", RELATIVE, wrong_check, RELATIVE_HINTS, [LENGTHS, NO_SHIFT]),
@@ -893,11 +1046,11 @@ KNOBS = {  # task: (noun, knobs, how to build it, hints, settings that are not c
         ATTENTION_HINTS,
         [
             *(QUERIES, INTERLEAVED, BY_TOKENS, SMALL_MASK, SELF_MASK, SELF_ZEROS, POSITION_MASK, AFTERWARDS),
-            *(OVER_QUERIES, ATTENTION_BASE),
+            *(OVER_QUERIES, ATTENTION_BASE, ATTENTION_FLOAT32),
         ],
     ),
     "alibi_slopes": ("slopes", SLOPES, wrong_slopes, SLOPE_HINTS, [SORTED, SLOPES_FLOAT64, ABOVE, NEAREST]),
-    "interpolate": ("an interpolation", SQUEEZE, wrong_interpolate, SQUEEZE_HINTS, [SQUEEZED_FLOAT32, PRODUCT]),
+    "interpolate": ("an interpolation", SQUEEZE, wrong_interpolate, SQUEEZE_HINTS, [SQUEEZED_FLOAT32, PRODUCT, RATIO]),
 }
 WITHOUT = {  # pairs in which one mistake hides the other
     "rotary_attention": [(NOTHING, COUNTED)],
@@ -907,6 +1060,8 @@ PROBES = {
     "frequencies": [
         a_head_of_16,
         another_width_and_base,
+        a_head_of_128,
+        two_bases_and_one_width,
         one_two_and_four_pairs,
         twelve_digits,
         widths_and_bases_that_are_refused,
@@ -915,6 +1070,8 @@ PROBES = {
         five_positions,
         more_positions_and_columns,
         tables_of_one_and_two_positions,
+        two_bases_and_one_size,
+        a_width_of_128,
         positions_beyond_256,
         far_rows,
         inputs_without_a_table,
@@ -924,7 +1081,11 @@ PROBES = {
         one_angle_for_many_pairs,
         many_angles_for_one_pair,
         float16_pairs_and_float64_angles,
+        cosines_and_sines_in_float16,
         gradients_of_the_pairs,
+        pairs_of_zeros,
+        pairs_that_are_a_transposed_view,
+        twelve_digits_of_a_pair,
     ],
     "apply_rope": [
         half_layout,
@@ -933,6 +1094,11 @@ PROBES = {
         positions_of_each_row,
         positions_between_whole_numbers,
         positions_in_float32,
+        far_positions_between_whole_numbers,
+        one_token_of_each_row,
+        queries_and_keys_that_are_transposed_views,
+        two_bases_and_one_shape,
+        heads_of_128,
         as_many_rows_and_heads_as_tokens,
         queries_and_keys_of_two_dtypes,
         gradients_of_queries_and_keys,
@@ -942,13 +1108,17 @@ PROBES = {
         far_positions_in_float16,
         inputs_that_do_not_fit,
     ],
-    "assert_relative": [encodings_that_are_relative, encodings_that_are_not_relative, what_it_returns],
+    "assert_relative": [encodings_that_are_relative, encodings_that_are_not_relative, what_it_returns, what_it_calls],
     "rotary_attention": [
         five_tokens,
         one_token,
         tokens_far_apart,
         scores_far_below_zero,
         rows_with_positions_of_their_own,
+        twelve_digits_of_an_output,
+        far_positions_with_fractions,
+        two_bases_and_the_same_tokens,
+        inputs_that_are_transposed_views,
         shapes_that_differ,
     ],
     "alibi_slopes": [eight_heads, other_powers_of_two, other_numbers_of_heads, no_heads],
@@ -959,6 +1129,8 @@ PROBES = {
         positions_that_are_not_whole,
         some_tokens_of_a_long_text,
         far_positions,
+        far_positions_with_fractions_to_squeeze,
+        positions_of_any_shape,
         trained_on_one_token,
         inputs_that_are_refused,
     ],
