@@ -205,8 +205,8 @@ def a_new_list(impl, seed):
     }.items():
         result = impl.merge(ids, (1, 2), 300 + seed % 7)
         told |= {
-            f"{name}: the result is a list": isinstance(result, list),
-            f"{name}: it is another one": result is not ids,
+            f"{name}: is the result a list?": isinstance(result, list),
+            f"{name}: is it a new one?": result is not ids,
         }
     return told
 
@@ -337,7 +337,7 @@ TRAIN_HINTS = {
 }
 
 
-def wrong_train(ties, times, border, overlap, unit, size, stop, first, recount):
+def wrong_train(ties, times, border, overlap, unit, size, stop, first, recount, kept=None):
     key = {"smallest": lambda c: lambda p: (-c[p], p), TRAIN["ties"][2]: lambda c: lambda p: (-c[p], -p[0], -p[1])}
     key = key.get(ties, lambda c: lambda p: -c[p])
     base = 256 if first == "256" else 257
@@ -347,7 +347,7 @@ def wrong_train(ties, times, border, overlap, unit, size, stop, first, recount):
     def train(text, vocab_size, pattern):
         if vocab_size < 256:
             raise ValueError("vocab_size is below 256")
-        pre_tokens = [text] if border != "within" else regex.findall(pattern, text)
+        pre_tokens = [text] if border != "within" else filter(kept, regex.findall(pattern, text))
         words = Counter(tuple(p.encode() if unit == "bytes" else map(ord, p)) for p in pre_tokens)
         if times != "times":
             words = Counter(dict.fromkeys(words, 1))
@@ -418,6 +418,15 @@ def capital_letters(impl, seed):
 
 def a_pre_token_that_occurs_hundreds_of_times(impl, seed):
     return impl.train("ab " * (260 + seed % 7) + "cd " * 300 + "xyz xyw", 259, GPT2)
+
+
+def white_space_in_runs(impl, seed):
+    return impl.train("a    b\n\n\nc    d\n\n\ne" + " f" * (seed % 7), 260, GPT2)
+
+
+def text_under_other_patterns(impl, seed):
+    text = "a b a b, ab1 ab1, 1 1" + " c" * (seed % 7)
+    return {pattern: impl.train(text, 262, pattern) for pattern in (NO_SPLIT, r"\S+|\s+", r"\p{L}+|\P{L}")}
 
 
 # ---------------------------------------------------------------- encode
@@ -579,6 +588,19 @@ def tokens_with_ids_below_the_bytes(impl, seed):
 
 def a_long_token_before_a_short_one(impl, seed):
     return {text: impl.encode(text, LENGTHS, NO_SPLIT) for text in ("abcde", "xabcde" + "e" * (seed % 7))}
+
+
+# Merging the first ab makes aba possible, which comes before the second ab.
+LOWER_LATER = {bytes([b]): b for b in range(256)} | {b"aba": 256, b"ab": 257}
+
+
+def a_lower_rank_that_a_merge_makes_possible(impl, seed):
+    return {text: impl.encode(text, LOWER_LATER, NO_SPLIT) for text in ("abab", "xababab", "ab" * (4 + seed % 7))}
+
+
+def texts_under_other_patterns(impl, seed):
+    text = "e e a abcd e" + " a" * (seed % 7)
+    return {pattern: impl.encode(text, TRAP, pattern) for pattern in (NO_SPLIT, r"\S+|\s+", r"(?s:.)")}
 
 
 # ---------------------------------------------------------------- decode
@@ -854,6 +876,11 @@ def a_special_token_both_allowed_and_disallowed(impl, seed):
     }
 
 
+def white_space_around_special_tokens(impl, seed):
+    texts = ("<|b|> <|end|>", "<|end|>\n" + " " * (seed % 7), "  <|end|>x", "<|b|>\n\n<|b|>\t<|end|>y")
+    return {text: impl.encode_with_special(text, letters, SPECIAL_TOKENS, "all") for text in texts}
+
+
 def what_the_ordinary_encoder_gets(impl, seed):
     """An ordinary encoder that gives one id for each text it gets, its length."""
     text = "one <|b|>  two <|end|> three <|a|>" + "!" * (seed % 7)
@@ -890,6 +917,8 @@ PROBES = {
         the_smallest_vocabularies,
         capital_letters,
         a_pre_token_that_occurs_hundreds_of_times,
+        white_space_in_runs,
+        text_under_other_patterns,
     ],
     "encode": [
         a_trained_vocabulary,
@@ -901,6 +930,8 @@ PROBES = {
         a_pattern_that_matches_nothing_too,
         tokens_with_ids_below_the_bytes,
         a_long_token_before_a_short_one,
+        a_lower_rank_that_a_merge_makes_possible,
+        texts_under_other_patterns,
     ],
     "decode": [
         plain_text,
@@ -923,6 +954,7 @@ PROBES = {
         an_allowed_name_that_is_none,
         special_tokens_that_overlap,
         a_special_token_both_allowed_and_disallowed,
+        white_space_around_special_tokens,
         what_the_ordinary_encoder_gets,
     ],
 }
@@ -983,6 +1015,28 @@ def merge_that_ends_early(ids, pair, new_id):
     return out
 
 
+def merge_where_a_slice_equals(kind):
+    """A slice of a list equals lists only, a slice of a tuple tuples only."""
+
+    def merge(ids, pair, new_id):
+        out, i = [], 0
+        while i < len(ids):
+            found = ids[i : i + 2] == kind(pair)
+            out.append(new_id if found else ids[i])
+            i += 2 if found else 1
+        return out
+
+    return merge
+
+
+def merge_that_gives_back_its_argument(ids, pair, new_id):
+    return right(MERGE, wrong_merge)(ids, pair, new_id) if tuple(pair) in pairwise(ids) else ids
+
+
+def merge_in_the_type_it_got(ids, pair, new_id):
+    return type(ids)(right(MERGE, wrong_merge)(ids, pair, new_id))
+
+
 def split_by(rule):
     def pretokenize(text, pattern=rule):
         found = regex.findall(pattern, text)
@@ -1001,6 +1055,32 @@ def train_with_at_least_one_merge(text, vocab_size, pattern):
     if vocab_size <= 256:
         raise ValueError("vocab_size is too small")
     return right(TRAIN, wrong_train)(text, vocab_size, pattern)
+
+
+def train_by_gpt2s_pattern(text, vocab_size, pattern):
+    return right(TRAIN, wrong_train)(text, vocab_size, GPT2)
+
+
+def train_until_there_is_no_pair(text, vocab_size, pattern):
+    merges = right(TRAIN, wrong_train)(text, vocab_size, pattern)
+    return merges if len(merges) == vocab_size - 256 else min(())
+
+
+def encode_by_gpt2s_pattern(text, ranks, pattern):
+    return right(ENCODE, wrong_encode)(text, ranks, GPT2)
+
+
+def encode_all_places_at_once(text, ranks, pattern):
+    merge = right(MERGE, wrong_merge)
+    ids = []
+    for pre_token in filter(None, regex.findall(pattern, text)):
+        data = pre_token.encode()
+        parts = [data] if data in ranks else [bytes([b]) for b in data]
+        while made := [(ranks[a + b], a, b) for a, b in pairwise(parts) if a + b in ranks]:
+            _, a, b = min(made)
+            parts = merge(parts, (a, b), a + b)
+        ids += [ranks[part] for part in parts]
+    return ids
 
 
 def encode_with_one_whole_text(text, ranks, pattern):
@@ -1094,6 +1174,26 @@ SINGLE = {
             "For which last i is there still an id at i + 1?",
             merge_that_ends_early,
         ),
+        (
+            "a merge that compares a slice of the ids with a LIST, so that it finds nothing in a tuple",
+            "The ids may be a tuple. Is `(1, 2) == [1, 2]`?",
+            merge_where_a_slice_equals(list),
+        ),
+        (
+            "a merge that compares a slice of the ids with a TUPLE, so that it finds nothing in a list",
+            "The ids may be a list. Is `[1, 2] == (1, 2)`?",
+            merge_where_a_slice_equals(tuple),
+        ),
+        (
+            "a merge that gives back the ids it was given when the pair does not occur",
+            "The result is a new list, also when there is nothing to merge.",
+            merge_that_gives_back_its_argument,
+        ),
+        (
+            "a merge that gives a tuple for a tuple",
+            "Which type does the workbook promise for the result?",
+            merge_in_the_type_it_got,
+        ),
     ],
     "pretokenize": [
         (
@@ -1128,6 +1228,21 @@ SINGLE = {
             "256 has room for the bytes and for no merge: how long is the list then?",
             train_with_at_least_one_merge,
         ),
+        (
+            "training that IGNORES the pattern it is given and splits by GPT-2's",
+            "What should a pattern that matches everything do to the borders?",
+            train_by_gpt2s_pattern,
+        ),
+        (
+            "training that throws away the pre-tokens of white space",
+            "A program is indented by many spaces. May they have a token?",
+            wrong_train(*(settings[0] for settings in TRAIN.values()), kept=str.strip),
+        ),
+        (
+            "training that looks for the best pair where no pair is left",
+            "What is the result when the words are tokens, and the vocabulary is not full?",
+            train_until_there_is_no_pair,
+        ),
     ],
     "encode": [
         (
@@ -1139,6 +1254,16 @@ SINGLE = {
             "an encoder that makes the SHORTEST token first",
             "Does a token's length say when it was learned?",
             encode_the_shortest_first,
+        ),
+        (
+            "an encoder that IGNORES the pattern it is given and splits by GPT-2's",
+            "Another model has another pattern. Who gives it to your encoder?",
+            encode_by_gpt2s_pattern,
+        ),
+        (
+            "an encoder that merges ALL places of a pair before it looks again",
+            "After one merge, its new neighbours may make a token of a lower rank. Look again each time.",
+            encode_all_places_at_once,
         ),
     ],
     "decode": [
@@ -1158,6 +1283,11 @@ SINGLE = {
             "an encoder that strips white space off ALL ordinary text",
             "Decode the ids: is it the text you began with?",
             special_in_other_words(change_text=str.strip),
+        ),
+        (
+            "an encoder that leaves out ordinary text of white space alone",
+            "What is between the two special tokens of `<|b|> <|end|>`?",
+            special_in_other_words(change_text=lambda part: part if part.strip() else ""),
         ),
         (
             "an encoder that keeps only what stands before the last special token",

@@ -10,7 +10,7 @@ from byte_pair_smith.encode_fast import merge_long, merge_short
 from grader import exactly
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from mistakes import OUT_OF_REACH, TOKENS, TRAP, TRAP_TEXT, random_text, toy
+from mistakes import LOWER_LATER, OUT_OF_REACH, TOKENS, TRAP, TRAP_TEXT, random_text, toy
 
 # ---------------------------------------------------------------- encode
 
@@ -34,9 +34,7 @@ def test_merges_stay_inside_the_pre_tokens(impl):
 @pytest.mark.task("encode")
 def test_ids_are_ranks_also_for_single_bytes(impl):
     ranks = {bytes([b]): i for i, b in enumerate(GPT2_ORDER)}
-    exactly(
-        list(impl.encode("!A\n", ranks, NO_SPLIT)), [0, 32, 198], "'!A' and a line end in GPT-2's order of the bytes"
-    )
+    exactly(list(impl.encode("!A\n", ranks, NO_SPLIT)), [0, 32, 198], "'!A' and a line end by GPT-2's byte order")
 
 
 @pytest.mark.task("encode")
@@ -71,6 +69,7 @@ def test_of_equal_pairs_the_leftmost_is_merged(impl):
 def test_a_new_pair_may_come_before_an_old_one(impl):
     ranks = {bytes([b]): b for b in range(256)} | {b"ab": 256, b"abc": 257, b"cd": 258}
     exactly(list(impl.encode("abcd", ranks, NO_SPLIT)), [257, 100], "abcd with ab < abc < cd")
+    exactly(list(impl.encode("abab", LOWER_LATER, NO_SPLIT)), [256, 98], "abab with aba < ab")
 
 
 @pytest.mark.task("encode")

@@ -54,6 +54,12 @@ def test_text_without_special_tokens_is_ordinary(impl):
 
 
 @pytest.mark.task("encode_with_special")
+def test_white_space_alone_is_ordinary_text(impl):
+    got = impl.encode_with_special("  <|b|> <|end|>\n", letters, SPECIAL_TOKENS, "all")
+    exactly(list(got), [32, 32, 5004, 32, 5003, 10], "the ids of white space around two special tokens")
+
+
+@pytest.mark.task("encode_with_special")
 def test_an_unknown_name_in_allowed_is_refused(impl):
     with pytest.raises(ValueError):
         impl.encode_with_special("a", letters, SPECIAL_TOKENS, {"<|ned|>"})

@@ -72,6 +72,14 @@ def test_merging_takes_tuples_and_short_words(impl):
     exactly(list(impl.merge([1], (1, 2), 9)), [1], "one id")
 
 
+@pytest.mark.task("merge")
+def test_the_result_is_a_new_list(impl):
+    for ids in ([1, 2, 3], [1, 3], [], (1, 2, 3), (1, 3)):
+        result = impl.merge(ids, (1, 2), 9)
+        assert isinstance(result, list), f"merging {ids} gives a {type(result).__name__}, and a list is promised"
+        assert result is not ids, f"merging {ids} gives back the very list it was given, and a new one is promised"
+
+
 # ---------------------------------------------------------------- train
 
 
@@ -101,6 +109,18 @@ def test_frequent_words_count_for_more(impl):
 def test_no_token_crosses_a_border_and_training_ends_when_words_are_tokens(impl):
     merges = [tuple(m) for m in impl.train("dog. dog! dog?", 999, GPT2)]
     exactly([*tokens_of(merges)[256:]], [b"do", b"dog", b" dog"], "the tokens made")
+
+
+@pytest.mark.task("train")
+def test_white_space_is_a_pre_token_too(impl):
+    merges = [tuple(m) for m in impl.train("a    b    c", 258, GPT2)]
+    exactly(merges, [(32, 32), (256, 32)], "the merges of two runs of three spaces")
+
+
+@pytest.mark.task("train")
+def test_the_pattern_given_decides_the_borders(impl):
+    merges = [tuple(m) for m in impl.train("a b a b", 258, NO_SPLIT)]
+    exactly(merges, [(32, 98), (97, 256)], "the merges (' b', 'a b') without a split")
 
 
 @pytest.mark.task("train")
