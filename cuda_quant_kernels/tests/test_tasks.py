@@ -72,6 +72,12 @@ def test_every_column_is_looked_at(impl, seed):
     equal(impl.row_absmax(x), torch.arange(1.0, 129.0), "an outlier in each of 128 columns")
 
 
+@pytest.mark.task("row_absmax")
+def test_a_row_of_zeros_has_0_and_tiny_numbers_are_not_zeros(impl, seed):
+    x = torch.tensor([[0.0, 0.0, 0.0], [1e-30, -2e-30, 0.0], [-1e-12, 0.0, 0.0]])
+    equal(impl.row_absmax(x), torch.tensor([0.0, 2e-30, 1e-12]), "zeros, and tiny numbers")
+
+
 @pytest.mark.task("quantize_rows")
 @pytest.mark.parametrize("cols", [128, 1009, 7])
 def test_rows_are_scaled_to_127_and_rounded_to_even(impl, seed, cols):
@@ -111,6 +117,23 @@ def test_ties_stay_ties_at_scales_whose_reciprocal_is_not_exact(impl, seed):
 
 
 @pytest.mark.task("quantize_rows")
+def test_steps_are_counted_in_the_rounded_scale(impl, seed):
+    absmax = torch.tensor([100.0])
+    steps = torch.arange(-127.0, 127) + 0.5
+    x = steps[None] * (absmax / 127)
+    q, scale = impl.quantize_rows(x, absmax)
+    equal(scale, absmax / 127, "the scale")
+    equal(q, (x / (absmax / 127)).round().to(torch.int8), "halves of a scale of 100 / 127")
+
+
+@pytest.mark.task("quantize_rows")
+def test_an_absmax_of_0_has_scale_one_whatever_the_row_holds(impl, seed):
+    q, scale = impl.quantize_rows(torch.tensor([[3.3, -200.0, 0.5, -1.5, 0.0]]), torch.zeros(1))
+    equal(scale, torch.ones(1), "the scale where absmax is 0")
+    equal(q, torch.tensor([[3, -127, 0, -2, 0]], dtype=torch.int8), "the codes where absmax is 0")
+
+
+@pytest.mark.task("quantize_rows")
 def test_values_beyond_absmax_saturate(impl, seed):
     x, absmax = 3 * torch.randn(2, 131), torch.tensor([0.5, 1.0])
     q, scale = impl.quantize_rows(x, absmax)
@@ -134,10 +157,25 @@ def test_a_sum_of_25_bits_is_exact(impl, seed):
 
 
 @pytest.mark.task("tiled_gemm")
-@pytest.mark.parametrize("m, n, k", [(16, 16, 16), (16, 16, 32), (37, 41, 53), (3, 5, 2)])
+@pytest.mark.parametrize("m, n, k", [(16, 16, 16), (16, 16, 32), (37, 41, 53), (3, 5, 2), (20, 40, 24)])
 def test_the_tiled_product_is_exact(impl, seed, m, n, k):
     a, b = int8(m, k), int8(k, n)
     equal(impl.tiled_gemm(a, b), a.int() @ b.int(), f"{m} x {k} times {k} x {n}")
+
+
+@pytest.mark.task("tiled_gemm")
+def test_a_tiled_sum_of_25_bits_is_exact(impl, seed):
+    a = torch.full((1, 1040), -128, dtype=torch.int8)
+    a[0, 0] = 1
+    want = torch.tensor([[1 + 1039 * 16384]], dtype=torch.int32)
+    equal(impl.tiled_gemm(a, a.T.contiguous()), want, "1039 times (-128)^2, and 1")
+
+
+@pytest.mark.task("dp4a_dot")
+def test_an_inner_product_of_25_bits_is_exact(impl, seed):
+    a = torch.full((1, 1040), -128, dtype=torch.int8)
+    a[0, 0] = 1
+    equal(impl.dp4a_dot(a, a), torch.tensor([1 + 1039 * 16384], dtype=torch.int32), "1039 times (-128)^2, and 1")
 
 
 @pytest.mark.task("dp4a_dot")

@@ -199,8 +199,10 @@ def trial(section: dict | None = None) -> str:
     """What the grader said to attempts by someone who had read only README and workbook: before and after repairs."""
     section = section or markdown.section("trial")
     rows = [
-        (f"{kind}, {when}", *(section[kind][when].get(name, "–") for name in VERDICTS))
+        (f"{name}, {kind}, {when}", *(each[kind][when].get(verdict, "–") for verdict in VERDICTS))
+        for name, each in zip(("first trial", "second trial"), section["trials"], strict=True)
         for kind in ("wrong", "right")
         for when in ("first", "last")
+        if when in each[kind]
     ]
     return f"{markdown.table([('kernels, run', *VERDICTS), *rows])}\n\n{markdown.meta_line(section)}\n"

@@ -39,7 +39,7 @@ def row_absmax(x: Float32[Tensor, "R C"]) -> Float32[Tensor, " R"]:
 def quantize_rows(
     x: Float32[Tensor, "R C"], absmax: Float32[Tensor, " R"]
 ) -> tuple[Int8[Tensor, "R C"], Float32[Tensor, " R"]]:
-    """(q, scale) with scale = absmax / 127, or 1 for a row of zeros, and q = round(x / scale)."""
+    """(q, scale) with scale = absmax / 127, or 1 where absmax is 0, and q = round(x / scale)."""
     return reference_kernel("quantize_rows")(x, absmax)
 
 
