@@ -106,7 +106,14 @@ def no_word_at_all(impl, seed):
 def widths_that_are_refused(impl, seed):
     ids = np.array([1, 2, 3])
     widths = {"zero": [1, 0, 1], "negative": [1, 1, -1], "too few": [1, 1], "a column": [[1], [1], [1]], "one": [1] * 3}
-    return refused({name: lambda w=w: impl.pairs(ids, np.array(w)) for name, w in widths.items()})
+    calls = {name: lambda w=w: impl.pairs(ids, np.array(w)) for name, w in widths.items()}
+    for name, w in {"zero, for a word alone": [0], "a column, for a word alone": [[2]]}.items():
+        calls[name] = lambda w=w: impl.pairs(np.array([4]), np.array(w))
+    return refused(calls)
+
+
+def ids_above_two_to_the_31st(impl, seed):
+    return impl.pairs(np.array([2**31 + 5, 7, 2**53 + 1]), np.array([2, 1, 1]))
 
 
 # ---------------------------------------------------------------- keep_probability
@@ -266,10 +273,10 @@ def sampled(impl, seed, counts, *power):
     unchanged = bool(np.array_equal(targets, before[0]) and np.array_equal(uniforms, before[1]))
     again = sampler.sample(targets, uniforms)
     return {
+        "its arguments are unchanged": unchanged,
         "the probability": sampler.probability,
         "the same numbers stand for the same words again": bool(np.array_equal(words, again)),
         "the words": words,
-        "its arguments are unchanged": unchanged,
     }
 
 
@@ -301,6 +308,16 @@ def two_words(impl, seed):
 def a_point_on_an_edge(impl, seed):
     """Without word 2 the line is 0.75 long, and 0.375, where word 0 ends and word 1 begins, is half of it."""
     return impl.NegativeSampler(np.array([3, 3, 2]), 1.0).sample(np.array([2]), np.array([[0.5, 0.0]]))
+
+
+def points_beside_the_edges(impl, seed):
+    """Without word 7 the line is 28/36 long. Words end at 1, 3, 6, 10, 15 and 21 of these 28 parts."""
+    edges = np.array([1, 3, 6, 10, 15, 21]) / 28
+    sampler = impl.NegativeSampler(np.arange(1, 9), 1.0)
+    return {
+        "just below": sampler.sample(np.array([7]), edges[None] - 1e-10),
+        "just above": sampler.sample(np.array([7]), edges[None] + 1e-10),
+    }
 
 
 def no_targets(impl, seed):
@@ -517,21 +534,25 @@ NOT_CENTERS = "that leaves the matrix of the CENTERS as it was"
 LAST_NEGATIVE = "that keeps only the LAST gradient of a word that is a negative twice"
 ONE_BY_ONE = "that takes one pair AFTER the other, each at the vectors that the pair before it left"
 OWN_CONTEXT = "that leaves out a negative that is the CONTEXT of its own pair"
+OWN_CONTEXT_LOSS = "that leaves out a negative that is the CONTEXT of its own pair, in the loss too"
+CONTEXTS_FIRST = "that moves the contexts BEFORE the negatives' gradients are taken"
 STEP = {
     "write": ["all", CENTERS, NOT_NEGATIVES, COPIES, NOT_CENTERS],
     "matrices": ["right", MIXED],
     "repeated": ["added", LAST, LAST_NEGATIVE],
-    "order": ["together", BEFORE, ONE_BY_ONE],
+    "order": ["together", BEFORE, ONE_BY_ONE, CONTEXTS_FIRST],
     "sign": ["down", UP],
     "size": ["sum", MEAN, NO_RATE],
     "loss": ["mean", SUMMED, AFTER],
-    "negatives_": ["all", OWN_CONTEXT],
+    "negatives_": ["all", OWN_CONTEXT, OWN_CONTEXT_LOSS],
 }
 STEP_HINTS = {
     NOT_CENTERS: "The caller keeps its matrices: does `a = a - b` change what the caller holds?",
     LAST_NEGATIVE: "Two pairs can have the same negative, and one pair can have it twice. How many gradients arrive?",
     ONE_BY_ONE: "At which vectors are the gradients of all pairs of a batch taken?",
     OWN_CONTEXT: "Does the summed loss have a term for this negative? The sampler would not draw it.",
+    OWN_CONTEXT_LOSS: "Which negatives count here, and whose work is it to leave the context out?",
+    CONTEXTS_FIRST: "One pair's context can be another pair's negative. At which vectors are all gradients taken?",
     CENTERS: "The loss has two sets of parameters. What happens to the output vectors, which begin at zero?",
     NOT_NEGATIVES: "The negatives' output vectors are parameters too. What pushes them away?",
     COPIES: "The caller keeps its matrices: does `a = a - b` change what the caller holds?",
@@ -570,13 +591,24 @@ def wrong_step(write, matrices, repeated, order, sign, size, loss, negatives_):
             else:
                 np.add.at(matrix, index, -factor * gradient)
 
-        value, d_center, d_context, d_negatives = loss_and_gradients(centers[i], contexts[o], contexts[negatives])
-        add(centers, i, d_center)
+        v, u, u_negative = centers[i], contexts[o], contexts[negatives]
+        value, d_center, d_context, d_negatives = loss_and_gradients(v, u, u_negative)
         if order == BEFORE:
-            _, _, d_context, d_negatives = loss_and_gradients(centers[i], contexts[o], contexts[negatives])
+            moved = centers.copy()
+            add(moved, i, d_center)
+            _, _, d_context, d_negatives = loss_and_gradients(moved[i], u, u_negative)
         if negatives_ == OWN_CONTEXT:
             d_negatives = d_negatives * (negatives != pairs[:, 1:])[:, :, None]
-        if write != CENTERS:
+        if negatives_ == OWN_CONTEXT_LOSS:
+            own, scores = negatives == pairs[:, 1:], np.einsum("bd,bkd->bk", v, u_negative)
+            d_center = d_center - np.einsum("bk,bkd->bd", own * sigmoid(scores), u_negative)
+            d_negatives = d_negatives * ~own[:, :, None]
+            value = value - (own * np.logaddexp(0, scores)).sum(1)
+        if order == CONTEXTS_FIRST:
+            add(contexts, o, d_context)
+            _, d_center, _, d_negatives = loss_and_gradients(v, u, contexts[negatives])
+        add(centers, i, d_center)
+        if write != CENTERS and order != CONTEXTS_FIRST:
             add(contexts, o, d_context)
         if write not in (CENTERS, NOT_NEGATIVES):
             add(contexts, negatives, d_negatives)
@@ -671,11 +703,16 @@ ANALOGY_HINTS = {
 
 def wrong_analogy(length, asked, sum, order):
     def analogy(vectors, a, b, c, topn=1):
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        most = np.abs(vectors).max(axis=1, keepdims=True)
         inside = all(0 <= word < len(vectors) for word in (a, b, c))
-        if not inside or not 1 <= topn <= len(vectors) - len({a, b, c}) or not ((norms > 0) & (norms < np.inf)).all():
+        if not inside or not 1 <= topn <= len(vectors) - len({a, b, c}) or not ((most > 0) & (most < np.inf)).all():
             raise ValueError("a, b, c, topn or vectors")
-        unit = vectors / norms
+        unit = vectors / most
+        unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return ranked(vectors, unit, a, b, c, topn)
+
+    def ranked(vectors, unit, a, b, c, topn):
         x = vectors if length in (RAW, HALF) else unit
         if sum == MULTIPLIED:
             to_a, to_b, to_c = ((x[word] @ unit.T + 1) / 2 for word in (a, b, c))
@@ -718,6 +755,12 @@ def vectors_from_very_short_to_very_long(impl, seed):
     v[3] = -v[7]
     v[20] = -(v[11] - v[3] + v[7])
     return impl.analogy(v * 10.0 ** np.random.default_rng(seed).integers(-12, 12, (40, 1)), 3, 11, 7, 37)
+
+
+def vectors_whose_squares_leave_the_range(impl, seed):
+    """The square of 1e-200 is 0 in float64, and that of 1e200 is infinite."""
+    v = np.array([[1.0, 0], [1, 3], [-1, 0], [-1, 3], [2, 1], [-3, 1]])
+    return impl.analogy(v * np.array([[1.0], [1e-200], [1e200], [1e-300], [1e150], [1e300]]), 0, 1, 2, 3)
 
 
 def the_best_word(impl, seed):
@@ -864,6 +907,20 @@ def fewer_points_than_dimensions(impl, seed):
     return signed(impl.pca(cloud(seed + 1, 4, 7), 2))
 
 
+def as_many_components_as_points(impl, seed):
+    """Three centered points lie in a plane: the third variance is 0. Its component is free, but of length one."""
+    coordinates, components, variance = impl.pca(np.array([[1.0, 0, 0, 2], [0, 3, 0, 1], [4, 0, 1, 0]]), 3)
+    lengths = np.linalg.norm(components, axis=1)
+    return {"the lengths of the components": lengths, "the variance": variance, "the last ones": coordinates[:, 2]}
+
+
+def nearly_equal_variances(impl, seed):
+    """Points along three axes that are turned; the second variance is 0.97 of the first."""
+    axes = np.array([[2.0, -1, 2], [2, 2, -1], [-1, 2, 2]]) / 3
+    half = np.diag([1, np.sqrt(0.97), 0.1]) @ axes
+    return signed(impl.pca(np.concatenate([half, -half]), 2))
+
+
 def two_points(impl, seed):
     return signed(impl.pca(cloud(seed + 3, 2, 3), 1))
 
@@ -891,6 +948,7 @@ PROBES = {
         a_single_word,
         no_word_at_all,
         widths_that_are_refused,
+        ids_above_two_to_the_31st,
     ],
     "keep_probability": [
         the_workbooks_counts,
@@ -906,6 +964,7 @@ PROBES = {
         the_first_and_the_last_word_as_targets,
         two_words,
         a_point_on_an_edge,
+        points_beside_the_edges,
         no_targets,
         uniforms_next_to_the_edges,
         the_largest_uniform_number_and_the_last_word,
@@ -936,6 +995,7 @@ PROBES = {
         a_whole_ranking,
         the_best_nine_hundred_of_two_thousand,
         vectors_from_very_short_to_very_long,
+        vectors_whose_squares_leave_the_range,
         the_best_word,
         a_question_with_a_word_twice,
         the_first_and_the_last_word_in_the_question,
@@ -947,6 +1007,8 @@ PROBES = {
         three_of_five_components,
         all_of_four_components,
         fewer_points_than_dimensions,
+        as_many_components_as_points,
+        nearly_equal_variances,
         two_points,
         far_from_the_origin,
         numbers_of_components_that_are_refused,
@@ -997,7 +1059,10 @@ def of(task):
             wrong_step,
             STEP_HINTS,
             [(COPIES, w) for w in (BEFORE, LAST, UP, MEAN, NO_RATE, AFTER)]
-            + [(CENTERS, BEFORE), *alone(STEP, NOT_CENTERS, LAST_NEGATIVE, ONE_BY_ONE, OWN_CONTEXT)],
+            + [
+                (CENTERS, BEFORE),
+                *alone(STEP, NOT_CENTERS, LAST_NEGATIVE, ONE_BY_ONE, OWN_CONTEXT, OWN_CONTEXT_LOSS, CONTEXTS_FIRST),
+            ],
         ),
         "analogy": (
             "an answer",

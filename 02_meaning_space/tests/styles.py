@@ -210,7 +210,7 @@ def analogy_by_a_loop(vectors, a, b, c, topn=1):
     refuse_question(vectors, (a, b, c), topn)
     unit = []
     for vector in vectors:
-        length = math.sqrt(float(vector @ vector))
+        length = math.hypot(*vector)
         if not 0 < length < math.inf:
             raise ValueError("vectors")
         unit.append(vector / length)
@@ -221,9 +221,10 @@ def analogy_by_a_loop(vectors, a, b, c, topn=1):
 
 def analogy_by_cosines(vectors, a, b, c, topn=1):
     refuse_question(vectors, (a, b, c), topn)
-    lengths = np.sqrt(np.square(vectors).sum(axis=1))
-    if not np.isfinite(lengths).all() or (lengths == 0).any():
+    if not np.isfinite(vectors).all() or not vectors.any(axis=1).all():
         raise ValueError("vectors")
+    vectors = vectors / np.abs(vectors).max(axis=1, keepdims=True)
+    lengths = np.sqrt(np.square(vectors).sum(axis=1))
     cosine = vectors @ vectors[[a, b, c]].T / lengths[:, None] / lengths[[a, b, c]]
     score = cosine @ np.array([-1.0, 1.0, 1.0])
     candidates = np.setdiff1d(np.arange(len(vectors)), [a, b, c])
@@ -254,7 +255,7 @@ def pca_by_power_iteration(x, k):
     components, variance = [], []
     for _ in range(k):
         v = np.random.default_rng(0).standard_normal(x.shape[1])
-        for _ in range(400):
+        for _ in range(2000):
             v = covariance @ v
             v /= np.linalg.norm(v)
         components.append(v)
@@ -270,7 +271,9 @@ def analogy_that_normalizes_first(vectors, a, b, c, topn=1):
     taken = np.unique([a, b, c])
     if taken[0] < 0 or taken[-1] >= n or topn not in range(1, n - len(taken) + 1):
         raise ValueError
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    wide = vectors.astype(np.longdouble)
+    unit = wide / np.linalg.norm(wide / np.abs(wide).max(axis=1, keepdims=True), axis=1, keepdims=True)
+    unit = (unit / np.abs(wide).max(axis=1, keepdims=True)).astype(float)
     if not np.isfinite(unit).all():
         raise ValueError
     score = np.einsum("vd,d->v", unit, unit[b] + unit[c] - unit[a])

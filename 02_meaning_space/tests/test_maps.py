@@ -61,6 +61,23 @@ def test_coordinates_have_the_signs_of_their_components(impl, seed):
 
 
 @pytest.mark.task("pca")
+def test_a_component_without_variance_has_length_one(impl):
+    """Three centered points lie in a plane, so that the third variance is 0."""
+    _, components, variance = impl.pca(np.array([[1.0, 0, 0, 2], [0, 3, 0, 1], [4, 0, 1, 0]]), 3)
+    close(np.linalg.norm(array(components, (3, 4), "f", "the components"), axis=1), np.ones(3), "rows of length one")
+    close(variance[2], 0.0, "three points have no variance along a third component", atol=1e-9)
+
+
+@pytest.mark.task("pca")
+def test_pca_tells_nearly_equal_variances_apart(impl):
+    axes = np.array([[2.0, -1, 2], [2, 2, -1], [-1, 2, 2]]) / 3
+    half = np.diag([1, np.sqrt(0.97), 0.1]) @ axes
+    _, components, variance = impl.pca(np.concatenate([half, -half]), 2)
+    close(variance, [0.4, 0.388], "2 / 5, and 0.97 of it", 1e-6)
+    close(up_to_sign(components, axes[:2]), axes[:2], "the components are the axes of the points", 1e-6, 1e-8)
+
+
+@pytest.mark.task("pca")
 def test_pca_does_not_see_where_the_points_are(impl, seed):
     x = cloud(seed)
     one, two = impl.pca(x, 2), impl.pca(x + 100.0, 2)

@@ -25,6 +25,15 @@ def test_samples_by_hand(impl):
 
 
 @pytest.mark.task("NegativeSampler")
+def test_the_edges_of_the_intervals_have_the_digits_of_float64(impl):
+    sampler = impl.NegativeSampler(np.arange(1, 9), 1.0)
+    edges = np.array([1, 3, 6, 10, 15, 21]) / 28
+    below, above = (sampler.sample(np.array([7]), edges[None] + step).tolist() for step in (-1e-10, 1e-10))
+    message = "without word 7 the line is 28 long, and words end at 1, 3, 6, 10, 15, 21: 1e-10 beside these ends"
+    assert (below, above) == ([[0, 1, 2, 3, 4, 5]], [[1, 2, 3, 4, 5, 6]]), message
+
+
+@pytest.mark.task("NegativeSampler")
 def test_negatives_are_never_the_target(impl, seed):
     rng = np.random.default_rng(seed)
     targets = rng.integers(0, len(COUNTS), 500)

@@ -56,6 +56,12 @@ def test_analogy_looks_at_directions_only(impl, seed):
 
 
 @pytest.mark.task("analogy")
+def test_analogy_of_vectors_whose_squares_leave_the_range(impl):
+    v = np.array([[1.0, 0], [1, 3], [-1, 0], [-1, 3], [2, 1]]) * np.array([[1.0], [1e-200], [1e200], [1e-300], [1.0]])
+    assert array(impl.analogy(v, 0, 1, 2, 2), (2,), "i").tolist() == [3, 4], "the square of 1e-200 is 0 in float64"
+
+
+@pytest.mark.task("analogy")
 def test_analogy_of_the_workbooks_words(impl):
     """man (1, 0), king (1, 3), woman (-1, 0), queen (-1, 3): only queen is left."""
     v = np.array([[1.0, 0], [1, 3], [-1, 0], [-1, 3]])

@@ -28,10 +28,16 @@ def test_pairs_are_those_of_the_definition(impl, seed):
 
 
 @pytest.mark.task("pairs")
-@pytest.mark.parametrize("widths", [[1, 2], [1, 0, 1]])
-def test_pairs_refuse_bad_widths(impl, widths):
+@pytest.mark.parametrize("ids, widths", [([1, 2, 3], [1, 2]), ([1, 2, 3], [1, 0, 1]), ([4], [0]), ([4], [[2]])])
+def test_pairs_refuse_bad_widths(impl, ids, widths):
     with pytest.raises(ValueError):
-        impl.pairs(np.array([1, 2, 3]), np.array(widths))
+        impl.pairs(np.array(ids), np.array(widths))
+
+
+@pytest.mark.task("pairs")
+def test_pairs_keep_all_64_bits_of_an_id(impl):
+    got = array(impl.pairs(np.array([2**31 + 5, 2**53 + 1]), np.array([1, 1])), (2, 2), "i")
+    assert got.tolist() == [[2**31 + 5, 2**53 + 1], [2**53 + 1, 2**31 + 5]], "an id is an int64"
 
 
 # ---------------------------------------------------------------- keep_probability

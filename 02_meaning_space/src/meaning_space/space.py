@@ -15,15 +15,16 @@ from .corpus import Vocabulary
 
 
 def normalize(vectors: Float[np.ndarray, "V D"]) -> Float[np.ndarray, "V D"]:
-    """The vectors at length one.
+    """The vectors at length one. Their largest numbers are divided out first: their squares could leave the range.
 
     Raises:
         ValueError: a vector is zero, NaN or infinite: it has no direction.
     """
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not 0 < length.min() <= length.max() < np.inf:
-        raise ValueError(f"vectors={length.min()}..{length.max()} long: must be finite and not zero; leave others out")
-    return vectors / length
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    if not 0 < largest.min() <= largest.max() < np.inf:
+        raise ValueError(f"vectors={largest.min()}..{largest.max()}: must be finite and not zero; leave others out")
+    scaled = vectors / largest
+    return scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
 
 
 def analogy(vectors: Float[np.ndarray, "V D"], a: int, b: int, c: int, topn: int = 1) -> Int[np.ndarray, "n"]:
