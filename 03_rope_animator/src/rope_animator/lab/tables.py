@@ -92,17 +92,19 @@ def summary(results: dict | None = None) -> str:
 
 def trial(section: dict | None = None) -> str:
     """What the grader said of attempts by someone who knew README and workbook only: first, and after the repairs."""
-    section = section or markdown.section("trial")
-    kinds = list(section["wrong"]["first"])
-    rows = [["wrong attempts", "number", *kinds]]
-    for run in ("first", "last"):
-        counts = section["wrong"][run]
-        rows.append([f"{run} run", str(sum(counts.values())), *(str(counts[kind]) for kind in kinds)])
-    right = section["right"]
-    return (
-        f"{markdown.table(rows)}\n\nOf {right['attempts']} right attempts in other styles, {right['first']} were RIGHT "
-        f"in the first run and {right['last']} in the last. {section['date']}.\n"
-    )
+    trials = (section or markdown.section("trial"))["trials"]
+    kinds = list(trials[0]["wrong"]["first"])
+    rows, said = [["wrong attempts", "number", *kinds]], []
+    for which, each in zip(("first trial", "second trial"), trials, strict=True):
+        for run, counts in each["wrong"].items():
+            rows.append([f"{which}, {run} run", str(sum(counts.values())), *(str(counts[kind]) for kind in kinds)])
+        right = each["right"]
+        last = f" and {right['last']} in its last" if "last" in right else ""
+        said.append(
+            f"Of {right['attempts']} right attempts in other styles of the {which}, {right['first']} were RIGHT in its "
+            f"first run{last}. {each['date']}."
+        )
+    return f"{markdown.table(rows)}\n\n{' '.join(said)}\n"
 
 
 def break_it(section: dict | None = None) -> str:
