@@ -153,13 +153,17 @@ def break_it_rows(section: dict) -> list[list[str]]:
 
 
 def trial(section: dict | None = None) -> str:
-    """What the grader said of attempts by someone who knew README and workbook only."""
-    content = section or markdown.section("trial")
-    wrong, right = content["wrong"], content["right"]
-    rows = [["wrong attempts", "number", *wrong["first"]]]
-    for run in ("first", "last"):
-        rows.append([f"{run} run", sum(wrong[run].values()), *wrong[run].values()])
-    return (
-        f"{markdown.table(rows)}\n\nOf {right['attempts']} right attempts in other styles, {right['first']} were RIGHT "
-        f"in the first run and {right['last']} in the last ({content['date']})."
-    )
+    """What the grader said of attempts by someone who knew README and workbook only: first, and after the repairs."""
+    trials = (section or markdown.section("trial"))["trials"]
+    kinds = list(trials[0]["wrong"]["first"])
+    rows, said = [["wrong attempts", "number", *kinds]], []
+    for name, each in zip(("first trial", "second trial"), trials, strict=True):
+        for run in ("first", "last"):
+            counts = each["wrong"][run]
+            rows.append([f"{name}, {run} run", sum(counts.values()), *(counts[kind] for kind in kinds)])
+        right = each["right"]
+        said.append(
+            f"Of {right['attempts']} right attempts in other styles of the {name}, {right['first']} were RIGHT in its "
+            f"first run and {right['last']} in its last ({each['date']})."
+        )
+    return f"{markdown.table(rows)}\n\n{' '.join(said)}"
