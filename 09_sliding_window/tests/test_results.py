@@ -61,6 +61,10 @@ def test_the_recorded_claims_hold():
     loss, long, m = (sections["real"][name] for name in ("loss", "long", "massive"))
     assert loss["no sink"] > loss["4 sinks"] + 0.5 and loss["4 sinks"] < loss["dense"] + 0.15
     assert long["no sink"][-1] > long["4 sinks"][-1] + 0.5
+    for breaks_down in ("dense", "4 sinks, positions of the text"):
+        assert (
+            abs(long[breaks_down][16] - long["4 sinks"][16]) < 0.3 and long[breaks_down][-1] > long["4 sinks"][-1] + 2
+        )
     assert m["loss without"] > m["loss"] + 5 and min(m["first"][11:27]) > 20 * max(m["others"][11:27])
     head = sections["headline"]
     for dense, window in zip(head["loss"]["dense"], head["loss"]["window"], strict=True):

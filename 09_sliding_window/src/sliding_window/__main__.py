@@ -9,7 +9,7 @@ from .lab.mutation import mutants, mutation_table
 COMMANDS = [
     Command("headline", "past the trained length, 100,000 tokens, a planted sink", experiment.headline,
             tables.headline, minutes=2.5),
-    Command("real", "StreamingLLM's table on a real model (--model smollm2)", real_model.real, tables.real, 5,
+    Command("real", "StreamingLLM's table on a real model (--model smollm2)", real_model.real, tables.real, 10,
             model=True),
     Command("wavenet", "WaveNet beside window attention and a GRU", wavenet.wavenet, tables.wavenet, minutes=1),
     Command("bench", "the band beside PyTorch, the stream beside transformers", bench.bench, tables.bench, minutes=1),

@@ -86,7 +86,7 @@ def real(content: dict | None = None) -> str:
     part, trained, long = content["part"], content["trained"], content["long"]
     spans = [("tokens", *long)]
     count = len(next(iter(long.values())))
-    groups = [(0, 2), (2, 8), (8, 16), (16, 17), (17, count)] if count > 17 else [(0, count)]
+    groups = [(0, 2), (2, 8), (8, 16), (16, 24), (24, 28), (28, count)] if count > 28 else [(0, count)]
     for a, b in groups:
         name = f"{a * part:,}–{b * part - 1:,}" + (" (past the trained length)" if a * part >= trained else "")
         spans.append((name, *(f"{sum(v[a:b]) / (b - a):.3f}" for v in long.values())))
@@ -170,7 +170,7 @@ def outcomes(b: dict, real_: dict | None) -> list[tuple[str, str, str]]:
              f"{loss['4 line breaks as sinks']:.2f} nats, and {loss['4 sinks']:.2f} with the text's own first tokens."),
             ("window 8, real model", "Can sinks save a window of 8?",
              f"{loss['window 8, no sink']:.2f} nats without sinks, {loss['window 8, 4 sinks']:.2f} with four."),
-            ("positions of the text, real model", "The last 1,024 tokens, past the trained 8,192, 4 sinks?",
+            ("positions of the text, real model", "The last 1,024 of 16,384 tokens, twice the trained length, 4 sinks?",
              f"{last(long['4 sinks']):.2f} nats with positions of the cache, "
              f"{last(long['4 sinks, positions of the text']):.2f} with those of the text, "
              f"{last(long['no sink']):.2f} without sinks."),
