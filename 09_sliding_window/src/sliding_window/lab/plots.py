@@ -93,7 +93,7 @@ def planted(content: dict):
 def real(content: dict):
     """Loss along the long text."""
     long, part = content["long"], content["part"]
-    made = figure("Past its trained length SmolLM2 breaks down with dense attention, and not with 4 sinks", (7, 3.9))
+    made = figure("Past its trained length SmolLM2 breaks down; with 4 sinks it does not", (7, 3.9))
     ax = made.subplots()
     at = [(i + 0.5) * part for i in range(len(long["4 sinks"]))]
     styles = {"dense": (GREY, "-"), "no sink": (VERMILION, "-"), "4 sinks": (GREEN, "-"),
