@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 
 import pytest
 import torch
@@ -32,11 +33,21 @@ def test_tensorboard_has_every_step(tmp_path):
 
 def test_wandb_has_every_step_without_a_network(tmp_path, monkeypatch):
     pytest.importorskip("wandb", reason="pip install wandb")
-    from wandb.proto import wandb_internal_pb2
-
     monkeypatch.setenv("WANDB_SILENT", "true")
     history = trained(WandB(tmp_path))
     (path,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
+    found, end = steps(path), time.monotonic() + 60
+    while len(found) < 4 and time.monotonic() < end:  # a process of wandb's own writes the file
+        time.sleep(0.1)
+        found = steps(path)
+    for record in history:
+        assert {name: found[record["step"]][name] for name in record} == record
+
+
+def steps(path):
+    """What a file of wandb holds of each step."""
+    from wandb.proto import wandb_internal_pb2
+
     found = {}
     for content in records(path.read_bytes()):
         record = wandb_internal_pb2.Record()
@@ -44,8 +55,7 @@ def test_wandb_has_every_step_without_a_network(tmp_path, monkeypatch):
         if record.WhichOneof("record_type") == "history":
             items = {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in record.history.item}
             found.setdefault(items["step"], {}).update(items)
-    for record in history:
-        assert {name: found[record["step"]][name] for name in record} == record
+    return found
 
 
 def records(data):
@@ -56,6 +66,8 @@ def records(data):
             place += BLOCK - place % BLOCK
             continue
         length, kind = struct.unpack_from("<HB", data, place + 4)
+        if place + 7 + length > len(data):
+            return  # not written to its end yet
         whole += data[place + 7 : place + 7 + length]
         place += 7 + length
         if kind in (1, 4):
