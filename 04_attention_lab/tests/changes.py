@@ -207,7 +207,8 @@ def condition(n: ast.AST, names: list[str]) -> Iterator[tuple]:
             new = copy.copy(n)
             new.test = ast.Constant(value)
             kind = "if" if not isinstance(n, ast.While) else "while"
-            yield new, f"{kind} {shown(n.test)}", f"{word}", f"{word} takes one of its branches"
+            words = "does in every case what only some cases need" if value else "leaves out what some cases need"
+            yield new, f"{kind} {shown(n.test)}", f"{word}", words
     if isinstance(n, ast.comprehension) and n.ifs:
         new = copy.copy(n)
         new.ifs = []

@@ -171,6 +171,8 @@ def of_values(g: np.ndarray, w: np.ndarray, exact: bool, named: dict[str, float]
         return f"{beside}, in {other.sum()} of {g.size} places, the first at {first(other)}"
     if not np.isfinite(w).all():
         g, w = np.where(np.isfinite(w), g, 0), np.where(np.isfinite(w), w, 0)
+    if exact and close(g, w):  # whole numbers, as float64: every relation below would hold of them
+        return f"nearly right: the largest error is {np.abs(g - w).max():.6g}, and whole numbers must be exact"
     for check in (whole_array, moved, sums, lower_precision):
         if said := check(g, w, exact, named):
             return said
