@@ -5,7 +5,7 @@ from statistics import median
 import pytest
 
 from capstone_gpt.lab import labs, record
-from capstone_gpt.labs import clipping, landscape, optimizers, size_speed_memory, warmup
+from capstone_gpt.labs import adam_paper, clipping, landscape, optimizers, size_speed_memory, warmup
 
 RECORDED = labs.recorded(record.read(record.COMMITTED).get("labs", {}))
 
@@ -18,6 +18,12 @@ def test_muon_is_ahead_of_adamw_and_adafactors_state_is_small():
     assert found["AdamW"]["bytes"] == 8 and found["Lion"]["bytes"] == 4 and found["Adafactor"]["bytes"] < 0.5
     for name, one in found.items():
         assert f"{one['rate']:g}" == f"{optimizers.RATES[name][1]:g}", f"{name}: the best rate is at the edge"
+
+
+def test_adam_is_ahead_of_sgd_on_each_task_of_its_paper():
+    for task in RECORDED["adam_paper"]["tasks"]:
+        loss = adam_paper.losses_of(RECORDED["adam_paper"], task)
+        assert loss["Adam"] < loss["SGD"] - 0.02 and loss["Adam"] < loss["momentum"], task
 
 
 def test_schedules_that_end_low_beat_a_constant_rate():

@@ -1,11 +1,23 @@
 """What the labs compute, beside another way to compute it."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-from capstone_gpt.labs import clipping, drawing, dynamic_batch, fp16_traps, landscape, schedules, small_run, warmup
+from capstone_gpt.labs import (
+    adam_paper,
+    clipping,
+    drawing,
+    dynamic_batch,
+    fp16_traps,
+    landscape,
+    schedules,
+    small_run,
+    warmup,
+)
 from capstone_gpt.labs.size_speed_memory import formula, kept_for_backward
 
 
@@ -137,3 +149,27 @@ def test_labels_are_moved_apart_and_keep_their_order():
     assert sorted(range(4), key=moved.__getitem__) == [1, 0, 3, 2]
     assert sum(moved[i] for i in (0, 2, 3)) / 3 == pytest.approx(0.51)
     assert sorted(moved)[2] - sorted(moved)[1] == pytest.approx(0.1) and moved[1] == 0.1
+
+
+def test_the_convex_task_is_solved_by_the_frequencies_of_the_pairs():
+    text = small_run.offline_text()
+    model = adam_paper.Pairs(text.vocab_size)
+    pairs = torch.bincount((text.x * text.vocab_size + text.y).flatten(), minlength=text.vocab_size**2)
+    table = pairs.view(text.vocab_size, -1) + 1e-9
+    model.table.weight.data = (table / table.sum(1, keepdim=True)).log()
+    small_run.mean_loss(model, text.x, text.y).backward()
+    assert float(model.table.weight.grad.abs().max()) < 1e-6
+    guess = small_run.mean_loss(adam_paper.Pairs(5), torch.tensor([[1]]), torch.tensor([[2]])).item()
+    assert guess == pytest.approx(math.log(5))
+
+
+@pytest.mark.parametrize("task", ["MLP with dropout", "convolutions"])
+def test_convolutions_see_their_window_and_nothing_after(task):
+    torch.manual_seed(0)
+    model = adam_paper.TASKS[task](11).eval()
+    tokens = torch.randint(10, (1, 20))
+    changed = tokens.repeat(20, 1).fill_diagonal_(10)  # row i has another token at place i
+    with torch.no_grad():
+        moved = (model(changed)[:, 15] - model(tokens)[:, 15]).abs().sum(-1)
+    width = 1 + sum(layer.kernel_size[0] - 1 for layer in model.layers)
+    assert (moved > 1e-5).nonzero().flatten().tolist() == list(range(16 - width, 16))

@@ -3,6 +3,7 @@
 drawing.py and small_run.py are what the others share: a figure with its claim, and a small GPT on offline text.
 
 optimizers.py     seven of them: paths, convergence, bytes of state, when to use which (update_rules.py holds the rules)
+adam_paper.py     Adam beside SGD on a convex task, an MLP with dropout, and convolutions
 schedules.py      seven of them, one peak, one budget
 warmup.py         what the first steps of Adam do, and when warm-up is worth its steps
 lr_death.py       which learning rates kill a run, and how one sees it
@@ -22,6 +23,7 @@ end_to_end.py     one story: broken, named, repaired, improved
 
 LABS = (
     "optimizers",
+    "adam_paper",
     "schedules",
     "warmup",
     "lr_death",

@@ -20,7 +20,7 @@ from .rules import diagnose, signs
 
 QUESTION = "How many of 28 planted faults can be named from the curves of a run alone?"
 PREDICTION = "A third, or three quarters, or all of them; some look like a healthy run."
-SEEDS = (11,)
+SEEDS = (12,)
 GOALS = {"by curves": 0.75, "with probes": 0.95}
 POINTS = 40
 REASONS = {
