@@ -229,15 +229,19 @@ def own_text(section: dict) -> str:
 
 def trial(section: dict | None = None) -> str:
     """What the grader said of attempts by someone who knew README and workbook only: first, and after the repairs."""
-    content = section or recorded("trial")
-    wrong, right = content["wrong"], content["right"]
-    rows = [["wrong attempts", "number", *wrong["first"]]]
-    for run in ("first", "last"):
-        rows.append([f"{run} run", sum(wrong[run].values()), *wrong[run].values()])
-    return (
-        f"{table(rows)}\n\nOf {right['attempts']} right attempts in other styles, {right['first']} were RIGHT in the "
-        f"first run and {right['last']} in the last. {content['date']}."
-    )
+    trials = (section or recorded("trial"))["trials"]
+    kinds = list(trials[0]["wrong"]["first"])
+    rows, said = [["wrong attempts", "number", *kinds]], []
+    for name, each in zip(("first trial", "second trial"), trials, strict=True):
+        for run in ("first", "last"):
+            counts = each["wrong"][run]
+            rows.append([f"{name}, {run} run", sum(counts.values()), *(counts[kind] for kind in kinds)])
+        right = each["right"]
+        said.append(
+            f"Of {right['attempts']} right attempts in other styles of the {name}, {right['first']} were RIGHT in its "
+            f"first run and {right['last']} in its last. {each['date']}."
+        )
+    return f"{table(rows)}\n\n{' '.join(said)}"
 
 
 def how_measured(name: str) -> str:
