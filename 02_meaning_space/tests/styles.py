@@ -248,21 +248,20 @@ def pca_by_the_covariance(x, k):
 
 
 def pca_by_power_iteration(x, k):
-    """One component after the other; what it explains is taken out of the covariance."""
+    """One component after the other; each stays at right angles to those before it."""
     refuse_components(x, k)
     z = x - x.mean(axis=0, keepdims=True)
     covariance = z.T @ z / (len(x) - 1)
-    components, variance = [], []
+    components = np.zeros((0, x.shape[1]))
     for _ in range(k):
         v = np.random.default_rng(0).standard_normal(x.shape[1])
         for _ in range(2000):
-            v = covariance @ v
+            v = covariance @ v + 1e-9 * v
+            for _ in range(2):
+                v -= components.T @ (components @ v)
             v /= np.linalg.norm(v)
-        components.append(v)
-        variance.append(v @ covariance @ v)
-        covariance = covariance - variance[-1] * np.outer(v, v)
-    components = np.stack(components)
-    return z @ components.T, components, np.array(variance)
+        components = np.concatenate([components, v[None]])
+    return z @ components.T, components, np.einsum("kd,de,ke->k", components, covariance, components)
 
 
 def analogy_that_normalizes_first(vectors, a, b, c, topn=1):
