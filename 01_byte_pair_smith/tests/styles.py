@@ -175,27 +175,6 @@ def encode_with_boundaries(text, ranks, pattern):
     return reduce(lambda ids, p: ids + ids_of(p.encode()), regex.findall(pattern, text), [])
 
 
-def encode_rank_by_rank(text, ranks, pattern):
-    """All occurrences of the lowest rank, then of the next: ids were given in the order of the merges."""
-    merged = sorted((token for token in ranks if len(token) > 1), key=ranks.get)
-    ids = []
-    for p in regex.findall(pattern, text):
-        data = p.encode()
-        if data in ranks:
-            ids.append(ranks[data])
-            continue
-        parts = [data[i : i + 1] for i in range(len(data))]
-        for token in merged:
-            i = 0
-            while i + 1 < len(parts):
-                if parts[i] + parts[i + 1] == token:
-                    parts[i : i + 2] = [token]
-                else:
-                    i += 1
-        ids += map(ranks.get, parts)
-    return ids
-
-
 # ---------------------------------------------------------------- decode
 
 
@@ -269,7 +248,7 @@ STYLES = {
     },
     "pretokenize": {"finditer": pretokenize_with_finditer, "possessive runs": pretokenize_with_possessive_runs},
     "train": {"lists, unweighted": train_on_lists, "counts corrected": train_with_differences},
-    "encode": {"ids": encode_by_ids, "boundaries": encode_with_boundaries, "rank by rank": encode_rank_by_rank},
+    "encode": {"ids": encode_by_ids, "boundaries": encode_with_boundaries},
     "decode": {"a bytearray": decode_with_a_bytearray, "a check first": decode_positionally},
     "encode_with_special": {"re.split": special_with_split, "character by character": special_character_by_character},
 }
