@@ -90,7 +90,7 @@ namespace rows_of {
 enum {
     MULTIPLIES = 1, TRUNCATES = 2, BY_128 = 4, ZERO_ROW = 8, CHUNKS = 16, NO_BOUNDS = 32, INVERTED = 64, BY_255 = 128,
     ALL_WRITE = 256, WRAPS = 512, SMALL = 1024, RECIPROCAL = 2048, AT_128 = 4096, OVER_128 = 8192, HALF_AWAY = 16384,
-    FIRST_ABSMAX = 32768
+    FIRST_ABSMAX = 32768, ZERO_CODES = 65536, BY_ABSMAX = 131072
 };
 }
 
@@ -105,6 +105,8 @@ template <int KNOBS> __global__ void wrong_rows(const float* x, const float* abs
     int step = KNOBS & CHUNKS ? 1 : 128, last = KNOBS & CHUNKS ? min(cols, first + chunk) : KNOBS & NO_BOUNDS ? chunk * 128 : cols;
     for (int c = first; c < last; c += step) {
         float y = KNOBS & (MULTIPLIES | INVERTED) ? x[row + c] * s : KNOBS & RECIPROCAL ? x[row + c] * (1.0f / s) : x[row + c] / s;
+        if (KNOBS & BY_ABSMAX && m > 0.0f) y = x[row + c] * 127.0f / m;
+        if (KNOBS & ZERO_CODES && m == 0.0f) y = 0.0f;
         int v = KNOBS & TRUNCATES ? (int)y : KNOBS & HALF_AWAY ? (int)roundf(y) : __float2int_rn(y);
         q[row + c] = KNOBS & WRAPS ? (int8_t)v : (int8_t)max(KNOBS & (BY_128 | AT_128) ? -128 : -127, min(127, v));
     }
@@ -113,7 +115,7 @@ extern "C" int wrong_quantize_rows(int knobs, const float* x, const float* absma
 #define LAUNCH(K) wrong_rows<K><<<rows, 128>>>(x, absmax, q, scale, cols)
 #define KNOWN CASE(0) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(8) CASE(10) CASE(12) CASE(16) CASE(17) \
     CASE(18) CASE(20) CASE(32) CASE(64) CASE(66) CASE(128) CASE(130) CASE(256) CASE(512) CASE(1024) CASE(2048) CASE(4096) CASE(8192) CASE(16384) \
-    CASE(32768)
+    CASE(32768) CASE(65536) CASE(131072)
     DISPATCH(knobs)
 #undef LAUNCH
 #undef KNOWN
@@ -123,7 +125,7 @@ extern "C" int wrong_quantize_rows(int knobs, const float* x, const float* absma
 namespace gemm {
 enum {
     INT8_SUM = 1, SWAPPED = 2, UNCOALESCED = 4, NO_BOUNDS = 8, B_BY_COLUMNS = 16, INT16_SUM = 32, INT8_PRODUCT = 64,
-    ROWS_OF_M = 128, A_BY_COLUMNS = 256, DIVIDES_BY_M = 512, FLOAT_SUM = 1024
+    ROWS_OF_M = 128, A_BY_COLUMNS = 256, DIVIDES_BY_M = 512, FLOAT_SUM = 1024, IN_GLOBAL = 2048
 };
 }
 
@@ -135,17 +137,19 @@ template <int KNOBS> __global__ void wrong_gemm(const int8_t* a, const int8_t* b
     int row = KNOBS & UNCOALESCED ? i % m : i / width, col = KNOBS & UNCOALESCED ? i / m : i % width;
     using Whole = std::conditional_t<(KNOBS & INT8_SUM) != 0, int8_t, std::conditional_t<(KNOBS & INT16_SUM) != 0, int16_t, int>>;
     std::conditional_t<(KNOBS & FLOAT_SUM) != 0, float, Whole> sum = 0;
+    if (KNOBS & IN_GLOBAL) c[row * n + col] = 0;
     for (int j = 0; j < k; ++j) {
         int product = a[KNOBS & A_BY_COLUMNS ? j * m + row : KNOBS & SWAPPED ? row * n + j : row * k + j] *
                       b[KNOBS & B_BY_COLUMNS ? col * k + j : KNOBS & SWAPPED ? j * k + col : j * (KNOBS & ROWS_OF_M ? m : n) + col];
-        sum += KNOBS & INT8_PRODUCT ? (int8_t)product : product;
+        if (KNOBS & IN_GLOBAL) c[row * n + col] += product;
+        else sum += KNOBS & INT8_PRODUCT ? (int8_t)product : product;
     }
-    c[row * n + col] = sum;
+    if (!(KNOBS & IN_GLOBAL)) c[row * n + col] = sum;
 }
 extern "C" int wrong_coalesced_gemm(int knobs, const int8_t* a, const int8_t* b, int* c, int m, int n, int k) {
 #define LAUNCH(K) wrong_gemm<K><<<(m * n + 255) / 256, 256>>>(a, b, c, m, n, k)
 #define KNOWN CASE(0) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(8) CASE(9) CASE(12) CASE(16) CASE(17) \
-    CASE(32) CASE(34) CASE(36) CASE(64) CASE(66) CASE(68) CASE(128) CASE(129) CASE(256) CASE(257) CASE(512) CASE(1024)
+    CASE(32) CASE(34) CASE(36) CASE(64) CASE(66) CASE(68) CASE(128) CASE(129) CASE(256) CASE(257) CASE(512) CASE(1024) CASE(2048)
     DISPATCH(knobs)
 #undef LAUNCH
 #undef KNOWN
@@ -155,7 +159,8 @@ extern "C" int wrong_coalesced_gemm(int knobs, const int8_t* a, const int8_t* b,
 namespace tiles {
 enum {
     NO_FIRST = 1, NO_SECOND = 2, EARLY_RETURN = 4, INT8_SUM = 8, SWAPPED = 16, NO_TAIL = 32, UNTILED = 64, NO_BOUNDS = 128,
-    ROWS_BY_ROWS = 256, LAST_TILE = 512, WHOLE_TILES = 1024, A_OF_N = 2048, REPEATS = 4096
+    ROWS_BY_ROWS = 256, LAST_TILE = 512, WHOLE_TILES = 1024, A_OF_N = 2048, REPEATS = 4096, EXCHANGED = 8192, FLOAT_SUM = 16384,
+    INT16_STEP = 32768, INT16_SUM = 65536
 };
 }
 
@@ -163,9 +168,11 @@ template <int KNOBS> __global__ void wrong_tiles(const int8_t* a, const int8_t* 
     using namespace tiles;
     constexpr int TILE = 16;
     __shared__ int8_t a_tile[TILE][TILE], b_tile[TILE][TILE];
-    int x = threadIdx.x, y = threadIdx.y, row = blockIdx.y * TILE + y, col = blockIdx.x * TILE + x;
+    int x = threadIdx.x, y = threadIdx.y;
+    int row = (KNOBS & EXCHANGED ? blockIdx.x : blockIdx.y) * TILE + y, col = (KNOBS & EXCHANGED ? blockIdx.y : blockIdx.x) * TILE + x;
     if ((KNOBS & EARLY_RETURN) && (row >= m || col >= n)) return;
-    std::conditional_t<(KNOBS & INT8_SUM) != 0, int8_t, int> sum = 0;
+    using Whole = std::conditional_t<(KNOBS & INT8_SUM) != 0, int8_t, std::conditional_t<(KNOBS & INT16_SUM) != 0, int16_t, int>>;
+    std::conditional_t<(KNOBS & FLOAT_SUM) != 0, float, Whole> sum = 0;
     if constexpr ((KNOBS & UNTILED) != 0) {
         if (row < m && col < n)
             for (int j = 0; j < k; ++j) sum += a[row * k + j] * b[j * n + col];
@@ -182,7 +189,9 @@ template <int KNOBS> __global__ void wrong_tiles(const int8_t* a, const int8_t* 
                 b_tile[y][x] = col < n && tail_b ? b[KNOBS & SWAPPED ? kb * k + col : kb * n + col] : 0;
             }
             if (!(KNOBS & NO_FIRST)) __syncthreads();
-            for (int j = 0; j < TILE; ++j) sum += a_tile[y][j] * (KNOBS & ROWS_BY_ROWS ? b_tile[x][j] : b_tile[j][x]);
+            std::conditional_t<(KNOBS & INT16_STEP) != 0, int16_t, decltype(sum)> step = KNOBS & INT16_STEP ? 0 : sum;
+            for (int j = 0; j < TILE; ++j) step += a_tile[y][j] * (KNOBS & ROWS_BY_ROWS ? b_tile[x][j] : b_tile[j][x]);
+            sum = KNOBS & INT16_STEP ? sum + step : step;
             if (!(KNOBS & NO_SECOND)) __syncthreads();
         }
     }
@@ -191,7 +200,8 @@ template <int KNOBS> __global__ void wrong_tiles(const int8_t* a, const int8_t* 
 extern "C" int wrong_tiled_gemm(int knobs, const int8_t* a, const int8_t* b, int* c, int m, int n, int k) {
 #define LAUNCH(K) wrong_tiles<K><<<dim3((n + 15) / 16, (m + 15) / 16), dim3(16, 16)>>>(a, b, c, m, n, k)
 #define KNOWN CASE(0) CASE(1) CASE(2) CASE(4) CASE(8) CASE(16) CASE(24) CASE(32) CASE(40) CASE(10) CASE(64) CASE(72) CASE(128) CASE(258) \
-    CASE(256) CASE(264) CASE(512) CASE(520) CASE(1024) CASE(1032) CASE(1040) CASE(2048) CASE(4096)
+    CASE(256) CASE(264) CASE(512) CASE(520) CASE(1024) CASE(1032) CASE(1040) CASE(2048) CASE(4096) \
+    CASE(8192) CASE(16384) CASE(32768) CASE(65536)
     DISPATCH(knobs)
 #undef LAUNCH
 #undef KNOWN
@@ -201,7 +211,7 @@ extern "C" int wrong_tiled_gemm(int knobs, const int8_t* a, const int8_t* b, int
 namespace dot {
 enum {
     LAST_STEP = 1, INT8_SUM = 2, BYTES = 4, UNSIGNED = 8, CHUNKS = 16, NO_REDUCTION = 32, INT8_LANES = 64, INT16_LANES = 128,
-    REPLACES = 256, ALL_ADD_ALL = 512, ALL_READ_ALL = 1024, DROPS = 2048, FIRST_STEP = 4096, QUARTER = 8192
+    REPLACES = 256, ALL_ADD_ALL = 512, ALL_READ_ALL = 1024, DROPS = 2048, FIRST_STEP = 4096, QUARTER = 8192, FLOAT_SUM = 16384
 };
 }
 
@@ -209,24 +219,25 @@ template <int KNOBS> __global__ void wrong_dot(const int* a, const int* b, int* 
     using namespace dot;
     const int *a_row = a + (size_t)blockIdx.x * words, *b_row = b + (size_t)blockIdx.x * words;
     constexpr bool ALL = KNOBS & (ALL_ADD_ALL | ALL_READ_ALL);
-    std::conditional_t<(KNOBS & INT8_SUM) != 0, int8_t, int> sum = 0;
+    using Sum = std::conditional_t<(KNOBS & INT8_SUM) != 0, int8_t, std::conditional_t<(KNOBS & FLOAT_SUM) != 0, float, int>>;
+    Sum sum = 0;
     int chunk = KNOBS & DROPS ? words / 32 : (words + 31) / 32, first = ALL ? 0 : KNOBS & CHUNKS ? threadIdx.x * chunk : threadIdx.x;
     int step = ALL || KNOBS & CHUNKS ? 1 : 32;
     int last = KNOBS & CHUNKS ? min(words, first + chunk) : KNOBS & BYTES ? words * 4 : KNOBS & DROPS ? words / 32 * 32 : KNOBS & QUARTER ? words / 4 : words;
     for (int w = first; w < last; w += step) {
-        sum = KNOBS & UNSIGNED ? (int)__dp4a((unsigned)a_row[w], (unsigned)b_row[w], (unsigned)sum)
-                               : __dp4a(a_row[w], b_row[w], (int)sum);
+        sum = KNOBS & UNSIGNED ? (Sum)__dp4a((unsigned)a_row[w], (unsigned)b_row[w], (unsigned)sum)
+             : KNOBS & FLOAT_SUM ? (Sum)(sum + __dp4a(a_row[w], b_row[w], 0)) : (Sum)__dp4a(a_row[w], b_row[w], (int)sum);
         if (KNOBS & INT8_LANES) sum = (int8_t)sum;
         if (KNOBS & INT16_LANES) sum = (int16_t)sum;
     }
     for (int offset = KNOBS & (NO_REDUCTION | ALL_READ_ALL) ? 0 : KNOBS & FIRST_STEP ? 8 : 16; offset > (KNOBS & LAST_STEP ? 1 : 0); offset /= 2)
-        sum = (KNOBS & REPLACES ? 0 : sum) + __shfl_xor_sync(0xffffffff, (int)sum, offset);
+        sum = (KNOBS & REPLACES ? 0 : sum) + __shfl_xor_sync(0xffffffff, (std::conditional_t<(KNOBS & FLOAT_SUM) != 0, float, int>)sum, offset);
     if (threadIdx.x == 0) dots[blockIdx.x] = sum;
 }
 extern "C" int wrong_dp4a_dot(int knobs, const int* a, const int* b, int* dots, int rows, int words) {
 #define LAUNCH(K) wrong_dot<K><<<rows, 32>>>(a, b, dots, words)
 #define KNOWN CASE(0) CASE(1) CASE(2) CASE(3) CASE(4) CASE(8) CASE(9) CASE(16) CASE(17) CASE(18) CASE(24) CASE(32) CASE(40) \
-    CASE(64) CASE(65) CASE(128) CASE(129) CASE(136) CASE(256) CASE(264) CASE(512) CASE(513) CASE(520) CASE(1024) CASE(2048) CASE(2064) CASE(4096) CASE(8192)
+    CASE(64) CASE(65) CASE(128) CASE(129) CASE(136) CASE(256) CASE(264) CASE(512) CASE(513) CASE(520) CASE(1024) CASE(2048) CASE(2064) CASE(4096) CASE(8192) CASE(16384)
     DISPATCH(knobs)
 #undef LAUNCH
 #undef KNOWN

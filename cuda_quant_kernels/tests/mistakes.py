@@ -25,6 +25,7 @@ COALESCED = "at the same instant, which addresses do lanes 0 and 1 read?"
 ONE_PRODUCT = "how large can one product of two int8 be, and a sum of them?"
 STRIDES = "how far is it from A[0, 0] to A[1, 0] when A is M x K?"
 TWICE = "1 / s is rounded, and the product with it once more: is a tie still a tie?"
+FLOAT_SUM = "a float has 24 bits of mantissa: to which sum is 1 too little to add?"
 FIRST_STEP = "after distances 8, 4, 2 and 1, has lane 0 met lane 16?"
 KNOBS = {
     "quantized_add": {
@@ -103,6 +104,14 @@ KNOBS = {
         8192: ("that divides absmax by 128", "which code must x = absmax get?"),
         16384: ("that rounds a half AWAY from zero", "what do 0.5, 1.5 and 2.5 become, if magnitudes are not to grow?"),
         32768: ("that takes the FIRST row's absmax for every row", "which row is this block's?"),
+        65536: (
+            "whose codes are all ZERO where absmax is 0",
+            "absmax may be a calibrated one: the scale is then 1, and which code has an x of 3?",
+        ),
+        131072: (
+            "that multiplies by 127 and DIVIDES BY ABSMAX",
+            "s is rounded already: is x * 127 / absmax still the same number of steps of s?",
+        ),
     },
     "coalesced_gemm": {
         1: ("with an INT8 ACCUMULATOR", ONE_PRODUCT),
@@ -121,7 +130,8 @@ KNOBS = {
         128: ("with rows of B that are M long", "B is K x N: how far is it from B[0, 0] to B[1, 0]?"),
         256: ("that takes A for its TRANSPOSE", "A is M x K by rows: how far apart are A[m, 0] and A[m, 1]?"),
         512: ("that divides the thread's number by M", "how many elements does a row of C have?"),
-        1024: ("with a FLOAT ACCUMULATOR", "a float has 24 bits of mantissa: to which sum is 1 too little to add?"),
+        1024: ("with a FLOAT ACCUMULATOR", FLOAT_SUM),
+        2048: ("that adds up in GLOBAL memory", "how often is c read and written, and what would a register cost?"),
     },
     "tiled_gemm": {
         1: (
@@ -130,8 +140,8 @@ KNOBS = {
         ),
         2: ("WITHOUT the second barrier", "a fast warp stores the next tile: is the slow one done with this one?"),
         4: (
-            "with threads that RETURN before the barrier",
-            "threads outside C compute nothing, but who loads their part of a tile?",
+            "with a barrier that only SOME threads reach",
+            "threads outside C compute nothing, but a barrier waits for all 256: do they reach every one?",
         ),
         8: ("with an INT8 ACCUMULATOR", ONE_PRODUCT),
         16: ("with the row strides of A and B SWAPPED", STRIDES),
@@ -149,6 +159,13 @@ KNOBS = {
             "that REPEATS the edge instead of zeros",
             "ones over K of 20: what do the columns 20 to 31 of a tile add?",
         ),
+        8192: (
+            "with the block's x and y EXCHANGED",
+            "C has 3 tiles along and 2 down: which blocks does the grid have?",
+        ),
+        16384: ("with a FLOAT ACCUMULATOR", FLOAT_SUM),
+        32768: ("that keeps the sum of each STEP in int16", "16 products of 127 and 127 are 258064"),
+        65536: ("with an INT16 ACCUMULATOR", "three products of 127 and 127 are 48387"),
     },
     "dp4a_dot": {
         1: ("whose warp reduction FORGETS the last step", REDUCTION),
@@ -165,6 +182,7 @@ KNOBS = {
         2048: ("that DROPS the words left over", "257 words, 32 lanes: how many steps, and who works in the last one?"),
         4096: ("whose warp reduction FORGETS the first step", FIRST_STEP),
         8192: ("of the first QUARTER of the words", "`words` counts words: how many of them has a row?"),
+        16384: ("with a FLOAT ACCUMULATOR", FLOAT_SUM),
     },
     "unpack_int4": {
         1: ("with the HIGH nibble first", "which bits of the byte hold the even element?"),
@@ -328,6 +346,12 @@ def rows_of_small_numbers(impl, seed):
     return impl.row_absmax(x)
 
 
+def rows_of_tiny_numbers_and_zeros(impl, seed):
+    x = 1e-30 * normal(seed, 3, 140)
+    x[1] = 0
+    return 1e30 * impl.row_absmax(x)  # what is compared is as large as 1
+
+
 def a_row_of_four(impl, seed):
     return impl.row_absmax(torch.tensor([[5.0, -2.0, -9.0, 1.0]]))
 
@@ -361,6 +385,15 @@ def rows_of_tiny_numbers(impl, seed):
 def halves_of_scales_of_15_and_61(impl, seed):
     scale = torch.tensor([15.0, 61.0])
     return impl.quantize_rows((torch.arange(-127.0, 127) + 0.5) * scale[:, None], 127 * scale)
+
+
+def halves_of_a_scale_of_100_over_127(impl, seed):
+    absmax = torch.tensor([100.0])  # the scale is rounded, and so are its halves
+    return impl.quantize_rows((torch.arange(-127.0, 127) + 0.5)[None] * (absmax / 127), absmax)
+
+
+def an_absmax_of_0_over_a_row_that_is_not(impl, seed):
+    return impl.quantize_rows(torch.tensor([[3.3, -200.0, 0.5, -1.5, 0.0]]), torch.zeros(1))
 
 
 def values_beyond_absmax(impl, seed):
@@ -428,6 +461,10 @@ def four_tiles_of_prime_sides(impl, seed):
     return impl.tiled_gemm(int8(seed, 37, 53), int8(seed + 9, 53, 41))
 
 
+def two_tiles_down_and_three_along(impl, seed):
+    return impl.tiled_gemm(int8(seed, 20, 24), int8(seed + 9, 24, 40))
+
+
 def rows_of_32_words(impl, seed):
     return impl.dp4a_dot(int8(seed, 3, 128), int8(seed + 9, 3, 128))
 
@@ -475,7 +512,14 @@ PROBES = {
         halves_of_a_scale_of_41,
         a_length_that_is_prime,
     ],
-    "row_absmax": [a_row_of_four, rows_of_small_numbers, rows_of_128, rows_of_1009, one_row_of_1009],
+    "row_absmax": [
+        a_row_of_four,
+        rows_of_small_numbers,
+        rows_of_128,
+        rows_of_1009,
+        one_row_of_1009,
+        rows_of_tiny_numbers_and_zeros,
+    ],
     "quantize_rows": [
         the_row_of_the_workbook,
         values_beyond_absmax,
@@ -483,6 +527,8 @@ PROBES = {
         a_row_of_zeros,
         rows_of_tiny_numbers,
         halves_of_scales_of_15_and_61,
+        halves_of_a_scale_of_100_over_127,
+        an_absmax_of_0_over_a_row_that_is_not,
         rows_of_1009_with_outliers,
     ],
     "coalesced_gemm": [the_matrices_of_the_workbook, a_short_k, a_long_k, a_square_of_16, prime_sides],
@@ -492,6 +538,7 @@ PROBES = {
         one_tile_and_a_short_k,
         two_tiles_of_k,
         four_tiles_of_prime_sides,
+        two_tiles_down_and_three_along,
         a_k_of_1040,
     ],
     "dp4a_dot": [the_words_of_the_workbook, rows_of_32_words, a_sum_of_25_bits, rows_of_257_words],

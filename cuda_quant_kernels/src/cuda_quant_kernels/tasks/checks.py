@@ -164,9 +164,13 @@ def over_budget(report: Report, call: Call, place: Place) -> OverBudget:
         worst = max(rows, key=lambda row: row.moved - row.ideal)
         rate = f"{worst.per_request:.1f} sectors a request instead of {worst.ideal / worst.requests:.1f}"
         return OverBudget(f"{total}: {worst.kind}s of {worst.name} take {rate}", place(worst.line), ("uncoalesced",))
-    worst = max(rows, key=lambda row: _times(row, call))
+    worst = max(rows, key=lambda row: row.moved)
     verb = {"load": "loaded", "store": "stored", "atomic": "updated", "async store": "copied"}[worst.kind]
     times = _times(worst, call)
+    if times < 1.5:
+        lanes = round(worst.lanes / worst.requests)
+        sentence = f"{total}: {worst.name} is {verb} by {lanes} of a warp's 32 lanes at a time"
+        return OverBudget(sentence, place(worst.line), ("few lanes", lanes))
     sentence = f"{total}: {worst.name} is {verb} {times:.0f} times over"
     return OverBudget(sentence, place(worst.line), ("repeated", round(times)))
 
