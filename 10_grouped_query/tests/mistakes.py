@@ -27,6 +27,23 @@ def randn(seed, *shape, dtype=torch.float32):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
 
 
+FORMAT = [
+    "right",
+    "that takes 16-bit numbers to float32 and RETURNS float32",
+    "that returns float32, whatever comes in",
+]
+FORMAT_HINTS = {
+    FORMAT[1]: "A model in bfloat16 hands you bfloat16. What does its next matrix product need?",
+    FORMAT[2]: "A model in float64 hands you float64. What does its next matrix product need?",
+}
+
+
+def in_format(format_, *tensors):
+    """The tensors as this mistake computes with them."""
+    half = tensors[0].dtype in (torch.bfloat16, torch.float16)
+    return [x.float() if format_ == FORMAT[2] or format_ == FORMAT[1] and half else x for x in tensors]
+
+
 # ---------------------------------------------------------------- split_groups
 
 LAYOUT = [
@@ -40,7 +57,11 @@ LAYOUT = [
     "that reads memory as if x were no part of a wider tensor",
 ]
 GRAPH = ["kept", "that is DETACHED: no gradient gets back to the arguments"]
-SPLIT_CHECK = ["ValueError", "that leaves heads which cannot be shared out to PyTorch, whose error is no ValueError"]
+SPLIT_CHECK = [
+    "ValueError",
+    "that leaves heads which cannot be shared out to PyTorch, whose error is no ValueError",
+    "that refuses as many groups as heads",
+]
 SPLIT_HINTS = {
     LAYOUT[1]: "The heads are numbered 0, 1, 2, 3 and there are two groups. Which heads are neighbours?",
     LAYOUT[2]: "With four heads in two groups the shape cannot tell the axes apart. Which of them counts the keys?",
@@ -51,13 +72,18 @@ SPLIT_HINTS = {
     LAYOUT[7]: "How far apart in memory are two tokens of a slice? Who knows it: `x.shape` or `x.stride()`?",
     GRAPH[1]: "Training differentiates through this function. Which call cuts the output off from x?",
     SPLIT_CHECK[1]: "Five heads in two groups: what does the docstring promise?",
+    SPLIT_CHECK[2]: "How are keys cut?",
+    **FORMAT_HINTS,
 }
 
 
-def wrong_split(layout, graph, check):
+def wrong_split(layout, graph, check, format_):
     def split_groups(x, heads, kv_heads):
+        (x,) = in_format(format_, x)
         B, T, width = x.shape
-        if check == "ValueError" and (heads % kv_heads or width % heads):
+        if check == SPLIT_CHECK[2] and heads == kv_heads:
+            raise ValueError("as many groups as heads")
+        if check != SPLIT_CHECK[1] and (heads % kv_heads or width % heads):
             raise ValueError("uneven")
         G, R, D = kv_heads, heads // kv_heads, width // heads
         if G * R * D != width:
@@ -106,7 +132,7 @@ def back(output, argument):
     """The gradient of the sum of squares, None where none gets back."""
     if not output.requires_grad:
         return None
-    return torch.autograd.grad(output.square().sum(), argument, allow_unused=True)[0]
+    return torch.autograd.grad(output.square().sum(), argument, allow_unused=True, retain_graph=True)[0]
 
 
 def the_gradient_of_a_projection(impl, seed):
@@ -118,6 +144,10 @@ def heads_that_are_refused(impl, seed):
     x = randn(seed, 1, 2, 30)
     cases = {"5 heads in 2 groups": (5, 2), "4 heads of a width of 30": (4, 2), "3 heads in 3 groups": (3, 3)}
     return {name: error_of(lambda case=case: impl.split_groups(x, *case)) for name, case in cases.items()}
+
+
+def heads_in_bfloat16(impl, seed):
+    return impl.split_groups(torch.arange(16.0).view(1, 2, 8).bfloat16(), 4, 2)
 
 
 def the_four_heads_of_the_workbook(impl, seed):
@@ -155,8 +185,16 @@ SOFTMAX = [
     "with its softmax over the HEADS of a group",
     "with ONE softmax over the keys of all heads of a group together",
     "whose softmax OVERFLOWS at large scores: nothing is subtracted before `exp`",
+    "that CUTS OFF large scores before `exp`",
+    "that subtracts ONE maximum from the scores of all queries before `exp`",
 ]
 ATTENTION_CHECK = ["ValueError", "that does not refuse more queries than keys"]
+ATTENTION_GRAPH = [
+    "kept",
+    "that DETACHES the keys",
+    "that DETACHES the values",
+    "that DETACHES queries, keys and values",
+]
 ATTENTION_HINTS = {
     SHARING[1]: "Query heads 0 and 1 are in the first group. Which key head does head 1 read?",
     SHARING[2]: "Change the keys of the last group: which outputs move?",
@@ -177,11 +215,30 @@ ATTENTION_HINTS = {
     SOFTMAX[2]: "Do two query heads compete for a key?",
     SOFTMAX[3]: "What is the sum of the weights of one query?",
     ATTENTION_CHECK[1]: "Three queries and two keys: where would the first query stand?",
+    SOFTMAX[5]: "Scores of 200 and 2,000 have been cut off at the same number. Which of them should win?",
+    SOFTMAX[6]: "The largest score of one query is 0, that of another 5,000. What is exp(0 - 5000)?",
+    ATTENTION_GRAPH[1]: "How does k_proj learn?",
+    ATTENTION_GRAPH[2]: "How does v_proj learn?",
+    ATTENTION_GRAPH[3]: "Training differentiates through this function. Which call cuts the output off?",
+    **FORMAT_HINTS,
 }
 
 
-def wrong_attention(sharing, scale, mask, softmax, check):
+def weights_without_softmax(scores, kind, kinds):
+    """exp and a sum, with one of the mistakes in `kinds`: overflow, large scores cut off, one maximum for all."""
+    shifted = dict(zip(kinds, (scores, scores.clamp(max=80), scores - scores.max()), strict=True))[kind].exp()
+    return shifted / shifted.sum(-1, keepdim=True)
+
+
+def wrong_attention(sharing, scale, mask, softmax, check, graph, format_):
     def grouped_attention(q, k, v):
+        q, k, v = in_format(format_, q, k, v)
+        if graph in ATTENTION_GRAPH[1::2]:
+            k = k.detach()
+        if graph in ATTENTION_GRAPH[2:]:
+            v = v.detach()
+        if graph == ATTENTION_GRAPH[3]:
+            q = q.detach()
         B, G, R, Tq, D = q.shape
         Tk = k.shape[2]
         if Tq > Tk and check == "ValueError" and mask != MASK[4]:
@@ -210,8 +267,8 @@ def wrong_attention(sharing, scale, mask, softmax, check):
             scores = scores.masked_fill(~torch.ones(Tq, Tk, dtype=torch.bool).tril(offset), -math.inf)
         if softmax == SOFTMAX[3]:
             weights = scores.transpose(2, 3).flatten(3).softmax(-1).unflatten(3, (R, Tk)).transpose(2, 3)
-        elif softmax == SOFTMAX[4]:
-            weights = scores.exp() / scores.exp().sum(-1, keepdim=True)
+        elif softmax in SOFTMAX[4:]:
+            weights = weights_without_softmax(scores, softmax, SOFTMAX[4:])
         else:
             weights = scores.softmax({SOFTMAX[0]: -1, SOFTMAX[1]: -2, SOFTMAX[2]: 2}[softmax])
         if v.ndim == 4:
@@ -262,6 +319,18 @@ def scores_in_the_thousands(impl, seed):
     return impl.grouped_attention(3_000 * q, k, v)
 
 
+def the_gradients_of_attention(impl, seed):
+    leaves = [x.requires_grad_() for x in qkv(seed + 27, 2, 2, 2, 3, 4, 5, dtype=torch.float64)]
+    names = ("the gradient of the queries", "the gradient of the keys", "the gradient of the values")
+    return {name: back(impl.grouped_attention(*leaves), x) for name, x in zip(names, leaves, strict=True)}
+
+
+def a_model_in_bfloat16(impl, seed):
+    v = torch.tensor([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]]).view(1, 2, 3, 1).bfloat16()
+    out = impl.grouped_attention(v.new_zeros(1, 2, 2, 3, 1), v.new_zeros(1, 2, 3, 1), v)
+    return {"the output, rounded to halves": (2 * out).round() / 2}
+
+
 def a_long_cache(impl, seed):
     q, k, v = qkv(seed + 21, 2, 2, 3, 1, 64, 16)
     copied = largest_new(impl.grouped_attention, q, k, v) > k.numel()
@@ -297,6 +366,8 @@ LATENT = [
     "that ignores the latent, and counts the keys and values made from it",
     "that counts latent AND rotated key twice, as if they were a key and a value",
     "that ADDS the latent to the keys and values of the heads",
+    "whose latent has two bytes an element, whatever is asked",
+    "that takes a latent without a rotated key for no latent",
 ]
 BYTES_HINTS = {
     HEADS[1]: "Llama 3 has 32 query heads and 8 key/value heads. Which of them are kept?",
@@ -314,6 +385,8 @@ BYTES_HINTS = {
     LATENT[4]: "How many heads share the latent?",
     LATENT[5]: "What is written into the cache: the latent, or what is made of it?",
     LATENT[7]: "Keys and values are made from the latent when they are needed. Are they kept too?",
+    LATENT[8]: "What does a latent cost in float32?",
+    LATENT[9]: "Which of the two widths says that there is a latent?",
     LATENT[6]: "A latent makes both keys and values. Where would a second one come from?",
 }
 
@@ -323,7 +396,7 @@ def wrong_bytes(heads, factor, element, layers, latent):
         bytes_ = {ELEMENT[0]: bytes_per_element, ELEMENT[1]: 1, ELEMENT[2]: 2, ELEMENT[3]: 8 * bytes_per_element}
         count = shape.layers if layers == "right" else 1
         C, P, H = shape.latent_dim, shape.rope_dim, shape.heads
-        if C and latent != LATENT[5]:
+        if C and latent != LATENT[5] and (P or latent != LATENT[9]):
             made = {
                 LATENT[0]: C + P,
                 LATENT[1]: 2 * C + P,
@@ -333,7 +406,8 @@ def wrong_bytes(heads, factor, element, layers, latent):
                 LATENT[6]: 2 * (C + P),
                 LATENT[7]: C + P + 2 * shape.kv_heads * shape.head_dim,
             }
-            return count * made[latent] * bytes_[element]
+            each = 2 if latent == LATENT[8] else bytes_[element]
+            return count * made.get(latent, C + P) * each
         kept = {HEADS[0]: shape.kv_heads, HEADS[1]: H, HEADS[2]: 1, HEADS[3]: shape.kv_heads}[heads]
         width = 1 if heads == HEADS[3] else shape.head_dim
         return count * {FACTOR[0]: 2, FACTOR[1]: 1, FACTOR[2]: 3}[factor] * kept * width * bytes_[element]
@@ -371,6 +445,7 @@ WEIGHTS = [
     "right",
     "that forgets that the WEIGHTS need memory too",
     "that takes the weights' number for their bytes",
+    "whose weights have two bytes an element, whatever is asked",
 ]
 CONTEXT = ["right", "that forgets the context: one token a text"]
 ROUND = [
@@ -390,10 +465,12 @@ BATCH_CHECK = [
     "ValueError",
     "that does not refuse a card on which the weights alone do not fit",
     "that refuses a card on which no text fits",
+    "that refuses a card which the weights fill to the last byte",
 ]
 BATCH_HINTS = {
     WEIGHTS[1]: "What is on the card before the first prompt comes?",
     WEIGHTS[2]: "8 billion parameters in bfloat16: how many bytes?",
+    WEIGHTS[3]: "A model in one byte an element: how many bytes are its weights?",
     CONTEXT[1]: "How many tokens does each text keep?",
     ROUND[1]: "Half a text: does it fit?",
     ROUND[2]: "2.6 texts' memory is left. How many run?",
@@ -404,13 +481,14 @@ BATCH_HINTS = {
     BATCH_ELEMENT[2]: "Task 3 is there to be called.",
     BATCH_CHECK[1]: "What does the docstring promise where the model cannot be loaded?",
     BATCH_CHECK[2]: "The model can be loaded. Is that an error?",
+    BATCH_CHECK[3]: "Nothing is left, and the model can be loaded. How many texts fit?",
 }
 
 
 def wrong_batch(weights, context, rounding, element, check):
     def largest_batch(shape, context_, memory_bytes, bytes_per_element=2):
-        need = shape.parameters * bytes_per_element
-        free = memory_bytes - {WEIGHTS[0]: need, WEIGHTS[1]: 0, WEIGHTS[2]: shape.parameters}[weights]
+        need = shape.parameters * (2 if weights == WEIGHTS[3] else bytes_per_element)
+        free = memory_bytes - {WEIGHTS[0]: need, WEIGHTS[1]: 0, WEIGHTS[2]: shape.parameters}.get(weights, need)
         if memory_bytes < (need if weights != WEIGHTS[2] else shape.parameters) and weights != WEIGHTS[1]:
             if check == BATCH_CHECK[1]:
                 return 0
@@ -422,6 +500,8 @@ def wrong_batch(weights, context, rounding, element, check):
             elements = 2 * shape.heads * shape.head_dim
         each = shape.layers * elements * (2 if element == BATCH_ELEMENT[1] else bytes_per_element)
         each *= 1 if context == CONTEXT[1] else context_
+        if check == BATCH_CHECK[3] and free == 0:
+            raise ValueError("weights")
         if check == BATCH_CHECK[2] and free < each:
             raise ValueError("no text fits")
         number = free / each
@@ -487,6 +567,7 @@ POOL = [
     "that divides by the number of groups, not by the size of a group",
     "whose groups OVERLAP: each starts one head after the last",
     "that divides by the ROOT of the size of a group",
+    "that takes the width of a head from d_model, and not from the rows",
 ]
 WHICH = ["both", "that pools the keys, and takes the first head of the VALUES", "whose values are those of the KEYS"]
 ORDER = ["k, v", "that returns the values first"]
@@ -500,16 +581,20 @@ POOL_HINTS = {
     POOL[6]: "A mean of how many heads?",
     POOL[7]: "Six heads into two: which is the first head of the second group?",
     POOL[8]: "Four equal heads are pooled. What is their mean?",
+    POOL[9]: "With fewer key heads than query heads, how many rows has k_weight, and how many of them has a head?",
     WHICH[1]: "Values are shared by the same query heads as keys.",
     WHICH[2]: "Is v_weight used?",
     ORDER[1]: "In which order does the docstring return them?",
     POOL_CHECK[1]: "Six heads into four: what does the docstring promise?",
+    **FORMAT_HINTS,
 }
 
 
-def wrong_pool(pool, which, order, check):
+def wrong_pool(pool, which, order, check, format_):
     def pooled(w, G, g):
         size = G // g
+        if pool == POOL[9]:
+            return w.reshape(g, size, w.shape[1] // G, w.shape[1]).mean(1).flatten(0, 1)
         heads = w.reshape(g, size, -1, w.shape[1])
         return {
             POOL[0]: lambda: heads.mean(1).flatten(0, 1),
@@ -526,6 +611,7 @@ def wrong_pool(pool, which, order, check):
     def mean_pool_heads(k_weight, v_weight, kv_heads, new_kv_heads):
         if kv_heads % new_kv_heads:
             raise (ValueError if check == "ValueError" else RuntimeError)("uneven")
+        k_weight, v_weight = in_format(format_, k_weight, v_weight)
         k, v = pooled(k_weight, kv_heads, new_kv_heads), pooled(v_weight, kv_heads, new_kv_heads)
         if which == WHICH[1]:
             v = v_weight.unflatten(0, (new_kv_heads, kv_heads // new_kv_heads, -1))[:, 0].flatten(0, 1)
@@ -558,6 +644,16 @@ def as_many_heads_as_before(impl, seed):
     return pool_of(impl, seed + 6, 4, 4, 2, 3)
 
 
+def a_square_projection(impl, seed):
+    return pool_of(impl, seed + 8, 4, 2, 3, 12)
+
+
+def weights_in_bfloat16(impl, seed):
+    k = torch.tensor([[1.0], [3.0], [5.0], [9.0]]).bfloat16()
+    out = impl.mean_pool_heads(k, 10 * k, 4, 2)
+    return {"the keys": out[0], "the values": out[1]}
+
+
 def groups_that_are_refused(impl, seed):
     w = randn(seed, 12, 5)
     return {f"6 heads into {g}": error_of(lambda g=g: impl.mean_pool_heads(w, w, 6, g)) for g in (4, 5, 3, 12)}
@@ -579,14 +675,21 @@ NORM = [
     "that ignores the weight of the norm",
     "that normalises the rotated key too, apart from the latent",
     "that divides by the LENGTH of the latent, not by the root of the mean square",
+    "whose norm adds nothing under its root: a latent of zeros becomes NaN",
+    "whose norm adds PyTorch's default under its root, and not 1e-6",
 ]
 ROTATION = [
     "right",
     "whose key is NOT rotated",
     "that rotates the LATENT too, where the position cannot be absorbed",
     "that counts positions from 0, whatever it is told",
+    "that rotates channel i with channel i + P/2, and not with its neighbour",
 ]
-CUT = ["right", "that takes the FIRST rows of the projection for the rotated key"]
+CUT = [
+    "right",
+    "that takes the FIRST rows of the projection for the rotated key",
+    "that cuts the projection in HALF, wherever the latent ends",
+]
 COMPRESS_HINTS = {
     NORM[1]: "The latent is cached and multiplied twice. What keeps its size?",
     NORM[2]: "Which of the two parts does the equation normalise?",
@@ -598,15 +701,31 @@ COMPRESS_HINTS = {
     ROTATION[2]: "Between query and latent stands the up-projection. Can a rotation by the distance get past it?",
     ROTATION[3]: "A new token after 100 cached ones: which angle?",
     CUT[1]: "Read the docstring again: which rows make the latent?",
+    CUT[2]: "A latent of 512 numbers and a rotated key of 64: where is the border?",
+    NORM[7]: "What is 0 / 0? Call the `rms_norm` that is handed out.",
+    NORM[8]: "Call the `rms_norm` that is handed out.",
+    ROTATION[4]: "There are two conventions. Call the `rotate` that is handed out.",
+    **FORMAT_HINTS,
 }
 
 
-def wrong_compress(norm, rotation, cut):
+def rotate_halves(x, positions):
+    """RoPE in the other convention: the first half of the channels with the second."""
+    first, second = x.chunk(2, -1)
+    mixed = rotate(torch.stack((first, second), -1).flatten(-2), positions)
+    return torch.cat((mixed[..., 0::2], mixed[..., 1::2]), -1)
+
+
+def wrong_compress(norm, rotation, cut, format_):
     def compress_latent(x, kv_down, norm_weight, positions):
+        x, kv_down, norm_weight = in_format(format_, x, kv_down, norm_weight)
         C = len(norm_weight)
         both = x @ kv_down.T
         P = both.shape[-1] - C
-        latent, key = (both[..., :C], both[..., C:]) if cut == "right" else (both[..., P:], both[..., :P])
+        halves = tuple(both.chunk(2, -1))
+        latent, key = dict(
+            zip(CUT, ((both[..., :C], both[..., C:]), (both[..., P:], both[..., :P]), halves), strict=True)
+        )[cut]
         plain = torch.ones(P, dtype=x.dtype)
         if norm == NORM[2]:
             together = rms_norm(torch.cat((latent, key), -1), torch.cat((norm_weight, plain)))
@@ -617,6 +736,10 @@ def wrong_compress(norm, rotation, cut):
             latent = rms_norm(latent, torch.ones_like(norm_weight))
         elif norm == NORM[6]:
             latent = latent / latent.norm(dim=-1, keepdim=True) * norm_weight
+        elif norm == NORM[7]:
+            latent = latent / latent.square().mean(-1, keepdim=True).sqrt() * norm_weight
+        elif norm == NORM[8]:
+            latent = torch.nn.functional.rms_norm(latent, (C,), norm_weight)
         elif norm != NORM[1]:
             latent = rms_norm(latent, norm_weight)
         if norm == NORM[5]:
@@ -624,6 +747,8 @@ def wrong_compress(norm, rotation, cut):
         at = positions - positions[0] if rotation == ROTATION[3] else positions
         if rotation == ROTATION[2]:
             latent = rotate(latent, at)
+        if rotation == ROTATION[4]:
+            return latent, rotate_halves(key, at)
         return latent, key if rotation == ROTATION[1] else rotate(key, at)
 
     return compress_latent
@@ -645,6 +770,19 @@ def new_tokens_at_later_positions(impl, seed):
 
 def a_latent_as_wide_as_the_rotated_key(impl, seed):
     return compressed(impl, seed + 6, 1, 3, 7, 4, 4, start=2, dtype=torch.float64)
+
+
+def a_token_of_zeros_and_small_ones(impl, seed):
+    x = randn(seed + 9, 1, 3, 4, dtype=torch.float64) * torch.tensor([0.0, 1e-3, 1e-2])[:, None]
+    down, weight = randn(seed + 10, 5, 4, dtype=torch.float64), randn(seed + 11, 3, dtype=torch.float64)
+    out = impl.compress_latent(x, down, weight, torch.arange(3))
+    return {"the latent": out[0], "the rotated key": out[1]}
+
+
+def tokens_in_bfloat16(impl, seed):
+    down = torch.tensor([[3.0], [4.0], [1.0], [0.0]]).bfloat16()
+    latent, key = impl.compress_latent(down.new_ones(1, 2, 1), down, down.new_full((2,), 5.0), torch.tensor([0, 1]))
+    return {"the latent, rounded": latent.round(), "the rotated key, rounded to halves": (2 * key).round() / 2}
 
 
 def the_four_numbers_of_the_workbook(impl, seed):
@@ -680,8 +818,11 @@ LATENT_SOFTMAX = [
     "keys",
     "with its softmax over the QUERIES",
     "whose softmax OVERFLOWS at large scores: nothing is subtracted before `exp`",
+    "that CUTS OFF large scores before `exp`",
+    "that subtracts ONE maximum from the scores of all heads and queries before `exp`",
 ]
 LATENT_CHECK = ["ValueError", "that does not refuse more queries than tokens"]
+LATENT_GRAPH = ["kept", "that DETACHES the latents", "that DETACHES both up-projections"]
 ABSORBED_HINTS = {
     SIDE[1]: "q · (U c) = (Uᵀ q) · c: which axis of k_up meets the query?",
     SIDE[2]: "What is left that tells the heads' keys apart?",
@@ -695,6 +836,11 @@ ABSORBED_HINTS = {
     LATENT_SOFTMAX[1]: "Whose weights must sum to one, and over what?",
     LATENT_SOFTMAX[2]: "What is exp(1000)? Which number may be subtracted from all scores of a query?",
     LATENT_CHECK[1]: "Three queries and two tokens: where would the first query stand?",
+    LATENT_SOFTMAX[3]: ATTENTION_HINTS[SOFTMAX[5]],
+    LATENT_SOFTMAX[4]: ATTENTION_HINTS[SOFTMAX[6]],
+    LATENT_GRAPH[1]: "How does kv_down learn?",
+    LATENT_GRAPH[2]: "How do k_up and v_up learn?",
+    **FORMAT_HINTS,
     LATENT_SCALE[1]: "How many numbers does a whole key have?",
     LATENT_SCALE[2]: "The absorbed form must give the numbers of the expanded one. What is the scale there?",
     LATENT_SCALE[3]: "What is the variance of a sum of N + P products?",
@@ -705,8 +851,13 @@ ABSORBED_HINTS = {
 }
 
 
-def wrong_absorbed(side, scale, parts, mask, softmax, check):
+def wrong_absorbed(side, scale, parts, mask, softmax, check, graph, format_):
     def absorbed_attention(q_nope, q_rope, latent, k_rope, k_up, v_up):
+        q_nope, q_rope, latent, k_rope, k_up, v_up = in_format(format_, q_nope, q_rope, latent, k_rope, k_up, v_up)
+        if graph == LATENT_GRAPH[1]:
+            latent = latent.detach()
+        if graph == LATENT_GRAPH[2]:
+            k_up, v_up = k_up.detach(), v_up.detach()
         H, N, C = k_up.shape
         P = q_rope.shape[-1]
         Tq, Tk = q_nope.shape[2], latent.shape[1]
@@ -734,8 +885,8 @@ def wrong_absorbed(side, scale, parts, mask, softmax, check):
         scores = scores / math.sqrt(dict(zip(LATENT_SCALE, (N + P, N, C + P, 1, 1, 1, 1), strict=True))[scale])
         if mask != LATENT_MASK[1]:
             scores = scores.masked_fill(~torch.ones(Tq, Tk, dtype=torch.bool).tril(Tk - Tq), -math.inf)
-        if softmax == LATENT_SOFTMAX[2]:
-            weights = scores.exp() / scores.exp().sum(-1, keepdim=True)
+        if softmax in LATENT_SOFTMAX[2:]:
+            weights = weights_without_softmax(scores, softmax, LATENT_SOFTMAX[2:])
         else:
             weights = scores.softmax(-1 if softmax == "keys" else -2)
         if side in (SIDE[4], SIDE[6]):
@@ -796,6 +947,22 @@ def latent_scores_in_the_thousands(impl, seed):
     return impl.absorbed_attention(3_000 * q_nope, *rest)
 
 
+def the_gradients_of_the_absorbed_form(impl, seed):
+    leaves = [x.requires_grad_() for x in latent_inputs(seed + 70, 2, 2, 2, 3, 3, 2, 4, 5, torch.float64)]
+    names = ("q_nope", "q_rope", "the latents", "the rotated keys", "k_up", "v_up")
+    out = impl.absorbed_attention(*leaves)
+    found = zip(names, leaves, strict=True)
+    return {f"the gradient of {name}": back(out, x) for name, x in found}
+
+
+def a_latent_model_in_bfloat16(impl, seed):
+    latent = torch.tensor([[[1.0], [2.0], [3.0]]]).bfloat16()
+    zeros = latent.new_zeros(1, 1, 3, 1), latent.new_zeros(1, 1, 3, 2)
+    ups = latent.new_ones(1, 1, 1), latent.new_full((1, 1, 1), 10.0)
+    out = impl.absorbed_attention(*zeros, latent, latent.new_zeros(1, 3, 2), *ups)
+    return {"the output, rounded to halves": (2 * out).round() / 2}
+
+
 def more_queries_than_tokens(impl, seed):
     return {"the error": error_of(lambda: impl.absorbed_attention(*latent_inputs(seed, 1, 2, 3, 2, 4, 2, 3, 4)))}
 
@@ -814,6 +981,7 @@ PROBES = {
         one_group_of_all_heads,
         a_slice_of_a_wider_projection,
         the_gradient_of_a_projection,
+        heads_in_bfloat16,
         heads_that_are_refused,
         the_four_heads_of_the_workbook,
     ],
@@ -826,6 +994,8 @@ PROBES = {
         multi_query_attention,
         numbers_of_float64,
         scores_in_the_thousands,
+        the_gradients_of_attention,
+        a_model_in_bfloat16,
         a_long_cache,
         more_queries_than_keys,
         the_two_groups_of_the_workbook,
@@ -851,6 +1021,8 @@ PROBES = {
         twelve_heads_into_three,
         all_heads_into_one,
         as_many_heads_as_before,
+        a_square_projection,
+        weights_in_bfloat16,
         groups_that_are_refused,
         the_four_heads_of_width_one_of_the_workbook,
     ],
@@ -858,6 +1030,8 @@ PROBES = {
         a_prompt,
         new_tokens_at_later_positions,
         a_latent_as_wide_as_the_rotated_key,
+        a_token_of_zeros_and_small_ones,
+        tokens_in_bfloat16,
         the_four_numbers_of_the_workbook,
     ],
     "absorbed_attention": [
@@ -867,6 +1041,8 @@ PROBES = {
         widths_that_are_all_equal,
         in_float64,
         latent_scores_in_the_thousands,
+        the_gradients_of_the_absorbed_form,
+        a_latent_model_in_bfloat16,
         a_long_text,
         a_long_text_with_narrow_values,
         more_queries_than_tokens,
@@ -874,13 +1050,15 @@ PROBES = {
     ],
 }
 
-SPLIT_KNOBS = {"layout": LAYOUT, "graph": GRAPH, "check": SPLIT_CHECK}
+SPLIT_KNOBS = {"layout": LAYOUT, "graph": GRAPH, "check": SPLIT_CHECK, "format_": FORMAT}
 ATTENTION_KNOBS = {
     "sharing": SHARING,
     "scale": SCALE,
     "mask": MASK,
     "softmax": SOFTMAX,
     "check": ATTENTION_CHECK,
+    "graph": ATTENTION_GRAPH,
+    "format_": FORMAT,
 }
 BYTES_KNOBS = {"heads": HEADS, "factor": FACTOR, "element": ELEMENT, "layers": LAYERS, "latent": LATENT}
 BATCH_KNOBS = {
@@ -890,8 +1068,8 @@ BATCH_KNOBS = {
     "element": BATCH_ELEMENT,
     "check": BATCH_CHECK,
 }
-POOL_KNOBS = {"pool": POOL, "which": WHICH, "order": ORDER, "check": POOL_CHECK}
-COMPRESS_KNOBS = {"norm": NORM, "rotation": ROTATION, "cut": CUT}
+POOL_KNOBS = {"pool": POOL, "which": WHICH, "order": ORDER, "check": POOL_CHECK, "format_": FORMAT}
+COMPRESS_KNOBS = {"norm": NORM, "rotation": ROTATION, "cut": CUT, "format_": FORMAT}
 ABSORBED_KNOBS = {
     "side": SIDE,
     "scale": LATENT_SCALE,
@@ -899,6 +1077,8 @@ ABSORBED_KNOBS = {
     "mask": LATENT_MASK,
     "softmax": LATENT_SOFTMAX,
     "check": LATENT_CHECK,
+    "graph": LATENT_GRAPH,
+    "format_": FORMAT,
 }
 
 
@@ -912,7 +1092,9 @@ def of(task):
         "cache_bytes_per_token": lambda: combine(task, "a cache", BYTES_KNOBS, wrong_bytes, BYTES_HINTS, most=1),
         "largest_batch": lambda: combine(task, "a batch", BATCH_KNOBS, wrong_batch, BATCH_HINTS, most=1),
         "mean_pool_heads": lambda: combine(task, "a pooling", POOL_KNOBS, wrong_pool, POOL_HINTS, most=1),
-        "compress_latent": lambda: combine(task, "a compression", COMPRESS_KNOBS, wrong_compress, COMPRESS_HINTS),
+        "compress_latent": lambda: filter(
+            of_one_or_plain, combine(task, "a compression", COMPRESS_KNOBS, wrong_compress, COMPRESS_HINTS)
+        ),
         "absorbed_attention": lambda: filter(
             of_one_or_a_copy, combine(task, "an attention", ABSORBED_KNOBS, wrong_absorbed, ABSORBED_HINTS)
         ),
@@ -923,3 +1105,9 @@ def of(task):
 def of_one_or_a_copy(mistake):
     """A broadcast product copies the latent without a word, so this mistake often comes with another."""
     return mistake.knobs == 1 or SIDE[7] in mistake.sentence
+
+
+def of_one_or_plain(mistake):
+    """Rare mistakes come alone."""
+    rare = (*NORM[7:], ROTATION[4], CUT[2], *FORMAT[1:])
+    return mistake.knobs == 1 or not any(sentence in mistake.sentence for sentence in rare)

@@ -25,6 +25,14 @@ def test_each_new_head_is_the_mean_of_its_neighbours(impl, seed, G, g):
 
 
 @pytest.mark.task("mean_pool_heads")
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_pooled_weights_keep_their_dtype(impl, dtype):
+    k = torch.tensor([[1.0], [3.0], [5.0], [9.0]], dtype=dtype)
+    for new, factor in zip(impl.mean_pool_heads(k, 10 * k, 4, 2), (1, 10), strict=True):
+        torch.testing.assert_close(new, factor * torch.tensor([[2.0], [7.0]], dtype=dtype), rtol=1e-2, atol=0)
+
+
+@pytest.mark.task("mean_pool_heads")
 def test_property_equal_heads_stay_as_they_are(impl):
     @settings(deadline=None, max_examples=20)
     @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 5))

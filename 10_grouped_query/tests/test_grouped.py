@@ -46,6 +46,14 @@ def test_gradients_get_back_to_the_projection(impl, seed):
 
 
 @pytest.mark.task("split_groups")
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_heads_keep_their_dtype(impl, dtype):
+    got = impl.split_groups(torch.arange(4, dtype=dtype).view(1, 1, 4), 4, 2)
+    want = torch.tensor([[[[0.0]], [[1.0]]], [[[2.0]], [[3.0]]]], dtype=dtype)[None]
+    torch.testing.assert_close(got, want, rtol=0, atol=0)
+
+
+@pytest.mark.task("split_groups")
 @pytest.mark.parametrize(("heads", "kv_heads", "width"), [(5, 2, 30), (4, 2, 30), (2, 4, 32)])
 def test_bad_input_heads_that_cannot_be_shared_out(impl, heads, kv_heads, width):
     with pytest.raises(ValueError):
@@ -90,6 +98,14 @@ def test_large_scores_do_not_overflow(impl, seed):
     q, k, v = qkv(seed, 1, 2, 2, 3, 4, 5, dtype=torch.float64)
     got = impl.grouped_attention(3_000 * q, k, v)
     torch.testing.assert_close(got, in_order(3_000 * q, k, v), rtol=0, atol=1e-8)
+
+
+@pytest.mark.task("grouped_attention")
+def test_bfloat16_in_is_bfloat16_out(impl):
+    v = torch.tensor([1.0, 2.0, 3.0, 10.0, 20.0, 30.0], dtype=torch.bfloat16).view(1, 2, 3, 1)
+    got = impl.grouped_attention(v.new_zeros(1, 2, 2, 3, 1), v.new_zeros(1, 2, 3, 1), v)
+    want = torch.tensor([[1.0, 1.5, 2.0], [10.0, 15.0, 20.0]]).bfloat16()[None, :, None, :, None].expand(1, 2, 2, 3, 1)
+    torch.testing.assert_close(got, want, rtol=2e-2, atol=0)  # bfloat16 has three digits
 
 
 @pytest.mark.task("grouped_attention")

@@ -32,6 +32,24 @@ def test_the_latent_does_not_know_its_position(impl, seed):
 
 
 @pytest.mark.task("compress_latent")
+def test_a_token_of_zeros_has_a_latent_of_zeros(impl):
+    down, x = torch.eye(5, 3).double() + 1, torch.tensor([[[0.0] * 3, [1e-3, 2e-3, 0.0]]]).double()
+    latent, _ = impl.compress_latent(x, down, torch.ones(3).double(), torch.arange(2))
+    want = torch.nn.functional.rms_norm(x @ down[:3].T, (3,), None, 1e-6)
+    torch.testing.assert_close(latent, want, rtol=1e-9, atol=0)
+
+
+@pytest.mark.task("compress_latent")
+@pytest.mark.parametrize(("dtype", "digits"), [(torch.float64, 1e-9), (torch.bfloat16, 2e-2)])
+def test_latent_and_key_keep_their_dtype(impl, dtype, digits):
+    down = torch.tensor([[3.0], [4.0], [1.0], [0.0]], dtype=dtype)
+    latent, key = impl.compress_latent(down.new_ones(1, 1, 1), down, down.new_ones(2), torch.tensor([0]))
+    wanted = down[:2].T[None] / (12.5 + 1e-6) ** 0.5, down[2:].T[None]
+    for got, want in zip((latent, key), wanted, strict=True):
+        torch.testing.assert_close(got, want, rtol=digits, atol=0)
+
+
+@pytest.mark.task("compress_latent")
 def test_the_size_of_the_input_does_not_matter_to_the_latent(impl, seed):
     x, down, weight = randn(seed, 2, 3, 7), randn(seed + 1, 8, 7), randn(seed + 2, 4)
     small, large = (impl.compress_latent(x * size, down, weight, torch.arange(3)) for size in (1, 100))
@@ -55,6 +73,15 @@ def test_large_scores_do_not_overflow(impl, seed):
     q_nope, *rest = latent_inputs(seed, 1, 2, 3, 4, 3, 2, 4, 5, dtype=torch.float64)
     got = impl.absorbed_attention(3_000 * q_nope, *rest)
     torch.testing.assert_close(got, expanded_attention(3_000 * q_nope, *rest), rtol=0, atol=1e-8)
+
+
+@pytest.mark.task("absorbed_attention")
+def test_bfloat16_in_is_bfloat16_out(impl):
+    latent = torch.tensor([[[1.0], [2.0], [3.0]]]).bfloat16()
+    zeros, ups = (latent.new_zeros(1, 1, 3, 1),) * 2, (latent.new_ones(1, 1, 1), latent.new_full((1, 1, 1), 10.0))
+    got = impl.absorbed_attention(*zeros, latent, latent.new_zeros(1, 3, 1), *ups)
+    want = torch.tensor([[[[10.0], [15.0], [20.0]]]]).bfloat16()
+    torch.testing.assert_close(got, want, rtol=2e-2, atol=0)  # bfloat16 has three digits
 
 
 @pytest.mark.task("absorbed_attention")
