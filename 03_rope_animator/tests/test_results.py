@@ -7,7 +7,7 @@ import pytest
 from rope_animator.__main__ import main
 from rope_animator.lab import bench, experiment, plots, record, tables
 
-FIGURES = {"extrapolation.png", "by_position.png", "decay.png", "spectrum.png", "bench.png", "break_it.png"}
+FIGURES = {"extrapolation.png", "by_position.png", "smollm2.png", "decay.png", "spectrum.png", "bench.png", "break_it.png"}
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def results():
 
 
 def test_every_result_says_where_it_comes_from(results):
-    assert set(results) == {"headline", "bench", "break_it", "mutants", "trial"}
+    assert set(results) == {"headline", "bench", "break_it", "smollm2", "mutants", "trial"}
     for section in results.values():
         meta = section["meta"]
         assert meta["machine"] and meta["versions"]["torch"] and meta["commit"] and meta["seeds"] and not meta["quick"]
@@ -29,6 +29,15 @@ def test_the_recorded_losses_say_what_the_page_says(results):
     assert abs(loss["alibi"]["8"] - loss["alibi"]["1"]) < 0.02, "ALiBi does not notice the length"
     assert loss["rope"]["8"] > loss["none"]["8"], "RoPE is far behind at eight times its length"
     assert loss["rope + NTK-aware"]["4"] < loss["alibi"]["4"] < loss["rope"]["4"] < loss["rope + interpolation"]["4"]
+
+
+def test_the_real_model_reads_four_times_its_length_with_yarn(results):
+    curves = results["smollm2"]["curves"]
+    trained = results["smollm2"]["trained_len"] // results["smollm2"]["block"]
+    usual = sum(curves["RoPE as trained"][:trained]) / trained
+    end = {scheme: sum(curve[-4:]) / 4 for scheme, curve in curves.items()}
+    assert end["RoPE as trained"] > usual + 4 and end["YaRN"] < usual + 0.2
+    assert end["YaRN"] < min(end["NTK-aware"], end["Llama 3"], end["dynamic NTK"]) < end["interpolation"] - 1
 
 
 def test_the_recorded_times_meet_the_goals_that_the_page_calls_met(results):
