@@ -1,4 +1,10 @@
-"""Attention with linear biases (Press et al. 2022): the vectors hold no position, the scores pay for distance."""
+"""Attention with linear biases (Press et al. 2022): the vectors hold no position, the scores pay for distance.
+
+Dimensions:
+    H  heads
+    Q  queries
+    K  keys
+"""
 
 import torch
 from jaxtyping import Float

@@ -3,7 +3,7 @@
 Dimensions:
     B  sequences of a batch
     H  query heads
-    G  key heads
+    G  key/value heads
     T  tokens
     D  width of a head
     P  pairs of coordinates, P = D / 2

@@ -1,4 +1,11 @@
-"""T5's relative positions (Raffel et al. 2020, section 2.1): a learned bias for each bucket of distances."""
+"""T5's relative positions (Raffel et al. 2020, section 2.1): a learned bias for each bucket of distances.
+
+Dimensions:
+    N  any dimensions; the output has them too
+    H  heads
+    Q  queries
+    K  keys
+"""
 
 import math
 
