@@ -75,6 +75,7 @@ ACTIVATE = [
     "that takes ReLU whatever config.activation says",
     "that takes SiLU whatever config.activation says",
     "with its activation after fc_out TOO",
+    "whose ReLU is cut off at 6",
 ]
 HIDDEN = [
     "right",
@@ -100,6 +101,7 @@ FEED_FORWARD_HINTS = {
     ACTIVATE[5]: "Which two activations does the table ACTIVATIONS hold, and who chooses?",
     ACTIVATE[6]: "Which two activations does the table ACTIVATIONS hold? SiLU is none of them.",
     ACTIVATE[7]: "Between which two layers does the activation stand? What may a branch add that is below zero?",
+    ACTIVATE[8]: "What does ReLU make of 7? There is another function of a similar name.",
     HIDDEN[1]: "For width 512 and expansion 4, how many numbers does the hidden layer have in GPT-2's style?",
     HIDDEN[2]: "What does config.expansion say?",
     HIDDEN[3]: "Is the hidden layer wider or narrower than the stream?",
@@ -130,6 +132,8 @@ def wrong_feed_forward(activate=ACTIVATE[0], hidden=HIDDEN[0], bias=BIAS[0], ins
                 self.activation = F.relu if activate == ACTIVATE[5] else F.silu
             if activate == ACTIVATE[4] and config.activation == "gelu":
                 self.activation = lambda h: F.gelu(h, approximate="tanh")
+            if activate == ACTIVATE[8] and config.activation == "relu":
+                self.activation = F.relu6
 
         def forward(self, x):
             given = x
@@ -174,7 +178,18 @@ def the_digits_of_float64(impl, seed):
 
 
 def feed_forward_with_relu(impl, seed):
-    return filled(impl.FeedForward(like(SMALL, activation="relu", expansion=1)), seed)(randn(seed + 2, 2, 4, 10))
+    return filled(impl.FeedForward(like(SMALL, activation="relu", expansion=1)), seed)(4 * randn(seed + 2, 2, 4, 10))
+
+
+def a_feed_forward_layer_on_transposed_vectors(impl, seed):
+    layer, x = filled(impl.FeedForward(SMALL), seed), randn(seed + 5, 4, 2, 10).transpose(0, 1)
+    with torch.no_grad():
+        return with_its_input(layer, x)
+
+
+def the_dtype_of_a_feed_forward_layer(impl, seed):
+    layer, x = filled(impl.FeedForward(SMALL), seed), randn(seed + 6, 1, 2, 10)
+    return {str(d): str(layer.to(d)(x.to(d)).dtype) for d in (torch.float64, torch.float32, torch.bfloat16)}
 
 
 def the_feed_forward_example_of_the_workbook(impl, seed):
@@ -352,6 +367,17 @@ def how_often_each_function_is_called(impl, seed):
     return found
 
 
+def functions_that_return_what_they_are_given(impl, seed):
+    """A branch that is x itself: what is added to the branch in place is added to x."""
+    found = {}
+    for name, first in (("Pre-LN", True), ("Post-LN", False)):
+        x = randn(seed + 8, 2, 3, 5)
+        before = x.clone()
+        found[name] = impl.residual(x, *[lambda h: h] * 3, first).clone()
+        found[f"{name}, x is as it was"] = torch.equal(x, before)
+    return found
+
+
 def the_residual_example_of_the_workbook(impl, seed):
     x = torch.tensor([[[1.0, 3.0]]])
     arguments = (lambda h: 2 * h, lambda h: h - h.mean(-1, keepdim=True), lambda h: h)
@@ -376,6 +402,7 @@ PADDING = [
     "that sets padding to zero at the start, but leaves it its weight",
     "that hides the padding of the FIRST sequence in all of them",
     "whose queries at padding see nothing at all, so that their output is not finite",
+    "that COUNTS the real tokens and takes them to be the first",
 ]
 SUBLAYERS = [
     "right",
@@ -404,7 +431,7 @@ STREAM = [
     "WITHOUT a residual around the feed-forward layer",
     "that takes its residual AFTER the norm",
     "whose second residual adds to the block's INPUT, so that the attention's output is lost",
-    "that adds to x IN PLACE",
+    "that changes x IN PLACE",
 ]
 DROPOUT = [
     "right",
@@ -428,6 +455,7 @@ BLOCK_HINTS = {
     PADDING[6]: "A token of zeros still has a key with a bias. What weight does it get?",
     PADDING[7]: "Each row of attention_mask belongs to one sequence. Which row does the second sequence need?",
     PADDING[8]: "What is the softmax of a row of scores that are all minus infinity?",
+    PADDING[9]: "Padding may stand on the left. Which positions are real then?",
     SUBLAYERS[1]: "Which sublayer comes first in the paper's figure 1?",
     SUBLAYERS[2]: "What does the feed-forward layer read: the block's input, or what attention has added to it?",
     SUBLAYERS[3]: "Does one position's output depend on another's input?",
@@ -510,6 +538,8 @@ def block_maker(name):
                     return attention_mask[:, None, :, None]
                 if visible == PADDING[8]:
                     return attention_mask[:, None, :, None] & attention_mask[:, None, None, :]
+                if visible == PADDING[9]:
+                    attention_mask = attention_mask.sort(1, descending=True).values
                 return attention_mask[: 1 if visible == PADDING[7] else None, None, None, :]
 
             def forward(self, x, attention_mask=None):
@@ -562,6 +592,26 @@ def a_block_on_one_token(impl, seed):
     return filled(impl.Block(SMALL), seed)(randn(seed + 3, 1, 1, 10))
 
 
+def two_lengths_without_gradients(module, seed, *more):
+    """One module called with two lengths. `more` are further arguments."""
+    found, kept = {}, True
+    for T in (5, 3):
+        x = randn(seed + T, 2, T, 10)
+        before = x.clone()
+        with torch.no_grad():
+            found[f"{T} positions"] = module(x, *more).clone()
+        kept = kept and torch.equal(x, before)
+    return {"x is as it was": kept, **found}
+
+
+def a_block_on_two_lengths_without_gradients(impl, seed):
+    return two_lengths_without_gradients(filled(impl.Block(SMALL), seed), seed)
+
+
+def a_post_ln_block_on_two_lengths_without_gradients(impl, seed):
+    return two_lengths_without_gradients(filled(impl.Block(POST), seed), seed)
+
+
 def a_block_on_a_small_stream(impl, seed):
     return filled(impl.Block(SMALL), seed)(randn(seed + 6, 1, 3, 10) * 0.003)
 
@@ -604,8 +654,23 @@ def real_tokens(*lengths):
 
 def real_tokens_beside_padding(impl, seed):
     seen = real_tokens(4, 7, 1)
-    out = filled(impl.EncoderBlock(SMALL), seed)(randn(seed + 3, 3, 7, 10), attention_mask=seen)
-    return {"the outputs of real tokens": out[seen], "every output is finite": bool(out.isfinite().all())}
+    out = with_its_input(filled(impl.EncoderBlock(SMALL), seed), randn(seed + 3, 3, 7, 10), attention_mask=seen)
+    kept, out = out["x is as it was"], out["the output"]
+    finite = bool(out.isfinite().all())
+    return {"x is as it was": kept, "the outputs of real tokens": out[seen], "every output is finite": finite}
+
+
+def padding_on_the_left(impl, seed):
+    seen = real_tokens(4, 6).flip(1)
+    return filled(impl.EncoderBlock(SMALL), seed)(randn(seed + 8, 2, 6, 10), seen)[seen]
+
+
+def an_encoder_block_on_two_lengths_without_gradients(impl, seed):
+    return two_lengths_without_gradients(filled(impl.EncoderBlock(SMALL), seed), seed)
+
+
+def a_post_ln_encoder_block_on_two_lengths_without_gradients(impl, seed):
+    return two_lengths_without_gradients(filled(impl.EncoderBlock(POST), seed), seed)
 
 
 def an_encoder_block_at_dropout_1(impl, seed):
@@ -735,6 +800,10 @@ def logits_of_a_short_text(impl, seed):
     return filled(impl.GPT(SMALL), seed)(tokens_of(seed + 2, 1, 2))
 
 
+def logits_of_more_texts_than_the_context_has_positions(impl, seed):
+    return filled(impl.GPT(SMALL), seed)(tokens_of(seed + 6, 9, 3))
+
+
 def logits_of_a_post_ln_model(impl, seed):
     return filled(impl.GPT(POST), seed)(tokens_of(seed + 3, 2, 5))
 
@@ -780,8 +849,9 @@ DEPTH = [
     "that scales the attention's last matrix only",
 ]
 BIASES = ["right", "that draws the biases too", "that sets the biases to one",
-          "that draws the biases of o_proj and fc_out"]  # fmt: skip
-NORM_WEIGHTS = ["right", "that draws the weights of the norms", "that sets the weights of the norms to zero"]
+          "that draws the biases of o_proj and fc_out", "that leaves the biases as they are"]  # fmt: skip
+NORM_WEIGHTS = ["right", "that draws the weights of the norms", "that sets the weights of the norms to zero",
+                "that leaves the norms as they are"]  # fmt: skip
 STD = [
     "right",
     "that ignores std",
@@ -804,6 +874,8 @@ INIT_HINTS = {
     BIASES[3]: "`in name` holds for `o_proj.bias` as well. At which value do biases start?",
     NORM_WEIGHTS[1]: "A norm should change nothing but mean and variance at the start. Which weight does that?",
     NORM_WEIGHTS[2]: "What comes out of a norm whose weights are zero?",
+    BIASES[4]: "The model may have been trained already. What are its biases then?",
+    NORM_WEIGHTS[3]: "The model may have been trained already. What are the weights of its norms then?",
     STD[1]: "The last argument has a default. What if it is given?",
     STD[2]: "Are wte and wpe matrices like the others?",
     STD[3]: "Are wte and wpe matrices like the others?",
@@ -836,6 +908,10 @@ def wrong_init(depth, biases, norm_weights, std, objects):
             drawn = biases == BIASES[1] or (biases == BIASES[3] and name.endswith(("o_proj.bias", "fc_out.bias")))
             if objects == OBJECTS[2]:
                 parameter.requires_grad_(False)
+            if norm_weights == NORM_WEIGHTS[3] and name.split(".")[-2].startswith("ln_"):
+                continue
+            if kind == "bias" and biases == BIASES[4]:
+                continue
             if kind == "bias" and not drawn:
                 parameter.fill_(1.0 if biases == BIASES[2] else 0.0)
             elif kind == "norm" and norm_weights != NORM_WEIGHTS[1]:
@@ -860,6 +936,9 @@ def given_model(config):
 
 def weights_of(impl, config, seed, **arguments):
     model = given_model(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(0.25)  # as if it had been trained
     generator = torch.Generator().manual_seed(seed)
     noise = {name: torch.randn(p.shape, generator=generator) for name, p in model.named_parameters()}
     impl.init_weights(model, noise, **arguments)
@@ -914,6 +993,8 @@ CROSS = [
     "that normalizes the memory with ln_2",
     "that gives memory_mask to the queries",
     "whose cross-attention looks at the text itself, with the causal mask",
+    "that COUNTS the real tokens of the memory and takes them to be the first",
+    "that cuts the memory out of the graph, so that it gets no gradient",
 ]
 SELF = ["right", "whose self-attention is NOT causal", "WITHOUT the self-attention",
         "that hides its own positions with memory_mask"]  # fmt: skip
@@ -941,7 +1022,7 @@ DECODER_DROP = [
     "that does not drop the cross-attention's output",
     "that does not drop the feed-forward layer's output",
 ]
-INPUT = ["right", "that adds to x IN PLACE"]
+INPUT = ["right", "that changes x IN PLACE"]
 DECODER = {"cross": CROSS, "self_": SELF, "steps": STEPS, "norms": DECODER_NORMS, "drop": DECODER_DROP,
            "input_": INPUT}  # fmt: skip
 DECODER_HINTS = {
@@ -955,6 +1036,8 @@ DECODER_HINTS = {
     CROSS[8]: "The memory is normalized where it was made. What does ln_2 normalize?",
     CROSS[9]: "Which axis of the scores belongs to the memory?",
     CROSS[10]: "Change the memory: does the output change?",
+    CROSS[11]: "Padding may stand on the left. Which positions of the memory are real then?",
+    CROSS[12]: "The encoder made the memory. From where does it get its gradient?",
     SELF[1]: "The decoder writes from left to right. What may its first position see?",
     SELF[2]: "How many sublayers does a decoder block have?",
     SELF[3]: "Which text does memory_mask belong to?",
@@ -1024,8 +1107,11 @@ def wrong_decoder(cross, self_, steps, norms, drop, input_):
                 mask = ~mask
             if cross == CROSS[9] and mask is not None:
                 mask = memory_mask[:, None, :, None]
+            if cross == CROSS[11] and mask is not None:
+                mask = memory_mask.sort(1, descending=True).values[:, None, None, :]
             if cross == CROSS[8]:
                 memory = self.ln_2(memory)
+            memory = memory.detach() if cross == CROSS[12] else memory
             return self.cross_attn(h, memory, mask)
 
         def forward(self, x, memory, memory_mask=None):
@@ -1070,6 +1156,30 @@ def a_text_and_a_memory_of_its_length(impl, seed):
 def a_memory_with_padding(impl, seed):
     block = filled(impl.DecoderBlock(SMALL), seed)
     return block(randn(seed + 5, 2, 5, 10), randn(seed + 6, 2, 5, 10), memory_mask=real_tokens(5, 2))
+
+
+def a_memory_with_padding_on_the_left(impl, seed):
+    block, memory = filled(impl.DecoderBlock(SMALL), seed), randn(seed + 14, 2, 6, 10)
+    before = memory.clone()
+    out = block(randn(seed + 13, 2, 4, 10), memory, real_tokens(3, 6).flip(1))
+    return {"the memory is as it was": torch.equal(memory, before), "the output": out}
+
+
+def the_gradient_of_the_memory(impl, seed):
+    block, memory = filled(impl.DecoderBlock(SMALL), seed), randn(seed + 16, 2, 3, 10).requires_grad_()
+    out = block(randn(seed + 15, 2, 4, 10), memory)
+    gradient = torch.autograd.grad(out.square().sum(), memory, allow_unused=True)[0]
+    return {"of the memory": "no gradient arrives" if gradient is None else gradient}
+
+
+def a_decoder_block_on_two_lengths_without_gradients(impl, seed):
+    block = filled(impl.DecoderBlock(SMALL), seed)
+    return two_lengths_without_gradients(block, seed, randn(seed + 17, 2, 4, 10))
+
+
+def a_post_ln_decoder_block_on_two_lengths_without_gradients(impl, seed):
+    block = filled(impl.DecoderBlock(POST), seed)
+    return two_lengths_without_gradients(block, seed, randn(seed + 18, 2, 4, 10))
 
 
 def a_post_ln_decoder_block(impl, seed):
@@ -1126,9 +1236,11 @@ REFUSE = [
     "that returns something empty where only the DILATED kernel does not fit",
 ]
 GRAPH = ["right", "that cuts the kernels out of the graph, so that they get no gradient",
-         "that cuts the image out of the graph, so that it gets no gradient"]  # fmt: skip
+         "that cuts the image out of the graph, so that it gets no gradient",
+         "that leaves out a bias of zeros, so that it gets no gradient"]  # fmt: skip
+DTYPE = ["right", "that adds its products to float32 zeros"]
 CONV = {"kernel": KERNEL, "pad": PAD, "step": STEP, "gaps": GAPS, "added": ADDED, "channels": CHANNELS,
-        "refuse": REFUSE, "graph": GRAPH}  # fmt: skip
+        "refuse": REFUSE, "graph": GRAPH, "dtype": DTYPE}  # fmt: skip
 CONV_HINTS = {
     KERNEL[1]: "What networks call convolution is correlation. Is the kernel turned over?",
     KERNEL[2]: "Compare weight[0, 0] with the pixels under it, one by one. Which row meets which?",
@@ -1154,10 +1266,12 @@ CONV_HINTS = {
     REFUSE[3]: "A kernel of 2 with dilation 3: over how many rows does it reach?",
     GRAPH[1]: "Which operation makes a copy that autograd does not know?",
     GRAPH[2]: "Which operation makes a copy that autograd does not know?",
+    GRAPH[3]: "A bias that starts at zero must still learn. What is its gradient?",
+    DTYPE[1]: "Which dtype does the sum of float32 and float16 have? `x.new_zeros` has that of x.",
 }
 
 
-def wrong_conv2d(kernel, pad, step, gaps, added, channels, refuse, graph):
+def wrong_conv2d(kernel, pad, step, gaps, added, channels, refuse, graph, dtype):
     def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1):
         x, weight = x.detach() if graph == GRAPH[2] else x, weight.detach() if graph == GRAPH[1] else weight
         w = {KERNEL[1]: lambda w: w.flip(2, 3), KERNEL[2]: lambda w: w.flip(2), KERNEL[3]: lambda w: w.mT}
@@ -1187,7 +1301,8 @@ def wrong_conv2d(kernel, pad, step, gaps, added, channels, refuse, graph):
                 return x.new_zeros(x.shape[0], w.shape[0], 0, 0)
             raise ValueError("too large")
         out = F.conv2d(x, w, None, moved, 0, D)
-        if bias is None or added == ADDED[1]:
+        out = out + torch.zeros(()).expand_as(out[:1]) if dtype == DTYPE[1] else out
+        if bias is None or added == ADDED[1] or graph == GRAPH[3] and not bias.any():
             return out
         times = w[0, 0].numel() if added == ADDED[2] else 1
         return out + times * bias[:, None, None]
@@ -1220,6 +1335,11 @@ def images_in_float32(impl, seed):
     return impl.conv2d(randn(seed + 12, 1, 1, 3, 3).float(), randn(seed + 13, 4, 1, 1, 1).float())
 
 
+def whole_numbers_in_float16(impl, seed):
+    x, weight = tokens_of(seed, 1, 2, 4, 4, vocab_size=4), tokens_of(seed + 1, 3, 2, 2, 2, vocab_size=3)
+    return impl.conv2d(x.half(), weight.half())
+
+
 def kernels_that_do_not_fit(impl, seed):
     x = randn(seed, 1, 1, 4, 3)
     tried = {"height 5": (5, 1, 0, 1), "width 4": (1, 4, 0, 1), "width 4, padding 1": (1, 4, 1, 1),
@@ -1235,8 +1355,11 @@ def gradients_of_the_convolution(impl, seed):
     inputs = [t.requires_grad_() for t in (x, weight, bias)]
     out = impl.conv2d(*inputs, stride=2, padding=1)
     gradients = torch.autograd.grad(out.square().sum(), inputs, allow_unused=True)
+    zeros = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    out = impl.conv2d(x, weight, zeros, stride=2, padding=1)
+    gradients += torch.autograd.grad(out.square().sum(), zeros, allow_unused=True)
     found = ["no gradient arrives" if g is None else g for g in gradients]
-    return dict(zip(("of the image", "of the kernels", "of the bias"), found, strict=True))
+    return dict(zip(("of the image", "of the kernels", "of the bias", "of a bias of zeros"), found, strict=True))
 
 
 def the_convolution_example_of_the_workbook(impl, seed):
@@ -1254,6 +1377,8 @@ PROBES = {
         a_feed_forward_layer_in_training_at_dropout_1,
         the_digits_of_float64,
         feed_forward_with_relu,
+        a_feed_forward_layer_on_transposed_vectors,
+        the_dtype_of_a_feed_forward_layer,
         the_feed_forward_example_of_the_workbook,
     ],
     "residual": [
@@ -1261,6 +1386,7 @@ PROBES = {
         when_everything_is_dropped,
         gradients_of_the_residual,
         how_often_each_function_is_called,
+        functions_that_return_what_they_are_given,
         the_residual_example_of_the_workbook,
     ],
     "Block": [
@@ -1269,6 +1395,8 @@ PROBES = {
         a_post_ln_block,
         a_block_on_one_token,
         a_block_on_a_small_stream,
+        a_block_on_two_lengths_without_gradients,
+        a_post_ln_block_on_two_lengths_without_gradients,
         a_block_at_dropout_1,
         a_post_ln_block_at_dropout_1,
         the_block_example_of_the_workbook,
@@ -1277,6 +1405,7 @@ PROBES = {
         shapes_of_the_model,
         logits_of_a_full_context,
         logits_of_a_short_text,
+        logits_of_more_texts_than_the_context_has_positions,
         logits_of_a_post_ln_model,
         the_head_and_the_token_table,
         a_model_at_dropout_1,
@@ -1297,6 +1426,9 @@ PROBES = {
         a_post_ln_encoder_block,
         an_encoder_block_on_a_small_stream,
         real_tokens_beside_padding,
+        padding_on_the_left,
+        an_encoder_block_on_two_lengths_without_gradients,
+        a_post_ln_encoder_block_on_two_lengths_without_gradients,
         an_encoder_block_at_dropout_1,
         a_post_ln_encoder_block_at_dropout_1,
         padding_does_not_reach_real_tokens,
@@ -1306,6 +1438,10 @@ PROBES = {
         a_text_and_a_longer_memory,
         a_text_and_a_memory_of_its_length,
         a_memory_with_padding,
+        a_memory_with_padding_on_the_left,
+        the_gradient_of_the_memory,
+        a_decoder_block_on_two_lengths_without_gradients,
+        a_post_ln_decoder_block_on_two_lengths_without_gradients,
         a_post_ln_decoder_block,
         a_decoder_block_at_dropout_1,
         a_post_ln_decoder_block_at_dropout_1,
@@ -1318,6 +1454,7 @@ PROBES = {
         stride_and_dilation_together,
         a_kernel_as_large_as_the_image,
         images_in_float32,
+        whole_numbers_in_float16,
         kernels_that_do_not_fit,
         gradients_of_the_convolution,
         the_convolution_example_of_the_workbook,

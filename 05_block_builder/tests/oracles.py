@@ -88,6 +88,19 @@ def compare(ours, theirs, inputs, atol=1e-12, where=None):
         torch.testing.assert_close(got, want, rtol=0, atol=atol)
 
 
+def check_lengths(make, norm_first, *more):
+    """One module gives the same for each length as a new one; x may lie transposed in memory, and stays as it is."""
+    config = Config(**SIZES, norm_first=norm_first)
+    block, more = filled(make(config), 0), [randn(9, *shape) for shape in more]
+    for T in (5, 3, 6):
+        x = randn(T, T, 2, 21).transpose(0, 1)
+        before = x.clone()
+        with torch.no_grad():
+            got, want = block(x, *more), filled(make(config), 0)(before.clone(), *more)
+        torch.testing.assert_close(got, want, rtol=0, atol=1e-12)
+        assert torch.equal(x, before), "x is changed in place where gradients are off"
+
+
 def check_dropout(make, *more):
     """At dropout 1, training keeps the stream of Pre-LN and nothing else; evaluation drops nothing."""
     x = randn(1, 2, 5, 21)

@@ -6,7 +6,7 @@ from block_builder import ACTIVATIONS, Block, Config, FastBlock, FeedForward
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from mistakes import filled, like, randn
-from oracles import check_dropout, compare, gpt2_block_state, gpt2_config, pytorch_encoder_layer
+from oracles import check_dropout, check_lengths, compare, gpt2_block_state, gpt2_config, pytorch_encoder_layer
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -27,6 +27,24 @@ def test_feed_forward_treats_each_position_alone(impl, seed):
     layer, x = filled(impl.FeedForward(CONFIG), seed), randn(seed, 2, 5, 21)
     order = torch.randperm(5)
     torch.testing.assert_close(layer(x)[:, order], layer(x[:, order]))
+
+
+@pytest.mark.task("FeedForward")
+def test_feed_forward_takes_vectors_that_are_not_contiguous(impl):
+    layer, x = filled(impl.FeedForward(CONFIG), 1), randn(2, 5, 2, 21).transpose(0, 1)
+    torch.testing.assert_close(layer(x), layer(x.contiguous()), rtol=0, atol=1e-13)
+
+
+@pytest.mark.task("FeedForward")
+def test_feed_forward_with_relu_of_large_numbers(impl):
+    layer, x = filled(impl.FeedForward(like(CONFIG, activation="relu")), 1), 10 * randn(2, 1, 2, 21)
+    torch.testing.assert_close(layer(x), layer.fc_out(layer.fc_in(x).clamp(min=0)), rtol=0, atol=1e-11)
+
+
+@pytest.mark.task("FeedForward")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_feed_forward_keeps_the_dtype(impl, dtype):
+    assert impl.FeedForward(CONFIG).to(dtype)(torch.ones(1, 2, 21, dtype=dtype)).dtype == dtype
 
 
 @pytest.mark.task("FeedForward")
@@ -78,6 +96,20 @@ def test_residual_calls_each_function_once(impl, norm_first):
     parts = [lambda h, name=name: calls.append(name) or h + 1 for name in ("sublayer", "norm", "dropout")]
     impl.residual(randn(0, 1, 2, 3), *parts, norm_first)
     assert sorted(calls) == ["dropout", "norm", "sublayer"]
+
+
+@pytest.mark.task("residual")
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_residual_leaves_x_as_it_is_where_the_branch_is_x(impl, norm_first):
+    x = torch.tensor([[[1.0, 3.0]]])
+    assert impl.residual(x, *[lambda h: h] * 3, norm_first).tolist() == [[[2.0, 6.0]]]
+    assert x.tolist() == [[[1.0, 3.0]]]
+
+
+@pytest.mark.task("Block")
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_a_block_takes_another_length_at_each_call_and_leaves_x_as_it_is(impl, norm_first):
+    check_lengths(impl.Block, norm_first)
 
 
 @pytest.mark.task("Block")

@@ -4,7 +4,14 @@ import pytest
 import torch
 from block_builder import ACTIVATIONS, Config
 from mistakes import filled, like, randn, real_tokens
-from oracles import check_dropout, compare, huggingface_state, pytorch_decoder_layer, pytorch_encoder_layer
+from oracles import (
+    check_dropout,
+    check_lengths,
+    compare,
+    huggingface_state,
+    pytorch_decoder_layer,
+    pytorch_encoder_layer,
+)
 
 CONFIG = Config(vocab_size=7, context_length=13, layers=2, heads=3, width=21, expansion=3)
 
@@ -53,6 +60,40 @@ def test_every_real_token_sees_every_other(impl, seed):
         other = x.clone()
         other[:, changed] += randn(seed + 2, 21)  # a constant would vanish in the norm
         assert ((block(other) - block(x)).abs().amax(-1) > 1e-9).all()
+
+
+@pytest.mark.task("EncoderBlock")
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_an_encoder_block_takes_another_length_at_each_call_and_leaves_x_as_it_is(impl, norm_first):
+    check_lengths(impl.EncoderBlock, norm_first)
+
+
+@pytest.mark.task("EncoderBlock")
+def test_padding_may_stand_on_the_left_of_a_text(impl):
+    block, x, seen = filled(impl.EncoderBlock(CONFIG), 0), randn(1, 2, 5, 21), real_tokens(3, 5).flip(1)
+    torch.testing.assert_close(block(x, seen)[0, 2:], block(x[:1, 2:])[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("DecoderBlock")
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_a_decoder_block_takes_another_length_at_each_call_and_leaves_x_as_it_is(impl, norm_first):
+    check_lengths(impl.DecoderBlock, norm_first, (2, 4, 21))
+
+
+@pytest.mark.task("DecoderBlock")
+def test_padding_may_stand_on_the_left_of_a_memory(impl):
+    block, x, memory = filled(impl.DecoderBlock(CONFIG), 0), randn(1, 2, 3, 21), randn(2, 2, 5, 21)
+    before, seen = memory.clone(), real_tokens(3, 5).flip(1)
+    torch.testing.assert_close(block(x, memory, seen)[0], block(x[:1], memory[:1, 2:])[0], rtol=0, atol=1e-12)
+    assert torch.equal(memory, before)
+
+
+@pytest.mark.task("DecoderBlock")
+def test_the_memory_gets_a_gradient(impl):
+    memory = randn(2, 1, 5, 21).requires_grad_()
+    filled(impl.DecoderBlock(CONFIG), 0)(randn(1, 1, 3, 21), memory).square().sum().backward()
+    assert memory.grad is not None, "no gradient arrives at the memory"
+    assert (memory.grad.abs().amax(-1) > 0).all()
 
 
 @pytest.mark.task("DecoderBlock")

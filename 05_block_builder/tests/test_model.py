@@ -81,6 +81,11 @@ def test_a_text_that_is_too_long_is_refused(impl):
 
 
 @pytest.mark.task("GPT")
+def test_a_batch_may_have_more_texts_than_the_context_has_positions(impl):
+    assert impl.GPT(CONFIG)(torch.zeros(14, 2, dtype=torch.long)).shape == (14, 2, 31)
+
+
+@pytest.mark.task("GPT")
 def test_dropout_acts_on_the_sum_of_the_embeddings(impl):
     tokens = tokens_of(0, 2, 5)
     model, whole = (filled(impl.GPT(like(CONFIG, dropout=p)), 0) for p in (1.0, 0.0))
@@ -118,6 +123,8 @@ def test_branches_add_up_to_one_branchs_variance(impl, seed, layers):
 @pytest.mark.task("init_weights")
 def test_biases_are_zero_and_norms_one(impl, seed):
     model = given_model(CONFIG)
+    for parameter in model.parameters():
+        parameter.data.fill_(0.25)  # as if it had been trained
     impl.init_weights(model, standard_normal(model, torch.Generator().manual_seed(seed)))
     vectors = {name: p.detach() for name, p in model.named_parameters() if p.ndim == 1}
     assert all((p == (0 if name.endswith("bias") else 1)).all() for name, p in vectors.items())

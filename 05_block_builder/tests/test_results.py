@@ -49,10 +49,12 @@ def test_each_command_runs_quickly(command, tmp_path, capsys):
 
 
 def test_the_trial_is_counted_and_no_wrong_attempt_was_right_at_its_end():
-    wrong, right = RESULTS["trial"]["wrong"], RESULTS["trial"]["right"]
-    first, last = (wrong[run] for run in ("first", "last"))
-    assert sum(first.values()) == sum(last.values()) >= 40 and last["RIGHT"] == last["false"] == 0
-    assert right["first"] <= right["last"] == right["attempts"] >= 12
+    assert len(RESULTS["trial"]["trials"]) == 2
+    for each in RESULTS["trial"]["trials"]:
+        first, last = (each["wrong"][run] for run in ("first", "last"))
+        assert sum(first.values()) == sum(last.values()) >= 40 and last["RIGHT"] == last["false"] == 0
+        right = each["right"]
+        assert right["first"] <= right["last"] == right["attempts"] >= 12
 
 
 def test_the_recorded_slopes_are_those_of_the_theory():

@@ -65,6 +65,22 @@ def test_conv2d_refuses_a_kernel_that_does_not_fit(impl):
     assert impl.conv2d(torch.ones(1, 1, 4, 5), torch.ones(1, 1, 4, 5)).tolist() == [[[[20.0]]]]
 
 
+@pytest.mark.task("conv2d")
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_conv2d_keeps_the_dtype(impl, dtype):
+    x, weight, bias = (torch.ones(shape, dtype=dtype) for shape in ((1, 2, 3, 3), (1, 2, 2, 2), (1,)))
+    out = impl.conv2d(x, weight, bias)
+    assert out.dtype == dtype and out.tolist() == [[[[9.0, 9.0], [9.0, 9.0]]]]
+
+
+@pytest.mark.task("conv2d")
+def test_a_bias_of_zeros_gets_its_gradient(impl):
+    bias = torch.zeros(1, requires_grad=True)
+    impl.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2, requires_grad=True), bias).sum().backward()
+    assert bias.grad is not None, "no gradient arrives at a bias of zeros"
+    assert bias.grad.tolist() == [4.0]
+
+
 def test_the_fast_convolution_is_pytorchs():
     check_convolution(vision.conv2d_fast)
 

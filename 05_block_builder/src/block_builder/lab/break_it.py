@@ -194,7 +194,7 @@ EXPERIMENTS = [
     Experiment(
         "dropout 0.9 on the stream",
         "dropout 0.9 on the stream",
-        "Nine of ten numbers are dropped: once from the branches, once from the stream itself, after each of 4 blocks.",
+        "Nine of ten numbers are dropped. One model of 4 blocks drops them from its branches, another from its stream.",
         "With dropout on the branches the model still learns more than the frequencies of characters. With dropout on "
         "the stream, one number in ten thousand gets through all four blocks, and it learns less than that.",
         dropout_on_the_stream,
