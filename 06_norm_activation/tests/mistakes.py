@@ -7,6 +7,7 @@ mistake, named by its sentence.
 import math
 
 import torch
+import torch.nn.functional as F
 from grader import combine, error_of
 
 TASKS = [
@@ -36,6 +37,32 @@ def numbers(seed, *shape, dtype=torch.float64):
 def alone(knobs, settings):
     """The pairs of each of these settings with any other one: such mistakes are looked for alone."""
     return [(s, other) for s in settings for choices in knobs.values() if s not in choices for other in choices[1:]]
+
+
+def through_float32(function):
+    """The function on inputs rounded to float32, its outputs back in the dtype of the first input."""
+
+    def narrow(x):
+        return x.float() if isinstance(x, torch.Tensor) else x
+
+    def call(x, *others, **named_ones):
+        y = function(narrow(x), *map(narrow, others), **named_ones)
+        return tuple(part.to(x.dtype) for part in y) if isinstance(y, tuple) else y.to(x.dtype)
+
+    return call
+
+
+def distances(got, wanted):
+    """How far each output is from PyTorch's, times a million: float64 leaves a few billionths of that."""
+    return {
+        f"output {i}, its distance from PyTorch's, times a million": 1e6 * (g - w)
+        for i, (g, w) in enumerate(zip(got, wanted, strict=False), 1)
+    }
+
+
+def slopes_by_torch(function, dy, *inputs):
+    leaves = [x.clone().requires_grad_() for x in inputs]
+    return torch.autograd.grad((function(*leaves) * dy).sum(), leaves)
 
 
 # ---------------------------------------------------------------- layer_norm
@@ -163,6 +190,10 @@ def a_single_token(impl, seed):
     return impl.layer_norm(numbers(seed, 11) - 2, *affine_of(seed, 11))
 
 
+def four_axes(impl, seed):
+    return impl.layer_norm(numbers(seed, 2, 1, 3, 5), *affine_of(seed, 5))
+
+
 def the_example_by_hand(impl, seed):
     one, zero = torch.ones(4), torch.zeros(4)
     return {
@@ -223,6 +254,8 @@ DWEIGHT = [
     "whose dweight and dbias sum over the first axis only",
     "whose dweight sums over the features instead of the rows",
     "whose dweight sums g · x̂, where dy · x̂ belongs",
+    "whose dweight and dbias sum over the features too where x is a single token",
+    "that leaves eps out of the x̂ in dweight",
 ]
 DBIAS = ["Σ dy", "whose dbias is a MEAN over the rows", "whose dbias sums dy · weight"]
 BACK_VARIANCE = [VARIANCE[0], VARIANCE[1]]
@@ -235,11 +268,12 @@ LNB_KNOBS = {
     "dbias": DBIAS,
     "variance": BACK_VARIANCE,
     "eps": BACK_EPS,
+    "dtype": LN_DTYPE,
 }
 LNB_WITHOUT = [
     (TERMS[3], GAIN[1]),
     (DWEIGHT[4], DBIAS[1]),
-    *alone(LNB_KNOBS, [*TERMS[4:], SCALE[4], EPS[4], LN_EPS[5]]),
+    *alone(LNB_KNOBS, [*TERMS[4:], SCALE[4], EPS[4], LN_EPS[5], *DWEIGHT[7:], LN_DTYPE[1]]),
 ]  # pairs that do the same as one of the two, or make no sense together
 LNB_HINTS = {
     TERMS[1]: "Add the same number to every feature. The output stays: what must the sum of dx over a row be?",
@@ -259,9 +293,11 @@ LNB_HINTS = {
     DWEIGHT[4]: "The weight has one axis. Over which axes was it broadcast?",
     DWEIGHT[5]: "The weight has an entry for each feature. Over what was it broadcast?",
     DWEIGHT[6]: "y = weight · x̂ + bias: does the slope of y in the weight contain the weight?",
+    DWEIGHT[7]: "`sum` over an empty list of axes sums over all of them. What are dweight and dbias of one token?",
+    DWEIGHT[8]: "dweight takes the x̂ of the forward pass. Call yours with eps = 1: is eps in it?",
     DBIAS[1]: "dy is already the gradient of the loss. Each row adds its share: is there a division anywhere?",
     DBIAS[2]: "y = weight · x̂ + bias: what multiplies the bias?",
-    **{k: v for k, v in LN_HINTS.items() if k in (*BACK_VARIANCE, *BACK_EPS)},
+    **{k: v for k, v in LN_HINTS.items() if k in (*BACK_VARIANCE, *BACK_EPS, *LN_DTYPE)},
 }
 
 
@@ -285,18 +321,22 @@ def rstd_of(x, eps_, eps, unbiased=False):
 def gain_of(dweight, dy, x, x_hat, weight):
     if dweight == DWEIGHT[6]:
         return row_sum(dy * weight * x_hat)
+    if dweight == DWEIGHT[8]:
+        x_hat = x * x.square().mean(-1, keepdim=True).rsqrt()
     product = dy * (x if dweight.endswith("x in place of x̂") else x_hat)
     if dweight.endswith("sums dy alone"):
         product = dy
     if dweight.endswith("first axis only"):
         return product.sum(0)
+    if dweight.endswith("a single token"):
+        return product.sum(tuple(range(x.ndim - 1)))
     if dweight.endswith("instead of the rows"):
         return product.sum(-1)
     rows = dy.numel() // dy.shape[-1]
     return row_sum(product) / (rows if "MEAN" in dweight else 1)
 
 
-def wrong_layer_norm_backward(terms, gain, scale, dweight, dbias, variance, eps):
+def wrong_layer_norm_backward(terms, gain, scale, dweight, dbias, variance, eps, dtype):
     default = 1e-6 if eps == LN_EPS[5] else 1e-5
 
     def backward(dy, x, weight, eps_):
@@ -315,9 +355,12 @@ def wrong_layer_norm_backward(terms, gain, scale, dweight, dbias, variance, eps)
         d = dy * weight if dbias == DBIAS[2] else dy
         rows = dy.numel() // dy.shape[-1]
         db = d.sum(0) if dweight == DWEIGHT[4] else row_sum(d) / (rows if dbias == DBIAS[1] else 1)
-        return scaled(dx, centered, rstd, scale), gain_of(dweight, dy, x, x_hat, weight), db
+        db = d.sum(tuple(range(d.ndim - 1))) if dweight == DWEIGHT[7] else db
+        seen = centered if dweight == DWEIGHT[8] else x
+        return scaled(dx, centered, rstd, scale), gain_of(dweight, dy, seen, x_hat, weight), db
 
-    return lambda dy, x, weight, eps=None: backward(dy, x, weight, eps)
+    backward_ = through_float32(backward) if dtype == LN_DTYPE[1] else backward
+    return lambda dy, x, weight, eps=None: backward_(dy, x, weight, eps)
 
 
 def named(gradients):
@@ -343,6 +386,16 @@ def gradients_of_a_batch_of_sequences(impl, seed):
 
 def gradients_of_a_single_token(impl, seed):
     return named(impl.layer_norm_backward(*backward_inputs(seed + 6, 11)))
+
+
+def gradients_of_four_axes(impl, seed):
+    return named(impl.layer_norm_backward(*backward_inputs(seed + 7, 2, 1, 3, 5)))
+
+
+def all_digits_of_the_gradients(impl, seed):
+    dy, x, weight = backward_inputs(seed + 8, 3, 7)
+    wanted = slopes_by_torch(lambda x, w, b: F.layer_norm(x, (7,), w, b, 1e-3), dy, x, weight, 0 * weight)
+    return distances(impl.layer_norm_backward(dy, x, weight, 1e-3), wanted)
 
 
 def gradients_with_a_large_eps(impl, seed):
@@ -444,6 +497,10 @@ def rms_of_a_single_token(impl, seed):
     return impl.rms_norm(numbers(seed + 2, 11), numbers(seed + 10, 11))
 
 
+def rms_of_four_axes(impl, seed):
+    return impl.rms_norm(numbers(seed + 1, 2, 1, 3, 5), numbers(seed + 10, 5))
+
+
 def rms_by_hand(impl, seed):
     x = torch.tensor([1.0, 3.0, 5.0, 7.0])
     return {"weight 1, eps 0": impl.rms_norm(x, torch.ones(4), 0.0), "eps 4": impl.rms_norm(x, torch.ones(4), 4.0)}
@@ -497,11 +554,20 @@ RMSB_DWEIGHT = [
     "whose dweight sums over the first axis only",
     DWEIGHT[5],
     DWEIGHT[6],
+    "whose dweight sums over the features too where x is a single token",
+    DWEIGHT[8],
 ]
-RMSB_KNOBS = {"terms": RMS_TERMS, "gain": GAIN, "scale": SCALE, "dweight": RMSB_DWEIGHT, "eps": RMSB_EPS}
+RMSB_KNOBS = {
+    "terms": RMS_TERMS,
+    "gain": GAIN,
+    "scale": SCALE,
+    "dweight": RMSB_DWEIGHT,
+    "eps": RMSB_EPS,
+    "dtype": LN_DTYPE,
+}
 RMSB_WITHOUT = [
     (RMS_TERMS[1], GAIN[1]),
-    *alone(RMSB_KNOBS, [*RMS_TERMS[5:], SCALE[4], EPS[4], RMS_EPS[5]]),
+    *alone(RMSB_KNOBS, [*RMS_TERMS[5:], SCALE[4], EPS[4], RMS_EPS[5], *RMSB_DWEIGHT[7:], LN_DTYPE[1]]),
 ]
 RMSB_HINTS = {
     **LNB_HINTS,
@@ -515,10 +581,11 @@ RMSB_HINTS = {
     RMS_TERMS[7]: "Both terms stand over r. If x is measured in millimetres, in what is each of yours measured?",
     RMSB_EPS[5]: RMS_HINTS[RMS_EPS[5]],
     RMSB_DWEIGHT[4]: "The weight has one axis. Over which axes was it broadcast?",
+    RMSB_DWEIGHT[7]: "`sum` over an empty list of axes sums over all of them. What is the dweight of one token?",
 }
 
 
-def wrong_rms_norm_backward(terms, gain, scale, dweight, eps):
+def wrong_rms_norm_backward(terms, gain, scale, dweight, eps, dtype):
     default = 1e-5 if eps == RMS_EPS[5] else 1e-6
 
     def backward(dy, x, weight, eps_):
@@ -539,7 +606,8 @@ def wrong_rms_norm_backward(terms, gain, scale, dweight, eps):
             dx = dx * weight
         return scaled(dx, x, rstd, scale), gain_of(dweight, dy, x, x_hat, weight)
 
-    return lambda dy, x, weight, eps=None: backward(dy, x, weight, eps)
+    backward_ = through_float32(backward) if dtype == LN_DTYPE[1] else backward
+    return lambda dy, x, weight, eps=None: backward_(dy, x, weight, eps)
 
 
 def rms_gradients_of_rows(impl, seed):
@@ -558,6 +626,16 @@ def rms_gradients_with_a_large_eps(impl, seed):
     return named(impl.rms_norm_backward(*backward_inputs(seed + 9, 3, 7), 0.9))
 
 
+def rms_gradients_of_four_axes(impl, seed):
+    return named(impl.rms_norm_backward(*backward_inputs(seed + 7, 2, 1, 3, 5)))
+
+
+def all_digits_of_the_rms_gradients(impl, seed):
+    dy, x, weight = backward_inputs(seed + 8, 3, 7)
+    wanted = slopes_by_torch(lambda x, w: F.rms_norm(x, (7,), w, 1e-3), dy, x, weight)
+    return distances(impl.rms_norm_backward(dy, x, weight, 1e-3), wanted)
+
+
 def rms_gradients_of_small_rows_and_the_default_eps(impl, seed):
     dy, x, weight = backward_inputs(seed + 12, 3, 7)
     return named(impl.rms_norm_backward(dy, 0.001 * x, weight))
@@ -573,6 +651,7 @@ BN_OVER = [
     "batch and space",
     "with its statistics over the batch only, one for each place",
     "with its statistics over the features of each example, as LayerNorm",
+    "whose statistics end at the fourth axis, so x of five axes has one for each place of the fifth",
 ]
 BN_VAR = [
     "biased",
@@ -611,11 +690,13 @@ BN_KNOBS = {
     "one": BN_ONE,
     "eps_": BN_EPS,
     "affine": BN_STD,
+    "dtype": LN_DTYPE,
 }
 BN_HINTS = {
     **LN_HINTS,
     BN_OVER[1]: "An image channel has one gain for all its pixels. Over which axes is its mean?",
     BN_OVER[2]: "Does your output depend on the other examples at all?",
+    BN_OVER[3]: "A video is (N, C, time, height, width). Which axes come after the channel, for any number of them?",
     BN_VAR[1]: "Which of the two variances makes the mean square of this batch's output exactly 1?",
     BN_VAR[2]: "The running average estimates the variance of all data from a sample. Which divisor is that?",
     BN_MOMENTUM[1]: "With momentum 0.1, how many batches should the average remember: one, or about ten?",
@@ -634,7 +715,7 @@ BN_HINTS = {
 }
 
 
-def wrong_batch_norm(over, var_, momentum_, evaluation, one, eps_, affine):
+def wrong_batch_norm(over, var_, momentum_, evaluation, one, eps_, affine, dtype):
     def batch_norm(x, weight, bias, running_mean, running_var, training, momentum, eps):
         momentum = 0.1 if momentum_ == BN_MOMENTUM[4] else momentum
         eps = {EPS[3]: 1e-5, EPS[4]: eps**2}.get(eps_, eps)
@@ -655,6 +736,10 @@ def wrong_batch_norm(over, var_, momentum_, evaluation, one, eps_, affine):
             inner = list(range(1, x.ndim))
             mean = x.mean(inner, keepdim=True)
             var = (x - mean).square().mean(inner, keepdim=True)
+        elif over == BN_OVER[3] and x.ndim > 4:
+            mean = x.mean((0, 2, 3), keepdim=True)
+            var = (x - mean).square().mean((0, 2, 3), keepdim=True)
+            batch_var = var.mean(axes, keepdim=True)
         if var_ == BN_VAR[1] and n > 1:
             var = var * n / (n - 1)
         if training or evaluation == BN_EVAL[2]:
@@ -676,8 +761,10 @@ def wrong_batch_norm(over, var_, momentum_, evaluation, one, eps_, affine):
         y = (x - mean) / std * gain.view(shape) + shift.view(shape)
         return y, new_mean, new_var
 
+    batch_norm_ = through_float32(batch_norm) if dtype == LN_DTYPE[1] else batch_norm
+
     def call(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
-        return batch_norm(x, weight, bias, running_mean, running_var, training, momentum, eps)
+        return batch_norm_(x, weight, bias, running_mean, running_var, training, momentum, eps)
 
     return call
 
@@ -705,6 +792,21 @@ def images_at_training(impl, seed):
 
 def images_at_evaluation(impl, seed):
     return three(impl.batch_norm(numbers(seed, 3, 4, 2, 5), *channels(seed, 4), False))
+
+
+def videos_at_training(impl, seed):
+    return three(impl.batch_norm(numbers(seed, 2, 3, 2, 1, 3) + 1, *channels(seed, 3), True))
+
+
+def videos_at_evaluation(impl, seed):
+    return three(impl.batch_norm(numbers(seed, 2, 3, 2, 1, 3), *channels(seed, 3), False))
+
+
+def all_digits_of_a_batch(impl, seed):
+    x, (weight, bias, mean, var) = numbers(seed, 5, 3), channels(seed, 3)
+    theirs = mean.clone(), var.clone()
+    y = F.batch_norm(x, *theirs, weight, bias, True)
+    return distances(impl.batch_norm(x, weight, bias, mean, var, True), (y, *theirs))
 
 
 def momentum_and_eps_are_given(impl, seed):
@@ -747,23 +849,39 @@ FORM = [
     "that is the sigmoid form x · σ(1.702 x)",
     "whose tanh form is the sigmoid form x · σ(1.702 x)",
 ]
-ROOT = ["x/√2", "whose erf takes x instead of x/√2", "whose erf takes x · √2"]
+ROOT = ["x/√2", "whose erf takes x instead of x/√2", "whose erf takes x · √2", "whose 1/√2 is cut to 0.7071"]
 HALF = ["half", "without the factor ½", "that returns Φ(x) without multiplying by x"]
 CUBE = ["cubic", "whose tanh lacks the cubic term", "whose cubic factor is 0.44715", "whose tanh has √(2π) for √(2/π)"]
-CUBE += ["whose tanh has √2/π for √(2/π)"]
+CUBE += ["whose tanh has √2/π for √(2/π)", "whose √(2/π) is cut to 0.7979"]
 REFUSED = [
     "refused",
     "that takes any other `approximate` for erf",
     "that takes parts of the two names too, the empty text among them",
+    "that takes the two names in capitals too",
 ]
 RANGE = ["any", "that limits x before it computes, so large x are cut"]
-GELU_KNOBS = {"form": FORM, "root": ROOT, "half": HALF, "cube": CUBE, "refused": REFUSED, "limit": RANGE}
+CONSTANTS = ["float64", "whose roots are rounded to float32"]
+GELU_KNOBS = {
+    "form": FORM,
+    "root": ROOT,
+    "half": HALF,
+    "cube": CUBE,
+    "refused": REFUSED,
+    "limit": RANGE,
+    "constants": CONSTANTS,
+    "dtype": LN_DTYPE,
+}
 GELU_HINTS = {
     FORM[1]: 'GPT-2 was trained with one form and BERT with the other. Which one is `approximate="none"`?',
     FORM[2]: 'Is `approximate="tanh"` different from the default?',
     FORM[3]: "x σ(1.702 x) is a third form, further away. Which two are asked for?",
     FORM[4]: "x σ(1.702 x) is a third form, further away. What does the equation with tanh say?",
     CUBE[4]: "Is π under the root, or beside it?",
+    CUBE[5]: "Compare with PyTorch in float64: from which digit on do you differ? `math.sqrt` has sixteen.",
+    ROOT[3]: "Compare with PyTorch in float64: from which digit on do you differ? `math.sqrt` has sixteen.",
+    CONSTANTS[1]: "Which dtype has `torch.tensor(2.0)`? `math.sqrt` has sixteen digits.",
+    LN_DTYPE[1]: LN_HINTS[LN_DTYPE[1]],
+    REFUSED[3]: 'Only "none" and "tanh" are promised. What does yours say to "TANH"?',
     REFUSED[2]: '"a" in "abc" is a question about parts of a text. Which question is yours?',
     RANGE[1]: "For large x, GELU is x. What is yours at 300?",
     ROOT[1]: "Φ(1) is 0.8413. What does your erf give it?",
@@ -779,26 +897,32 @@ GELU_HINTS = {
 
 def form_of(approximate, refused):
     """Which form a name is taken for."""
+    approximate = approximate.lower() if refused == REFUSED[3] else approximate
     part = refused == REFUSED[2] and any(approximate in name for name in ("none", "tanh"))
     if approximate not in ("none", "tanh") and refused != REFUSED[1] and not part:
         raise ValueError("approximate")
     return approximate if approximate == "tanh" else "none"
 
 
-def wrong_gelu(form, root, half, cube, refused, limit):
+def root_of(number, constants):
+    return float(torch.tensor(number).sqrt()) if constants == CONSTANTS[1] else math.sqrt(number)
+
+
+def wrong_gelu(form, root, half, cube, refused, limit, constants, dtype):
     def gelu(x, approximate="none"):
         approximate = form_of(approximate, refused)
         x = x.clamp(-10, 10) if limit == RANGE[1] else x
         approximate = {FORM[1]: "tanh", FORM[2]: "none"}.get(form, approximate)
-        factor = dict(zip(ROOT, (0.5**0.5, 1.0, 2**0.5), strict=True))[root]
+        factor = dict(zip(ROOT, (1 / root_of(2.0, constants), 1.0, 2**0.5, 0.7071), strict=True))[root]
         cubic = {CUBE[1]: 0.0, CUBE[2]: 0.44715}.get(cube, 0.044715)
-        c = {CUBE[3]: math.sqrt(2 * math.pi), CUBE[4]: math.sqrt(2) / math.pi}.get(cube, math.sqrt(2 / math.pi))
+        c = {CUBE[3]: math.sqrt(2 * math.pi), CUBE[4]: math.sqrt(2) / math.pi, CUBE[5]: 0.7979}
+        c = c.get(cube, root_of(2 / math.pi, constants))
         cdf = 1 + (torch.erf(factor * x) if approximate == "none" else torch.tanh(c * (x + cubic * x**3)))
         if form == FORM[3] or (form == FORM[4] and approximate == "tanh"):
             cdf = 2 * torch.sigmoid(1.702 * x)
         return {HALF[1]: x * cdf, HALF[2]: 0.5 * cdf}.get(half, 0.5 * x * cdf)
 
-    return gelu
+    return through_float32(gelu) if dtype == LN_DTYPE[1] else gelu
 
 
 def points(seed):
@@ -828,6 +952,11 @@ def where_the_forms_differ_most(impl, seed):
     return {"none, less its limit": impl.gelu(x) - x.relu(), "tanh, less its limit": impl.gelu(x, "tanh") - x.relu()}
 
 
+def all_digits_of_gelu(impl, seed):
+    forms, x = ("none", "tanh"), points(seed)
+    return distances([impl.gelu(x, form) for form in forms], [F.gelu(x, approximate=form) for form in forms])
+
+
 def forms_that_are_refused(impl, seed):
     return {
         repr(name): error_of(lambda name=name: impl.gelu(points(seed), name))
@@ -853,7 +982,16 @@ INNER = [
     "whose tanh form has 1 - t where 1 - t² belongs",
     "whose inner derivative lacks the 3 of 3 x²",
 ]
-GRAD_KNOBS = {"at": AT, "rule": RULE, "form": GRAD_FORM, "density_": DENSITY, "inner_": INNER, "refused": REFUSED}
+GRAD_KNOBS = {
+    "at": AT,
+    "rule": RULE,
+    "form": GRAD_FORM,
+    "density_": DENSITY,
+    "inner_": INNER,
+    "refused": REFUSED,
+    "constants": CONSTANTS,
+    "dtype": LN_DTYPE,
+}
 GRAD_HINTS = {
     AT[1]: "Two inputs have the same GELU but other slopes. So can the slope be a function of the output?",
     RULE[1]: "x Φ(x) is a product. What does the product rule say?",
@@ -868,36 +1006,37 @@ GRAD_HINTS = {
     INNER[2]: "What is the derivative of tanh, in terms of tanh?",
     INNER[3]: "What is the derivative of x³?",
     REFUSED[1]: GELU_HINTS[REFUSED[1]],
-    REFUSED[2]: GELU_HINTS[REFUSED[2]],
+    **{k: GELU_HINTS[k] for k in (*REFUSED[2:], CONSTANTS[1], LN_DTYPE[1])},
 }
 GRAD_WITHOUT = [
+    *alone(GRAD_KNOBS, [REFUSED[3], CONSTANTS[1], LN_DTYPE[1]]),
     *((RULE[1], other) for other in (*DENSITY[1:], *INNER[1:])),
     *((GRAD_FORM[1], density) for density in DENSITY[1:]),
     *((GRAD_FORM[2], inner) for inner in INNER[1:]),
 ]  # one of the two is never reached
 
 
-def wrong_gelu_grad(at, rule, form, density_, inner_, refused):
-    right_gelu = wrong_gelu(FORM[0], ROOT[0], HALF[0], CUBE[0], REFUSED[0], RANGE[0])
+def wrong_gelu_grad(at, rule, form, density_, inner_, refused, constants, dtype):
+    right_gelu = wrong_gelu(*(choices[0] for choices in GELU_KNOBS.values()))
 
     def gelu_grad(x, approximate="none"):
         approximate = form_of(approximate, refused)
         approximate = {GRAD_FORM[1]: "tanh", GRAD_FORM[2]: "none"}.get(form, approximate)
         x = right_gelu(x, approximate) if at == AT[1] else x
         if approximate == "none":
-            cdf = 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+            cdf = 0.5 * (1 + torch.erf(x / root_of(2.0, constants)))
             slope = torch.exp(-x * x * (1.0 if density_ in DENSITY[2:4] else 0.5))
             root = {DENSITY[1]: 1.0, DENSITY[3]: math.sqrt(math.pi), DENSITY[4]: math.sqrt(math.pi)}
-            slope = slope / root.get(density_, math.sqrt(2 * math.pi))
+            slope = slope / root.get(density_, root_of(2 * math.pi, constants))
         else:
-            c = math.sqrt(2 / math.pi)
+            c = root_of(2 / math.pi, constants)
             t = torch.tanh(c * (x + 0.044715 * x**3))
             cdf = 0.5 * (1 + t)
             inner = c * (1 + (1 if inner_ == INNER[3] else 3) * 0.044715 * x * x)
             slope = 0.5 * (1 - (t if inner_ == INNER[2] else t * t)) * (1 if inner_ == INNER[1] else inner)
         return {RULE[1]: cdf, RULE[2]: x * slope}.get(rule, cdf + x * slope)
 
-    return gelu_grad
+    return through_float32(gelu_grad) if dtype == LN_DTYPE[1] else gelu_grad
 
 
 def slopes_of_the_default_form(impl, seed):
@@ -916,6 +1055,12 @@ def slopes_by_hand(impl, seed):
 def slopes_far_out(impl, seed):
     x = torch.tensor([-300.0, -20.0, 20.0, 300.0])
     return {"none": impl.gelu_grad(x), "tanh": impl.gelu_grad(x, "tanh")}
+
+
+def all_digits_of_the_slopes(impl, seed):
+    forms, x = ("none", "tanh"), points(seed)
+    wanted = [slopes_by_torch(lambda x, f=f: F.gelu(x, approximate=f), torch.ones_like(x), x)[0] for f in forms]
+    return distances([impl.gelu_grad(x, form) for form in forms], wanted)
 
 
 def slopes_of_forms_that_are_refused(impl, seed):
@@ -1020,7 +1165,7 @@ ACT = [
     "whose SiLU overflows where the gate is large: exp is infinite there",
 ]
 JOIN = ["product", "that ADDS the two branches", "that leaves out the up branch", "that leaves out the down projection"]
-SWIGLU_KNOBS = {"branch": BRANCH, "act": ACT, "join": JOIN}
+SWIGLU_KNOBS = {"branch": BRANCH, "act": ACT, "join": JOIN, "dtype": LN_DTYPE}
 SWIGLU_HINTS = {
     BRANCH[1]: "Which of the two is called the gate, and which passes as it is?",
     BRANCH[2]: "Only one branch decides. What does the other carry?",
@@ -1030,15 +1175,14 @@ SWIGLU_HINTS = {
     ACT[2]: "Swish is x σ(x), not σ(x).",
     ACT[3]: "The S in SwiGLU is Swish. Which function is that?",
     ACT[4]: "What is exp(100) in float32, and what is infinity divided by infinity?",
+    LN_DTYPE[1]: LN_HINTS[LN_DTYPE[1]],
     JOIN[1]: "A gate that is closed lets nothing through. What does 0 + up let through?",
     JOIN[2]: "How many projections of x are there?",
     JOIN[3]: "The output must have the width of x.",
 }
 
 
-def wrong_swiglu(branch, act, join):
-    F = torch.nn.functional
-
+def wrong_swiglu(branch, act, join, dtype):
     def overflows(x):
         return x * torch.exp(x) / (1 + torch.exp(x))
 
@@ -1055,7 +1199,7 @@ def wrong_swiglu(branch, act, join):
             hidden = activation(hidden)
         return hidden if join == JOIN[3] else hidden @ down_proj.T
 
-    return swiglu
+    return through_float32(swiglu) if dtype == LN_DTYPE[1] else swiglu
 
 
 def mlp(seed, D, H, dtype=torch.float64):
@@ -1068,6 +1212,16 @@ def tokens_through_the_layer(impl, seed):
 
 def sequences_through_a_narrow_layer(impl, seed):
     return impl.swiglu(numbers(seed, 2, 3, 7), *mlp(seed, 7, 4))
+
+
+def four_axes_through_the_layer(impl, seed):
+    return impl.swiglu(numbers(seed, 2, 1, 3, 5), *mlp(seed, 5, 7))
+
+
+def all_digits_of_the_layer(impl, seed):
+    x, (gate, up, down) = numbers(seed, 3, 5), mlp(seed, 5, 7)
+    wanted = F.linear(F.silu(F.linear(x, gate)) * F.linear(x, up), down)
+    return distances([impl.swiglu(x, gate, up, down)], [wanted])
 
 
 def one_token_in_float32(impl, seed):
@@ -1104,13 +1258,19 @@ KEEP = [
     "that KEEPS what it should drop: p is the share that goes",
     "that drops uniforms equal to p too",
 ]
-P_REFUSED = ["refused", "that accepts p = 1", "that accepts a negative p", "that refuses a bad p at training only"]
+P_REFUSED = [
+    "refused",
+    "that accepts p = 1",
+    "that accepts a negative p",
+    "that refuses a bad p at training only",
+    "that accepts every p of 1 and more",
+]
 NAN = ["chosen", "that MULTIPLIES by a mask, so a dropped NaN stays NaN", "that turns every NaN into 0, kept ones too"]
 DROPOUT_KNOBS = {"rescale": RESCALE, "active": ACTIVE, "keep": KEEP, "refused": P_REFUSED, "nan": NAN}
 DROPOUT_WITHOUT = [
     (RESCALE[1], ACTIVE[3]),
     (ACTIVE[2], KEEP[2]),
-    *alone(DROPOUT_KNOBS, [*RESCALE[4:], P_REFUSED[3], *NAN[1:]]),
+    *alone(DROPOUT_KNOBS, [*RESCALE[4:], *P_REFUSED[3:], *NAN[1:]]),
 ]  # pairs that do the same as one of the two, or make no sense together
 DROPOUT_HINTS = {
     RESCALE[1]: "Half of the numbers are zero at training, none at evaluation. What happens to the mean?",
@@ -1118,6 +1278,7 @@ DROPOUT_HINTS = {
     RESCALE[3]: "With p = 0 nothing is dropped. What do you divide by?",
     RESCALE[4]: "May one entry's output depend on how many OTHER entries were dropped?",
     RESCALE[5]: "At evaluation nothing is done. Who must keep the mean, then?",
+    P_REFUSED[4]: "With p = 2, what share is kept?",
     P_REFUSED[3]: "p = 2 at evaluation: who notices?",
     NAN[1]: "What is NaN times 0?",
     NAN[2]: "A kept NaN shows that something went wrong before. Who should hide it?",
@@ -1133,7 +1294,8 @@ DROPOUT_HINTS = {
 
 def wrong_dropout(rescale, active, keep, refused, nan):
     def dropout(x, p, uniforms, training):
-        bad = (p >= 1 and refused != P_REFUSED[1]) or (p < 0 and refused != P_REFUSED[2])
+        high = {P_REFUSED[1]: p > 1, P_REFUSED[4]: False}.get(refused, p >= 1)
+        bad = high or (p < 0 and refused != P_REFUSED[2])
         if bad and (training or refused != P_REFUSED[3]):
             raise ValueError("p")
         share = max(float((uniforms >= p).double().mean()), 1e-9)
@@ -1183,6 +1345,11 @@ def nan_in_what_is_kept(impl, seed):
     return impl.dropout(torch.tensor([1.0, torch.nan, 2.0, 3.0]), 0.5, torch.tensor([0.0, 0.9, 0.9, 0.1]), True)
 
 
+def all_digits_of_what_is_kept(impl, seed):
+    x, uniforms = numbers(seed, 3, 7), draws(seed, 3, 7).double()
+    return distances([impl.dropout(x, 0.3, uniforms, True)], [torch.where(uniforms < 0.3, 0.0, x / 0.7)])
+
+
 def shares_that_are_refused(impl, seed):
     def error(p, training):
         return error_of(lambda: impl.dropout(torch.ones(3), p, torch.full((3,), 0.5), training))
@@ -1200,6 +1367,7 @@ DIFFERENCE = [
     "that divides by h instead of 2h",
     "that forgets to divide",
     "with the sign reversed",
+    "that goes h / 2 to each side, where h belongs",
 ]
 STEP = [
     "one entry",
@@ -1225,6 +1393,7 @@ NG_HINTS = {
     DIFFERENCE[2]: "For f = x² the one-sided difference is 2x - h. What is the two-sided one?",
     DIFFERENCE[3]: "How far apart are x + h and x - h?",
     DIFFERENCE[4]: "A slope is a difference of what, divided by what?",
+    DIFFERENCE[6]: "x³ at 2 with h = 1 is (27 - 1) / 2 = 13. Which two points do you use?",
     DIFFERENCE[5]: "For f = x, what is the slope?",
     STEP[1]: "The gradient has one number for each entry. What do you learn when all of them move?",
     STEP[2]: "What is the step of an entry that is 0?",
@@ -1269,6 +1438,7 @@ def wrong_numerical_gradient(difference, step_, dtype, h_, shape, place):
                     DIFFERENCE[3]: (up - down) / size,
                     DIFFERENCE[4]: up - down,
                     DIFFERENCE[5]: (down - up) / (2 * size),
+                    DIFFERENCE[6]: (function(x + step / 2) - function(x - step / 2)) / size,
                 }.get(difference, (up - down) / (2 * size))
             )
         gradient = torch.stack(found)
@@ -1294,6 +1464,10 @@ def a_function_of_many_entries(impl, seed):
 def three_axes(impl, seed):
     w = numbers(seed + 1, 2, 3, 4)
     return impl.numerical_gradient(lambda x: (torch.sin(x) * w).sum() ** 2, numbers(seed, 2, 3, 4))
+
+
+def a_derivative_of_four_axes(impl, seed):
+    return impl.numerical_gradient(sum_of_cubes, numbers(seed, 2, 1, 3, 2), 0.5)
 
 
 def x_to_its_last_digit(impl, seed):
@@ -1360,7 +1534,9 @@ GC_TOLERANCE = [
     "that accepts whatever is given",
     "that takes rtol of the gradient it checks, where rtol of the numerical one belongs",
 ]
-GC_COUNT = ["raises", "that does not notice a missing gradient"]
+GC_COUNT = ["raises", "that does not notice a missing gradient", "that does not notice a gradient too many"]
+GC_LIMIT = ["at most", "that asks for LESS than the tolerance, where just as much is right too"]
+GC_INPUTS = ["tuple or list", "that fails where `inputs` is a list: it adds a tuple to a part of it"]
 GC_KNOBS = {
     "dy_": GC_DY,
     "which": GC_WHICH,
@@ -1369,6 +1545,8 @@ GC_KNOBS = {
     "size": GC_SIZE,
     "tolerance": GC_TOLERANCE,
     "count": GC_COUNT,
+    "limit": GC_LIMIT,
+    "inputs_": GC_INPUTS,
 }
 GC_HINTS = {
     GC_DY[1]: "backward gets dy. Which scalar function has the gradient that it returns?",
@@ -1387,16 +1565,23 @@ GC_HINTS = {
     GC_TOLERANCE[3]: "Call it with rtol = 0.5: does anything change?",
     GC_TOLERANCE[4]: "Give it a backward pass that returns zeros. What does it say?",
     GC_COUNT[1]: "forward has two inputs and backward returns one gradient. Who notices?",
+    GC_COUNT[2]: "forward has two inputs and backward returns three gradients. Who notices?",
+    GC_LIMIT[1]: "The gradient is exact, and both tolerances are 0. Is it right?",
+    GC_INPUTS[1]: "`inputs` is a tuple or a list. What is [1, 2] + (3,)?",
 }
 
 
-def wrong_gradcheck(dy_, which, shape, nan, size, tolerance, count):
-    differences = wrong_numerical_gradient(DIFFERENCE[0], STEP[0], NG_DTYPE[0], NG_H[0], NG_SHAPE[0], NG_PLACE[0])
+def wrong_gradcheck(dy_, which, shape, nan, size, tolerance, count, limit, inputs_):
+    differences = wrong_numerical_gradient(*(choices[0] for choices in NG_KNOBS.values()))
 
     def gradcheck(forward, backward, inputs, dy, h=1e-6, rtol=1e-4, atol=1e-7):
         gradients = backward(dy, *inputs)
         if count == GC_COUNT[0] and len(gradients) != len(inputs):
             raise ValueError("gradients")
+        if count == GC_COUNT[2] and len(gradients) < len(inputs):
+            raise ValueError("gradients")
+        if inputs_ == GC_INPUTS[1]:
+            inputs = inputs[:0] + (*inputs,)
         if tolerance in GC_TOLERANCE[1:4]:
             rtol = {GC_TOLERANCE[1]: 0.0, GC_TOLERANCE[3]: 1e-4}.get(tolerance, rtol)
             atol = {GC_TOLERANCE[2]: 0.0, GC_TOLERANCE[3]: 1e-7}.get(tolerance, atol)
@@ -1421,7 +1606,8 @@ def wrong_gradcheck(dy_, which, shape, nan, size, tolerance, count):
                 error, bound = (got - wanted).sum().abs(), bound.sum()
             elif size == GC_SIZE[4]:
                 error, bound = error.max(), bound.max()
-            verdicts.append(not bool((error > bound).any()) if nan == GC_NAN[1] else bool((error <= bound).all()))
+            inside = error < bound if limit == GC_LIMIT[1] else error <= bound
+            verdicts.append(not bool((error > bound).any()) if nan == GC_NAN[1] else bool(inside.all()))
         if tolerance == GC_TOLERANCE[4]:
             return True
         pick = {GC_WHICH[1]: verdicts[:1], GC_WHICH[2]: verdicts[-1:]}.get(which, verdicts)
@@ -1553,6 +1739,26 @@ def the_step_is_used(impl, seed):
     }
 
 
+def inputs_in_a_list(impl, seed):
+    inputs, dy = [numbers(seed, 3, 5), numbers(seed + 1, 5)], numbers(seed + 2, 3, 5)
+    return {"a list of two": error_of(lambda: impl.gradcheck(product, right_gradients, inputs, dy))}
+
+
+def errors_just_at_the_tolerance(impl, seed):
+    x = numbers(seed, 4)
+
+    def verdict(error, atol):
+        return impl.gradcheck(
+            lambda x: 0 * x, lambda dy, x: (0 * x + error,), (x,), torch.ones_like(x), 1e-6, 0.0, atol
+        )
+
+    return {
+        "exact, both tolerances 0": verdict(0.0, 0.0),
+        "0.25 off, atol 0.25": verdict(0.25, 0.25),
+        "0.25 off, atol 0.24": verdict(0.25, 0.24),
+    }
+
+
 def three_inputs_and_missing_gradients(impl, seed):
     a, b, c = numbers(seed, 3), numbers(seed + 1, 3), numbers(seed + 2, 3)
 
@@ -1579,6 +1785,7 @@ PROBES = {
         rows_of_features,
         a_batch_of_sequences,
         a_single_token,
+        four_axes,
         the_example_by_hand,
         a_large_eps,
         small_rows_and_the_default_eps,
@@ -1590,14 +1797,17 @@ PROBES = {
         gradients_of_rows,
         gradients_of_a_batch_of_sequences,
         gradients_of_a_single_token,
+        gradients_of_four_axes,
         gradients_with_a_large_eps,
         gradients_of_small_rows_and_the_default_eps,
         gradients_by_hand,
+        all_digits_of_the_gradients,
     ],
     "rms_norm": [
         rms_of_rows,
         rms_of_a_batch_of_sequences,
         rms_of_a_single_token,
+        rms_of_four_axes,
         rms_by_hand,
         rms_with_a_large_eps,
         rms_of_small_rows_and_the_default_eps,
@@ -1610,19 +1820,24 @@ PROBES = {
         rms_gradients_of_rows,
         rms_gradients_of_a_batch_of_sequences,
         rms_gradients_of_a_single_token,
+        rms_gradients_of_four_axes,
         rms_gradients_with_a_large_eps,
         rms_gradients_of_small_rows_and_the_default_eps,
         rms_gradients_by_hand,
+        all_digits_of_the_rms_gradients,
     ],
     "batch_norm": [
         a_batch_at_training,
         a_batch_at_evaluation,
         images_at_training,
         images_at_evaluation,
+        videos_at_training,
+        videos_at_evaluation,
         momentum_and_eps_are_given,
         small_values_and_the_default_eps,
         one_or_two_values_a_channel,
         the_batch_by_hand,
+        all_digits_of_a_batch,
     ],
     "gelu": [
         the_default_form,
@@ -1630,6 +1845,7 @@ PROBES = {
         gelu_by_hand,
         far_out,
         where_the_forms_differ_most,
+        all_digits_of_gelu,
         forms_that_are_refused,
     ],
     "gelu_grad": [
@@ -1637,15 +1853,18 @@ PROBES = {
         slopes_of_both_forms_by_name,
         slopes_by_hand,
         slopes_far_out,
+        all_digits_of_the_slopes,
         slopes_of_forms_that_are_refused,
     ],
     "swiglu_width": [widths_without_a_multiple, widths_with_a_multiple, widths_that_are_refused],
     "swiglu": [
         tokens_through_the_layer,
         sequences_through_a_narrow_layer,
+        four_axes_through_the_layer,
         one_token_in_float32,
         swiglu_by_hand,
         large_gates,
+        all_digits_of_the_layer,
     ],
     "dropout": [
         at_training,
@@ -1654,12 +1873,14 @@ PROBES = {
         dropout_by_hand,
         nan_in_what_is_dropped,
         nan_in_what_is_kept,
+        all_digits_of_what_is_kept,
         shares_that_are_refused,
     ],
     "numerical_gradient": [
         a_cube_with_a_large_step,
         a_function_of_many_entries,
         three_axes,
+        a_derivative_of_four_axes,
         x_to_its_last_digit,
         a_single_number,
         the_cube_by_hand,
@@ -1675,6 +1896,8 @@ PROBES = {
         gradients_of_another_shape,
         errors_near_the_tolerances,
         the_step_is_used,
+        inputs_in_a_list,
+        errors_just_at_the_tolerance,
         three_inputs_and_missing_gradients,
     ],
 }

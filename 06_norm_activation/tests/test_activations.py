@@ -43,14 +43,14 @@ def test_effect_gelus_slope_is_negative_and_above_one(impl):
 
 
 @pytest.mark.task("gelu")
-@pytest.mark.parametrize("name", ["erf", "", "tan"])
+@pytest.mark.parametrize("name", ["erf", "", "tan", "TANH"])
 def test_bad_input_an_unknown_form_of_gelu(impl, name):
     with pytest.raises(ValueError):
         impl.gelu(GRID, name)
 
 
 @pytest.mark.task("gelu_grad")
-@pytest.mark.parametrize("name", ["erf", "", "tan"])
+@pytest.mark.parametrize("name", ["erf", "", "tan", "TANH"])
 def test_bad_input_an_unknown_form_of_its_derivative(impl, name):
     with pytest.raises(ValueError):
         impl.gelu_grad(GRID, name)
@@ -89,7 +89,7 @@ def test_swiglu_width_is_cut_first_and_raised_to_a_multiple_then(impl):
         for multiple_of in (1, 2, 7, 13, 256):
             width = impl.swiglu_width(D, multiple_of)
             cut = (8 * D) // 3
-            assert width % multiple_of == 0 and cut <= width < cut + multiple_of
+            assert isinstance(width, int) and width % multiple_of == 0 and cut <= width < cut + multiple_of
 
 
 @pytest.mark.task("swiglu_width")
@@ -114,6 +114,14 @@ def test_swiglu_does_not_overflow_at_large_gates(impl):
     one = torch.ones(1, 1)
     got = impl.swiglu(torch.tensor([[-300.0], [300.0]]), one, one, one)
     torch.testing.assert_close(got, torch.tensor([[0.0], [90000.0]]))
+
+
+@pytest.mark.task("swiglu")
+@pytest.mark.parametrize("shape", [(6,), (3, 6), (2, 1, 3, 6)])
+def test_swiglu_takes_any_number_of_axes(impl, seed, shape):
+    x, (gate, up, down) = numbers(seed, *shape), matrices(seed + 1)
+    wanted = F.linear(F.silu(F.linear(x, gate)) * F.linear(x, up), down)
+    torch.testing.assert_close(impl.swiglu(x, gate, up, down), wanted, **EXACT)
 
 
 @pytest.mark.task("swiglu")
@@ -154,6 +162,13 @@ def test_dropout_keeps_the_mean_at_training_and_everything_at_evaluation(impl, s
     assert abs(float(y.mean()) - 1) < 6 * (p / (1 - p) / 100_000) ** 0.5 + 1e-9  # six standard deviations
     assert torch.equal(y == 0, uniforms < p)
     assert torch.equal(impl.dropout(x, p, uniforms, False), x)
+
+
+@pytest.mark.task("dropout")
+def test_dropout_keeps_all_digits_of_float64(impl, seed):
+    x, uniforms = numbers(seed, 5), torch.tensor([0.1, 0.3, 0.5, 0.7, 0.9], dtype=torch.float64)
+    wanted = torch.cat([torch.zeros(1, dtype=torch.float64), x[1:] / 0.7])
+    torch.testing.assert_close(impl.dropout(x, 0.3, uniforms, True), wanted, **EXACT)
 
 
 @pytest.mark.task("dropout")

@@ -37,6 +37,14 @@ def test_it_moves_one_entry_of_three_axes_and_leaves_x_as_it_was(impl, seed):
 
 
 @pytest.mark.task("numerical_gradient")
+@pytest.mark.parametrize("shape", [(2, 3), (2, 1, 3, 2)])
+def test_it_takes_views_in_another_order(impl, seed, shape):
+    x = numbers(seed, *shape).transpose(0, 1)
+    got = impl.numerical_gradient(lambda x: (x**3).sum(), x, 0.5)
+    torch.testing.assert_close(got, 3 * x**2 + 0.25, rtol=0, atol=1e-11)
+
+
+@pytest.mark.task("numerical_gradient")
 def test_bad_input_float32_has_too_few_digits(impl):
     with pytest.raises(ValueError):
         impl.numerical_gradient(lambda x: x.sum(), torch.ones(3))
@@ -115,6 +123,30 @@ def test_bad_input_a_gradient_for_each_input(impl, seed):
     x = numbers(seed, 3)
     with pytest.raises(ValueError):
         impl.gradcheck(lambda x, w: x * w, lambda dy, x, w: (dy * w,), (x, x), x)
+    with pytest.raises(ValueError):
+        impl.gradcheck(lambda x, w: x * w, lambda dy, x, w: (dy * w, dy * x, dy), (x, x), x)
+
+
+@pytest.mark.task("gradcheck")
+def test_the_inputs_may_stand_in_a_list(impl, seed):
+    inputs, dy = [numbers(seed, 3), numbers(seed + 1, 3)], numbers(seed + 2, 3)
+
+    def product(x, w):
+        return x * w
+
+    assert impl.gradcheck(product, lambda dy, x, w: (dy * w, dy * x), inputs, dy) is True
+    assert impl.gradcheck(product, lambda dy, x, w: (dy * w, dy * w), inputs, dy) is False
+
+
+@pytest.mark.task("gradcheck")
+@pytest.mark.parametrize("error, atol, right", [(0.0, 0.0, True), (0.25, 0.25, True), (0.25, 0.24, False)])
+def test_an_error_of_just_the_tolerance_is_allowed(impl, error, atol, right):
+    x = torch.tensor([1.0, 2.0], dtype=torch.float64)
+
+    def backward(dy, x):
+        return (0 * x + error,)
+
+    assert impl.gradcheck(lambda x: 0 * x, backward, (x,), torch.ones_like(x), 1e-6, 0.0, atol) is right
 
 
 @pytest.mark.parametrize("h, digits", [(1e-2, 3), (1e-4, 7), (1e-6, 8)])

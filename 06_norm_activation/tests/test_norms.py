@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 EXACT = dict(rtol=1e-11, atol=1e-11)  # float64 has sixteen digits; sums of hundreds of terms cost a few of them
+SHAPES = [(13,), (5, 7), (2, 3, 11), (2, 1, 3, 5)]
 
 
 def numbers(seed, *shape, dtype=torch.float64):
@@ -20,7 +21,7 @@ def gradients(function, dy, *inputs):
 
 
 @pytest.mark.task("layer_norm")
-@pytest.mark.parametrize("shape", [(13,), (5, 7), (2, 3, 11)])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_layer_norm_is_torchs(impl, seed, shape):
     x, weight, bias = numbers(seed, *shape), numbers(seed + 1, shape[-1]), numbers(seed + 2, shape[-1])
     got = impl.layer_norm(x, weight, bias, 1e-3)
@@ -55,7 +56,7 @@ def test_property_layer_norm_forgets_shift_and_scale(impl):
 
 
 @pytest.mark.task("layer_norm_backward")
-@pytest.mark.parametrize("shape", [(13,), (5, 7), (2, 3, 11)])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_layer_norm_backward_is_torchs(impl, seed, shape):
     x, dy = numbers(seed, *shape), numbers(seed + 3, *shape)
     weight, bias = numbers(seed + 1, shape[-1]), numbers(seed + 2, shape[-1])
@@ -81,7 +82,7 @@ def test_property_its_gradient_is_orthogonal_to_what_it_forgets(impl, seed):
 
 
 @pytest.mark.task("rms_norm")
-@pytest.mark.parametrize("shape", [(13,), (5, 7), (2, 3, 11)])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_rms_norm_is_torchs(impl, seed, shape):
     x, weight = numbers(seed, *shape), numbers(seed + 1, shape[-1])
     torch.testing.assert_close(impl.rms_norm(x, weight, 1e-3), F.rms_norm(x, shape[-1:], weight, 1e-3), **EXACT)
@@ -100,7 +101,7 @@ def test_rms_norm_is_llamas_in_every_format(impl, seed, dtype):
 
 
 @pytest.mark.task("rms_norm_backward")
-@pytest.mark.parametrize("shape", [(13,), (5, 7), (2, 3, 11)])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_rms_norm_backward_is_torchs(impl, seed, shape):
     x, dy, weight = numbers(seed, *shape), numbers(seed + 1, *shape), numbers(seed + 2, shape[-1])
     want = gradients(lambda x, w: F.rms_norm(x, shape[-1:], w, 1e-3), dy, x, weight)
@@ -134,7 +135,7 @@ def statistics(seed, C):
 
 
 @pytest.mark.task("batch_norm")
-@pytest.mark.parametrize("shape", [(5, 3), (4, 3, 7), (2, 5, 3, 2)])
+@pytest.mark.parametrize("shape", [(5, 3), (4, 3, 7), (2, 5, 3, 2), (2, 3, 2, 1, 5)])
 @pytest.mark.parametrize("training", [True, False])
 def test_batch_norm_is_torchs_running_statistics_included(impl, seed, shape, training):
     C = shape[1]
@@ -151,6 +152,8 @@ def test_bad_input_one_value_a_channel_has_no_variance(impl):
     three = torch.ones(3)
     with pytest.raises(ValueError):
         impl.batch_norm(torch.randn(1, 3), three, three, three, three, True)
+    with pytest.raises(ValueError):
+        impl.batch_norm(torch.randn(1, 3, 1, 1), three, three, three, three, True)
     y, _, _ = impl.batch_norm(torch.randn(1, 3), three, three, three, three, False)
     assert y.shape == (1, 3)
     y, _, _ = impl.batch_norm(torch.tensor([[[1.0, 3.0]] * 3]), three, three, three, three, True, eps=0.0)
