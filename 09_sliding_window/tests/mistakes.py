@@ -16,6 +16,7 @@ from grader import Mistake, combine, error_of
 from sliding_window import Conv
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
 
 importlib.import_module("torch._dynamo")  # counting needs it; its first import takes seconds, on nobody's clock
 
@@ -56,7 +57,13 @@ WIDTH = [
 SIDE = ["past", "that looks FORWARD instead of back", "that looks to BOTH sides"]
 ALIGNED = ["bottom right", "aligned at the TOP LEFT"]
 TRUE = ["seen", "in which True is HIDDEN"]
-REFUSED = ["both", "that accepts a window of 0", "that accepts more queries than keys"]
+REFUSED = [
+    "both",
+    "that accepts a window of 0",
+    "that accepts more queries than keys",
+    "that accepts a NEGATIVE window",
+    "that refuses a window longer than the text",
+]
 MASK_KNOBS = {"width": WIDTH, "side": SIDE, "aligned": ALIGNED, "true": TRUE, "refused": REFUSED}
 MASK_HINTS = {
     WIDTH[1]: "Window 1: how many keys does a token see, and which?",
@@ -69,12 +76,16 @@ MASK_HINTS = {
     TRUE[1]: "`attend` hides a key where the mask is False.",
     REFUSED[1]: "A window of 0 shows nothing at all: what is the softmax of an empty row?",
     REFUSED[2]: "Each query has a key of its own. Can there be more queries than keys?",
+    REFUSED[3]: "A window of -1: is it below 1?",
+    REFUSED[4]: "Two tokens and a window of 50: what do the tokens see?",
 }
 
 
 def wrong_mask(width=WIDTH[0], side=SIDE[0], aligned=ALIGNED[0], true=TRUE[0], refused=REFUSED[0]):
     def window_mask(Tq, Tk, window):
-        if (window < 1 and refused != REFUSED[1]) or (Tq > Tk and refused != REFUSED[2]):
+        accepted = {REFUSED[1]: window < 1, REFUSED[3]: window < 0}.get(refused, False)
+        too_long = refused == REFUSED[4] and window > Tk
+        if (window < 1 and not accepted) or (Tq > Tk and refused != REFUSED[2]) or too_long:
             raise ValueError("refused")
         query = torch.arange(Tq)[:, None] + (Tk - Tq if aligned == ALIGNED[0] else 0)
         behind = query - torch.arange(Tk)
@@ -109,6 +120,10 @@ def a_window_of_one(impl, seed):
 
 def a_window_as_long_as_the_text_and_longer(impl, seed):
     return {"as long": impl.window_mask(5, 5, 5), "longer": impl.window_mask(2, 5, 50)}
+
+
+def no_query(impl, seed):
+    return impl.window_mask(0, 5, 3)
 
 
 def window_masks_that_are_refused(impl, seed):
@@ -172,10 +187,13 @@ SQUARE = [
     "blocks",
     "that builds the whole T × T square and masks it",
     "that copies the keys of every window, T·W·D numbers",
+    "that gives every block ALL the older keys, so that the work grows with T²",
 ]
 PRECISE = ["kept", "that computes in float32, whatever the dtype is"]
 SCALE = ["scaled", "WITHOUT the 1/sqrt(D) scale"]
-BAND_KNOBS = {"edge": EDGE, "future": FUTURE, "short": SHORT, "square": SQUARE, "scale": SCALE, "precise": PRECISE}
+LARGE = ["any size", "whose softmax takes the exponential of large scores as they are, and overflows"]
+BAND_KNOBS = {"edge": EDGE, "future": FUTURE, "short": SHORT, "square": SQUARE, "scale": SCALE, "precise": PRECISE,
+              "large": LARGE}  # fmt: skip
 BAND_HINTS = {
     EDGE[1]: "The first query of a block sees W tokens. How many of them are in its own block?",
     EDGE[2]: "Window 4, block from 8 on: query 8 sees keys 5 to 8. Where must the keys begin?",
@@ -189,11 +207,14 @@ BAND_HINTS = {
     SCALE[1]: "What is the variance of a dot product of two D-dimensional unit-variance vectors?",
     SQUARE[1]: "T = 100,000 and W = 256: how many scores do you compute, and how many are shown?",
     SQUARE[2]: "One key stands in W windows. Must it be in memory W times?",
+    SQUARE[3]: "Window 4, block from 1,000 on: does any of its queries see key 0?",
+    LARGE[1]: "What is exp(1000) as a float? What does a softmax take off before it?",
     PRECISE[1]: "How many digits has a float64, and how many are left after `.float()`?",
 }
 
 
-def wrong_band(edge=EDGE[0], future=FUTURE[0], short=SHORT[0], square=SQUARE[0], scale=SCALE[0], precise=PRECISE[0]):
+def wrong_band(edge=EDGE[0], future=FUTURE[0], short=SHORT[0], square=SQUARE[0], scale=SCALE[0], precise=PRECISE[0],
+               large=LARGE[0]):  # fmt: skip
     def banded_attention(q, k, v, window):
         T, dtype = q.shape[2], q.dtype
         if precise == PRECISE[1]:
@@ -208,7 +229,7 @@ def wrong_band(edge=EDGE[0], future=FUTURE[0], short=SHORT[0], square=SQUARE[0],
             reach = {EDGE[1]: 0, EDGE[2]: max(window - 2, 0), EDGE[3]: window, EDGE[4]: window}.get(edge, window - 1)
             first = start - reach
             lead = max(-first, 0) if short == SHORT[3] else 0
-            first = max(first, 0)
+            first = 0 if square == SQUARE[3] else max(first, 0)
             keys, values = (F.pad(x[:, :, first:end], (0, 0, lead, 0)) for x in (k, v))
             query = torch.arange(start, end)[:, None]
             key = torch.arange(first - lead, end)
@@ -217,13 +238,17 @@ def wrong_band(edge=EDGE[0], future=FUTURE[0], short=SHORT[0], square=SQUARE[0],
             behind = query - key
             limit = {EDGE[3]: window + 1, EDGE[4]: 2 * T + window, EDGE[5]: 2 * T + window}.get(edge, window)
             shown = behind < limit
-            if edge in EDGE[1:3] and square == SQUARE[1]:
+            if edge in EDGE[1:3] and square in (SQUARE[1], SQUARE[3]):
                 shown = shown & (key >= query // window * window - reach)
             if future == FUTURE[0]:
                 shown = shown & (behind >= 0)
             width = q.shape[-1] if scale == SCALE[0] else 1
             scores = q[:, :, start:end] @ keys.transpose(-2, -1) / math.sqrt(width)
-            out.append(scores.masked_fill(~shown, -math.inf).softmax(-1) @ values)
+            scores = scores.masked_fill(~shown, -math.inf)
+            if large == LARGE[1]:
+                out.append(scores.exp() / scores.exp().sum(-1, keepdim=True) @ values)
+            else:
+                out.append(scores.softmax(-1) @ values)
         return torch.cat(out, 2).to(dtype)
 
     return banded_attention
@@ -268,6 +293,11 @@ def bands_in_float64(impl, seed):
     return {"values": found, "more digits than in float32": has_more_digits(found, single)}
 
 
+def scores_in_the_thousands(impl, seed):
+    q, k, v = qkv(seed + 20, 9, torch.float64)
+    return impl.banded_attention(1_000 * q, k, v, 2)
+
+
 class Largest(TorchDispatchMode):
     """Remembers the largest tensor that any operation makes. A view is as large as its memory, if that is less."""
 
@@ -293,6 +323,13 @@ def the_memory_of_a_wide_head(impl, seed):
     with Largest() as largest:
         impl.banded_attention(q, k, v, 4)
     return {"no tensor holds more than 4·T·W numbers a head": largest.numel <= 4 * 12 * 4}
+
+
+def the_work_of_a_long_text(impl, seed):
+    q, k, v = qkv(seed + 27, 160, B=1, H=1, D=4)
+    with FlopCounterMode(display=False) as counter:
+        impl.banded_attention(q, k, v, 5)
+    return {"no more than 2·T·W scores are computed": counter.get_total_flops() <= 2 * 2 * 160 * (2 * 5) * 4}
 
 
 def the_numbers_of_the_workbook(impl, seed):
@@ -322,11 +359,16 @@ SLOT = [
 COUNT = ["tokens", "whose position counts updates and not tokens", "whose position never goes beyond the window"]
 VALUES = ["values", "that stores the keys as values too"]
 RESET = ["clears", "whose reset KEEPS the last text", "whose reset sets the position only, and shows old tokens"]
-DTYPE = ["asked", "that ignores dtype"]
+DTYPE = ["asked", "that ignores dtype", "whose slots are float32, whatever the dtype is"]
 WINDOW = ["refused", "that accepts a window of 0"]
-MEMORY = ["bounded", "that keeps EVERY token in memory, and shows the last ones only"]
+MEMORY = [
+    "bounded",
+    "that keeps EVERY token in memory, and shows the last ones only",
+    "that keeps the whole memory of a long CHUNK, of which it needs the last W tokens",
+]
+RETURNED = ["copies", "that returns a VIEW of its slots where they are in order, and overwrites it later"]
 CACHE_KNOBS = {"order": ORDER, "eviction": EVICTION, "slot": SLOT, "count": COUNT, "values": VALUES, "reset": RESET,
-               "dtype": DTYPE, "window_": WINDOW, "memory": MEMORY}  # fmt: skip
+               "dtype": DTYPE, "window_": WINDOW, "memory": MEMORY, "returned": RETURNED}  # fmt: skip
 CACHE_HINTS = {
     ORDER[1]: "W = 3 and five tokens: slot 0 holds token 3. Which key must come first?",
     EVICTION[1]: "W = 4, six tokens cached, two new ones: which keys does the FIRST new query see?",
@@ -344,13 +386,16 @@ CACHE_HINTS = {
     RESET[1]: "What does the first token of the next text see?",
     RESET[2]: "The position is 0 and the slots are full. How does the cache know that they are old?",
     DTYPE[1]: "A model in bfloat16 asks for a cache in bfloat16: what does it get?",
+    DTYPE[2]: "How many digits has a float64, and how many are left after a stay in float32?",
     WINDOW[1]: "A window of 0: which token would the cache hold?",
     MEMORY[1]: "After a million tokens, how many keys does the object hold?",
+    MEMORY[2]: "A slice of 3 tokens out of a chunk of 10,000 is a view: how much memory does it keep?",
+    RETURNED[1]: "What you return now is read after the next token, too. Which numbers stand there then?",
 }
 
 
 def wrong_cache(order=ORDER[0], eviction=EVICTION[0], slot=SLOT[0], count=COUNT[0], values=VALUES[0], reset=RESET[0],
-                dtype=DTYPE[0], window_=WINDOW[0], memory=MEMORY[0]):  # fmt: skip
+                dtype=DTYPE[0], window_=WINDOW[0], memory=MEMORY[0], returned=RETURNED[0]):  # fmt: skip
     """The held tokens as a list of (slot, key, value), oldest first."""
     how_to_reset, asked = reset, dtype
 
@@ -358,7 +403,8 @@ def wrong_cache(order=ORDER[0], eviction=EVICTION[0], slot=SLOT[0], count=COUNT[
         def __init__(self, batch_size, heads, window, head_dim, dtype=torch.float32):
             if window < 1 and window_ == WINDOW[0]:
                 raise ValueError("window")
-            self.window, self.dtype = window, dtype if asked == DTYPE[0] else torch.float32
+            self.window, self.dtype = window, torch.float32 if asked == DTYPE[1] else dtype
+            self.slots = torch.zeros(2, batch_size, heads, max(window, 0), head_dim, dtype=self.dtype)
             self.text, self.held, self.position, self.rows = [], [], 0, (batch_size, heads, 0, head_dim)
 
         def cut(self, held, most):
@@ -377,7 +423,8 @@ def wrong_cache(order=ORDER[0], eviction=EVICTION[0], slot=SLOT[0], count=COUNT[
             if count == COUNT[2]:
                 start = min(start, W)
             size = max(W - 1 if slot == SLOT[3] else W, 1)
-            new = [((start + i) % size, k[:, :, i : i + 1], v[:, :, i : i + 1]) for i in range(n)]
+            own = (lambda x: x) if memory == MEMORY[2] else torch.clone
+            new = [((start + i) % size, own(k[:, :, i : i + 1]), own(v[:, :, i : i + 1])) for i in range(n)]
             older = {EVICTION[2]: W, EVICTION[3]: W - 2, EVICTION[4]: 10**6, EVICTION[6]: 0}.get(eviction, W - 1)
             seen = self.cut(self.held, older)
             stored = new[:W] if slot == SLOT[2] else new
@@ -398,10 +445,17 @@ def wrong_cache(order=ORDER[0], eviction=EVICTION[0], slot=SLOT[0], count=COUNT[
                 shown = [*(sorted(seen, key=lambda item: item[0]) if order == ORDER[1] else seen), *new]
             if order == ORDER[1] and eviction == EVICTION[1]:
                 shown = sorted(shown, key=lambda item: item[0])
+            if asked == DTYPE[2]:
+                kept = [(at, *(x.float().to(self.dtype) for x in pair)) for at, *pair in kept]
             self.held = kept
             self.position += 1 if count == COUNT[1] else n
             if count == COUNT[2]:
                 self.position = min(self.position, W)
+            if returned == RETURNED[1]:
+                for at, *pair in new:
+                    self.slots[:, :, :, at] = torch.stack(pair)[:, :, :, 0]
+                if n == 1 and len(shown) == W and self.position % W == 0:
+                    return self.slots[0], self.slots[1]
             return self.joined(shown, 1), self.joined(shown, 2)
 
         def reset(self):
@@ -452,7 +506,10 @@ def a_second_text_after_reset(impl, seed):
 
 
 def caches_in_other_formats(impl, seed):
-    return fed(impl, seed + 120, 3, [2, 2], dtype=torch.float64) | fed(impl, seed, 3, [2], dtype=torch.bfloat16)
+    found = fed(impl, seed + 120, 3, [2, 2], dtype=torch.float64)
+    older = found["keys of chunk 1"][:, :, :2].double()
+    kept = {"older keys in float64 have their digits": not torch.equal(older, older.float().double())}
+    return found | kept | fed(impl, seed, 3, [2], dtype=torch.bfloat16)
 
 
 def a_cache_in_the_default_format(impl, seed):
@@ -475,19 +532,18 @@ def the_tokens_of_the_workbook(impl, seed):
 
 
 def what_was_returned_stays_as_it_was(impl, seed):
-    cache, passed, returned = impl.RollingCache(1, 2, 3, 2), [], []
+    cache, passed, returned, before = impl.RollingCache(1, 2, 3, 2), [], [], []
     for i, n in enumerate((2, 1, 1, 1, 3, 1, 4, 1, 1)):
         passed.append((made(seed + 2 * i, 1, 2, n, 2), made(seed + 2 * i + 1, 1, 2, n, 2)))
+        first = copy.deepcopy(passed[-1])
         returned.append(cache.update(*passed[-1]))
-        if i == 0:
-            before = copy.deepcopy((passed[0], returned[0]))
-        if i == 2:
-            single = copy.deepcopy(returned[2])
+        before.append((first, copy.deepcopy(returned[-1])))
     alike = lambda a, b: all(map(torch.equal, a, b))  # noqa: E731
+    kept = [(p[0].shape[2], alike(r, old[1])) for p, r, old in zip(passed, returned, before, strict=True)]
     return {
-        "the first chunk that was returned is as it was": alike(returned[0], before[1]),
-        "what was returned for a single token is as it was": alike(returned[2], single),
-        "what was passed in is as it was": alike(passed[0], before[0]),
+        "the chunks that were returned are as they were": all(same for n, same in kept if n > 1),
+        "what was returned for single tokens is as it was": all(same for n, same in kept if n == 1),
+        "what was passed in is as it was": all(alike(p, old[0]) for p, old in zip(passed, before, strict=True)),
     }
 
 
@@ -515,6 +571,17 @@ def the_memory_after_many_tokens(impl, seed):
         cache.update(made(seed + i, 1, 1, 1, 2), made(seed + i + 1, 1, 1, 1, 2))
         held.append(numbers_held(cache, {}))
     return {"as many numbers are held after 45 tokens as after 15": max(held[30:]) <= max(held[:15])}
+
+
+def the_memory_after_a_long_chunk(impl, seed):
+    held = []
+    for sizes in ([1] * 45, [45], [3, 60]):
+        cache, most = impl.RollingCache(1, 1, 4, 2), 0
+        for i, n in enumerate(sizes):
+            cache.update(made(seed + i, 1, 1, n, 2), made(seed + i + 1, 1, 1, n, 2))
+            most = max(most, numbers_held(cache, {}))
+        held.append(most)
+    return {"a long chunk leaves no more numbers than single tokens do": max(held) == held[0]}
 
 
 # ---------------------------------------------------------------- cache_positions
@@ -547,6 +614,7 @@ POSITION_MISTAKES = [
     ("that are no integers", "Which dtype does torch.arange have?", lambda x: ranks(x).float()),
     ("that compare the text positions in float32", "What is 16,777,217 as a float32?",
      lambda x: (x.float()[:, None] > x.float()).sum(1)),
+    ("that compare the text positions in int32", "What is 2,147,483,648 as an int32?", lambda x: ranks(x.int())),
     ("found by searchsorted among slots that are NOT sorted", "searchsorted halves a sorted list. Is a ring sorted?",
      lambda x: torch.searchsorted(x, x)),
     ("with room for the evicted tokens halved", "Positions in the cache have no gap at all.",
@@ -575,7 +643,12 @@ def slots_in_any_order(impl, seed):
 
 
 def a_text_of_billions_of_tokens(impl, seed):
-    return impl.cache_positions(torch.tensor([3, 1, 0, 4, 2]) + 5_000_000_000 + seed)
+    sinks_and_ring = lambda n: torch.tensor([0, 1, n + 1, n - 2, n - 1, n])  # noqa: E731
+    return {
+        "a ring": impl.cache_positions(torch.tensor([3, 1, 0, 4, 2]) + 5_000_000_000 + seed),
+        "sinks, and a ring around 2**31": impl.cache_positions(sinks_and_ring(2**31)),
+        "sinks, and a ring around 2**33": impl.cache_positions(sinks_and_ring(2**33)),
+    }
 
 
 def one_slot(impl, seed):
@@ -623,6 +696,12 @@ SLOT_MISTAKES = [
      lambda p, s, w: torch.where(p < s, p, p - w * torch.floor((p - s) / w).long())),
     ("with one sink too many", "With 2 sinks, is token 2 a sink?",
      lambda p, s, w: torch.where(p <= s, p, s + 1 + (p - s - 1) % w)),
+    ("with a sink where none is asked for", "No sinks and a window of 4: which slot is free for token 4?",
+     lambda p, s, w: rolled(p, max(s, 1), w)),
+    ("with no more sinks than the window has slots", "Six sinks and a window of 2: where does token 3 stay?",
+     lambda p, s, w: rolled(p, min(s, w), w)),
+    ("computed in int32", "What is 2,147,483,648 as an int32?",
+     lambda p, s, w: rolled(p.int(), s, w).long()),
 ]  # fmt: skip
 
 
@@ -669,6 +748,7 @@ PADDED = [
     "that is NOT padded, so that the output is shorter",
     "padded by K - 1 and not by (K - 1)·dilation",
     "that goes ROUND: the end of the text stands before its beginning",
+    "that is cut to NOTHING where the kernel has one tap",
 ]
 SPREAD = ["dilated", "that IGNORES the dilation"]
 FLIPPED = ["correlation", "that FLIPS the kernel"]
@@ -686,6 +766,7 @@ CONV_HINTS = {
     CHANNELS[1]: "The weights are (out, in, K): which row makes output channel 0?",
     PRECISE[1]: BAND_HINTS[PRECISE[1]],
     SPREAD[1]: "Kernel 2, dilation 4: which two inputs does output 9 see?",
+    PADDED[6]: "What is x[:-0]?",
     FLIPPED[1]: "F.conv1d does not flip: which weight meets the current input?",
     CURRENT[1]: "Which input does the last weight meet at output 5?",
     NOT_DILATED[1]: "A dilation of 0 puts all taps on one input. What is the kernel then?",
@@ -712,7 +793,8 @@ def wrong_conv(padded=PADDED[0], spread=SPREAD[0], flipped=FLIPPED[0], current=C
                  PADDED[4]: (K - 1, 0)}.get(padded, (reach, 0))  # fmt: skip
         weight = weight.flip(2) if flipped == FLIPPED[1] else weight
         wide = x[:, :, torch.arange(-reach, T) % T] if padded == PADDED[5] else F.pad(x, sides)
-        return F.conv1d(wide, weight, dilation=step).to(dtype)
+        out = F.conv1d(wide, weight, dilation=step).to(dtype)
+        return out[:, :, :0] if padded == PADDED[6] and K == 1 else out
 
     return causal_conv1d
 
@@ -739,7 +821,9 @@ def a_kernel_of_one(impl, seed):
 
 
 def a_text_shorter_than_the_kernel(impl, seed):
-    return conv_of(impl, seed + 8, 3, 4, 4)
+    cases = {"kernel 3, dilation 4, 4 tokens": (3, 4, 4), "kernel 2, dilation 7, 5 tokens": (2, 5, 7),
+             "kernel 4, 2 tokens": (4, 2)}  # fmt: skip
+    return {name: conv_of(impl, seed + 8, *case) for name, case in cases.items()}
 
 
 def convolutions_in_float64(impl, seed):
@@ -784,7 +868,8 @@ START = [
     "whose start is the CENTRE of the span of output 0, not its beginning",
 ]
 TOP_DOWN = ["up", "that reads the layers from the top down"]
-STACK_KNOBS = {"size": SIZE, "jump": JUMP, "start": START, "order": TOP_DOWN}
+NUMBERS = ["ints", "whose start is a float", "whose numbers are floats"]
+STACK_KNOBS = {"size": SIZE, "jump": JUMP, "start": START, "order": TOP_DOWN, "numbers": NUMBERS}
 STACK_HINTS = {
     SIZE[1]: "A single layer of kernel 3 and stride 2: how many inputs does one output see?",
     SIZE[2]: "After a layer of stride 2, how far apart are two neighbouring values in the input?",
@@ -801,11 +886,13 @@ STACK_HINTS = {
     START[4]: "The padding stands at the layer's input. Has its own stride been applied there?",
     START[5]: "A padding of 2 puts 2 values before the layer's input. Does a dilation of 3 put 6 there?",
     START[6]: "Kernel 3 without padding: which is the first input that output 0 sees?",
+    NUMBERS[1]: "Which input is number -5.0? Inputs are counted.",
+    NUMBERS[2]: "How many inputs are 11.0? Inputs are counted.",
     TOP_DOWN[1]: "Stride 2 then kernel 5, or kernel 5 then stride 2: do both see the same?",
 }
 
 
-def wrong_stack(size=SIZE[0], jump=JUMP[0], start=START[0], order=TOP_DOWN[0]):
+def wrong_stack(size=SIZE[0], jump=JUMP[0], start=START[0], order=TOP_DOWN[0], numbers=NUMBERS[0]):
     def conv_receptive_field(layers):
         layers = list(layers)[::-1] if order == TOP_DOWN[1] else list(layers)
         span, step, begin = (0 if size == SIZE[5] else 1), 1, 0
@@ -819,7 +906,9 @@ def wrong_stack(size=SIZE[0], jump=JUMP[0], start=START[0], order=TOP_DOWN[0]):
             if start == START[6]:
                 begin += (kernel - 1) * dilation // 2 * step
             step = {JUMP[1]: step + stride - (1 if step == 1 else 0), JUMP[2]: stride}.get(jump, step * stride)
-        return span, step, begin
+        if numbers == NUMBERS[2]:
+            return float(span), float(step), float(begin)
+        return span, step, float(begin) if numbers == NUMBERS[1] else begin
 
     return conv_receptive_field
 
@@ -863,16 +952,18 @@ def the_stack_of_the_workbook(impl, seed):
 
 PROBES = {
     "window_mask": [a_whole_text, a_chunk_after_cached_keys, one_query_after_cached_keys, a_window_of_one,
-                    a_window_as_long_as_the_text_and_longer, window_masks_that_are_refused, the_mask_of_the_workbook],
+                    a_window_as_long_as_the_text_and_longer, no_query, window_masks_that_are_refused,
+                    the_mask_of_the_workbook],
     "receptive_field": [stacks_of_windows, no_layer_at_all],
     "banded_attention": [whole_blocks_only, a_last_block_that_is_short, windows_of_one_token, windows_of_two_tokens,
-                         a_window_longer_than_the_text, a_single_token, bands_in_float64, the_memory_of_a_long_text,
-                         the_memory_of_a_wide_head, the_numbers_of_the_workbook],
+                         a_window_longer_than_the_text, a_single_token, bands_in_float64, scores_in_the_thousands,
+                         the_memory_of_a_long_text, the_memory_of_a_wide_head, the_work_of_a_long_text,
+                         the_numbers_of_the_workbook],
     "RollingCache": [token_by_token, chunks_shorter_than_the_window, chunks_longer_than_the_window,
                      chunks_as_long_as_the_window, a_cache_for_one_token, a_second_text_after_reset,
                      caches_in_other_formats, a_cache_in_the_default_format, caches_that_are_refused,
                      the_tokens_of_the_workbook, what_was_returned_stays_as_it_was,
-                     the_memory_after_many_tokens],
+                     the_memory_after_many_tokens, the_memory_after_a_long_chunk],
     "cache_positions": [a_ring_that_has_wrapped, sinks_and_a_ring, a_text_that_still_fits, slots_in_any_order,
                         a_text_of_billions_of_tokens, one_slot, positions_of_the_workbook],
     "sink_slots": [from_the_first_token_on, far_into_the_text, beyond_billions_of_tokens, no_sinks, a_ring_of_one_slot,
@@ -890,6 +981,9 @@ BAND_WITHOUT = (
     (EDGE[1], SHORT[1]),
     (EDGE[1], SHORT[3]),
     (EDGE[5], SQUARE[1]),
+    (EDGE[4], SQUARE[3]),
+    (EDGE[5], SQUARE[3]),
+    (SHORT[1], SQUARE[3]),
 )
 
 MISTAKES = {

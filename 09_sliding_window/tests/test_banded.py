@@ -54,6 +54,14 @@ def test_property_any_length_and_window(impl):
 
 
 @pytest.mark.task("banded_attention")
+@pytest.mark.parametrize("factor", [1_000, 50_000])
+def test_edge_large_scores_neither_overflow_nor_come_near_what_hides_a_key(impl, factor):
+    q, k, v = (x.detach() for x in qkv(3, 12))
+    want = F.scaled_dot_product_attention(factor * q, k, v, attn_mask=band(12, 2))
+    torch.testing.assert_close(impl.banded_attention(factor * q, k, v, 2), want, rtol=0, atol=1e-8)
+
+
+@pytest.mark.task("banded_attention")
 def test_property_what_is_outside_of_the_window_has_no_gradient(impl, seed):
     q, k, v = qkv(seed, 19)
     impl.banded_attention(q, k, v, 5)[:, :, 12].sum().backward()

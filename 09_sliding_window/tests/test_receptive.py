@@ -29,7 +29,9 @@ def made(seed, *shape):
 
 
 @pytest.mark.task("causal_conv1d")
-@pytest.mark.parametrize(("K", "dilation", "T"), [(1, 1, 5), (2, 1, 11), (3, 2, 13), (2, 7, 11), (5, 3, 7), (4, 1, 2)])
+@pytest.mark.parametrize(
+    ("K", "dilation", "T"), [(1, 1, 5), (2, 1, 11), (3, 2, 13), (2, 7, 11), (5, 3, 7), (4, 1, 2), (2, 7, 5)]
+)
 def test_oracle_conv1d_values_and_gradients(impl, seed, K, dilation, T):
     x, weight, upstream = made(seed, 2, 3, T), made(seed + 1, 5, 3, K), made(seed + 2, 2, 5, T)
     got = impl.causal_conv1d(x, weight, dilation)
@@ -89,6 +91,12 @@ def test_oracle_random_stacks_by_gradient(impl):
         assert (int(seen[0]), int(seen[-1])) == (start + output * jump, start + output * jump + size - 1)
 
     holds()
+
+
+@pytest.mark.task("conv_receptive_field")
+@pytest.mark.parametrize("layers", [[], [Conv(3, padding=1)], [Conv(2, 2, 3, 2), Conv(5, 2)]])
+def test_property_three_ints(impl, layers):
+    assert [type(n) for n in impl.conv_receptive_field(layers)] == [int, int, int]
 
 
 @pytest.mark.task("conv_receptive_field")

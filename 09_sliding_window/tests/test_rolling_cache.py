@@ -92,6 +92,27 @@ def test_cost_what_is_held_does_not_grow_with_the_text(impl):
     assert max(held[20:]) <= max(held[:20])
 
 
+@pytest.mark.task("RollingCache")
+def test_cost_a_long_chunk_is_not_kept_behind_a_view(impl):
+    held = []
+    for sizes in ([1] * 12, [12], [2, 50, 1]):
+        cache, most = impl.RollingCache(1, 2, 5, 3), 0
+        for n in sizes:
+            cache.update(torch.randn(1, 2, n, 3), torch.randn(1, 2, n, 3))
+            most = max(most, numbers_held(cache, {}))
+        held.append(most)
+    assert max(held) == held[0]
+
+
+@pytest.mark.task("RollingCache")
+def test_property_what_was_returned_stays_as_it_was(impl):
+    cache, kept = impl.RollingCache(1, 1, 3, 2), []
+    for n in (1, 1, 1, 1, 2, 1, 3, 5, 1, 1):
+        returned = cache.update(torch.randn(1, 1, n, 2), torch.randn(1, 1, n, 2))
+        kept.append((returned, [x.clone() for x in returned]))
+    assert all(torch.equal(x, y) for pair in kept for x, y in zip(*pair, strict=True))
+
+
 def test_cost_memory_is_that_of_the_window_however_long_the_text_is():
     cache = RollingCache(1, 2, 7, 4)
     places = cache.keys.data_ptr(), cache.values.data_ptr()
@@ -115,6 +136,8 @@ def test_property_the_order_of_the_text_without_gaps(impl):
 @pytest.mark.task("cache_positions")
 def test_property_positions_are_exact_in_a_text_of_billions_of_tokens(impl):
     assert impl.cache_positions(2**33 + torch.tensor([2, 4, 0, 1, 3])).tolist() == [2, 4, 0, 1, 3]
+    for far in (2**24, 2**31, 2**32, 2**33):
+        assert impl.cache_positions(torch.tensor([0, 1, far + 1, far - 2, far - 1, far])).tolist() == [0, 1, 5, 2, 3, 4]
 
 
 @pytest.mark.task("cache_positions")

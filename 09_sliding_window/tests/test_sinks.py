@@ -27,6 +27,8 @@ def test_property_sinks_stay_and_the_rest_rolls(impl):
 def test_property_slots_are_exact_in_a_text_of_billions_of_tokens(impl):
     positions = torch.arange(2**33, 2**33 + 12)
     assert impl.sink_slots(positions, 3, 7).tolist() == [3 + (p - 3) % 7 for p in positions.tolist()]
+    mixed = [2**31 + 1, 0, 2**24 + 1, 2**33, 2]
+    assert impl.sink_slots(torch.tensor(mixed), 3, 7).tolist() == [p if p < 3 else 3 + (p - 3) % 7 for p in mixed]
 
 
 def test_property_one_query_sees_what_sink_attention_shows_it():

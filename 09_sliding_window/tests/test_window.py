@@ -37,6 +37,13 @@ def test_property_a_chunk_has_the_last_rows_of_the_whole(impl):
 
 
 @pytest.mark.task("window_mask")
+@pytest.mark.parametrize(("Tk", "window"), [(0, 1), (4, 2), (3, 9)])
+def test_edge_no_query_has_a_mask_without_rows(impl, Tk, window):
+    mask = impl.window_mask(0, Tk, window)
+    assert mask.shape == (0, Tk) and mask.dtype == torch.bool
+
+
+@pytest.mark.task("window_mask")
 @pytest.mark.parametrize(("Tq", "Tk", "window"), [(3, 3, 0), (3, 3, -2), (4, 3, 2)])
 def test_bad_input_no_window_or_more_queries_than_keys(impl, Tq, Tk, window):
     with pytest.raises(ValueError):
