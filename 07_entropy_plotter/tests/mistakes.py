@@ -4,6 +4,7 @@ Each knob has its right setting first. Whatever differs from it is one mistake.
 """
 
 import math
+import re
 
 import torch
 from entropy_plotter import SamplingParams
@@ -189,6 +190,8 @@ TIES = [
     "kept",
     "that DROPS tokens tied with the k-th, and keeps exactly k",
     "that drops the k-th itself and all tied with it",
+    "that takes NEARLY equal logits for ties",
+    "that compares PROBABILITIES, of which many round to 0",
 ]
 FILL = ["-inf", "that cuts with 0 instead of -inf", "that cuts with -1e4 instead of -inf"]
 FILL += ["that cuts with the smallest finite number instead of -inf"]
@@ -203,6 +206,8 @@ TOP_K_HINTS = {
     COUNT[3]: "Which tokens does a model find likely?",
     TIES[1]: "k = 2 on the probabilities .4, .2, .2, .2: why should one of the equal tokens stay, and the others go?",
     TIES[2]: "Is the k-th token among the k largest?",
+    TIES[3]: "Logits of 1 and 0.999999 are near, but which one is larger?",
+    TIES[4]: "Two logits of -900 and -901 have the same probability for a computer. Which one is larger?",
     FILL[1]: "A logit of 0 has the weight e⁰ = 1. Which logit has no weight?",
     FILL[2]: "Other rules must see what has been cut. Which logit has no weight at all?",
     FILL[3]: "Other rules must see what has been cut. Which logit has no weight at all?",
@@ -247,6 +252,8 @@ def wrong_top_k(count, ties, fill, batch, large, gives):
                 kth = x.flatten().sort(descending=True).values[k - 1]
             elif batch == ROWS[3]:
                 kth = kth.min()
+            kth = kth - 1e-4 if ties == TIES[3] else kth
+            x, kth = (x.softmax(-1), x.softmax(-1).sort().values[..., -k, None]) if ties == TIES[4] else (x, kth)
             keep = x > kth if ties == TIES[2] else x >= kth
         out = logits.masked_fill(~keep, filler(fill, logits))
         return out.softmax(-1) if gives == GIVES[2] else out
@@ -265,6 +272,12 @@ def one_token(impl, seed):
 def logits_with_ties(impl, seed):
     logits = torch.tensor([[0.4, 0.2, 0.2, 0.2], [0.1, 0.4, 0.4, 0.1], [0.25, 0.25, 0.25, 0.25]]).log()
     return {f"k = {k}": impl.top_k(logits, k) for k in (1, 2, 3)}
+
+
+def logits_that_are_near_or_far_apart(impl, seed):
+    near = torch.tensor([0.999999, 1.0, 0.999998, -2.0], dtype=torch.float64)
+    far = torch.tensor([[-901.0, 0.0, -900.0, -902.0]])
+    return {"a millionth apart, k = 1": impl.top_k(near, 1), "hundreds apart, k = 2": impl.top_k(far, 2)}
 
 
 def k_at_its_limits(impl, seed):
@@ -288,6 +301,7 @@ EDGE += [
     "with > for >=, so that one more token stays where the sum is exactly p",
     "that keeps one token after the crossing one",
     "that also keeps every token that is as likely as the crossing one",
+    "that keeps no token at all where p is so small that 1 - p rounds to 1",
 ]
 SCATTER = [
     "scattered",
@@ -302,6 +316,7 @@ MASS = [
     "that multiplies p by the largest probability",
 ]
 SHARE = ["checked", "that accepts p = 0", "that refuses p = 1", "that accepts p above 1"]
+SHARE += ["that refuses a p of 1 which is a whole number, and not 1.0"]
 TOP_P = {"order": ORDER, "edge": EDGE, "scatter": SCATTER, "mass": MASS, "fill": FILL, "share": SHARE}
 TOP_P_HINTS = {
     ORDER[1]: "Which end of the distribution is unreliable?",
@@ -311,6 +326,7 @@ TOP_P_HINTS = {
     EDGE[3]: "Four tokens of .25 and p = .5: how many reach it?",
     EDGE[4]: "Probabilities .5, .3, .15, .05 and p = .6: is the third one needed?",
     EDGE[5]: "Four tokens of .25 and p = .5: how many reach it? The smallest set is asked for.",
+    EDGE[6]: "In float32, 1 - 1e-9 is 1. Which token stays at every p?",
     SCATTER[1]: "The mask says that sorted place 3 is cut. Which token stood there?",
     SCATTER[2]: "The token ids are the positions. What happens to them when the values are sorted?",
     SCATTER[3]: "order[i] is the token at sorted place i. Does the mask go from places to tokens, or back?",
@@ -323,12 +339,19 @@ TOP_P_HINTS = {
     SHARE[1]: "Nothing reaches p = 0 first. What is promised?",
     SHARE[2]: "p = 1 keeps everything. Is that an error?",
     SHARE[3]: "Can probabilities reach 1.2?",
+    SHARE[4]: "The signature says that p is an int or a float.",
 }  # fmt: skip
+
+
+def is_refused(p, share):
+    if p == 1:
+        return share == SHARE[2] or share == SHARE[4] and isinstance(p, int)
+    return p < 0 or (p == 0 and share != SHARE[1]) or (p > 1 and share != SHARE[3])
 
 
 def wrong_top_p(order, edge, scatter, mass, fill, share):
     def top_p(logits, p):
-        if p < 0 or (p == 0 and share != SHARE[1]) or (p > 1 and share != SHARE[3]) or (p == 1 and share == SHARE[2]):
+        if is_refused(p, share):
             raise ValueError("p")
         values, ids = logits.sort(-1, descending=order != ORDER[1])
         if order == ORDER[2]:
@@ -343,7 +366,7 @@ def wrong_top_p(order, edge, scatter, mass, fill, share):
         if edge == EDGE[4]:
             keep = torch.cat((torch.ones_like(keep[..., :1]), keep[..., :-1]), -1)
         if edge != EDGE[1]:
-            keep[..., 0] = True
+            keep[..., 0] = edge != EDGE[6] or bool(torch.tensor(1 - p).to(logits) < 1)
         if edge == EDGE[5]:
             keep = keep | (values == values.gather(-1, keep.sum(-1, keepdim=True) - 1))
         if scatter == SCATTER[1]:
@@ -383,7 +406,9 @@ def worked_example_of_top_p(impl, seed):
 def p_at_its_limits(impl, seed):
     logits = rows(seed + 3, 2, 5, dtype=torch.float32)
     errors = {f"p = {p}": error_of(lambda p=p: impl.top_p(logits, p)) for p in (0.0, -0.5, 1.2, 1.0, 1e-9)}
-    return {**errors, "p = 1": impl.top_p(logits, 1.0), "p = 1e-9": impl.top_p(logits, 1e-9)}
+    whole = outcome(lambda: impl.top_p(logits, 1))
+    found = {"p = 1": impl.top_p(logits, 1.0), "p = 1e-9": impl.top_p(logits, 1e-9)}
+    return {**errors, **found, "p = 1, a whole number": whole}
 
 
 def top_p_after_another_cut(impl, seed):
@@ -402,6 +427,7 @@ LOG = [
     "in log space with log2 for the natural logarithm",
 ]
 STRICT = [">=", "with > for >=, so that p = 1 cuts everything"]
+STRICT += ["with > for >=, and the likeliest token looked after on its own"]
 SIDE = ["above", "that keeps the tokens BELOW the threshold"]
 MIN_P = {"relative": RELATIVE, "log": LOG, "strict": STRICT, "side": SIDE, "fill": FILL, "share": SHARE}
 MIN_P_HINTS = {
@@ -412,6 +438,7 @@ MIN_P_HINTS = {
     LOG[1]: "prob >= p · max. What is the logarithm of a product?",
     LOG[2]: "Logits are natural logarithms.",
     STRICT[1]: "At p = 1, the likeliest token is exactly as likely as the likeliest token.",
+    STRICT[2]: "Probabilities .5, .25, .25 and p = .5: are the last two at least half as likely?",
     SIDE[1]: "Which tokens are unreliable?",
     FILL[1]: "A logit of 0 has the weight e⁰ = 1. Which logit has no weight?",
     FILL[2]: "Other rules must see what has been cut. Which logit has no weight at all?",
@@ -419,12 +446,13 @@ MIN_P_HINTS = {
     SHARE[1]: "p = 0 cuts nothing. What is promised?",
     SHARE[2]: "p = 1 keeps the likeliest token. Is that an error?",
     SHARE[3]: "Can a token be 1.2 times as likely as the likeliest?",
+    SHARE[4]: "The signature says that p is an int or a float.",
 }  # fmt: skip
 
 
 def wrong_min_p(relative, log, strict, side, fill, share):
     def min_p(logits, p):
-        if p < 0 or (p == 0 and share != SHARE[1]) or (p > 1 and share != SHARE[3]) or (p == 1 and share == SHARE[2]):
+        if is_refused(p, share):
             raise ValueError("p")
         x = logits if relative == RELATIVE[2] else logits.softmax(-1)
         most = {RELATIVE[1]: 1.0, RELATIVE[3]: x.max(), RELATIVE[4]: x.mean(-1, keepdim=True)}.get(relative)
@@ -432,7 +460,8 @@ def wrong_min_p(relative, log, strict, side, fill, share):
         if log != "right":
             top = logits.amax(-1, keepdim=True)
             x, threshold = logits, top - p if log == LOG[1] else top + math.log2(p or 1e-300)
-        keep = x > threshold if strict == STRICT[1] else x >= threshold
+        keep = x >= threshold if strict == ">=" else x > threshold
+        keep = keep | (x == x.amax(-1, keepdim=True)) if strict == STRICT[2] else keep
         keep = ~keep if side == SIDE[1] else keep
         return logits.masked_fill(~keep, filler(fill, logits))
 
@@ -457,11 +486,18 @@ def worked_example_of_min_p(impl, seed):
     return {f"p = {p}": impl.min_p(logits, p) for p in (0.2, 0.5)}
 
 
+def tokens_at_the_threshold(impl, seed):
+    half = torch.tensor(0.5, dtype=torch.float64).log()
+    logits = torch.stack((half * 0, half, half, half - INF, half - 1))  # half as likely as the first: exactly
+    return {"p = 0.5": impl.min_p(logits, 0.5), "two rows": impl.min_p(torch.stack((logits, logits.flip(0))), 0.5)}
+
+
 def min_p_at_its_limits(impl, seed):
     logits = rows(seed + 4, 2, 5, dtype=torch.float32)
     errors = {f"p = {p}": error_of(lambda p=p: impl.min_p(logits, p)) for p in (0.0, -0.5, 1.2, 1.0)}
     equal = torch.zeros(2, 3)
-    return {**errors, "p = 1": impl.min_p(logits, 1.0), "three equal tokens, p = 1": impl.min_p(equal, 1.0)}
+    found = {"p = 1": impl.min_p(logits, 1.0), "three equal tokens, p = 1": impl.min_p(equal, 1.0)}
+    return {**errors, **found, "p = 1, a whole number": outcome(lambda: impl.min_p(logits, 1))}
 
 
 # ---------------------------------------------------------------- repetition_penalty
@@ -691,7 +727,8 @@ def settings_of_zero(impl, seed):
 # ---------------------------------------------------------------- sample
 
 DRAW = ["own", "with ONE draw shared by the batch", "that takes the ARGMAX instead of sampling"]
-DRAW += ["that draws anew and ignores the uniforms"]
+DRAW += ["that draws anew and ignores the uniforms", "that keeps the uniforms a ten-millionth below 1"]
+DRAW += ["that rounds the uniforms to float32"]
 PLACE = ["first above", "whose inverse CDF is off by ONE", "whose inverse CDF starts from the wrong END"]
 PLACE += [
     "that draws a token of probability zero for a uniform of 0",
@@ -699,12 +736,14 @@ PLACE += [
 ]
 SUMS = ["probabilities", "that adds up exp(logits) WITHOUT normalising", "with its softmax over the FIRST axis"]
 SUMS += ["that applies softmax twice", "with its cumulative sum in bfloat16"]
-SUMS += ["that does not multiply the uniform by the last cumulative number"]
+SUMS += ["that does not multiply the uniform by the last cumulative number", "with its cumulative sum in float32"]
 SAMPLE = {"draw": DRAW, "place": PLACE, "sums": SUMS}
 SAMPLE_HINTS = {
     DRAW[1]: "Two rows with the same logits and different uniforms: should they draw the same token?",
     DRAW[2]: "A token of probability .4 should be drawn in 4 of 10 cases, also where another has .6.",
     DRAW[3]: "Randomness is an argument here. The same uniforms must give the same tokens.",
+    DRAW[4]: "A token of probability 1e-9 may stand at the end. Which uniforms are to find it?",
+    DRAW[5]: "float32 has no number between 1 - 6e-8 and 1. Which uniforms find a token of probability 1e-9?",
     PLACE[1]: "Probabilities .5, .25, .25: which token belongs to the uniform 0.1?",
     PLACE[2]: "Probabilities .5, .25, .25: which token belongs to the uniform 0.1?",
     PLACE[3]: "The first token is cut. May a uniform of 0 draw it?",
@@ -714,6 +753,7 @@ SAMPLE_HINTS = {
     SUMS[3]: "Are your logits still logits when the second softmax sees them?",
     SUMS[5]: "Rounding may end the cumulative sum below 1, and a uniform lies above it. Which token is then drawn?",
     SUMS[4]: "bfloat16 has three digits. Which tokens does the cumulative sum lose?",
+    SUMS[6]: "1 - 1e-9 is 1 in float32. Which tokens does the cumulative sum lose?",
 }  # fmt: skip
 
 
@@ -729,9 +769,11 @@ def wrong_sample(draw, place, sums):
             probs, ids = probs.sort(-1, descending=True)
         u = torch.rand(len(logits)).double() if draw == DRAW[3] else uniforms.double()
         u = u[:1].expand_as(u) if draw == DRAW[1] else u
+        u = u.clamp(max=1 - 1e-7) if draw == DRAW[4] else u.float().double() if draw == DRAW[5] else u
         u = 1 - u if place == PLACE[2] else u
-        cumulative = (probs.bfloat16() if sums == SUMS[4] else probs).cumsum(-1).double()
-        if sums == "probabilities":
+        rounded = {SUMS[4]: probs.bfloat16(), SUMS[6]: probs.float()}
+        cumulative = rounded.get(sums, probs).cumsum(-1).double()
+        if sums in (SUMS[0], SUMS[6]):
             u = u * cumulative[:, -1]
         at = (cumulative < u[:, None] if place == PLACE[3] else cumulative <= u[:, None]).sum(-1)
         at = (at + (place == PLACE[1])).clamp(max=V - 1)
@@ -765,6 +807,14 @@ def uniforms_at_their_limits(impl, seed):
     }
 
 
+def rare_tokens(impl, seed):
+    logits = torch.tensor([[0.0, -21.0, -21.0]]).repeat(4, 1)  # 7.6e-10 each; the uniforms are float64
+    logits[2] = logits[2, [1, 0, 2]]
+    logits[3, 1] = -16.2  # 9.2e-8
+    uniforms = 1 - torch.tensor([1.1e-9, 0.4e-9, 1.1e-9, 8e-8], dtype=torch.float64)
+    return impl.sample(logits, uniforms)
+
+
 def a_vocabulary_of_five_thousand(impl, seed):
     uniforms = torch.rand(16, generator=torch.Generator().manual_seed(seed + 2), dtype=torch.float64)
     uniforms[0] = 1 - 2**-53
@@ -781,13 +831,14 @@ def the_last_tokens_are_cut(impl, seed):
 
 RATIO = ["p / q", "whose ratio is INVERTED, q / p", "that keeps a token only if p >= q, without chance"]
 RATIO += ["that keeps a token if the uniform is ABOVE p / q", "that keeps a token with probability p, not p / q"]
-RATIO += ["that keeps every drafted token"]
+RATIO += ["that keeps every drafted token", "that also keeps a token whose uniform is equal to p / q"]
 RESIDUAL = ["max(p - q, 0)", "that draws the replacement from p itself", "whose residual is NOT clipped at 0"]
 RESIDUAL += [
     "whose residual is not renormalised",
     "whose residual is q - p",
     "that draws the replacement from the draft",
     "whose residual is |p - q|",
+    "whose residual has a small weight where it should be 0",
 ]
 BONUS = ["drawn", "that FORGETS the bonus token", "that draws the bonus token from the last row but one"]
 AFTER = [
@@ -806,12 +857,14 @@ SPECULATIVE_HINTS = {
     RATIO[3]: "The target never says this token, so p / q is 0. Is it kept?",
     RATIO[4]: "A draft that is the target should never be rejected.",
     RATIO[5]: "Then the text is the draft's. What is the target for?",
+    RATIO[6]: "The target never says this token, and the uniform is 0. Is 0 below p / q?",
     RESIDUAL[1]: "Tokens that the draft says too often have been kept already. Draw from what is missing.",
     RESIDUAL[2]: "p - q is negative where the draft says a token too often. Is that a probability?",
     RESIDUAL[3]: "The residual sums to less than 1. Where does a uniform of 0.9 end?",
     RESIDUAL[4]: "Of which tokens does the draft say too few?",
     RESIDUAL[5]: "The replacement has to make up for what the draft lacks.",
     RESIDUAL[6]: "A token that the draft says too often has been kept often enough. Is its weight |p - q|?",
+    RESIDUAL[7]: "A token of weight 0 must not come. Which token does a uniform of 0 draw?",
     BONUS[1]: "All drafted tokens are kept, and the target has computed one more distribution.",
     BONUS[2]: "`target_probs` has one row more than there are drafted tokens. Which text does it follow?",
     AFTER[1]: "The tokens after a rejected one were drafted for a text that does not exist.",
@@ -835,7 +888,7 @@ def wrong_speculative(ratio, residual, bonus, after, which):
         if ratio == RATIO[2]:
             return bool(p >= q)
         a, b = (q, p) if ratio == RATIO[1] else (p, torch.ones_like(q) if ratio == RATIO[4] else q)
-        return bool(u * b >= a if ratio == RATIO[3] else u * b < a)
+        return bool(u * b >= a if ratio == RATIO[3] else u * b <= a if ratio == RATIO[6] else u * b < a)
 
     def speculative_accept(target_probs, draft_probs, drafted, uniforms):
         u_more, out, late = uniforms[0 if which == WHICH[1] else -1], [], None
@@ -847,7 +900,7 @@ def wrong_speculative(ratio, residual, bonus, after, which):
             if after == AFTER[2]:
                 out.append(token)
             rest = {RESIDUAL[1]: p, RESIDUAL[2]: p - q, RESIDUAL[4]: (q - p).clamp(min=0), RESIDUAL[5]: q}
-            rest[RESIDUAL[6]] = (p - q).abs()
+            rest |= {RESIDUAL[6]: (p - q).abs(), RESIDUAL[7]: (p - q).clamp(min=1e-8)}
             weights = rest.get(residual, (p - q).clamp(min=0))
             if after == AFTER[4]:
                 late = weights
@@ -893,25 +946,44 @@ def worked_example_of_speculation(impl, seed):
     return {name: call(p, q, torch.tensor([token]), torch.tensor([u, v])) for name, (token, u, v) in cases.items()}
 
 
+def uniforms_at_the_edges(impl, seed):
+    p = torch.tensor([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]], dtype=torch.float64)
+    q = torch.tensor([[1.0, 0.0, 0.0]], dtype=torch.float64)
+    last = 1 - 2**-53
+    cases = {"equal to p / q": (0.5, 0.3), "residual, last 0": (0.9, 0.0), "residual, last below 1": (0.9, last)}
+    cases |= {"all kept, last 0": (0.4, 0.0), "all kept, last below 1": (0.4, last)}
+    call = impl.speculative_accept
+    return {
+        name: call(p, q, torch.tensor([0]), torch.tensor(both, dtype=torch.float64)) for name, both in cases.items()
+    }
+
+
 # ---------------------------------------------------------------- majority_vote
 
 VOTERS = ["answers", "that counts whole CHAINS instead of their answers", "that takes what follows the FIRST marker"]
 VOTERS += ["that takes what stands BEFORE the marker", "that counts the characters of the answers"]
 SPACE = ["stripped", "that does not remove white space around the answer"]
+SPACE += ["that removes spaces alone, not tabs and line ends"]
 EMPTY = ["no vote", "in which an EMPTY answer votes", "in which a chain without a marker votes with all its text"]
+EMPTY += ["in which a chain that ends at its marker votes with what stands before that marker"]
+MARKER = ["text", "that takes the marker for a regular expression", "that always looks for ="]
 EQUALS = ["first", "in which the LAST of equally frequent answers wins", "in which the alphabet decides between equals"]
 RULE = ["most", "that wants more than HALF of the votes", "that returns the first answer, without a vote"]
 RULE += ["that returns the RAREST answer", "that averages the answers"]
 NONE = ["None", "that returns an empty text where nobody votes", "that raises an error where nobody votes"]
-VOTE = {"voters": VOTERS, "space": SPACE, "empty": EMPTY, "equals": EQUALS, "rule_": RULE, "none": NONE}
+VOTE = {"voters": VOTERS, "space": SPACE, "empty": EMPTY, "equals": EQUALS, "rule_": RULE, "none": NONE, "sign": MARKER}
 VOTE_HINTS = {
     VOTERS[1]: "Two different ways to the same answer should vote together.",
     VOTERS[2]: "A chain may hold steps like 3+4=7 before it ends.",
     VOTERS[3]: "Which side of the marker is the answer?",
     VOTERS[4]: "Is the answer 12 one vote, or two?",
     SPACE[1]: "Are ' 4' and '4 ' two answers?",
+    SPACE[2]: "Which characters are white space? A chain may end with a line end.",
     EMPTY[1]: "A chain that ends at its marker has given no answer.",
     EMPTY[2]: "A chain that never reached an answer has no vote.",
+    EMPTY[3]: "Nothing follows the last marker. Does the chain have an answer?",
+    MARKER[1]: "The marker may be a full stop. What does that mean in a regular expression?",
+    MARKER[2]: "The marker is an argument.",
     EQUALS[1]: "Two answers have two votes each. Which one is promised?",
     EQUALS[2]: "Two answers have two votes each. Which one is promised?",
     RULE[1]: "Three votes of seven can be the most.",
@@ -923,19 +995,21 @@ VOTE_HINTS = {
 }  # fmt: skip
 
 
-def wrong_vote(voters, space, empty, equals, rule_, none):
+def wrong_vote(voters, space, empty, equals, rule_, none, sign):
     def majority_vote(chains, marker="="):
-        answers = []
+        answers, marker = [], "=" if sign == MARKER[2] else marker
         for chain in chains:
             if marker not in chain:
                 answers += [chain] if empty == EMPTY[2] else []
                 continue
-            answer = chain.split(marker)[-1]
+            parts = re.split(marker, chain) if sign == MARKER[1] else chain.split(marker)
+            parts = [p for p in parts[1:] if p.strip()] or [""] if empty == EMPTY[3] else parts
+            answer = parts[-1]
             if voters == VOTERS[2]:
                 answer = chain.partition(marker)[2]
             elif voters == VOTERS[3]:
                 answer = chain.rpartition(marker)[0]
-            answer = answer if space == SPACE[1] else answer.strip()
+            answer = answer if space == SPACE[1] else answer.strip(" ") if space == SPACE[2] else answer.strip()
             if answer.strip() or empty == EMPTY[1]:
                 answers += [chain] if voters == VOTERS[1] else list(answer) if voters == VOTERS[4] else [answer]
         if not answers:
@@ -967,7 +1041,13 @@ def chains_of_sums(impl, seed):
 
 def chains_without_an_answer(impl, seed):
     lists = {"three of six": ["no", "no", "no", "a =", "a = ", "=5"], "all": ["nothing", "="], "no chain": []}
+    lists["nothing after the last marker"] = ["1+2=3 =", "2+1=3 =\n", "4=4"]
     return {name: impl.majority_vote(chains) for name, chains in lists.items()}
+
+
+def tabs_and_line_ends(impl, seed):
+    lists = [["=8\n", "=\t8", "=9", "= 9", "7\t=\r\n8 "], ["=1\n2", "=1\n2\n", "=1", "=2"]]
+    return {f"list {i + 1}": impl.majority_vote(chains) for i, chains in enumerate(lists)}
 
 
 def equally_frequent_answers(impl, seed):
@@ -977,7 +1057,8 @@ def equally_frequent_answers(impl, seed):
 
 def another_marker(impl, seed):
     chains = ["3+4=7 #### 7", "2+5=8 ####8", "so #### 8", "1=1"]
-    return {"by position": impl.majority_vote(chains, "####"), "by name": impl.majority_vote(chains, marker="####")}
+    found = {"by position": impl.majority_vote(chains, "####"), "by name": impl.majority_vote(chains, marker="####")}
+    return {**found, "a full stop": impl.majority_vote(["so. 8", "1=9 so. 9", "3.1. 9"], marker=".")}
 
 
 def worked_example_of_the_vote(impl, seed):
@@ -994,7 +1075,14 @@ PROBES = {
         formats_of_entropy,
     ],
     "temperature": [cold_and_hot, worked_example_of_temperature, temperatures_that_are_refused],
-    "top_k": [three_of_eleven, one_token, logits_with_ties, k_at_its_limits, after_another_cut],
+    "top_k": [
+        three_of_eleven,
+        one_token,
+        logits_with_ties,
+        logits_that_are_near_or_far_apart,
+        k_at_its_limits,
+        after_another_cut,
+    ],
     "top_p": [
         nuclei_of_seventeen_tokens,
         three_axes_and_small_p,
@@ -1009,6 +1097,7 @@ PROBES = {
         flat_and_peaked_rows,
         logits_that_are_all_negative,
         worked_example_of_min_p,
+        tokens_at_the_threshold,
         min_p_at_its_limits,
     ],
     "repetition_penalty": [
@@ -1024,6 +1113,7 @@ PROBES = {
         rows_of_their_own,
         worked_example_of_sample,
         uniforms_at_their_limits,
+        rare_tokens,
         a_vocabulary_of_five_thousand,
         the_last_tokens_are_cut,
     ],
@@ -1032,10 +1122,12 @@ PROBES = {
         forty_rounds_of_four_drafts,
         a_draft_that_is_the_target,
         worked_example_of_speculation,
+        uniforms_at_the_edges,
     ],
     "majority_vote": [
         chains_of_sums,
         chains_without_an_answer,
+        tabs_and_line_ends,
         equally_frequent_answers,
         another_marker,
         worked_example_of_the_vote,
@@ -1077,12 +1169,17 @@ PAIRS = {
     "majority_vote": [("voters", "space"), ("space", "equals"), ("voters", "equals")],
 }
 
+TOLD = {VOTERS[4], SPACE[1]}
+
 # Pairs that mean nothing together, or that are another mistake.
 APART = [
     *({ORDER[2], wrong} for wrong in SCATTER[1:]),
     *({edge, wrong} for edge in (EDGE[3], EDGE[5]) for wrong in FILL[1:]),
     *({EDGE[5], wrong} for wrong in (*ORDER[1:], *SCATTER[1:])),
     *({OFTEN[1], wrong} for wrong in SEEN[1:4]),
+    *({STRICT[2], wrong} for wrong in (*RELATIVE[1:], *FILL[1:])),
     *({RATIO[5], wrong} for wrong in RESIDUAL[1:]),
-    {VOTERS[1], SPACE[1]},
+    *({RATIO[6], wrong} for wrong in (*RESIDUAL[1:], *BONUS[1:])),
+    *({RESIDUAL[7], wrong} for wrong in (*RATIO[1:], *BONUS[1:])),
+    *({voters, space} for voters in (VOTERS[1], VOTERS[4]) for space in SPACE[1:] if {voters, space} != TOLD),
 ]

@@ -26,6 +26,18 @@ def test_chains_without_an_answer_have_no_vote(impl):
 
 
 @pytest.mark.task("majority_vote")
+def test_tabs_and_line_ends_are_white_space_and_stay_inside_an_answer(impl):
+    assert impl.majority_vote(["=8\n", "=\t8", "=9", "= 9", "=\r\n8 "]) == "8"
+    assert impl.majority_vote(["=1\n2", "=1\n2\n", "=1", "=2"]) == "1\n2"
+
+
+@pytest.mark.task("majority_vote")
+def test_nothing_after_the_last_marker_is_no_vote_and_a_marker_is_text(impl):
+    assert impl.majority_vote(["1+2=3 =", "2+1=3 =\n", "4=4"]) == "4"
+    assert impl.majority_vote(["so. 8", "1=9 so. 9", "3.1. 9"], marker=".") == "9"
+
+
+@pytest.mark.task("majority_vote")
 def test_the_first_of_equals_wins(impl):
     assert impl.majority_vote(["x=b", "x=a", "y=a", "y=b"]) == "b"
     assert impl.majority_vote(["#2", "=3 #9", "#9"], marker="#") == "9"

@@ -41,6 +41,14 @@ def test_a_cumulative_sum_that_ends_below_one_draws_no_token_that_is_cut(impl, s
     assert (impl.sample(logits, uniforms) < 1006).all()
 
 
+@pytest.mark.task("sample")
+def test_rare_tokens_have_uniforms_of_their_own(impl):
+    logits = torch.tensor([[0.0, -21.0, -21.0], [0.0, -21.0, -21.0], [-21.0, 0.0, -21.0]])  # 7.6e-10 each
+    uniforms = 1 - torch.tensor([1.1e-9, 0.4e-9, 1.1e-9], dtype=torch.float64)
+    drawn = impl.sample(logits, uniforms)
+    assert drawn.tolist() == [1, 2, 1] and drawn.dtype == torch.int64
+
+
 def small_model():
     tokens = torch.randint(29, (600,), generator=torch.Generator().manual_seed(0)).tolist()
     return NGram(tokens, 29, 2)

@@ -33,6 +33,16 @@ def test_a_rejection_ends_the_round_and_the_last_uniform_draws_from_the_residual
 
 
 @pytest.mark.task("speculative_accept")
+@pytest.mark.parametrize("last", [0.0, 0.3, 1 - 2**-53])
+def test_a_uniform_of_exactly_the_ratio_rejects_and_a_weight_of_zero_is_never_drawn(impl, last):
+    p = torch.tensor([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]], dtype=torch.float64)
+    q = torch.tensor([[1.0, 0.0, 0.0]], dtype=torch.float64)
+    for uniform, tokens in ((0.5, [1]), (0.9, [1]), (0.4, [0, 1])):
+        uniforms = torch.tensor([uniform, last], dtype=torch.float64)
+        assert impl.speculative_accept(p, q, torch.tensor([0]), uniforms) == tokens
+
+
+@pytest.mark.task("speculative_accept")
 def test_a_draft_that_is_the_target_is_never_rejected(impl, seed):
     p = distributions(seed, 5, 7)
     uniforms = torch.rand(5, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))

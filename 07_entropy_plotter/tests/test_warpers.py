@@ -59,6 +59,15 @@ def test_each_row_has_its_own_edge_and_the_others_are_minus_infinity(impl):
     assert impl.top_k(logits, 2).tolist() == [[-inf, 2.0, 3.0], [-inf, 9.0, 8.0]]
 
 
+@pytest.mark.task("top_k")
+def test_logits_are_compared_and_only_equal_ones_are_ties(impl):
+    inf = math.inf
+    near = torch.tensor([0.999999, 1.0, 0.999998], dtype=torch.float64)
+    assert impl.top_k(near, 1).tolist() == [-inf, 1.0, -inf]
+    far = torch.tensor([[-901.0, 0.0, -900.0, -902.0]])  # three probabilities that round to 0
+    assert impl.top_k(far, 2).tolist() == [[-inf, 0.0, -900.0, -inf]]
+
+
 @pytest.mark.task("top_p")
 def test_oracle_top_p(impl, seed):
     check_rule(impl.top_p, "top_p", random_logits(seed, 11, 37))
@@ -133,6 +142,21 @@ def test_a_sum_of_exactly_p_is_enough_and_p_1_keeps_everything(impl):
     equal = torch.zeros(1, 4, dtype=torch.float64)  # four times 0.25, without rounding
     kept = [int((impl.top_p(equal, p) > -math.inf).sum()) for p in (0.25, 0.5, 0.75, 0.6, 1.0)]
     assert kept == [1, 2, 3, 3, 4]
+
+
+@pytest.mark.task("top_p")
+def test_the_likeliest_token_stays_at_every_p_and_p_may_be_a_whole_number(impl):
+    logits = torch.tensor([[1.0, 3.0, 2.0], [0.0, -1.0, -2.0]])
+    assert (impl.top_p(logits, 1e-9) > -math.inf).tolist() == [[False, True, False], [True, False, False]]
+    assert torch.equal(impl.top_p(logits, 1), logits)
+
+
+@pytest.mark.task("min_p")
+def test_a_token_exactly_at_the_threshold_stays(impl):
+    half, inf = math.log(0.5), math.inf
+    logits = torch.tensor([[0.0, half, half, -inf, -2.0], [half, -2.0, 0.0, half, -inf]], dtype=torch.float64)
+    assert impl.min_p(logits, 0.5).tolist() == [[0.0, half, half, -inf, -inf], [half, -inf, 0.0, half, -inf]]
+    assert impl.min_p(logits, 1).tolist() == [[0.0, -inf, -inf, -inf, -inf], [-inf, -inf, 0.0, -inf, -inf]]
 
 
 @pytest.mark.task("min_p")
