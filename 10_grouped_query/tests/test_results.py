@@ -31,11 +31,13 @@ def test_nothing_quick_is_committed():
         assert 5_000 < (FOLDER / "results" / f"{name}.png").stat().st_size < 250_000
 
 
-def test_the_trial_is_counted_and_no_wrong_attempt_was_right_at_its_end():
-    wrong, right = RESULTS["trial"]["wrong"], RESULTS["trial"]["right"]
-    first, last = (wrong[run] for run in ("first", "last"))
-    assert sum(first.values()) == sum(last.values()) >= 40 and last["RIGHT"] == last["false"] == 0
-    assert right["first"] <= right["last"] == right["attempts"] >= 12
+def test_the_trials_are_counted_and_no_wrong_attempt_was_right_at_their_end():
+    trials = RESULTS["trial"]["trials"]
+    assert len(trials) == 2
+    for each in trials:
+        (first, last), right = (each["wrong"][run] for run in ("first", "last")), each["right"]
+        assert sum(first.values()) == sum(last.values()) >= 40 and last["RIGHT"] == last["false"] == 0
+        assert right["first"] <= right["last"] == right["attempts"] >= 12
 
 
 @pytest.mark.timeout(240)
