@@ -26,12 +26,14 @@ def test_nothing_quick_is_committed():
     assert not [name for name, section in sections.items() if section["meta"]["quick"]]
 
 
-def test_the_trial_is_counted_and_no_wrong_attempt_was_right_at_its_end():
-    trial = record.read(record.COMMITTED)["trial"]
-    wrong, right = trial["wrong"], trial["right"]
-    first, last = (wrong[run] for run in ("first", "last"))
-    assert sum(first.values()) == sum(last.values()) >= 40 and last["RIGHT"] == last["false"] == 0
-    assert right["first"] <= right["last"] == right["attempts"] >= 12
+def test_the_trials_are_counted_and_no_wrong_attempt_was_right_at_their_end():
+    trials = record.read(record.COMMITTED)["trial"]["trials"]
+    assert len(trials) == 2
+    for trial in trials:
+        first, last = (trial["wrong"][run] for run in ("first", "last"))
+        assert sum(first.values()) == sum(last.values()) >= 40 and last["RIGHT"] == last["false"] == 0
+        right = trial["right"]
+        assert right["first"] <= right["last"] == right["attempts"] >= 12
 
 
 @pytest.mark.filterwarnings("ignore:.past_key_values. is deprecated:FutureWarning")

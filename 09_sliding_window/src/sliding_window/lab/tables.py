@@ -29,14 +29,14 @@ def summary() -> str:
             f"{loss['dense']:.2f} (all keys)",
         ),
         (
-            "8 training lengths, loss at the end, nats: window",
+            "a text of 8 training lengths, loss at its end, nats: window",
             spread(column(head["loss"]["window"], -1)),
             f"{spread(column(head['loss']['dense'], -1))} (dense)",
         ),
         (
-            f"{stream['tokens']:,} tokens, µs a token: first and last part",
+            f"{stream['tokens']:,} tokens, µs a token: first / last part",
             f"{stream['microseconds'][0]:.0f} / {stream['microseconds'][-1]:.0f}",
-            f"{stream['cache bytes'][-1] / 1024:.0f} KiB of cache, from first to last",
+            f"{stream['cache bytes'][-1] / 1024:.0f} KiB: the cache, throughout",
         ),
         (
             "T = 4096, W = 256, ms: the band",
