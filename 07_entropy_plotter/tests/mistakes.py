@@ -192,6 +192,7 @@ TIES = [
     "that drops the k-th itself and all tied with it",
     "that takes NEARLY equal logits for ties",
     "that compares PROBABILITIES, of which many round to 0",
+    "that counts equal logits ONCE, and keeps the k largest different values",
 ]
 FILL = ["-inf", "that cuts with 0 instead of -inf", "that cuts with -1e4 instead of -inf"]
 FILL += ["that cuts with the smallest finite number instead of -inf"]
@@ -208,6 +209,7 @@ TOP_K_HINTS = {
     TIES[2]: "Is the k-th token among the k largest?",
     TIES[3]: "Logits of 1 and 0.999999 are near, but which one is larger?",
     TIES[4]: "Two logits of -900 and -901 have the same probability for a computer. Which one is larger?",
+    TIES[5]: "Probabilities .4, .4, .2 and k = 2: the second largest is .4. Is .2 needed?",
     FILL[1]: "A logit of 0 has the weight e⁰ = 1. Which logit has no weight?",
     FILL[2]: "Other rules must see what has been cut. Which logit has no weight at all?",
     FILL[3]: "Other rules must see what has been cut. Which logit has no weight at all?",
@@ -223,6 +225,11 @@ TOP_K_HINTS = {
 
 def filler(fill, logits):
     return {FILL[1]: 0.0, FILL[2]: -1e4, FILL[3]: torch.finfo(logits.dtype).min}.get(fill, -INF)
+
+
+def kth_different(x, k):
+    edges = [values[-min(k, len(values))] for values in map(torch.unique, x.reshape(-1, x.shape[-1]))]
+    return torch.stack(edges).view(*x.shape[:-1], 1)
 
 
 def wrong_top_k(count, ties, fill, batch, large, gives):
@@ -252,6 +259,7 @@ def wrong_top_k(count, ties, fill, batch, large, gives):
                 kth = x.flatten().sort(descending=True).values[k - 1]
             elif batch == ROWS[3]:
                 kth = kth.min()
+            kth = kth_different(x, k) if ties == TIES[5] else kth
             kth = kth - 1e-4 if ties == TIES[3] else kth
             x, kth = (x.softmax(-1), x.softmax(-1).sort().values[..., -k, None]) if ties == TIES[4] else (x, kth)
             keep = x > kth if ties == TIES[2] else x >= kth
@@ -302,6 +310,7 @@ EDGE += [
     "that keeps one token after the crossing one",
     "that also keeps every token that is as likely as the crossing one",
     "that keeps no token at all where p is so small that 1 - p rounds to 1",
+    "that stops a thousandth before p",
 ]
 SCATTER = [
     "scattered",
@@ -327,6 +336,7 @@ TOP_P_HINTS = {
     EDGE[4]: "Probabilities .5, .3, .15, .05 and p = .6: is the third one needed?",
     EDGE[5]: "Four tokens of .25 and p = .5: how many reach it? The smallest set is asked for.",
     EDGE[6]: "In float32, 1 - 1e-9 is 1. Which token stays at every p?",
+    EDGE[7]: "Four tokens of .25 and p = .5001: do two of them reach it?",
     SCATTER[1]: "The mask says that sorted place 3 is cut. Which token stood there?",
     SCATTER[2]: "The token ids are the positions. What happens to them when the values are sorted?",
     SCATTER[3]: "order[i] is the token at sorted place i. Does the mask go from places to tokens, or back?",
@@ -360,7 +370,7 @@ def wrong_top_p(order, edge, scatter, mass, fill, share):
         reached = (probs.bfloat16() if mass == MASS[2] else probs).cumsum(-1)
         goal = p * probs.amax(-1, keepdim=True) if mass == MASS[3] else p
         before = reached - probs.to(reached.dtype)
-        keep = before <= goal if edge == EDGE[3] else before < goal
+        keep = before <= goal if edge == EDGE[3] else before < goal - 1e-3 if edge == EDGE[7] else before < goal
         if edge in EDGE[1:3]:
             keep = reached <= goal
         if edge == EDGE[4]:
@@ -391,7 +401,7 @@ def three_axes_and_small_p(impl, seed):
 
 def sums_that_are_exactly_p(impl, seed):
     equal = torch.zeros(1, 4, dtype=torch.float64)  # four times 0.25, without rounding
-    return {f"tokens kept at p = {p}": kept(impl.top_p(equal, p)) for p in (0.25, 0.5, 0.75, 0.6)}
+    return {f"tokens kept at p = {p}": kept(impl.top_p(equal, p)) for p in (0.25, 0.5, 0.75, 0.6, 0.5001)}
 
 
 def a_thousand_tokens(impl, seed):
@@ -857,7 +867,7 @@ SPECULATIVE_HINTS = {
     RATIO[3]: "The target never says this token, so p / q is 0. Is it kept?",
     RATIO[4]: "A draft that is the target should never be rejected.",
     RATIO[5]: "Then the text is the draft's. What is the target for?",
-    RATIO[6]: "The target never says this token, and the uniform is 0. Is 0 below p / q?",
+    RATIO[6]: "p / q is .5 and so is the uniform. Is it below? And is 0 below 0?",
     RESIDUAL[1]: "Tokens that the draft says too often have been kept already. Draw from what is missing.",
     RESIDUAL[2]: "p - q is negative where the draft says a token too often. Is that a probability?",
     RESIDUAL[3]: "The residual sums to less than 1. Where does a uniform of 0.9 end?",
@@ -968,6 +978,7 @@ EMPTY = ["no vote", "in which an EMPTY answer votes", "in which a chain without 
 EMPTY += ["in which a chain that ends at its marker votes with what stands before that marker"]
 MARKER = ["text", "that takes the marker for a regular expression", "that always looks for ="]
 EQUALS = ["first", "in which the LAST of equally frequent answers wins", "in which the alphabet decides between equals"]
+EQUALS += ["in which that of the equals wins which reached its count first"]
 RULE = ["most", "that wants more than HALF of the votes", "that returns the first answer, without a vote"]
 RULE += ["that returns the RAREST answer", "that averages the answers"]
 NONE = ["None", "that returns an empty text where nobody votes", "that raises an error where nobody votes"]
@@ -986,6 +997,7 @@ VOTE_HINTS = {
     MARKER[2]: "The marker is an argument.",
     EQUALS[1]: "Two answers have two votes each. Which one is promised?",
     EQUALS[2]: "Two answers have two votes each. Which one is promised?",
+    EQUALS[3]: "Two answers have two votes each. Which one was given first, not which one was complete first?",
     RULE[1]: "Three votes of seven can be the most.",
     RULE[2]: "What are the other chains for?",
     RULE[3]: "Which end of the count did you take?",
@@ -1010,7 +1022,7 @@ def wrong_vote(voters, space, empty, equals, rule_, none, sign):
             elif voters == VOTERS[3]:
                 answer = chain.rpartition(marker)[0]
             answer = answer if space == SPACE[1] else answer.strip(" ") if space == SPACE[2] else answer.strip()
-            if answer.strip() or empty == EMPTY[1]:
+            if answer.strip(" " if space == SPACE[2] else None) or empty == EMPTY[1]:
                 answers += [chain] if voters == VOTERS[1] else list(answer) if voters == VOTERS[4] else [answer]
         if not answers:
             if none == NONE[2]:
@@ -1023,6 +1035,8 @@ def wrong_vote(voters, space, empty, equals, rule_, none, sign):
             return answers[0]
         different = list(dict.fromkeys(answers))
         different = different[::-1] if equals == EQUALS[1] else sorted(different) if equals == EQUALS[2] else different
+        if equals == EQUALS[3]:  # by the place of the vote that made the count complete
+            different.sort(key=lambda a: max(i for i, b in enumerate(answers) if a == b))
         best = (min if rule_ == RULE[3] else max)(different, key=answers.count)
         return None if rule_ == RULE[1] and 2 * answers.count(best) <= len(answers) else best
 
@@ -1174,12 +1188,13 @@ TOLD = {VOTERS[4], SPACE[1]}
 # Pairs that mean nothing together, or that are another mistake.
 APART = [
     *({ORDER[2], wrong} for wrong in SCATTER[1:]),
-    *({edge, wrong} for edge in (EDGE[3], EDGE[5]) for wrong in FILL[1:]),
+    *({edge, wrong} for edge in (EDGE[3], EDGE[5], EDGE[7]) for wrong in FILL[1:]),
     *({EDGE[5], wrong} for wrong in (*ORDER[1:], *SCATTER[1:])),
     *({OFTEN[1], wrong} for wrong in SEEN[1:4]),
     *({STRICT[2], wrong} for wrong in (*RELATIVE[1:], *FILL[1:])),
     *({RATIO[5], wrong} for wrong in RESIDUAL[1:]),
     *({RATIO[6], wrong} for wrong in (*RESIDUAL[1:], *BONUS[1:])),
     *({RESIDUAL[7], wrong} for wrong in (*RATIO[1:], *BONUS[1:])),
+    *({EQUALS[3], voters} for voters in VOTERS[3:]),
     *({voters, space} for voters in (VOTERS[1], VOTERS[4]) for space in SPACE[1:] if {voters, space} != TOLD),
 ]

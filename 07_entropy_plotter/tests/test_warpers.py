@@ -140,8 +140,8 @@ def test_property_the_nucleus_reaches_p_and_no_smaller_set_does(impl):
 @pytest.mark.task("top_p")
 def test_a_sum_of_exactly_p_is_enough_and_p_1_keeps_everything(impl):
     equal = torch.zeros(1, 4, dtype=torch.float64)  # four times 0.25, without rounding
-    kept = [int((impl.top_p(equal, p) > -math.inf).sum()) for p in (0.25, 0.5, 0.75, 0.6, 1.0)]
-    assert kept == [1, 2, 3, 3, 4]
+    kept = [int((impl.top_p(equal, p) > -math.inf).sum()) for p in (0.25, 0.5, 0.75, 0.6, 0.5001, 1.0)]
+    assert kept == [1, 2, 3, 3, 3, 4]
 
 
 @pytest.mark.task("top_p")
