@@ -228,6 +228,7 @@ NORMALIZE = [
     "that divides by the sum over the TOKENS",
     "that divides by the root of the sum of squares",
     "that takes a second SOFTMAX of the weights to normalize them",
+    "that is 0 / 0 where all chosen scores are far below the largest",
 ]
 WEIGHT_GRAPH = ["right", "that is DETACHED: no gradient gets back to the router"]
 WEIGHT_CHECK = ["right", NO_CHECK]
@@ -246,6 +247,7 @@ WEIGHT_HINTS = {
     NORMALIZE[3]: "What do a token's weights sum to now?",
     NORMALIZE[4]: "Whose weights must sum to one?",
     NORMALIZE[5]: "What do a token's weights sum to now?",
+    NORMALIZE[7]: "What is exp(-2000)? Which softmax looks at the chosen scores alone?",
     NORMALIZE[6]: "Divide. What does a softmax make of the weights 0.8 and 0.1?",
     WEIGHT_GRAPH[1]: "How does the router learn which expert was good?",
     WEIGHT_CHECK[1]: "One expert and `normalize`: what does the docstring promise?",
@@ -257,7 +259,7 @@ def wrong_weights(weight, normalize, graph, check):
         k = indices.shape[-1]
         if normalize_ and k == 1 and check == "right":
             raise ValueError("k")
-        if weight == WEIGHT[1]:
+        if weight == WEIGHT[1] or (normalize_ and weight == normalize == "right"):
             out = scores.gather(-1, indices).softmax(-1)
         else:
             p = {
@@ -325,6 +327,11 @@ def scores_in_the_thousands(impl, seed):
     }
 
 
+def chosen_scores_far_below_the_largest(impl, seed):
+    scores = torch.tensor([[3000.0, 1000.0, 1001.0], [0.0, 2.0, -500.0]])
+    return impl.combine_weights(scores, torch.tensor([[1, 2], [0, 1]]), True)
+
+
 def the_gradient_of_the_weights(impl, seed):
     scores, found = randn(seed + 9, 7, 5).requires_grad_(), {}
     for k in (1, 2):
@@ -377,6 +384,7 @@ LOSS_SCALE = [
     "that is not multiplied by the number of experts",
     "that is multiplied by k instead of E",
     "whose products are summed under a root",
+    "that takes the largest expert that OCCURS for the last one, and so counts too few experts",
 ]
 LOSS_GROUP = ["right", "that is computed for each text, and then averaged"]
 LOSS_MASK = [
@@ -385,7 +393,7 @@ LOSS_MASK = [
     "that leaves padding out of the counts, and not out of the probabilities",
     "that leaves padding out of the probabilities, and not out of the counts",
     "whose sums leave padding out, and whose divisor counts it",
-    "whose counts are right, and whose mean probability is divided by ALL tokens, padding too",
+    "that divides one of its two factors, counts or probabilities, by ALL tokens, padding too",
 ]
 LOSS_CHECK = ["right", NO_CHECK]
 LOSS_HINTS = {
@@ -402,6 +410,7 @@ LOSS_HINTS = {
     PROBABILITY[6]: "What comes first for each token: its probabilities, or the mean over all tokens?",
     LOSS_SCALE[1]: "Perfect balance: every fᵢ and Pᵢ is 1/E. What is Σ fᵢ Pᵢ?",
     LOSS_SCALE[2]: "Perfect balance: every fᵢ and Pᵢ is 1/E. Which factor makes the sum 1?",
+    LOSS_SCALE[4]: "Nobody chooses the last expert. How many experts are there? Which tensor knows?",
     LOSS_SCALE[3]: "Read equation 4 again: is there a root?",
     LOSS_GROUP[1]: "Two texts may have different favourites. Is their sum unbalanced?",
     LOSS_MASK[1]: "A row of padding goes to some expert. Does it work for it?",
@@ -449,7 +458,7 @@ def wrong_loss(share, probability, scale, group, mask, check):
             f = hot[in_f].sum(0) / {SHARE[3]: n_f, SHARE[4]: 1}.get(share, n_f * k)
         total = (f * P).sum()
         return {LOSS_SCALE[1]: total, LOSS_SCALE[2]: k * total, LOSS_SCALE[3]: E * total.abs().sqrt()}.get(
-            scale, E * total
+            scale, (int(indices[in_f].max()) + 1 if scale == LOSS_SCALE[4] else E) * total
         )
 
     def load_balancing_loss(scores, indices, mask_=None):
@@ -660,7 +669,13 @@ STEP = [
     "that compares with the mean ROUNDED to a whole number",
     "whose step is the difference from the mean, divided by the LARGEST difference",
 ]
-BIAS_TYPE = ["right", "of float32, whatever the bias is", "that writes into the old bias"]
+BIAS_TYPE = [
+    "right",
+    "of float32, whatever the bias is",
+    "that writes into the old bias",
+    "that compares loads in float32, where large whole numbers are ROUNDED",
+    "that compares loads in the dtype of the bias, where large whole numbers are ROUNDED",
+]
 STEP_HINTS = {
     STEP[1]: "An expert has too many tokens. Should its bias make it more wanted?",
     STEP[2]: "How large is a step in algorithm 1? Does it depend on how much is missing?",
@@ -678,13 +693,15 @@ STEP_HINTS = {
     STEP[15]: "How large is a step in algorithm 1? Does it depend on how much is missing?",
     STEP[14]: "Loads 5, 5, 5, 6: who has less than an equal share?",
     BIAS_TYPE[1]: "The bias is float64. What is promised of the result?",
+    BIAS_TYPE[3]: "Which whole number comes after 16,777,216 in float32?",
+    BIAS_TYPE[4]: "Which whole number comes after 2048 in float16, and after 16,777,216 in float32?",
     BIAS_TYPE[2]: "Does the caller still have the bias of before?",
 }
 
 
 def wrong_bias(step, kind):
     def update_bias(bias, load, rate):
-        x = load.double()
+        x = load.to({BIAS_TYPE[3]: torch.float32, BIAS_TYPE[4]: bias.dtype}.get(kind, torch.float64))
         mean = x.mean()
         sign = (mean - x).sign()
         move = {
@@ -734,6 +751,14 @@ def a_mean_that_is_no_whole_number(impl, seed):
     return impl.update_bias(randn(seed + 6, 5), torch.tensor([4, 9, 1, 4, 3]), 0.5)
 
 
+def loads_of_millions(impl, seed):
+    return impl.update_bias(randn(seed + 7, 3), torch.tensor([2**25 + 1, 2**25 - 1, 2**25]), 0.5)
+
+
+def a_bias_of_float16(impl, seed):
+    return impl.update_bias(randn(seed + 8, 3, dtype=torch.float16), torch.tensor([4097, 4095, 4096]), 0.5)
+
+
 def one_expert_that_has_everything(impl, seed):
     return impl.update_bias(randn(seed + 3, 4), torch.tensor([0, 0, 11, 0]), 0.25)
 
@@ -766,6 +791,8 @@ CAPACITY = [
     "that lets in one token TOO FEW",
     "whose capacity is counted from the busiest group's load",
     "whose capacity is never below FOUR (as in DeepSpeed's code)",
+    "whose capacity takes the largest expert that OCCURS for the last one, and so counts too few experts",
+    "whose equal share is rounded DOWN before the factor",
 ]
 QUEUE = [
     "right",
@@ -774,13 +801,19 @@ QUEUE = [
     "that gives each choice a queue of its own",
     "that serves second choices before first ones",
     "that sorts by expert and cuts the end of the list: the limit holds for all experts together",
+    "that counts places in bfloat16, where whole numbers above 256 are ROUNDED",
 ]
 GROUP = [
     "right",
     "with ONE queue for all groups, and the capacity of one",
     "with ONE queue for all groups, and the capacity of all",
 ]
-DROPPED = ["right", "that is True for what is DROPPED", "that drops ALL choices of a token when one does not fit"]
+DROPPED = [
+    "right",
+    "that is True for what is DROPPED",
+    "that drops ALL choices of a token when one does not fit",
+    "that drops a token's LATER choices, too, once one does not fit",
+]
 CAPACITY_CHECK = ["right", NO_CHECK]
 CAPACITY_HINTS = {
     CAPACITY[1]: "Five tokens, two experts, factor 1: can both experts take all tokens if each takes two?",
@@ -791,15 +824,19 @@ CAPACITY_HINTS = {
     CAPACITY[6]: "Is the first in line number 0 or number 1 in your comparison?",
     CAPACITY[7]: "Is the first in line number 0 or number 1 in your comparison?",
     CAPACITY[8]: "The capacity is known before anything is routed. From which numbers?",
+    CAPACITY[10]: "Nobody wants the last expert. How many experts are there?",
+    CAPACITY[11]: "Five tokens, two experts, factor 2: how many does each expert take?",
     CAPACITY[9]: "Read the equation: is there a least capacity?",
     QUEUE[1]: "Token 1's first choice and token 0's second choice want the last place. Who gets it?",
     QUEUE[2]: "Who comes first in a causal order, the early token or the late one?",
     QUEUE[3]: "How many tokens does one expert get in all?",
     QUEUE[4]: "Token 1's first choice and token 0's second choice want the last place. Who gets it?",
+    QUEUE[6]: "Which whole number comes after 256 in bfloat16?",
     QUEUE[5]: "Each expert has a limit of its own.",
     GROUP[1]: "May the first text of a batch take the places of the second?",
     GROUP[2]: "May the first text of a batch take the places of the second?",
     DROPPED[1]: "The name is `kept` where the result is used.",
+    DROPPED[3]: "A token whose first choice is full: may it still go to its second?",
     DROPPED[2]: "A token whose second choice is full: may it still go to its first?",
     CAPACITY_CHECK[1]: "A factor of 0, or below: what does the docstring promise?",
 }
@@ -817,6 +854,10 @@ def wrong_drop(capacity, queue, group, dropped, check):
             amount /= capacity_factor
         if capacity == CAPACITY[5]:
             amount *= num_experts
+        if capacity == CAPACITY[10]:
+            amount *= num_experts / (int(indices.max()) + 1)
+        if capacity == CAPACITY[11]:
+            amount = capacity_factor * (N * K // num_experts)
         most = {CAPACITY[1]: math.floor, CAPACITY[2]: round}.get(capacity, math.ceil)(amount)
         most += {CAPACITY[6]: 1, CAPACITY[7]: -1}.get(capacity, 0)
         if capacity == CAPACITY[8]:
@@ -850,6 +891,11 @@ def wrong_drop(capacity, queue, group, dropped, check):
                 e = int(indices[g, n, j])
                 kept[g, n, j] = used[e] < most
                 used[e] += 1
+        if queue == QUEUE[6]:
+            hot = F.one_hot(indices.transpose(1, 2).flatten(1), num_experts).bfloat16()
+            kept = ((hot.cumsum(1) * hot).sum(-1) <= most).view(G, K, N).transpose(1, 2)
+        if dropped == DROPPED[3]:
+            kept = kept.int().cumprod(-1).bool()
         if dropped == DROPPED[2]:
             kept = kept.all(-1, keepdim=True).expand(G, N, K).clone()
         return ~kept if dropped == DROPPED[1] else kept
@@ -896,6 +942,14 @@ def room_for_one_token(impl, seed):
     return kept_of(impl, seed + 6, 2, 11, 2, 7, 0.25)
 
 
+def experts_that_nobody_wants(impl, seed):
+    return impl.drop_overflow(torch.tensor([[[0, 1], [0, 1], [1, 0]]]), 5, 1.0)
+
+
+def a_long_queue(impl, seed):
+    return impl.drop_overflow(torch.zeros(1, 5000, 1, dtype=torch.long), 2, 1.0)
+
+
 def capacity_factors_that_are_refused(impl, seed):
     indices = uneven(seed, 2, 3, 2, experts=4)
     return {f"{x:g}": error_of(lambda x=x: impl.drop_overflow(indices, 4, x)) for x in (0.0, -1.0, 0.1)}
@@ -934,6 +988,7 @@ KEPT = [
     "that adds DROPPED assignments too",
     "that drops a token whole when one of its choices is dropped",
     "that computes dropped assignments, and gives them the weight zero",
+    "that leaves out kept assignments whose weight is ZERO OR NEGATIVE",
 ]
 BLOCKS = [
     "right",
@@ -951,6 +1006,7 @@ SHARED = [
     "that adds the shared expert only to tokens with an expert of their own",
     "that weights the shared expert by what the token's weights leave of 1",
     "that gives the shared expert the residual, and not x",
+    "whose shared expert's input is DETACHED: no gradient gets back to x through it",
 ]
 DISPATCH_HINTS = {
     GATE[1]: "Through which product does the loss reach the router?",
@@ -970,6 +1026,7 @@ DISPATCH_HINTS = {
     ADDED[7]: "x is the normalised input of the experts. What is the stream?",
     KEPT[1]: "What does `kept` say about this assignment?",
     KEPT[2]: "A token whose second choice is full: may it still use its first?",
+    KEPT[4]: "Which tensor says what is computed: `kept`, or the weights?",
     KEPT[3]: "The numbers are right. Which rows did the experts compute for nothing?",
     BLOCKS[1]: "Three rows for expert 0 and two for expert 1: where does the second block begin?",
     BLOCKS[2]: "Expert 1 has no tokens. Who gets the second block?",
@@ -981,6 +1038,7 @@ DISPATCH_HINTS = {
     SHARED[2]: "The shared expert is outside of the top k. How many experts of its own does a token keep?",
     SHARED[3]: "A dropped token: does the shared expert see it?",
     SHARED[4]: "Which weight does the docstring give it?",
+    SHARED[6]: "Who needs the gradient of x?",
     SHARED[5]: "What do all experts read: the stream, or its normalised copy?",
 }
 
@@ -995,6 +1053,8 @@ def wrong_dispatch(gate, added, kept, blocks, shared):
             use = use.all(1, keepdim=True).expand(N, K)
         if kept == KEPT[3]:
             weights, use = weights * use, torch.ones_like(use)
+        if kept == KEPT[4]:
+            use = use & (weights > 0)
         if shared == SHARED[2] and shared_ is not None:
             use = use.clone()
             use[:, -1] = False
@@ -1052,7 +1112,7 @@ def wrong_dispatch(gate, added, kept, blocks, shared):
         if added == ADDED[7]:
             base = x
         if shared_ is not None and shared != SHARED[1]:
-            extra = shared_(residual if shared == SHARED[5] else x)
+            extra = shared_({SHARED[5]: residual, SHARED[6]: x.detach()}.get(shared, x))
             if shared == SHARED[3]:
                 extra = extra * has_expert
             if shared == SHARED[4]:
@@ -1142,11 +1202,22 @@ def gradients_of_everything(impl, seed):
     return dispatched(impl, seed + 60, 7, 2, 5, 3, gradients=True)
 
 
+def gradients_with_a_shared_expert(impl, seed):
+    return dispatched(impl, seed + 80, 7, 2, 5, 3, shared=always_on, gradients=True)
+
+
+def weights_of_zero_and_below(impl, seed):
+    x, weights = randn(seed + 90, 2, 3), torch.tensor([[0.0, 1.0], [-1.0, 0.5]])
+    experts, kept = Recorded(seed, 4, 3), torch.ones(2, 2, dtype=torch.bool)
+    out = impl.grouped_dispatch(x, x, torch.tensor([[3, 1], [1, 2]]), weights, kept, experts)
+    return {"the output": out, "calls (expert, rows)": sorted(experts.calls)}
+
+
 def a_residual_that_stays_as_it_was(impl, seed):
     residual, x = randn(seed + 70, 5, 3), randn(seed + 71, 5, 3)
     before, kept = residual.clone(), torch.ones(5, 2, dtype=torch.bool)
     out = impl.grouped_dispatch(
-        residual, x, choices(seed, 5, 2, experts=4), randn(seed, 5, 2), kept, Recorded(seed, 4, 3)
+        residual, x, choices(seed, 5, 2, experts=4), randn(seed, 5, 2).abs(), kept, Recorded(seed, 4, 3)
     )
     return {"the output": out + 0, "the change of the residual": residual - before}
 
@@ -1324,6 +1395,7 @@ PROBES = {
         one_expert,
         every_expert,
         scores_in_the_thousands,
+        chosen_scores_far_below_the_largest,
         the_gradient_of_the_weights,
         one_normalized_expert,
         the_logarithms_of_the_workbook,
@@ -1353,6 +1425,8 @@ PROBES = {
         five_loads_and_a_bias_of_float64,
         loads_with_some_at_the_mean,
         a_mean_that_is_no_whole_number,
+        loads_of_millions,
+        a_bias_of_float16,
         one_expert_that_has_everything,
         a_perfect_balance,
         an_old_bias_that_stays_as_it_was,
@@ -1366,6 +1440,8 @@ PROBES = {
         room_for_everybody,
         more_groups_than_tokens,
         room_for_one_token,
+        experts_that_nobody_wants,
+        a_long_queue,
         capacity_factors_that_are_refused,
         the_hot_expert_of_the_workbook,
     ],
@@ -1377,6 +1453,8 @@ PROBES = {
         a_shared_expert,
         one_choice_in_float64,
         gradients_of_everything,
+        gradients_with_a_shared_expert,
+        weights_of_zero_and_below,
         a_residual_that_stays_as_it_was,
         the_two_tokens_of_the_workbook,
     ],

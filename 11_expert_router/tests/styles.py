@@ -35,9 +35,10 @@ def gate_one_by_one(logits, k, bias=None, noise=None, training=False):
 def weights_by_hand(scores, indices, normalize=False):
     if normalize and indices.size(-1) < 2:
         raise ValueError("one normalised expert")
-    shifted = (scores - scores.amax(-1, keepdim=True)).exp()
-    chosen = torch.take_along_dim(shifted, indices, dim=-1)
-    return chosen / (chosen if normalize else shifted).sum(-1, keepdim=True)
+    chosen = torch.take_along_dim(scores, indices, dim=-1)
+    pool = chosen if normalize else scores
+    top = pool.amax(-1, keepdim=True)
+    return (chosen - top).exp() / (pool - top).exp().sum(-1, keepdim=True)
 
 
 def weights_by_logarithms(scores, indices, normalize=False):

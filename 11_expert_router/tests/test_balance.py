@@ -122,6 +122,13 @@ def test_who_lacks_tokens_rises_by_the_rate(impl, seed, load, signs):
 
 
 @pytest.mark.task("update_bias")
+@pytest.mark.parametrize(("mean", "dtype"), [(2**25, torch.float32), (2**25, torch.float64), (4096, torch.float16)])
+def test_loads_are_compared_as_whole_numbers(impl, mean, dtype):
+    got = impl.update_bias(torch.zeros(3, dtype=dtype), torch.tensor([mean + 1, mean - 1, mean]), 0.5)
+    torch.testing.assert_close(got, torch.tensor([-0.5, 0.5, 0], dtype=dtype), rtol=0, atol=0)
+
+
+@pytest.mark.task("update_bias")
 def test_effect_a_bias_alone_evens_out_a_router_with_favourites(impl, seed):
     logits, bias = randn(seed, 512, 8) + torch.arange(8) / 2, torch.zeros(8)
     first = expert_load(logits.topk(2).indices, 8)

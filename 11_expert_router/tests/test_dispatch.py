@@ -49,6 +49,18 @@ def test_first_choices_come_first_in_the_order_of_the_tokens(impl, seed, G, N, K
 
 
 @pytest.mark.task("drop_overflow")
+def test_a_long_queue_is_counted_exactly(impl):
+    kept = impl.drop_overflow(torch.zeros(1, 5000, 1, dtype=torch.long), 2, 1.0)
+    torch.testing.assert_close(kept[0, :, 0], torch.arange(5000) < 2500)
+
+
+@pytest.mark.task("drop_overflow")
+def test_experts_that_nobody_wants_count_in_the_capacity(impl):
+    kept = impl.drop_overflow(torch.tensor([[[0, 1], [0, 1], [1, 0]]]), 5, 1.0)  # six assignments, five experts: 2
+    torch.testing.assert_close(kept[0], torch.tensor([[True, True], [True, False], [True, False]]))
+
+
+@pytest.mark.task("drop_overflow")
 @pytest.mark.parametrize("factor", [0.0, -0.5])
 def test_bad_input_no_capacity(impl, factor):
     with pytest.raises(ValueError):
@@ -111,6 +123,26 @@ def test_dropped_tokens_keep_their_residual_and_the_shared_expert_sees_all(impl,
     )
     torch.testing.assert_close(with_ - without, always_on(x), rtol=0, atol=1e-12)
     torch.testing.assert_close(residual, before, rtol=0, atol=0)
+
+
+@pytest.mark.task("grouped_dispatch")
+def test_a_gradient_gets_back_to_x_through_the_shared_expert(impl, seed):
+    x, indices, weights, _ = case(seed, 5, 2, 4)
+    kept = torch.zeros(5, 2, dtype=torch.bool)
+    out = impl.grouped_dispatch(torch.zeros_like(x), x.requires_grad_(), indices, weights, kept, Recorded(seed, 4, 5), always_on)
+    torch.testing.assert_close(torch.autograd.grad(out.sum(), x)[0], -x.detach().sin())
+
+
+@pytest.mark.task("grouped_dispatch")
+def test_a_weight_of_zero_or_below_is_a_weight(impl, seed):
+    x, indices, weights, kept = case(seed, 7, 2, 4)
+    weights = (weights - weights.mean()).index_fill(0, torch.tensor(3), 0).requires_grad_()
+    experts, residual = experts_of(seed, 4, 5, 3), torch.zeros_like(x)
+    got = impl.grouped_dispatch(residual, x, indices, weights, kept, experts)
+    want = all_experts(x, indices, weights, experts, kept)
+    torch.testing.assert_close(got, want, rtol=0, atol=1e-12)
+    mine, theirs = (torch.autograd.grad(o.square().sum() + o.sum(), weights)[0] for o in (got, want))
+    torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-11)
 
 
 @pytest.mark.task("grouped_dispatch")

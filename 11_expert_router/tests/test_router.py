@@ -82,6 +82,13 @@ def test_large_scores_do_not_overflow_and_gradients_get_back(impl, seed):
 
 
 @pytest.mark.task("combine_weights")
+def test_chosen_experts_far_below_the_best_have_weights_too(impl):
+    scores = torch.tensor([[3000.0, 1000.0, 1000.0], [9000.0, 0.0, -2000.0]])
+    got = impl.combine_weights(scores, torch.tensor([[1, 2], [1, 2]]), normalize=True)
+    torch.testing.assert_close(got, torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
+
+
+@pytest.mark.task("combine_weights")
 def test_bad_input_one_normalized_expert(impl):
     with pytest.raises(ValueError):
         impl.combine_weights(torch.zeros(3, 5), torch.zeros(3, 1, dtype=torch.long), normalize=True)
