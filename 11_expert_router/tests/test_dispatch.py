@@ -129,7 +129,9 @@ def test_dropped_tokens_keep_their_residual_and_the_shared_expert_sees_all(impl,
 def test_a_gradient_gets_back_to_x_through_the_shared_expert(impl, seed):
     x, indices, weights, _ = case(seed, 5, 2, 4)
     kept = torch.zeros(5, 2, dtype=torch.bool)
-    out = impl.grouped_dispatch(torch.zeros_like(x), x.requires_grad_(), indices, weights, kept, Recorded(seed, 4, 5), always_on)
+    out = impl.grouped_dispatch(
+        torch.zeros_like(x), x.requires_grad_(), indices, weights, kept, Recorded(seed, 4, 5), always_on
+    )
     torch.testing.assert_close(torch.autograd.grad(out.sum(), x)[0], -x.detach().sin())
 
 
