@@ -236,6 +236,7 @@ RATE = [
     "whose schedule ends after 100 steps, however many batches there are",
     "that sets the rate after the step, one step late",
     "that gives every width the rate of width 32",
+    "whose first step has Adam's default rate, 0.001",
 ]
 GRADIENTS = ["right", "that ADDS UP gradients over steps"]
 MEASURE = [
@@ -244,6 +245,7 @@ MEASURE = [
     "that measures before the last step",
     "that measures before the training",
     "that returns the MEAN of the training losses",
+    "that returns the LOWEST validation loss of the run, and not the last",
 ]
 OPTIMIZER = [
     "right",
@@ -263,11 +265,13 @@ TRAIN_HINTS = {
     RATE[2]: "Who knows how long the run is?",
     RATE[3]: "The rate of step 0 must be there before step 0.",
     RATE[4]: "`learning_rate` has three arguments. Which one is the third?",
+    RATE[5]: "Which rate is in `param_groups` when step 0 is taken?",
     GRADIENTS[1]: "What is in `.grad` when the second batch comes?",
     MEASURE[1]: "A training batch is small, and the model has just learned it. Whose loss is comparable between runs?",
     MEASURE[2]: "Which parameters did you measure: those before, or after the last step?",
     MEASURE[3]: "When is the loss of a run its final loss?",
     MEASURE[4]: "What does the loss of the first step say about the trained model?",
+    MEASURE[5]: "The loss rose in the last steps. What is the loss of the model that the caller gets?",
     OPTIMIZER[1]: "Which optimizer does the docstring name?",
     OPTIMIZER[2]: "What does Adam remember from step to step?",
     OPTIMIZER[3]: "Which optimizer does the docstring name? What is AdamW's default weight decay?",
@@ -290,7 +294,7 @@ def wrong_train(rate, gradients, measure, optimizer, data):
             with torch.no_grad():
                 return next_token_loss(model, *validation).item()
 
-        before, losses, opt = validated(), [], made()
+        before, losses, lowest, opt = validated(), [], math.inf, made()
         count, width = len(batches), 32 if rate == RATE[4] else d_model
         seen = {DATA[1]: batches[:-1], DATA[4]: [*batches, *batches]}.get(data, batches)
         for step, (x, y) in enumerate(seen):
@@ -301,7 +305,8 @@ def wrong_train(rate, gradients, measure, optimizer, data):
                 x, y = validation
             if optimizer == OPTIMIZER[2]:
                 opt = made()
-            at = {RATE[1]: None, RATE[3]: step - 1 if step else None}.get(rate, step)
+            late = {RATE[3]: step - 1, RATE[5]: step}
+            at = None if rate == RATE[1] or rate in late and not step else late.get(rate, step)
             for group in opt.param_groups:
                 if at is not None:
                     group["lr"] = scaling_laws.learning_rate(at, 100 if rate == RATE[2] else count, width)
@@ -313,7 +318,9 @@ def wrong_train(rate, gradients, measure, optimizer, data):
             if step == count - 1 and measure == MEASURE[2]:
                 before = validated()
             opt.step()
+            lowest = min(lowest, validated()) if measure == MEASURE[5] else lowest
         found = {MEASURE[1]: losses[-1], MEASURE[2]: before, MEASURE[3]: before, MEASURE[4]: sum(losses) / len(losses)}
+        found[MEASURE[5]] = lowest
         return found[measure] if measure in found else validated()
 
     return train_run
@@ -337,10 +344,13 @@ def tokens_of(seed, rows, length, vocab=11):
     return drawn[:, :-1], (2 * drawn[:, :-1] + 1) % vocab
 
 
-def trained(impl, seed, steps, width, dtype=torch.float32):
+def trained(impl, seed, steps, width, dtype=torch.float32, rises=False):
+    """Where the validation batch asks for what the model believes before its training, the loss rises."""
     model = Bigram(seed).to(dtype)
     batches = [tokens_of(seed + 100 * i + 1, 2, 7) for i in range(steps)]
-    loss = impl.train_run(model, batches, tokens_of(seed + 99, 3, 5), width)
+    x, y = tokens_of(seed + 99, 3, 5)
+    y = model(x).argmax(-1) if rises else y
+    loss = impl.train_run(model, batches, (x, y), width)
     return {"the loss": loss, "the trained vectors": model.table.detach(), "the trained head": model.head.detach()}
 
 
@@ -360,6 +370,10 @@ def a_model_of_float64(impl, seed):
     return trained(impl, seed + 3, 5, 20, torch.float64)
 
 
+def a_validation_loss_that_rises(impl, seed):
+    return trained(impl, seed + 4, 20, 8, rises=True)
+
+
 # ---------------------------------------------------------------- fit_power_law
 
 SPACE = [
@@ -376,7 +390,11 @@ SIGN = ["right", "whose exponent has the slope's SIGN"]
 COEFFICIENT = ["right", "that returns log c for c", "that takes the mean of y for c"]
 ORDER = ["right", "that returns the exponent FIRST"]
 POSITIVE = ["right", "that takes numbers that are not positive, or drops them"]
-EQUAL = ["right", "that does not refuse points of one x"]
+EQUAL = [
+    "right",
+    "that does not refuse points of one x",
+    "that refuses points whose FIRST and LAST x are equal, whatever is between",
+]
 POWER_HINTS = {
     SPACE[1]: "An error of 1 % at a small loss and one at a large loss: which weighs more in your fit?",
     SPACE[2]: "On which paper is a power law straight: with one logarithmic axis, or with two?",
@@ -393,13 +411,16 @@ POWER_HINTS = {
         1
     ]: "What is the logarithm of zero, and what of a negative number? And who is told that a point is missing?",
     EQUAL[1]: "Which slope has a line through points above each other?",
+    EQUAL[2]: "Points come in any order. What do the first and the last say about the others?",
 }
 
 
 def wrong_power(space, sign, coefficient, order, positive, equal):
     def fit_power_law(x, y):
         good = (x > 0) & (y > 0)
-        if positive == "right" and not good.all() or equal == "right" and np.ptp(x) == 0:
+        if positive == "right" and not good.all() or equal != EQUAL[1] and np.ptp(x) == 0:
+            raise ValueError("points")
+        if equal == EQUAL[2] and x[0] == x[-1]:
             raise ValueError("points")
         with np.errstate(all="ignore"):
             log_x, log_y = np.log1p(x) if space == SPACE[7] else np.log(x), np.log(y)
@@ -461,7 +482,7 @@ def two_points(impl, seed):
 
 def points_of_which_some_share_an_x(impl, seed):
     x, y = law_points(seed + 3, 11, 0.5, 4.0, 0.2)
-    x[[2, 5, 8]] = x[0]
+    x[[2, 5, -1]] = x[0]
     return law(impl.fit_power_law(x, y))
 
 
@@ -503,7 +524,7 @@ FLOOR_ORDER = ["right", "that returns E LAST"]
 FLOOR_CHECK = [
     "right",
     "that refuses ANY floor above a loss, where the others would do",
-    "that returns None where no floor lies below every loss",
+    "that raises nothing where no floor lies below every loss",
     "that compares the floors with the mean loss",
 ]
 FLOOR_HINTS = {
@@ -613,6 +634,7 @@ RESAMPLE = [
     "that resamples the RESIDUALS, and leaves every point at its x",
     "that resamples y alone, so that x and y belong to different points",
     "that takes each resample's points apart, and fits all resamples as one",
+    "in which a point that is drawn TWICE counts once",
 ]
 INTERVAL = [
     "right",
@@ -622,21 +644,27 @@ INTERVAL = [
     "whose level stands on EACH side",
     "from the smallest to the largest prediction",
     "made of the quantiles of c and of alpha, each on its own",
+    "from the quantiles of the predictions' LOGARITHMS",
+    "whose ends are the NEAREST predictions: `np.quantile` as it is goes between two",
 ]
-BAND = ["right", "that extends the band of the known points LINEARLY"]
+BAND = ["right", "that extends the band of the known points LINEARLY", "that gives the places back SORTED"]
 BAND_ORDER = ["right", "that returns the upper end first"]
 LEVEL = ["right", "of 0.8, whatever level is asked"]
 BOOTSTRAP_HINTS = {
     RESAMPLE[1]: "A row of `indices` names points. Which parts has a point?",
     RESAMPLE[2]: "Which y belongs to x[rows]?",
     RESAMPLE[3]: "How many fits do R resamples make?",
+    RESAMPLE[4]: "With replacement: what is the weight of a point that is drawn three times?",
     INTERVAL[1]: "The formula believes in one kind of noise. What do the resamples say?",
     INTERVAL[2]: "Are the predictions normal? The percentiles need no such belief.",
     INTERVAL[3]: "Level 0.8: how much of the predictions lies below your lower end?",
     INTERVAL[4]: "How much is outside of the interval in all?",
     INTERVAL[5]: "What would a thousand more resamples do to your interval?",
     INTERVAL[6]: "A fit with a large c has a large alpha too. Which fit has your pair of quantiles?",
+    INTERVAL[7]: "Between two predictions, `np.quantile` draws a straight line. Is its middle theirs in logarithms?",
+    INTERVAL[8]: "Which method has `np.quantile` when none is named?",
     BAND[1]: "Each resample has a law. What does it predict at the new x itself?",
+    BAND[2]: "Which place does the first number of your band belong to?",
     BAND_ORDER[1]: "Which of the two does the docstring return first?",
     LEVEL[1]: "Ask for 0.5. Is the interval narrower?",
 }
@@ -648,9 +676,10 @@ def wrong_bootstrap(resample, interval, band, order, level_):
         log_x, log_y = np.log(x), np.log(y)
         slope, at = line(log_x, log_y)
         residual = log_y - at - slope * log_x
-        places = np.array([x.min(), x.max()]) if band == BAND[1] else x_new
+        places = {BAND[1]: np.array([x.min(), x.max()]), BAND[2]: np.sort(x_new)}.get(band, x_new)
         laws = []
         for rows in indices:
+            rows = np.unique(rows) if resample == RESAMPLE[4] else rows
             if resample == RESAMPLE[1]:
                 laws.append(line(log_x, at + slope * log_x + residual[rows]))
             elif resample == RESAMPLE[2]:
@@ -680,7 +709,11 @@ def wrong_bootstrap(resample, interval, band, order, level_):
         else:
             upper = level if interval == INTERVAL[4] else 1 - tail
             lower = 0.0 if interval == INTERVAL[4] else tail
-            low, high = np.quantile(predictions, [lower, upper], axis=0)
+            if interval == INTERVAL[7]:
+                low, high = np.exp(np.quantile(np.log(predictions), [lower, upper], axis=0))
+            else:
+                method = "nearest" if interval == INTERVAL[8] else "linear"
+                low, high = np.quantile(predictions, [lower, upper], axis=0, method=method)
         if band == BAND[1]:
             share = (x_new - places[0]) / (places[1] - places[0])
             low, high = (end[0] + share * (end[1] - end[0]) for end in (low, high))
@@ -714,7 +747,7 @@ def an_interval_of_95_per_cent(impl, seed):
 
 def three_resamples(impl, seed):
     x, y = law_points(seed + 3, 7, 0.5, 4.0, 0.3)
-    return ends(impl.bootstrap_interval(x, y, rows_of(seed + 3, 7, 3), np.array([2.0, 50.0])))
+    return ends(impl.bootstrap_interval(x, y, rows_of(seed + 3, 7, 3), np.array([50.0, 2.0, 9.0])))
 
 
 def the_resamples_of_the_workbook(impl, seed):
@@ -744,6 +777,7 @@ TERMS = [
     "that takes theta's first three for A, B and E themselves",
     "whose terms OVERFLOW: exp before the logarithm",
     "with DECIMAL logarithms of N and D",
+    "that takes ONE maximum out of all runs, so that the terms of others UNDERFLOW",
 ]
 GRADIENT = [
     "right",
@@ -768,6 +802,7 @@ HUBER_HINTS = {
     TERMS[5]: "In which order are the five?",
     TERMS[6]: "theta[0] is the LOGARITHM of A. What is the logarithm of A N^-alpha?",
     TERMS[7]: "exp(1000) is infinite. Which number may be taken out of a LogSumExp?",
+    TERMS[9]: "exp(-1000) is zero. Whose maximum must come out of a run's LogSumExp?",
     TERMS[8]: "Which base has the exponential that undoes your logarithm?",
     GRADIENT[1]: "The term is a - alpha log N. What is its derivative by alpha?",
     GRADIENT[2]: "The term is a - alpha log N. What is its derivative by alpha?",
@@ -795,7 +830,8 @@ def wrong_huber(reduce, residual, huber, terms, gradient):
         if terms == TERMS[1]:
             z = z[:2]
         with np.errstate(all="ignore"):
-            top = np.log(np.exp(z).sum(0)) if terms == TERMS[7] else np.logaddexp.reduce(z)
+            taken = {TERMS[7]: 0.0, TERMS[9]: z.max()}.get(terms)
+            top = np.logaddexp.reduce(z) if taken is None else np.log(np.exp(z - taken).sum(0)) + taken
             share = np.exp(z - top)
             r = np.exp(top) - loss if residual == RESIDUAL[1] else top - log_loss
             inner = np.exp(top) if residual == RESIDUAL[1] else 1.0
@@ -863,6 +899,11 @@ def terms_of_a_thousand(impl, seed):
     return valued(impl.huber_log_loss(np.array([900.0 + seed, 1100.0, 800.0, 0.4, 0.3]), *runs_of(seed + 4, 11), 0.5))
 
 
+def terms_of_a_thousand_in_one_run_alone(impl, seed):
+    theta, n = np.array([1000.0, 900.0, -300.0 - seed, 100.0, 80.0]), np.array([2.0, 1e5, 30.0])
+    return valued(impl.huber_log_loss(theta, n, np.array([3.0, 1e6, 40.0]), np.array([2.5, 3.5, 3.0]), 0.5))
+
+
 def the_run_of_the_workbook(impl, seed):
     theta, one = np.array([math.log(4), math.log(9), math.log(2), 0.5, 0.5]), np.ones(1)
     value, gradient = impl.huber_log_loss(theta, 16 * one, 9 * one, 3 * one, delta=0.5)
@@ -888,7 +929,12 @@ SCALE = [
 BUDGET = ["right", "that takes C for C/6 in N", "whose D is C/N: the 6 is forgotten"]
 ROUNDING = ["right", "that ROUNDS alpha and beta to two digits"]
 PAIR = ["right", "that returns D first"]
-BUDGET_CHECK = ["right", "that does not refuse a budget of zero", "that does not refuse a negative budget"]
+BUDGET_CHECK = [
+    "right",
+    "that does not refuse a budget of zero",
+    "that does not refuse a negative budget",
+    "that refuses a budget below ONE",
+]
 OPTIMAL_HINTS = {
     SPLIT[1]: "If beta is small, data helps slowly. Where should the budget go: to data or to size?",
     SPLIT[2]: "20 is right for one law at one budget. Where does yours come in?",
@@ -903,6 +949,7 @@ OPTIMAL_HINTS = {
     ROUNDING[1]: "Rounding moved Hoffmann's own 59 tokens a parameter to 93. Which digits may be dropped?",
     PAIR[1]: "Which of the two does the docstring return first?",
     BUDGET_CHECK[1]: "What is bought for nothing?",
+    BUDGET_CHECK[3]: "Which numbers are not positive?",
     BUDGET_CHECK[2]: "What is a negative number to a power of 0.5?",
 }
 
@@ -910,6 +957,8 @@ OPTIMAL_HINTS = {
 def wrong_optimal(split, scale, budget, rounding, pair, check):
     def optimal_allocation(law, flops):
         if flops < 0 and check != BUDGET_CHECK[2] or flops == 0 and check != BUDGET_CHECK[1]:
+            raise ValueError("flops")
+        if check == BUDGET_CHECK[3] and flops < 1:
             raise ValueError("flops")
         E, A, B, alpha, beta = law
         if rounding == ROUNDING[1]:
@@ -954,7 +1003,7 @@ def a_budget_of_a_few_parameters(impl, seed):
 
 
 def budgets_that_are_refused(impl, seed):
-    budgets = (0.0, -3e20, 1.0)
+    budgets = (0.0, -3e20, 0.06)
     return {f"a budget of {c:g}": error_of(lambda c=c: impl.optimal_allocation(TRUE, c)) for c in budgets}
 
 
@@ -1066,7 +1115,13 @@ PROBES = {
         the_decoder_of_the_workbook,
     ],
     "learning_rate": [a_whole_run, a_run_of_another_length, a_run_shorter_than_the_warm_up, the_rates_of_the_workbook],
-    "train_run": [thirteen_batches, one_batch, forty_batches_of_a_wide_model, a_model_of_float64],
+    "train_run": [
+        thirteen_batches,
+        one_batch,
+        forty_batches_of_a_wide_model,
+        a_model_of_float64,
+        a_validation_loss_that_rises,
+    ],
     "fit_power_law": [
         points_with_noise,
         points_of_a_steep_law,
@@ -1100,6 +1155,7 @@ PROBES = {
         a_delta_above_every_difference,
         one_run,
         terms_of_a_thousand,
+        terms_of_a_thousand_in_one_run_alone,
         the_run_of_the_workbook,
     ],
     "optimal_allocation": [

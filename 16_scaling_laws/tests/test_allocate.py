@@ -68,6 +68,11 @@ def test_bad_input_a_budget_that_is_not_positive(impl, flops):
 
 
 @pytest.mark.task("optimal_allocation")
+def test_a_budget_below_one_is_positive(impl):
+    assert impl.optimal_allocation(ChinchillaLaw(2.0, 32.0, 2.0, 0.5, 0.5), 0.06) == pytest.approx((1.6, 0.00625))
+
+
+@pytest.mark.task("optimal_allocation")
 def test_the_law_of_the_workbook(impl):
     assert impl.optimal_allocation(ChinchillaLaw(2.0, 32.0, 2.0, 0.5, 0.5), 600.0) == pytest.approx((160.0, 0.625))
 

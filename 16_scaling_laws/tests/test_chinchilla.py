@@ -55,6 +55,15 @@ def test_delta_is_a_thousandth_where_none_is_given(impl, seed):
 
 
 @pytest.mark.task("huber_log_loss")
+def test_terms_of_a_thousand_in_one_run_leave_the_others_alone(impl):
+    theta, n = np.array([1000.0, 900.0, -300.0, 100.0, 80.0]), np.array([2.0, 1e5])
+    runs = n, np.array([3.0, 1e6]), np.array([2.5, 3.5])
+    value, gradient = impl.huber_log_loss(theta, *runs, 0.5)
+    assert value == pytest.approx(oracle(theta, *runs, 0.5), rel=1e-9)
+    assert gradient == pytest.approx([0.0, 0.0, 0.0, 0.5 * np.log(1e5 / 2), 0.0], abs=1e-9)
+
+
+@pytest.mark.task("huber_log_loss")
 def test_the_run_of_the_workbook(impl):
     theta, one = np.array([np.log(4), np.log(9), np.log(2), 0.5, 0.5]), np.ones(1)
     value, gradient = impl.huber_log_loss(theta, 16 * one, 9 * one, 3 * one, 0.5)

@@ -35,6 +35,12 @@ def test_property_units_change_the_coefficient_and_never_the_exponent(impl):
 
 
 @pytest.mark.task("fit_power_law")
+def test_the_first_and_the_last_x_may_be_equal(impl):
+    x, y = np.array([10.0, 1000.0, 10.0]), np.array([8.0, 2.0, 2.0])
+    assert impl.fit_power_law(x, y) == pytest.approx((4 * 2**0.5, np.log10(2) / 2))
+
+
+@pytest.mark.task("fit_power_law")
 def test_bad_input_points_that_have_no_place_on_log_paper(impl):
     x, y = law_points(0, 7, 0.5, 2.0, 0.1)
     for bad in ((x, np.append(y[:-1], 0.0)), (x, np.append(-1.0, y[1:])), (np.append(0.0, x[1:]), y)):
@@ -125,6 +131,14 @@ def test_oracle_percentiles_of_numpys_lines(impl, seed, n, count, level):
     want = np.percentile(predictions, [50 - 50 * level, 50 + 50 * level], axis=0)
     for got, right in zip(impl.bootstrap_interval(x, y, indices, places, level), want, strict=True):
         np.testing.assert_allclose(got, right, rtol=1e-8)
+
+
+@pytest.mark.task("bootstrap_interval")
+def test_the_places_may_come_in_any_order(impl):
+    x, y, places = np.array([1.0, 10.0, 100.0]), np.array([8.0, 4.0, 1.0]), np.array([1000.0, 1.0])
+    low, high = impl.bootstrap_interval(x, y, np.array([[0, 1, 1], [1, 2, 2], [0, 2, 2]]), places, 0.5)
+    assert low == pytest.approx([0.3018, 8.0], abs=1e-4) and high == pytest.approx([0.6768, 12.0], abs=1e-4)
+    assert places.tolist() == [1000.0, 1.0]
 
 
 @pytest.mark.task("bootstrap_interval")

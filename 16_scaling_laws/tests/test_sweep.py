@@ -65,6 +65,16 @@ def test_oracle_adam_of_the_paper(impl, seed, steps, width):
 
 
 @pytest.mark.task("train_run")
+def test_the_loss_at_the_end_is_asked_and_not_the_lowest(impl):
+    """The validation batch asks for what the model believes before its training: its loss rises."""
+    model, (x, _) = Bigram(0), tokens_of(99, 3, 5)
+    validation = (x, model(x).argmax(-1))
+    before = next_token_loss(model, *validation).item()
+    loss = impl.train_run(model, [tokens_of(100 * i + 1, 2, 7) for i in range(20)], validation, 8)
+    assert loss == pytest.approx(next_token_loss(model, *validation).item(), rel=1e-6) and loss > before + 0.1
+
+
+@pytest.mark.task("train_run")
 def test_effect_a_rule_is_learned(impl, seed):
     batches = [tokens_of(seed + i, 8, 16) for i in range(150)]
     loss = impl.train_run(Bigram(seed, width=16), batches, tokens_of(seed + 999, 32, 16), 16)
