@@ -20,6 +20,9 @@ EQUIVALENT = {
         "1 -> -1, in: groups = weight.unflatten(1, (-1, group_size))": SAME_AXIS,
         "largest > 0 -> largest != 0, in: scales = torch.where(largest > 0, largest / limit, 1)": NOT_NEGATIVE,
     },
+    "int8_linear": {
+        "x -> x_scales, in: return y.to(x.dtype)": "a token's scale has x's dtype",
+    },
     "smooth_fold": {
         "act_absmax > 0 -> act_absmax != 0, in: return torch.where((act_absmax > 0) & (weight_absmax > 0), "
         "factors, 1)": NOT_NEGATIVE,

@@ -63,7 +63,11 @@ ABS_SCALE = [
     "whose scale is three deviations",
 ]
 ABS_CLAMP = ["right", "that uses the code −128 too", "WITHOUT a clamp, so that 128 wraps to −128 in bfloat16"]
-ABS_ZERO = ["right", "whose scale is NaN or zero where x is all zeros"]
+ABS_ZERO = [
+    "right",
+    "whose scale is NaN or zero where x is all zeros",
+    "that takes very SMALL numbers for zeros",
+]
 ABS_CHECK = ["right", "that gives NaN and infinity a code", "that accepts nine bits"]
 ABS_KIND = ["int8", "whose codes are no int8 but floats", "whose scale has an axis of size one"]
 ABS_HINTS = {
@@ -77,6 +81,7 @@ ABS_HINTS = {
     ABS_CLAMP[1]: "Symmetric: which is the smallest code?",
     ABS_CLAMP[2]: "In bfloat16 max/(max/127) may be 127.5 or 128. What does int8 make of 128?",
     ABS_ZERO[1]: "What is 0/0? Which scale does the docstring promise?",
+    ABS_ZERO[2]: "The largest magnitude is 1e-12. Is every number zero?",
     ABS_CHECK[1]: "What is the largest of some numbers and NaN? What is the scale then?",
     ABS_CHECK[2]: "Does 255 fit into int8? What does `largest_code` do with nine bits?",
     ABS_KIND[1]: "How many bytes does one of your codes take?",
@@ -95,7 +100,7 @@ def wrong_absmax(scale, rounding, clamp, zero, check, kind):
         largest = {ABS_SCALE[3]: x.max(), ABS_SCALE[6]: 3 * x.std()}.get(scale, largest)
         divisor = {ABS_SCALE[1]: limit + 1, ABS_SCALE[2]: 2 * limit + 1, ABS_SCALE[4]: 127}.get(scale, limit)
         s = largest / divisor
-        s = s if zero == ABS_ZERO[1] else torch.where(largest != 0, s, 1)
+        s = s if zero == ABS_ZERO[1] else torch.where(largest > (1e-8 if zero == ABS_ZERO[2] else 0), s, 1)
         codes = ROUNDING[rounding](x / s)
         if clamp != ABS_CLAMP[2]:
             codes = codes.clamp(-limit - (clamp == ABS_CLAMP[1]), limit)
@@ -136,6 +141,10 @@ def small_numbers(impl, seed):
     return named(impl.absmax_quantize(0.01 * randn(seed + 3, 9)))
 
 
+def very_small_numbers(impl, seed):
+    return named(impl.absmax_quantize(1e-12 * randn(seed + 4, 9)))
+
+
 def all_zeros(impl, seed):
     return named(impl.absmax_quantize(torch.zeros(2, 3)))
 
@@ -163,6 +172,8 @@ ZP_RANGE = [
     "whose range need not hold zero, so that zero has no code",
     "whose range is symmetric around zero",
     "whose range holds zero and the maximum, and forgets the minimum",
+    "whose range need not hold zero where all numbers are NEGATIVE",
+    "whose range need not hold zero where all numbers are POSITIVE",
 ]
 ZP_SCALE = ["right", "whose scale divides by 256, and not by the 255 steps", "whose scale divides by 127"]
 ZP_POINT = [
@@ -180,7 +191,11 @@ ZP_ADD = [
     "that rounds AFTER it has added the zero point, so that halves go elsewhere where that is odd",
 ]
 ZP_CLAMP = ["right", "WITHOUT a clamp, so that 128 wraps to −128", "that clamps to −127"]
-ZP_ZERO = ["right", "whose scale is zero where x is all zeros"]
+ZP_ZERO = [
+    "right",
+    "whose scale is zero where x is all zeros",
+    "whose scale is 1 where all numbers are EQUAL, not only where all are zero",
+]
 ZP_CHECK = ["right", "that gives NaN and infinity a code"]
 ZP_KIND = ["right", "whose zero point is a float"]
 ZP_HINTS = {
@@ -188,6 +203,8 @@ ZP_HINTS = {
     ZP_RANGE[1]: "All numbers lie between 3 and 5. Which code stands for 0 exactly?",
     ZP_RANGE[2]: "Which codes does a tensor without negative numbers use?",
     ZP_RANGE[3]: "Which code does the smallest number get?",
+    ZP_RANGE[4]: "All numbers lie between −5 and −3. Which code stands for 0 exactly?",
+    ZP_RANGE[5]: "All numbers lie between 3 and 5. Which code stands for 0 exactly?",
     ZP_SCALE[1]: "256 codes: how many steps lie between the first and the last?",
     ZP_SCALE[2]: "How many steps lie between −128 and 127?",
     ZP_POINT[1]: "The minimum must get the code −128. Put x = min into your formula.",
@@ -201,6 +218,7 @@ ZP_HINTS = {
     ZP_CLAMP[1]: "Two roundings add up: min/scale = −153.5, max/scale = 101.5. What is the largest code?",
     ZP_CLAMP[2]: "Here all 256 codes are used. Which is the first?",
     ZP_ZERO[1]: "What is 0/0? Which scale does the docstring promise?",
+    ZP_ZERO[2]: "All numbers are 5. What is the range after it was widened?",
     ZP_CHECK[1]: "What is the largest of some numbers and NaN?",
     ZP_KIND[1]: "A code is a whole number, and so is the code of zero. Which dtype is promised?",
 }
@@ -217,9 +235,14 @@ def wrong_zeropoint(range_, scale, rounding, point, add, clamp, zero, check, kin
             low, high = -x.abs().max(), x.abs().max()
         elif range_ == ZP_RANGE[3]:
             low, high = low.clamp(min=0, max=0), high.clamp(min=0)
+        elif range_ == ZP_RANGE[4]:
+            low = low.clamp(max=0)
+        elif range_ == ZP_RANGE[5]:
+            high = high.clamp(min=0)
         width = high - low
         s = width / dict(zip(ZP_SCALE, (255, 256, 127), strict=True))[scale]
         s = s if zero == ZP_ZERO[1] else torch.where(width > 0, s, 1)
+        s = torch.where(x.min() == x.max(), 1, s) if zero == ZP_ZERO[2] else s
         first = 0 if point == ZP_POINT[4] else -128
         z = {
             ZP_POINT[1]: first + (low / s).round(),
@@ -268,7 +291,11 @@ def halves_beside_an_odd_zero_point(impl, seed):
 
 
 def affine_small_numbers(impl, seed):
-    return named_affine(impl.zeropoint_quantize(0.01 * randn(seed + 4, 9)))
+    return {f"{s:g} times": named_affine(impl.zeropoint_quantize(s * randn(seed + 4, 9))) for s in (0.01, 1e-12)}
+
+
+def affine_equal_numbers(impl, seed):
+    return {f"all {v:g}": named_affine(impl.zeropoint_quantize(torch.full((3,), v))) for v in (5.0, -5.0)}
 
 
 def affine_all_zeros(impl, seed):
@@ -399,6 +426,7 @@ def groups_of_halves(impl, seed):
 def a_group_of_zeros(impl, seed):
     weight = randn(seed + 3, 2, 6)
     weight[1, :3] = 0
+    weight[0, 3:] *= 1e-12
     return named_groups(impl.quantize_groups(weight, 3))
 
 
@@ -457,6 +485,7 @@ BIAS = [
     "right",
     "that forgets the bias",
     "that adds the bias before the scales are applied",
+    "that ROUNDS the bias to whole steps of the sums",
 ]
 LINEAR_HINTS = {
     SUMS[1]: "Two codes of 127: what is their product, and does it fit into int8?",
@@ -473,6 +502,7 @@ LINEAR_HINTS = {
     TOKENS[3]: "W8A8: which numbers are multiplied?",
     BIAS[1]: "What does a linear layer do last?",
     BIAS[2]: "In which units is the bias: in those of the sums, or in those of the outputs?",
+    BIAS[3]: "The sums are whole numbers. Is the bias one?",
 }
 
 
@@ -510,7 +540,10 @@ def wrong_linear(sums, scales_, tokens, rounding, bias_):
             y = total * s * scales.T
         else:
             y = total * (s if scales_ in SCALES[:2] else 1) * (scales.T if scales_ in (SCALES[0], SCALES[2]) else 1)
-        return y + bias if bias is not None and bias_ == "right" else y
+        if bias is not None and bias_ == BIAS[3]:
+            step = s * scales.T
+            y = y + (bias / step).round() * step
+        return (y + bias if bias is not None and bias_ == "right" else y).to(x.dtype)
 
     return int8_linear
 
@@ -553,7 +586,19 @@ def a_token_of_zeros(impl, seed):
 def a_token_that_is_refused(impl, seed):
     x, *rest = int8_case(seed, 3, 5, 2)
     x[1, 2] = float("nan")
-    return {"NaN": error_of(lambda: impl.int8_linear(x, *rest))}
+    found = {"NaN": error_of(lambda: impl.int8_linear(x, *rest))}
+    for name, bad in (("infinity", float("inf")), ("minus infinity", -float("inf"))):
+        loud = x.masked_fill(x.isnan(), bad)
+        found[name] = error_of(lambda loud=loud: impl.int8_linear(loud, *rest))
+    return found
+
+
+def scales_and_bias_of_float64(impl, seed):
+    x, codes, scales, bias = int8_case(seed + 24, 3, 5, 2)
+    return {
+        "with a bias": impl.int8_linear(x, codes, scales.double(), bias.double()),
+        "without": impl.int8_linear(x, codes, scales.double()),
+    }
 
 
 def the_sum_of_the_workbook(impl, seed):
@@ -717,7 +762,11 @@ OF = [
     "whose factors are made of the weights' ROWS",
     "with factors of its own for EACH weight; the norm is divided by the last one's",
 ]
-SMOOTH_ZERO = ["right", "whose factors are zero or infinite where a channel is always zero"]
+SMOOTH_ZERO = [
+    "right",
+    "whose factors are zero or infinite where a channel is always zero",
+    "whose factor is 1 where ANY of the weights is zero in a channel, and not all",
+]
 SMOOTH_HINTS = {
     SIDE[1]: "The activations are to become smaller. What does the norm's gain do to them?",
     SIDE[2]: "(x / s) · (W · s)ᵀ: who divides x?",
@@ -735,6 +784,7 @@ SMOOTH_HINTS = {
     OF[5]: "s has an entry for each INPUT channel. Which axis of a weight is that?",
     OF[6]: "q, k and v read the same activations. By how many different s can these be divided?",
     SMOOTH_ZERO[1]: "What is 0 to the power of α, and what does the norm divide by then?",
+    SMOOTH_ZERO[2]: "q does not read a channel, and k does. What is the largest magnitude over both?",
 }
 
 
@@ -755,6 +805,9 @@ def wrong_smooth(side, power, of, zero):
         s = act_absmax**a * w**b if power == POWER[4] else act_absmax**a / w**b
         if zero == "right":
             s = torch.where((act_absmax > 0) & (w > 0), s, 1)
+        elif zero == SMOOTH_ZERO[2]:
+            all_read = torch.stack([v.abs().amax(0) for v in weights]).amin(0) > 0
+            s = torch.where((act_absmax > 0) & (w > 0) & all_read, s, 1)
         times = {SIDE[1]: -1, SIDE[2]: 0, SIDE[3]: len(weights)}.get(side, 1)
         more = {SIDE[1]: -1, SIDE[4]: 0}.get(side, 1)
         return norm_weight / s**times, [v * s**more for v in weights]
@@ -799,6 +852,12 @@ def channels_of_zeros(impl, seed):
     return {f"alpha {a}": named_fold(impl.smooth_fold(norm, weights, loud, a)) for a in (0.5, 0.0, 1.0)}
 
 
+def a_channel_that_one_weight_does_not_read(impl, seed):
+    norm, weights, loud = smooth_case(seed + 65)
+    weights[1][:, 1] = 0
+    return named_fold(impl.smooth_fold(norm, weights, loud))
+
+
 def the_outputs_stay_the_same(impl, seed):
     norm, weights, loud = smooth_case(seed + 70, dtype=torch.float64)
     x = randn(seed + 80, 4, 7, dtype=torch.float64)
@@ -831,6 +890,7 @@ BACKWARD = [
     "whose gradient is divided by the scale",
     "whose gradient passes only OUTSIDE of the range",
     "whose gradient stops at the last code itself, half a step too early",
+    "whose gradient passes at EXACTLY half a step beyond the last code, too",
 ]
 FAKE_HINTS = {
     **ROUND_HINTS,
@@ -845,6 +905,7 @@ FAKE_HINTS = {
     BACKWARD[4]: "x is divided by the scale, and the codes are multiplied by it. What is left?",
     BACKWARD[5]: "Which numbers can still change their code: those inside, or those that were clamped?",
     BACKWARD[6]: "x / scale = 127.3 rounds to a code that exists. Is it clamped?",
+    BACKWARD[7]: "To which whole number is 7.5 rounded, and is it one of four bits' codes?",
 }
 
 
@@ -877,8 +938,9 @@ def wrong_fake(forward, rounding, backward):
             BACKWARD[4]: inside / scale,
             BACKWARD[5]: 1 - inside,
             BACKWARD[6]: (steps.abs() <= limit).to(x.dtype),
+            BACKWARD[7]: (steps.abs() <= limit + 0.5).to(x.dtype),
         }.get(backward, inside)
-        return Fake.apply(x, out, slope.expand_as(x))
+        return Fake.apply(x, out.to(x.dtype), slope.to(x.dtype).expand_as(x))
 
     return fake_quantize
 
@@ -910,8 +972,13 @@ def a_scale_for_each_row(impl, seed):
     return output_and_gradient(impl.fake_quantize, randn(seed + 3, 3, 7, dtype=torch.float64), scale, 4)
 
 
+def a_float64_scale_for_each_row_of_float32(impl, seed):
+    scale = torch.tensor([[0.3], [0.05], [2.0]], dtype=torch.float64)
+    return output_and_gradient(impl.fake_quantize, randn(seed + 5, 3, 7), scale, 4)
+
+
 def halves_and_the_last_half_step(impl, seed):
-    x = torch.tensor([0.25, 0.75, 1.25, -0.25, -0.75, 3.6, 3.8, -3.6, -3.8, -4.0])
+    x = torch.tensor([0.25, 0.75, 1.25, -0.25, -0.75, 3.6, 3.75, 3.8, -3.6, -3.75, -3.8, -4.0])
     return output_and_gradient(impl.fake_quantize, x, torch.tensor(0.5), 4)
 
 
@@ -932,6 +999,7 @@ HESSIAN = [
     "with the CHOLESKY factor of H, and not of its inverse",
     "with the rows of H⁻¹ itself, and not of its Cholesky factor",
     "that ignores `damping` and always takes 0.01",
+    "whose mean of the diagonal leaves out the channels that are always zero",
 ]
 ERROR = [
     "right",
@@ -940,6 +1008,7 @@ ERROR = [
     "that repairs nothing: rounding to nearest",
     "whose error is that of the first weight, and not of the repaired one",
     "that repairs the next column only",
+    "whose error is taken BEFORE the code is clamped",
 ]
 RESCALE = [
     "right",
@@ -955,11 +1024,13 @@ GPTQ_HINTS = {
     HESSIAN[3]: "UᵀU must be the INVERSE. What did you factor?",
     HESSIAN[4]: "After a column is done, it must leave H⁻¹. Which factor holds all these smaller inverses at once?",
     HESSIAN[5]: "What does `damping=1.0` change?",
+    HESSIAN[6]: "How many entries has H's diagonal, zeros counted?",
     ERROR[1]: "How far must column k move for an error of one in column j? U_jk alone, or U_jk / U_jj?",
     ERROR[2]: "If column j was rounded up, in which direction must its neighbour go?",
     ERROR[3]: "Where does the error of a column go?",
     ERROR[4]: "The column has moved since the start. What was rounded?",
     ERROR[5]: "Which columns of U's row are not zero?",
+    ERROR[6]: "Which code is stored, and how far is the weight from that one?",
     RESCALE[1]: "The codes of the first columns use the first scales. What happens to them when the scales change?",
     RESCALE[2]: "Multiply one row by a hundred: do the codes of the others change?",
     RESCALE[3]: "The largest magnitude must become the largest code. By what is it divided?",
@@ -973,7 +1044,8 @@ def wrong_gptq(hessian, error_, rescale, clamp, rounding):
         limit = 2 ** (bits - 1) - 1
         H = inputs.T @ inputs
         share = 0.01 if hessian == HESSIAN[5] else damping
-        add = {HESSIAN[1]: 0.0, HESSIAN[2]: share}.get(hessian, share * H.diagonal().mean())
+        d = H.diagonal()
+        add = {HESSIAN[1]: 0.0, HESSIAN[2]: share, HESSIAN[6]: share * d[d > 0].mean()}.get(hessian, share * d.mean())
         H = H + add * torch.eye(len(H), dtype=H.dtype)
         inverse = torch.linalg.inv(H)
         if hessian == HESSIAN[3]:
@@ -988,10 +1060,10 @@ def wrong_gptq(hessian, error_, rescale, clamp, rounding):
             largest = rest.abs().amax(1) if rescale == RESCALE[1] else first
             s = largest / (limit + (rescale == RESCALE[3]))
             s = torch.where(largest > 0, s, 1)
-            c = ROUNDING[rounding](rest[:, j] / s)
+            c = whole = ROUNDING[rounding](rest[:, j] / s)
             c = c if clamp == GPTQ_CLAMP[1] else c.clamp(-limit - (clamp == GPTQ_CLAMP[2]), limit)
             codes[:, j] = c.to(torch.int8)
-            e = (weight if error_ == ERROR[4] else rest)[:, j] - c * s
+            e = (weight if error_ == ERROR[4] else rest)[:, j] - (whole if error_ == ERROR[6] else c) * s
             if error_ != ERROR[1]:
                 e = e / U[j, j]
             move = e[:, None] * U[j, j + 1 :]
@@ -1016,7 +1088,7 @@ def inputs_that_go_together(impl, seed):
 
 
 def three_and_two_bits(impl, seed):
-    case = gptq_case(seed + 10, 23, 11, 31)
+    case = gptq_case(seed + 10, 61, 24, 30)
     return {"3 bits": named_groups(impl.gptq_quantize(*case, 3))} | {
         "2 bits by keyword": named_groups(impl.gptq_quantize(*case, bits=2))
     }
@@ -1026,7 +1098,14 @@ def a_channel_that_is_always_zero(impl, seed):
     weight, inputs = gptq_case(seed + 20)
     inputs[:, 2] = 0
     weight[3] = 0
+    weight[4] *= 1e-12
     return named_groups(impl.gptq_quantize(weight, inputs))
+
+
+def half_of_the_channels_always_zero(impl, seed):
+    weight, inputs = gptq_case(seed + 50, 61, 8, 31)
+    inputs[:, ::2] = 0
+    return named_groups(impl.gptq_quantize(weight, inputs, damping=1.0))
 
 
 def much_damping_and_large_inputs(impl, seed):
@@ -1056,6 +1135,7 @@ LEVEL = [
     "that takes the next HIGHER level, and not the nearest",
     "whose sixteen levels are equally far apart",
     "whose border between two levels is not their middle but its third",
+    "whose borders have two decimals only",
 ]
 NF4_SCALE = [
     "block",
@@ -1079,6 +1159,7 @@ NF4_HINTS = {
     LEVEL[2]: "0.01 lies between 0 and 0.0796. Which is nearer?",
     LEVEL[3]: "The levels are given. Are they equally far apart?",
     LEVEL[4]: "From where on is the upper of two levels nearer?",
+    LEVEL[5]: "The middle of 0 and 0.0796 is 0.0398. Is 0.0399 nearer to 0?",
     NF4_SCALE[1]: "How many numbers share an absmax?",
     NF4_SCALE[2]: "What is the absmax of −3 and 1?",
     NF4_SCALE[3]: "Which numbers are in the first block?",
@@ -1105,7 +1186,9 @@ def wrong_nf4(level, scale, nibble, zero, check):
         scaled = blocks / (absmax if zero == NF4_ZERO[1] else torch.where(absmax > 0, absmax, 1))[:, None]
         levels = NF4_LEVELS.to(x.dtype) if level != LEVEL[3] else torch.linspace(-1, 1, 16, dtype=x.dtype)
         low, high = levels[:-1], levels[1:]
-        borders = {LEVEL[1]: high, LEVEL[2]: low, LEVEL[4]: low + (high - low) / 3}.get(level, (low + high) / 2)
+        middle = (low + high) / 2
+        middle = (100 * middle).round() / 100 if level == LEVEL[5] else middle
+        borders = {LEVEL[1]: high, LEVEL[2]: low, LEVEL[4]: low + (high - low) / 3}.get(level, middle)
         codes = (scaled[..., None] > borders).sum(-1) if level != LEVEL[1] else (scaled[..., None] >= borders).sum(-1)
         codes = torch.where(scaled.isnan(), 0, codes)
         codes = codes.T.reshape(-1) if scale == NF4_SCALE[3] else codes.reshape(-1)
@@ -1137,7 +1220,7 @@ def a_transposed_matrix_in_float64(impl, seed):
 
 
 def a_block_of_zeros(impl, seed):
-    return named_nf4(impl.nf4_quantize(torch.cat((randn(seed + 3, 4), torch.zeros(4))), 4))
+    return named_nf4(impl.nf4_quantize(torch.cat((randn(seed + 3, 4), torch.zeros(4), 1e-12 * randn(seed + 4, 4))), 4))
 
 
 def blocks_that_are_refused(impl, seed):
@@ -1174,7 +1257,11 @@ WEIGHT = [
     "that keeps α at 0.5, whatever is asked",
     "that adds the label's part whole",
 ]
-TEACHER = ["detached", "whose TEACHER gets a gradient"]
+TEACHER = [
+    "detached",
+    "whose TEACHER gets a gradient",
+    "that switches the gradient of the caller's teacher OFF (`detach_`)",
+]
 DISTILL_HINTS = {
     FACTOR[1]: "The gradient of the softened part shrinks by 1/T². What keeps the two parts in proportion?",
     FACTOR[2]: "One 1/T comes from the softmax's argument. Where does the second come from?",
@@ -1194,13 +1281,16 @@ DISTILL_HINTS = {
     WEIGHT[2]: "At α = 1, what is left of the label's part?",
     WEIGHT[3]: "At α = 1, what is left of the label's part?",
     TEACHER[1]: "Who learns here? What does `backward` do to the teacher's weights?",
+    TEACHER[2]: "The teacher belongs to the caller. What does `requires_grad` say of it after your call?",
 }
 
 
 def wrong_distillation(factor, divergence, mean, hard, weight, teacher_):
     def distillation_loss(student, teacher, labels, temperature=2.0, alpha=0.5):
         T = temperature
-        fixed = teacher.detach() if teacher_ == "detached" else teacher
+        fixed = teacher if teacher_ == TEACHER[1] else teacher.detach()
+        if teacher_ == TEACHER[2]:
+            fixed = teacher.detach_()
         axis = 0 if divergence == DIVERGENCE[5] else 1
         s, t = ((v * T if divergence == DIVERGENCE[4] else v / T) for v in (student, fixed))
         s = student if divergence == DIVERGENCE[3] else s
@@ -1229,8 +1319,14 @@ def logits(seed, B=5, C=7, dtype=torch.float32):
 def loss_and_gradients(impl, student, teacher, labels, *args, **more):
     student, teacher = student.requires_grad_(), teacher.requires_grad_()
     loss = impl.distillation_loss(student, teacher, labels, *args, **more)
-    mine, theirs = torch.autograd.grad(loss, (student, teacher), allow_unused=True)
-    return {"the loss": loss.detach(), "the student's gradient": mine, "the teacher's gradient": theirs}
+    kept = teacher.requires_grad
+    mine, theirs = torch.autograd.grad(loss, (student, teacher.requires_grad_()), allow_unused=True)
+    return {
+        "the teacher requires a gradient after the call": kept,
+        "the loss": loss.detach(),
+        "the student's gradient": mine,
+        "the teacher's gradient": theirs,
+    }
 
 
 def five_rows_of_seven_classes(impl, seed):
@@ -1269,6 +1365,7 @@ PROBES = {
         four_and_two_bits,
         numbers_halfway_between_two_codes,
         small_numbers,
+        very_small_numbers,
         all_zeros,
         numbers_of_bfloat16,
         numbers_that_are_refused,
@@ -1282,6 +1379,7 @@ PROBES = {
         codes_that_would_pass_the_end,
         halves_beside_an_odd_zero_point,
         affine_small_numbers,
+        affine_equal_numbers,
         affine_all_zeros,
         affine_numbers_that_are_refused,
         the_three_numbers_of_the_workbook,
@@ -1306,6 +1404,7 @@ PROBES = {
         sums_of_three_hundred_large_products,
         a_token_of_zeros,
         a_token_that_is_refused,
+        scales_and_bias_of_float64,
         the_sum_of_the_workbook,
     ],
     "llm_int8_linear": [
@@ -1322,6 +1421,7 @@ PROBES = {
         alpha_of_zero_and_one,
         square_weights,
         channels_of_zeros,
+        a_channel_that_one_weight_does_not_read,
         the_outputs_stay_the_same,
         the_channels_of_the_workbook,
     ],
@@ -1329,6 +1429,7 @@ PROBES = {
         numbers_in_and_beyond_the_range,
         three_bits,
         a_scale_for_each_row,
+        a_float64_scale_for_each_row_of_float32,
         halves_and_the_last_half_step,
         a_tensor_without_gradient,
         the_steps_of_the_workbook,
@@ -1337,6 +1438,7 @@ PROBES = {
         inputs_that_go_together,
         three_and_two_bits,
         a_channel_that_is_always_zero,
+        half_of_the_channels_always_zero,
         much_damping_and_large_inputs,
         gptq_in_float32,
         the_three_columns_of_the_workbook,

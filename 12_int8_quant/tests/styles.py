@@ -94,7 +94,7 @@ def linear_by_loops(x, codes, scales, bias=None):
         whole = torch.round(token / scale).long()
         for o, channel in enumerate(codes.long()):
             y[t, o] = (whole * channel).sum() * scale * scales[o, 0]
-    return y if bias is None else y + bias
+    return (y if bias is None else y + bias).to(x.dtype)
 
 
 def linear_by_einsum(x, codes, scales, bias=None):
@@ -102,8 +102,8 @@ def linear_by_einsum(x, codes, scales, bias=None):
     s = x.abs().amax(-1, keepdim=True).div(127)
     s = torch.where(s == 0, torch.ones_like(s), s)
     sums = (x / s).round().double() @ codes.double().t()
-    y = torch.einsum("to,tx,ox->to", sums.to(x.dtype), s, scales)
-    return y + (0 if bias is None else bias)
+    y = torch.einsum("to,tx,ox->to", sums.to(x.dtype), s, scales.to(x.dtype))
+    return (y + (0 if bias is None else bias)).to(x.dtype)
 
 
 # ---------------------------------------------------------------- llm_int8_linear
@@ -162,7 +162,7 @@ class StraightThrough(torch.autograd.Function):
     def forward(ctx, x, scale, limit):
         codes = torch.round(x / scale)
         ctx.save_for_backward(codes.abs() <= limit)
-        return codes.clamp(-limit, limit) * scale
+        return (codes.clamp(-limit, limit) * scale).to(x.dtype)
 
     @staticmethod
     def backward(ctx, upstream):
@@ -177,7 +177,7 @@ def fake_by_where(x, scale, bits=8):
     limit = largest_code(bits)
     with torch.no_grad():
         whole = torch.round(x / scale)
-        fixed = torch.clamp(whole, min=-limit, max=limit) * scale
+        fixed = (torch.clamp(whole, min=-limit, max=limit) * scale).to(x.dtype)
         correction = fixed - x
     return torch.where(whole.abs() <= limit, x + correction, fixed)
 

@@ -31,6 +31,18 @@ def test_oracle_the_codes_are_pytorchs(impl, seed, shape, bits):
 
 
 @pytest.mark.task("absmax_quantize")
+def test_symmetric_scales_of_float64_keep_their_digits(impl):
+    scale = impl.absmax_quantize(torch.tensor([0.1, -0.7], dtype=torch.float64))[1]
+    assert scale.dtype == torch.float64 and float(scale) == pytest.approx(0.7 / 127, rel=1e-12)
+
+
+@pytest.mark.task("absmax_quantize")
+def test_very_small_numbers_are_no_zeros(impl):
+    codes, scale = impl.absmax_quantize(torch.tensor([1e-12, -4e-12], dtype=torch.float64))
+    assert codes.tolist() == [32, -127] and float(scale) == pytest.approx(4e-12 / 127)
+
+
+@pytest.mark.task("absmax_quantize")
 def test_halves_zeros_and_bfloat16(impl):
     codes, scale = impl.absmax_quantize(torch.tensor([-127.0, 0.5, 1.5, 2.5, -0.5, -1.5, 2.9, -2.9]))
     assert codes.tolist() == [-127, 0, 2, 2, 0, -2, 3, -3] and float(scale) == 1
@@ -81,6 +93,19 @@ def test_oracle_the_observer_of_pytorch(impl, seed, shift):
     assert float(ours) == pytest.approx(float(scale), rel=1e-6) and int(point) == int(zero_point)
     want = torch.fake_quantize_per_tensor_affine(x, float(scale), int(zero_point), -128, 127)
     assert (((codes.int() - point) * ours - want).abs() > 1e-5).sum() <= 1  # one number halfway may go the other way
+
+
+@pytest.mark.task("zeropoint_quantize")
+def test_asymmetric_scales_of_float64_keep_their_digits(impl):
+    scale = impl.zeropoint_quantize(torch.tensor([-0.1, 0.7], dtype=torch.float64))[1]
+    assert scale.dtype == torch.float64 and float(scale) == pytest.approx(0.8 / 255, rel=1e-12)
+
+
+@pytest.mark.task("zeropoint_quantize")
+@pytest.mark.parametrize(("number", "code", "zero"), [(5.0, 127, -128), (-5.0, -128, 127), (1e-12, 127, -128)])
+def test_equal_numbers_have_a_range_that_reaches_zero(impl, number, code, zero):
+    codes, scale, point = impl.zeropoint_quantize(torch.full((3,), number))
+    assert codes.tolist() == [code] * 3 and int(point) == zero and float(scale) == pytest.approx(abs(number) / 255)
 
 
 @pytest.mark.task("zeropoint_quantize")

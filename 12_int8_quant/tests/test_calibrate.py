@@ -43,6 +43,14 @@ def test_halves_and_the_last_half_step(impl):
     got = output_and_gradient(impl.fake_quantize, x, torch.tensor(0.5), 4)
     assert got["the output"].tolist() == [0, 1, 0, 3.5, 3.5, -3.5, -3.5, -3.5]
     assert got["the gradient"].tolist() == [1, 2, 3, 4, 0, 6, 0, 0]
+    got = output_and_gradient(impl.fake_quantize, torch.tensor([3.75, -3.75]), torch.tensor(0.5), 4)  # 7.5 becomes 8
+    assert got["the output"].tolist() == [3.5, -3.5] and got["the gradient"].tolist() == [0, 0]
+
+
+@pytest.mark.task("fake_quantize")
+def test_the_output_has_the_dtype_of_x(impl):
+    y = impl.fake_quantize(torch.tensor([[0.26, -0.9]]), torch.tensor([[0.5]], dtype=torch.float64), 3)
+    assert y.dtype == torch.float32 and y.tolist() == [[0.5, -1.0]]
 
 
 @pytest.mark.task("fake_quantize")

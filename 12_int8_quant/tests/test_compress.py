@@ -42,6 +42,14 @@ def test_oracle_kl_div_values_and_gradients(impl, seed, T, alpha):
 
 
 @pytest.mark.task("distillation_loss")
+def test_the_callers_teacher_still_requires_a_gradient(impl):
+    student, teacher, labels = logits(0)
+    teacher.requires_grad_()
+    impl.distillation_loss(student.requires_grad_(), teacher, labels)
+    assert teacher.requires_grad
+
+
+@pytest.mark.task("distillation_loss")
 def test_defaults_and_large_logits(impl, seed):
     student, teacher, labels = logits(seed)
     whole = impl.distillation_loss(student, teacher, labels)

@@ -84,6 +84,12 @@ def test_a_block_of_zeros_is_zero(impl):
 
 
 @pytest.mark.task("nf4_quantize")
+def test_a_block_of_very_small_numbers_is_no_block_of_zeros(impl):
+    packed, absmax = impl.nf4_quantize(torch.tensor([0.0, 2e-12, -1e-12, 0.5e-12], dtype=torch.float64), 4)
+    assert packed.tolist() == [0x7F, 0x2A] and float(absmax) == pytest.approx(2e-12)
+
+
+@pytest.mark.task("nf4_quantize")
 def test_float64_and_a_transposed_matrix(impl, seed):
     x = randn(seed, 14, 10, dtype=torch.float64).T
     packed, absmax = impl.nf4_quantize(x, block_size=28)

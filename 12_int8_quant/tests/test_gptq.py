@@ -24,7 +24,8 @@ def obs_of_one_row(row, scale, hessian, limit):
 
 @pytest.mark.task("gptq_quantize")
 @pytest.mark.parametrize(
-    ("O", "I", "N", "bits", "damping"), [(5, 7, 23, 4, 0.01), (3, 11, 40, 3, 0.1), (2, 5, 9, 2, 1.0)]
+    ("O", "I", "N", "bits", "damping"),
+    [(5, 7, 23, 4, 0.01), (3, 11, 40, 3, 0.1), (2, 5, 9, 2, 1.0), (61, 24, 30, 2, 0.01)],
 )
 def test_oracle_least_squares_after_each_column(impl, seed, O, I, N, bits, damping):
     weight, inputs = gptq_case(seed, O, I, N)
@@ -35,6 +36,25 @@ def test_oracle_least_squares_after_each_column(impl, seed, O, I, N, bits, dampi
     limit = 2 ** (bits - 1) - 1
     for o in range(O):
         assert torch.equal(codes[o], obs_of_one_row(weight[o], scales[o, 0], hessian, limit).to(torch.int8))
+
+
+@pytest.mark.task("gptq_quantize")
+def test_the_mean_of_the_diagonal_counts_channels_that_are_always_zero(impl):
+    weight, inputs = gptq_case(0, 61, 8, 31)
+    inputs[:, ::2] = 0
+    hessian = inputs.T @ inputs
+    hessian += hessian.diagonal().mean() * torch.eye(8, dtype=hessian.dtype)
+    codes, scales = impl.gptq_quantize(weight, inputs, damping=1.0)
+    want = torch.stack(
+        [obs_of_one_row(row, scale, hessian, 7) for row, scale in zip(weight, scales[:, 0], strict=True)]
+    )
+    assert torch.equal(codes, want.to(torch.int8))
+
+
+@pytest.mark.task("gptq_quantize")
+def test_scales_of_float64_keep_their_digits(impl):
+    scales = impl.gptq_quantize(torch.tensor([[0.1, -0.7]], dtype=torch.float64), torch.eye(2, dtype=torch.float64))[1]
+    assert scales.dtype == torch.float64 and float(scales) == pytest.approx(0.1, rel=1e-12)
 
 
 @pytest.mark.task("gptq_quantize")

@@ -32,6 +32,12 @@ def test_oracle_each_group_is_quantized_by_itself(impl, seed, O, I, size, bits):
 
 
 @pytest.mark.task("quantize_groups")
+def test_a_group_of_very_small_numbers_is_no_group_of_zeros(impl):
+    codes, scales = impl.quantize_groups(torch.tensor([[1e-12, -4e-12, 0.0, 127.0]], dtype=torch.float64), 2)
+    assert codes.tolist() == [[32, -127, 0, 127]] and float(scales[0, 0]) == pytest.approx(4e-12 / 127)
+
+
+@pytest.mark.task("quantize_groups")
 def test_oracle_per_channel_is_pytorchs(impl, seed):
     weight = randn(seed, 5, 13)
     codes, scales = impl.quantize_groups(weight, 13)

@@ -21,6 +21,20 @@ from torch import nn
 
 
 @pytest.mark.task("int8_linear")
+def test_float64_numbers_keep_their_digits(impl):
+    codes, scales = torch.tensor([[127, 0]], dtype=torch.int8), torch.tensor([[0.1]], dtype=torch.float64)
+    y = impl.int8_linear(torch.tensor([[0.7, 0.3]], dtype=torch.float64), codes, scales)
+    assert y.dtype == torch.float64 and float(y) == pytest.approx(0.7 * 12.7, rel=1e-12)
+
+
+@pytest.mark.task("int8_linear")
+def test_the_output_has_the_dtype_of_x(impl):
+    codes, scales = torch.tensor([[127, 0]], dtype=torch.int8), torch.tensor([[0.1]], dtype=torch.float64)
+    for bias in (None, torch.tensor([0.5], dtype=torch.float64)):
+        assert impl.int8_linear(torch.tensor([[0.7, 0.3]]), codes, scales, bias).dtype == torch.float32
+
+
+@pytest.mark.task("int8_linear")
 @pytest.mark.parametrize(("T", "I", "O"), [(3, 5, 7), (5, 6, 5), (1, 1, 1), (2, 300, 3)])
 def test_oracle_the_product_of_the_dequantized_numbers(impl, seed, T, I, O):
     x, codes, scales, bias = int8_case(seed, T, I, O, torch.float64)
@@ -51,9 +65,10 @@ def test_property_tokens_do_not_notice_each_other(impl):
 
 
 @pytest.mark.task("int8_linear")
-def test_bad_input_a_token_with_nan(impl):
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_bad_input_a_token_with_nan_or_infinity(impl, bad):
     x, *rest = int8_case(0, 3, 5, 2)
-    x[1, 2] = float("nan")
+    x[1, 2] = bad
     with pytest.raises(ValueError):
         impl.int8_linear(x, *rest)
 

@@ -107,6 +107,15 @@ def test_channels_that_are_always_zero_stay(impl):
     assert new[3] == norm[3] and all(torch.equal(f[:, 3], w[:, 3]) for f, w in zip(folded, weights, strict=True))
 
 
+@pytest.mark.task("smooth_fold")
+def test_a_channel_that_one_weight_does_not_read_is_smoothed(impl):
+    weights = [torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 4.0]])]
+    new, (first, second) = impl.smooth_fold(torch.ones(2), weights, torch.tensor([1.0, 100.0]))
+    torch.testing.assert_close(new, torch.tensor([1.0, 0.2]))
+    torch.testing.assert_close(first, torch.tensor([[1.0, 0.0]]))
+    torch.testing.assert_close(second, torch.tensor([[1.0, 20.0]]))
+
+
 def small_model():
     model = Decoder(CONFIG)
     return model, torch.arange(64).view(2, 32) * 7 % 31

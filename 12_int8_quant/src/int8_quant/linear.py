@@ -29,7 +29,8 @@ def int8_linear(
     x_codes, x_scales = quantize_tokens(x)
     sums = int_product(x_codes, codes)
     y = sums * x_scales * scales.T
-    return y if bias is None else y + bias
+    y = y if bias is None else y + bias
+    return y.to(x.dtype)
 
 
 class WeightOnlyLinear(nn.Module):

@@ -18,4 +18,4 @@ def fake_quantize(x: Float[Tensor, "*shape"], scale: Tensor, bits: int = 8) -> F
     limit = largest_code(bits)
     codes = (x / scale).round()  # its gradient is zero
     inside = codes.abs() <= limit
-    return codes.clamp(-limit, limit) * scale + (x - x.detach()) * inside
+    return (codes.clamp(-limit, limit) * scale).to(x.dtype) + (x - x.detach()) * inside

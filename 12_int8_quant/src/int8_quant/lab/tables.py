@@ -268,17 +268,19 @@ def break_it(content: dict | None = None) -> str:
 
 def trial(content: dict | None = None) -> str:
     """First, and after the repairs that followed."""
-    content = content or section("trial")
-    kinds = list(content["wrong"]["first"])
-    rows = [("wrong attempts", "number", *kinds)]
-    for run in ("first", "last"):
-        counts = content["wrong"][run]
-        rows.append((f"{run} run", sum(counts.values()), *(counts[kind] for kind in kinds)))
-    right = content["right"]
-    return (
-        f"{table(rows)}\n\nOf {right['attempts']} right attempts, {right['first']} were RIGHT in the first run and "
-        f"{right['last']} in the last. {content['note']} {content['date']}.\n"
-    )
+    trials = (content or section("trial"))["trials"]
+    kinds = list(trials[0]["wrong"]["first"])
+    rows, said = [("wrong attempts", "number", *kinds)], []
+    for name, each in zip(("first trial", "second trial"), trials, strict=True):
+        for run in ("first", "last"):
+            counts = each["wrong"][run]
+            rows.append((f"{name}, {run} run", sum(counts.values()), *(counts[kind] for kind in kinds)))
+        right = each["right"]
+        said.append(
+            f"Of {right['attempts']} right attempts of the {name}, {right['first']} were RIGHT in its first run and "
+            f"{right['last']} in its last. {each['note']} {each['date']}."
+        )
+    return f"{table(rows)}\n\n{' '.join(said)}\n"
 
 
 def real_sentence(content: dict | None = None) -> str:
