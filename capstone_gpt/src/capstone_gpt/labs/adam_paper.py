@@ -116,9 +116,7 @@ def figure(result: dict) -> Figure:
     """Training loss of each optimizer at its best rate, a panel a task."""
     losses = [losses_of(result, task) for task in result["tasks"]]
     ahead, first = sum(one["Adam"] < one["SGD"] for one in losses), sum(next(iter(one)) == "Adam" for one in losses)
-    claim = (
-        f"Adam is ahead of SGD on {ahead} of {len(losses)} tasks, and first of five on {first}"
-    )
+    claim = f"Adam is ahead of SGD on {ahead} of {len(losses)} tasks, and first of five on {first}"
     made = drawing.figure(claim, (11, 3.6))
     for ax, (task, found) in zip(made.subplots(1, len(result["tasks"])), result["tasks"].items(), strict=True):
         ends = []
