@@ -3,6 +3,7 @@
 Each knob has its right setting first. Whatever differs from it is one mistake.
 """
 
+import copy
 import math
 
 import numpy as np
@@ -252,6 +253,7 @@ OPTIMIZER = [
     "with plain SGD",
     "with a new optimizer at every step, so that Adam forgets",
     "with AdamW, which also shrinks the weights",
+    "that trains a COPY of the model, so that the caller's stays as it was",
 ]
 DATA = [
     "right",
@@ -274,6 +276,7 @@ TRAIN_HINTS = {
     MEASURE[5]: "The loss rose in the last steps. What is the loss of the model that the caller gets?",
     OPTIMIZER[1]: "Which optimizer does the docstring name?",
     OPTIMIZER[2]: "What does Adam remember from step to step?",
+    OPTIMIZER[4]: "The model is trained in place. Which model does the caller use afterwards?",
     OPTIMIZER[3]: "Which optimizer does the docstring name? What is AdamW's default weight decay?",
     DATA[1]: "How many steps do 7 batches make?",
     DATA[2]: "Does your loop use its variables?",
@@ -285,6 +288,8 @@ TRAIN_HINTS = {
 def wrong_train(rate, gradients, measure, optimizer, data):
     def train_run(model, batches, validation, d_model):
         import scaling_laws
+
+        model = copy.deepcopy(model) if optimizer == OPTIMIZER[4] else model
 
         def made():
             kind = {OPTIMIZER[1]: torch.optim.SGD, OPTIMIZER[3]: torch.optim.AdamW}.get(optimizer, torch.optim.Adam)

@@ -254,15 +254,17 @@ def sentence() -> str:
 
 
 def trial(content: dict | None = None) -> str:
-    """First, and after the repairs that followed."""
-    content = content or section("trial")
-    kinds = list(content["wrong"]["first"])
-    rows = [("wrong attempts", "number", *kinds)]
-    for run in ("first", "last"):
-        counts = content["wrong"][run]
-        rows.append((f"{run} run", sum(counts.values()), *(counts[kind] for kind in kinds)))
-    right = content["right"]
-    return (
-        f"{table(rows)}\n\nOf {right['attempts']} right attempts, {right['first']} were RIGHT in the first run and "
-        f"{right['last']} in the last. {content['note']} {content['date']}.\n"
-    )
+    """What the grader said of attempts by one who knew README and workbook only: first, and after the repairs."""
+    trials = (content or section("trial"))["trials"]
+    kinds = list(trials[0]["wrong"]["first"])
+    rows, said = [("wrong attempts", "number", *kinds)], []
+    for name, each in zip(("first trial", "second trial"), trials, strict=True):
+        for run in ("first", "last"):
+            counts = each["wrong"][run]
+            rows.append((f"{name}, {run} run", sum(counts.values()), *(counts[kind] for kind in kinds)))
+        right, note = each["right"], f" {each['note']}" if "note" in each else ""
+        said.append(
+            f"Of {right['attempts']} right attempts of the {name}, {right['first']} were RIGHT in its first run and "
+            f"{right['last']} in its last.{note} {each['date']}."
+        )
+    return f"{table(rows)}\n\n{' '.join(said)}\n"
