@@ -328,8 +328,8 @@ def scores_in_the_thousands(impl, seed):
 
 
 def chosen_scores_far_below_the_largest(impl, seed):
-    scores = torch.tensor([[3000.0, 1000.0, 1001.0], [0.0, 2.0, -500.0]])
-    return impl.combine_weights(scores, torch.tensor([[1, 2], [0, 1]]), True)
+    scores = torch.tensor([[[3000.0, 1000.0, 1001.0], [0.0, 2.0, -500.0]]])
+    return impl.combine_weights(scores, torch.tensor([[[1, 2], [0, 1]]]), True)
 
 
 def the_gradient_of_the_weights(impl, seed):

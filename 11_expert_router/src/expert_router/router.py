@@ -43,17 +43,19 @@ def combine_weights(
 ) -> Float[Tensor, "*N K"]:
     """How much each chosen expert counts: its probability among all experts.
 
-    With `normalize`, a token's weights sum to 1. That is a softmax over the chosen scores: there is no
-    0 / 0 where all chosen scores are far below the best.
+    With `normalize`, a token's weights are divided by their sum. Where that is 0 / 0, the same is computed as a softmax
+    over the chosen scores.
 
     Raises:
         ValueError: `normalize` with one expert a token: the weight would be 1, and the router would learn nothing.
     """
     if normalize and indices.shape[-1] < 2:
         raise ValueError("normalize=True: with k=1 every weight is 1 and the router gets no gradient; leave it out")
-    if normalize:
-        return scores.gather(-1, indices).softmax(dim=-1)  # N K
-    return scores.softmax(dim=-1).gather(-1, indices)  # N K
+    weights = scores.softmax(dim=-1).gather(-1, indices)  # N K
+    if not normalize:
+        return weights
+    total = weights.sum(dim=-1, keepdim=True)  # N 1, zero where all chosen scores are far below the best
+    return weights / total if total.all() else scores.gather(-1, indices).softmax(dim=-1)
 
 
 def gate_noise(

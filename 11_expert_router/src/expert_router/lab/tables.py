@@ -25,7 +25,7 @@ def summary() -> str:
         (
             "ms, 2,048 tokens to 2 of 8 experts",
             spread(race["milliseconds"][GROUPED], 1),
-            f"ours takes {slower:.2f}× the dense floor",
+            f"ours takes {slower:.2f}× the time of one dense layer on as many rows",
         ),
         (f"times {PEER}, router included", f"{ratios[f'times {PEER}']:.2f}", "1"),
         ("MB between two processes", sent[0], f"{sent[1]} by the formula"),
