@@ -143,7 +143,7 @@ def tuned(base: Decoder, world: World, seed: int, steps: int, rank: int = 0, fou
 
 
 def headline(options: argparse.Namespace, log: Log) -> dict:
-    """All parts; about six minutes on one core."""
+    """All parts; about four minutes on one core."""
     seeds = seeds_of(options, 1 if options.quick else 3)
     base_steps, steps = (6, 3) if options.quick else (BASE_STEPS, TUNE_STEPS)
     ranks = RANKS[:1] if options.quick else RANKS

@@ -96,6 +96,7 @@ def headline(content: dict | None = None) -> str:
     note = (
         f"{content['examples']} answers to learn from, {content['steps']} steps of 32; the base read "
         f"{content['base steps']} batches. Held-out questions: 180 about 20 countries that no tuned answer names. "
+        "The same facts as prose: the share that the model completes in a sentence of the base text. "
         "Sums: 60 new ones, right when the call, run, gives the right number. Gold loss in nats a token; forgetting: "
         "nats a token more on base text."
     )
