@@ -83,7 +83,7 @@ def exact(content: dict) -> Figure:
     dims = [row["dimensions"] for row in rows]
     fig = figure(
         f"Skip-gram's optimum is PMI − log k: with all {dims[-1]} dimensions the scores agree to "
-        f"{rows[-1]['largest_deviation']:.3f} nats",
+        f"{rows[-1]['largest_deviation']:.1g} nats",
         (10, 4.2),
     )
     left, right = fig.subplots(1, 2)
@@ -99,7 +99,7 @@ def exact(content: dict) -> Figure:
     shown = [row for row in rows if "scores" in row][-2:]
     for row, color, y in zip(shown, (VERMILION, BLUE), (0.87, 0.94), strict=False):
         right.scatter(want, row["scores"], s=5, color=color, linewidths=0)
-        text = f"{row['dimensions']} dimensions, r = {row['correlation']:.{7 if row['correlation'] > 0.999 else 2}f}"
+        text = f"{row['dimensions']} dimensions, r = {row['correlation']:.{8 if row['correlation'] > 0.999 else 2}f}"
         right.text(0.03, y, text, color=color, transform=right.transAxes)
     right.set(xlabel=f"PMI − log {content['negatives']}  (nats)", ylabel="w · c after training", xlim=limits)
     return fig

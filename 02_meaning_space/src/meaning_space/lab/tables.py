@@ -62,7 +62,7 @@ def exact(section: dict | None = None) -> str:
             row["dimensions"],
             f"{row['correlation']:.{digits}f}",
             f"{row['svd']:.3f}",
-            f"{row['largest_deviation']:.3f}",
+            f"{row['largest_deviation']:.3g}",
         ])  # fmt: skip
     return table(rows)
 
