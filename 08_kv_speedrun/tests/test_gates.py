@@ -21,7 +21,7 @@ import mistakes
 import numpy as np
 import pytest
 import styles
-from attempts import Attempt, Names, load, reference
+from attempts import Attempt, Names, load, reference, uses_reference
 from compare import is_array, same
 from limits import TooLong, limited
 from workbook import EXECUTE, code_cells, defines, solved, without_what_stands_alone
@@ -227,6 +227,19 @@ def test_a_dataclass_of_the_attempt_finds_its_module(tmp_path):
         "from __future__ import annotations\nimport dataclasses\n@dataclasses.dataclass\nclass Pair:\n    x: int = 1\n"
     )
     assert attempt_of(tmp_path, text + "def f():\n    return Pair(3).x\n")["f"]() == 3
+
+
+HANDED_OUT = [name for name in getattr(mistakes, "GIVEN", ()) if hasattr(REFERENCE, name)]
+
+
+@pytest.mark.skipif(not PYTHON_TASKS or not HANDED_OUT, reason="nothing is handed out")
+def test_what_is_handed_out_may_be_taken_from_the_package_by_its_name(tmp_path):
+    name, task, package = HANDED_OUT[0], mistakes.TASKS[0], REFERENCE.__name__
+    for head, stem in ((f"import {package} as p", "p"), (f"import {package}", package)):
+        fair = attempt_of(tmp_path, f"{head}\ndef f():\n    return {stem}.{name}\n")["f"]
+        assert uses_reference(fair) is None
+        for unfair in (f"{stem}.{task}", stem, f"getattr({stem}, {task!r})", f"{stem}.__dict__[{task!r}]"):
+            assert uses_reference(attempt_of(tmp_path, f"{head}\ndef f():\n    return {unfair}\n")["f"]), unfair
 
 
 def test_a_warning_of_the_compiler_does_not_uncount_an_attempt(tmp_path):

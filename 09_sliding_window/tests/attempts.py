@@ -13,6 +13,7 @@ import dis
 import functools
 import importlib
 import inspect
+import itertools
 import json
 import linecache
 import sys
@@ -27,6 +28,7 @@ from compare import is_array, same
 from limits import TooLong, limited
 
 HERE = Path(__file__).resolve().parent
+ATTRIBUTES = {"LOAD_ATTR", "LOAD_METHOD"}
 PACKAGE = min(p.parent.name for p in HERE.parent.glob("src/*/__init__.py"))
 
 
@@ -176,6 +178,22 @@ def is_reference(x: Any) -> bool:
     return str(home).split(".")[0] == PACKAGE and name not in setting("GIVEN", ())
 
 
+def takes_what_is_given(code: types.CodeType, name: str, module: types.ModuleType) -> bool:
+    """Is each use of the module, which the code knows by `name`, one of an object that is handed out?"""
+    steps = list(dis.get_instructions(code))
+    for i, step in enumerate(steps):
+        if step.argval != name or not step.opname.startswith("LOAD_") or step.opname in ATTRIBUTES:
+            continue
+        value: Any = module
+        for after in itertools.takewhile(lambda s: s.opname in ATTRIBUTES, steps[i + 1 :]):
+            if not inspect.ismodule(value) or after.argval.startswith("__"):
+                break
+            value = getattr(value, after.argval, value)
+        if inspect.ismodule(value) or is_reference(value):
+            return False
+    return True
+
+
 def uses_reference(obj: Any) -> str | None:
     """The name through which `obj` uses the reference package, or None."""
     for x in [obj, *(obj.__mro__ if inspect.isclass(obj) else [])]:
@@ -188,7 +206,10 @@ def uses_reference(obj: Any) -> str | None:
         inside = [i.argval for i in imports if i.opname == "IMPORT_FROM"]
         for name in [*code.co_names, *code.co_freevars]:
             value = closure[name].cell_contents if name in closure else function.__globals__.get(name)
-            if name.split(".")[0] == PACKAGE and not (inside and set(inside) <= set(given)) or is_reference(value):
+            if inspect.ismodule(value) and is_reference(value) and name not in [i.argval for i in imports]:
+                if not takes_what_is_given(code, name, value):
+                    return name
+            elif name.split(".")[0] == PACKAGE and not (inside and set(inside) <= set(given)) or is_reference(value):
                 return name
         for text in code.co_consts:
             if isinstance(text, str) and text.split(".")[0] == PACKAGE and text != code.co_name:

@@ -367,7 +367,12 @@ def test_a_command_line_that_cannot_work_is_refused_before_the_run(record, capsy
     def run(options, log):
         raise AssertionError("it ran")
 
-    for argv in (["--quick", "--out", str(record.COMMITTED)], ["--threads", "0"], ["--seeds", "0"]):
+    for argv in (
+        ["--quick", "--out", str(record.COMMITTED)],
+        ["--threads", "0"],
+        ["--seeds", "0"],
+        ["--device", "cuda"],
+    ):
         assert lab("cli").main(PACKAGE, "", [command(run)], None, argv) == 1
         assert capsys.readouterr().out.startswith("stopped: ")
     for argv in (["no such command"], ["--model", "gpt5"]):

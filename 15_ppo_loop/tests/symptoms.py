@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from compare import Raised, array, brief, close, dtype_of, is_array, is_exact, is_number
+from compare import Raised, array, brief, close, dtype_of, is_array, is_exact, is_number, same
 
 
 def symptom(got: Any, want: Any, named: dict[str, float] | None = None) -> str:
@@ -148,6 +148,8 @@ def of_shapes(g: np.ndarray, w: np.ndarray) -> str:
     if len(axes) > 1:
         return shapes
     axis, n, m = axes[0], g.shape[axes[0]], w.shape[axes[0]]
+    if not g.size or not w.size:
+        return shapes
     if n < m and close(g, np.take(w, range(m - n, m), axis)):
         return f"only the last {n} of {m} along axis {axis}"
     if n < m and close(g, np.take(w, range(n), axis)):
@@ -291,6 +293,8 @@ def first(mask: np.ndarray) -> list[int]:
 
 
 def of_lists(got: list, want: list, named: dict[str, float]) -> str:
+    if not got and want:
+        return f"empty, where {len(want)} items are expected"
     if len(got) != len(want):
         if got == want[: len(got)]:
             return f"only the first {len(got)} of {len(want)} items"
@@ -302,6 +306,9 @@ def of_lists(got: list, want: list, named: dict[str, float]) -> str:
     if got and all(map(is_number, [*got, *want])):
         if got == want[::-1]:
             return "reversed"
+        if got == want:
+            i = next(i for i, (g, w) in enumerate(zip(got, want, strict=True)) if not same(g, w))
+            return f"item {i} is {a(type(got[i]).__name__)} where {a(type(want[i]).__name__)} is promised"
         said = of_values(np.array(got, float), np.array(want, float), False, named)
         return f"{said}: {brief(got)} for {brief(want)}"
     if all(isinstance(x, str) for x in [*got, *want]):

@@ -19,7 +19,9 @@ def draw_animation(options: argparse.Namespace, log: Callable[[str], None]) -> N
 
 
 COMMANDS = (
-    Command("headline", "loss at 1 to 8 times the trained length", experiment.headline, tables.headline, 2.0),
+    Command(
+        "headline", "loss at 1 to 8 times the trained length", experiment.headline, tables.headline, 2.0, device=True
+    ),
     Command("bench", "the fast form beside transformers and a copy", bench.bench, tables.bench, 1.0),
     Command("break", "experiments that break something", break_it.break_it, tables.break_it, 2.0),
     Command("smollm2", "a real model at 4 times its trained length", real_context.smollm2, tables.smollm2, 90.0),

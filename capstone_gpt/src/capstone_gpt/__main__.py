@@ -14,7 +14,7 @@ COMMANDS = [
     Command("climb", "the ladder at equal budgets (--data names)", ladder.run, tables.climb, minutes=1.2),
     Command("break", "what each mistake does", break_it.break_it, tables.break_it, minutes=0.5),
     Command("labs", "questions of training engineering (--lab NAME)", labs.run, tables.labs, minutes=6),
-    Command("long", "ten million parameters on novels; resumes", long.long, tables.long, minutes=60),
+    Command("long", "ten million parameters on novels; resumes", long.long, tables.long, minutes=60, device=True),
     Command("demo", "a page: every rung goes on with your text", demo.demo, minutes=0.5),
     Command("mutants", "what notices each small change of a task", mutants, mutation_table, minutes=3),
 ]

@@ -33,6 +33,7 @@ class Command:
     minutes: int | float = 2
     section: str = ""  # in results.json; the command's name, and "break_it" for "break"
     model: bool = False  # whether `run` has a form for --model
+    device: bool = False  # and one for --device
 
     @property
     def key(self) -> str:
@@ -95,6 +96,8 @@ def _check(options: argparse.Namespace, command: Command) -> None:
         raise ValueError(f"threads={options.threads}: this machine allows 1 to {cores}")
     if options.seeds is not None and options.seeds < 1:
         raise ValueError(f"seeds={options.seeds}: at least 1")
+    if options.device != "cpu" and not command.device:
+        raise ValueError(f"device={options.device!r}: {command.name} runs on the CPU; leave out --device")
     if options.device != "cpu":
         torch = importlib.import_module("torch")
         ready = torch.cuda.is_available() if options.device == "cuda" else torch.backends.mps.is_available()
