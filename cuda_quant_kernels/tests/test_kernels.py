@@ -87,6 +87,14 @@ def test_one_read_equals_two_reads(cols):
     assert torch.equal(q1, q2) and torch.equal(s1, s2)
 
 
+def test_more_rows_than_the_grids_second_index_holds():
+    x = torch.randn(65540, 2)
+    q, scale = quantization.quantize(x, per="group")
+    want, want_scale = oracle.quantize(x, torch.int8, "group")
+    assert torch.equal(q, want) and torch.equal(scale, want_scale)
+    assert torch.equal(quantization.dequantize(q, scale), oracle.dequantize(want, want_scale, torch.float32))
+
+
 def test_a_given_scale_saturates():
     x, scale = outliers(3, 1009, torch.float32), torch.tensor([0.02])
     for form in FORMATS:

@@ -89,9 +89,13 @@ case "$*" in *$missing*) echo "==ERROR== Failed to find metric $missing"; exit 1
 case "$*" in *"--print-units base"*) ;; *) exit 1;; esac
 cat << 'END'
 ==PROF== Connected to process 7
+no w8a8 wgmma: this version of the kernel does not exist on this machine
+launched w8a8 naive
+launched w8a8 tiled
 "ID","Process ID","Kernel Name","Device","CC","Metric Name","Metric Unit","Metric Value"
-"0","7","gemm_tiled(Gemm)","0","9.0","gpu__time_duration.sum","ns","12,345"
-"0","7","gemm_tiled(Gemm)","0","9.0","l1tex__t_sectors_pipe_lsu_mem_global_op_st.sum","","4,096"
+"0","7","gemm_naive(Gemm)","0","9.0","gpu__time_duration.sum","ns","99,999"
+"1","7","gemm_tiled(Gemm)","0","9.0","gpu__time_duration.sum","ns","12,345"
+"1","7","gemm_tiled(Gemm)","0","9.0","l1tex__t_sectors_pipe_lsu_mem_global_op_st.sum","","4,096"
 END
 """
 
@@ -101,7 +105,8 @@ def test_counters_of_nsight_compute_stand_beside_the_tracers(tmp_path, monkeypat
     (tmp_path / "ncu").write_text(NCU)
     (tmp_path / "ncu").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    assert profile.nsight("w8a8 tiled") == {"ns": 12345.0, "global store sectors": 4096.0}
+    counted = profile.nsight(["w8a8 naive", "w8a8 tiled"])
+    assert counted == {"w8a8 naive": {"ns": 99999.0}, "w8a8 tiled": {"ns": 12345.0, "global store sectors": 4096.0}}
     assert command.run(["profile", "--kernel", "w8a8 tiled", "--ncu"]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert ["4,096", "4,096", "global", "store", "sectors"] in [line.split() for line in printed]
@@ -112,14 +117,18 @@ def test_counters_of_nsight_compute_stand_beside_the_tracers(tmp_path, monkeypat
     assert "| w8a8 tiled | – | 4,096 / 4,096 | – | – |" in table and "a pretended GPU, Nsight Compute" in table
     (tmp_path / "ncu").write_text("#!/bin/sh\necho '==ERROR== ERR_NVGPUCTRPERM'\n")
     with pytest.raises(RuntimeError, match="ncu gave no counters: ==ERROR== ERR_NVGPUCTRPERM"):
-        profile.nsight("w8a8 tiled")
+        profile.nsight(["w8a8 tiled"])
+    (tmp_path / "ncu").write_text(NCU.replace("launched w8a8 naive\n", ""))
+    with pytest.raises(RuntimeError, match="ncu counted 2 launches of 1"):
+        profile.counters(cli.options(), lambda line: None)
+    (tmp_path / "ncu").write_text("#!/bin/sh\necho '\"ID\"'\n")
     with pytest.raises(RuntimeError, match="ncu counted nothing"):
         profile.counters(cli.options(), lambda line: None)
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ValueError, match="no ncu"):
         profile.counters(cli.options(), lambda line: None)
     with pytest.raises(RuntimeError, match="not on PATH"):
-        profile.nsight("w8a8 tiled")
+        profile.nsight(["w8a8 tiled"])
 
 
 def test_the_commands_record_where_they_are_told(tmp_path, quick, monkeypatch, capsys):

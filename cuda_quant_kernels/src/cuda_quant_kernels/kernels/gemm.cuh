@@ -21,6 +21,16 @@ __device__ __forceinline__ void store_two_outputs(const Gemm& g, int m, int n, i
     }
 }
 
+// Which tile of outputs a block computes, as (column, row) of the grid of tiles. Blocks start in the order of their
+// numbers. Row by row, those that run together would need all of W. In groups of GROUPED rows, column by column within
+// a group, they need few rows of tiles and few columns, and find them in L2.
+constexpr int GROUPED = 16;
+__device__ __forceinline__ int2 tile_of_block() {
+    int id = blockIdx.y * gridDim.x + blockIdx.x, first = id / (GROUPED * gridDim.x) * GROUPED;
+    int rows = min(GROUPED, (int)gridDim.y - first), inside = id % (GROUPED * gridDim.x);
+    return {inside / rows, first + inside % rows};
+}
+
 inline dim3 grid_of_tiles(const Gemm& g, int tile_m, int tile_n) {
     return dim3((g.n + tile_n - 1) / tile_n, (g.m + tile_m - 1) / tile_m);
 }

@@ -95,7 +95,8 @@ __global__ void __launch_bounds__(256) gemm_mma(Gemm g) {
     constexpr int AHEAD = 3;                               // tiles that are copied ahead of the one that is multiplied
     extern __shared__ __align__(16) int8_t shared[];
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32, r = lane / 4, t = lane % 4;
-    int m0 = blockIdx.y * 128, n0 = blockIdx.x * 256, wm = warp / 4 * 64, wn = warp % 4 * 64;
+    int2 place = tile_of_block();
+    int m0 = place.y * 128, n0 = place.x * 256, wm = warp / 4 * 64, wn = warp % 4 * 64;
     int tiles = (g.k + 63) / 64, sum[4][8][4] = {};
     for (int i = 0; i < AHEAD; ++i) MmaRing::load(shared, g, m0, n0, i);
     for (int i = 0; i < tiles; ++i) {
@@ -135,7 +136,8 @@ __global__ void __launch_bounds__(256) gemm_wgmma(Gemm g) {
     extern __shared__ __align__(16) int8_t raw[];
     int8_t* shared = raw + (1024 - (size_t)__cvta_generic_to_shared(raw) % 1024) % 1024;
     int group = threadIdx.x / 128, warp = threadIdx.x % 128 / 32, r = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
-    int m0 = blockIdx.y * 128, n0 = blockIdx.x * 256, tiles = (g.k + 127) / 128;
+    int2 place = tile_of_block();
+    int m0 = place.y * 128, n0 = place.x * 256, tiles = (g.k + 127) / 128;
     int sum[128];                                          // not cleared: the first product overwrites instead of adding
     auto multiply = [&](int tile, bool first) {
         const int8_t *a = WgmmaRing::a(shared, tile) + group * 64 * 128, *w = WgmmaRing::w(shared, tile);

@@ -125,7 +125,8 @@ extern "C" int quantize_rows(int version, int x_type, int q_type, const void* x,
                              int cols, cudaStream_t stream) {         // version 1: cols % 8 == 0 and cols <= 32768
     return dispatch_types(x_type, q_type, [&](auto t, auto u) {
         using T = decltype(t); using Q = decltype(u);
-        int threads = cols <= 2048 ? 128 : cols <= 8192 ? 512 : 1024, packs = (cols / VECTOR + threads - 1) / threads;
+        int threads = cols <= 4096 ? 128 : cols <= 8192 ? 256 : cols <= 16384 ? 512 : 1024;
+        int packs = (cols / VECTOR + threads - 1) / threads;                 // up to 4: four loads of 16 bytes a thread
         const T* in = (const T*)x;
         Q* out = (Q*)q;
         if (version == 0) quantize_rows_two_pass<T, Q><<<rows, THREADS, 0, stream>>>(in, out, scale, cols);

@@ -18,53 +18,67 @@ template <class T, class Q, int N>
 __global__ void quantize_groups_kernel(const T* __restrict__ x, Q* __restrict__ q, float* __restrict__ scale, Long rows,
                                        int cols) {
     constexpr int LANES = N == VECTOR ? GROUP_SIZE / VECTOR : 32, STEPS = GROUP_SIZE / (LANES * N);
-    int groups = (cols + GROUP_SIZE - 1) / GROUP_SIZE;
-    Long group = ((Long)blockIdx.x * blockDim.x + threadIdx.x) / LANES, row = group / groups * cols;
-    bool inside = group < rows * groups;                  // no early return: all lanes must reach the shuffles
-    int lane = threadIdx.x % LANES, first = (int)(group % groups) * GROUP_SIZE, m = 0;
-    float v[STEPS][N];
+    int groups = (cols + GROUP_SIZE - 1) / GROUP_SIZE, lane = threadIdx.x % LANES;
+    int group = (blockIdx.x * blockDim.x + threadIdx.x) / LANES, first = group * GROUP_SIZE;
+    for (Long row = blockIdx.y; row < rows; row += gridDim.y) {        // no early return: all lanes reach the shuffles
+        float v[STEPS][N];
+        int m = 0;
 #pragma unroll
-    for (int i = 0; i < STEPS; ++i) {
-        int c = first + (i * LANES + lane) * N;
-        if (!inside || c >= cols) continue;
-        load<T, N>(x + row + c, v[i]);
-        m = max(m, absmax_bits(v[i]));
-    }
-    float s = scale_from_absmax<Q>(lanes_max<LANES>(m)), inverse = 1.0f / s;
-    if (inside && lane == 0) scale[group] = s;
+        for (int i = 0; i < STEPS; ++i) {
+            int c = first + (i * LANES + lane) * N;
+            if (c >= cols) continue;
+            load<T, N>(x + row * cols + c, v[i]);
+            m = max(m, absmax_bits(v[i]));
+        }
+        float s = scale_from_absmax<Q>(lanes_max<LANES>(m)), inverse = 1.0f / s;
+        if (group < groups && lane == 0) scale[row * groups + group] = s;
 #pragma unroll
-    for (int i = 0; i < STEPS; ++i) {
-        int c = first + (i * LANES + lane) * N;
-        if (inside && c < cols) quantize_and_store<Q, N>(q + row + c, v[i], inverse);
+        for (int i = 0; i < STEPS; ++i) {
+            int c = first + (i * LANES + lane) * N;
+            if (c < cols) quantize_and_store<Q, N>(q + row * cols + c, v[i], inverse);
+        }
     }
 }
 
 // A row has `scales_per_row` scales, one for every `group_size` columns; 0 scales per row: one scale for the tensor.
 template <class Q, class T, int N>
-__global__ void dequantize_kernel(const Q* __restrict__ q, const float* __restrict__ scale, T* __restrict__ x, Long n,
+__global__ void dequantize_kernel(const Q* __restrict__ q, const float* __restrict__ scale, T* __restrict__ x, Long rows,
                                   int cols, int group_size, int scales_per_row) {
-    Long i = ((Long)blockIdx.x * blockDim.x + threadIdx.x) * N;
-    if (i >= n) return;
-    float s = scale[scales_per_row ? i / cols * scales_per_row + (int)(i % cols) / group_size : 0];
-    Pack<Q, N> in = *reinterpret_cast<const Pack<Q, N>*>(q + i);
-    Pack<T, N> out;
+    int c = (blockIdx.x * blockDim.x + threadIdx.x) * N;
+    if (c >= cols) return;
+    for (Long row = blockIdx.y; row < rows; row += gridDim.y) {
+        float s = scale[scales_per_row ? row * scales_per_row + c / group_size : 0];
+        Pack<Q, N> in = *reinterpret_cast<const Pack<Q, N>*>(q + row * cols + c);
+        Pack<T, N> out;
 #pragma unroll
-    for (int j = 0; j < N; ++j) out.v[j] = from_float<T>(Format<Q>::decode(in.v[j]) * s);
-    store<T, N>(x + i, out);
+        for (int j = 0; j < N; ++j) out.v[j] = from_float<T>(Format<Q>::decode(in.v[j]) * s);
+        store<T, N>(x + row * cols + c, out);
+    }
 }
+
+// Blocks side by side along a row, and a row for each second index: a thread's place costs no division of 64 bits, which
+// takes as long as all else that it does. The grid's second index ends at 65535; rows beyond are taken in turns.
+inline dim3 grid_over(Long rows, Long threads_a_row, int block) {
+    return dim3((unsigned)((threads_a_row + block - 1) / block), (unsigned)min(rows, (Long)65535));
+}
+
+inline int block_for(Long threads_a_row) { return (int)min((Long)THREADS, (threads_a_row + 31) / 32 * 32); }
 
 template <class T, class Q, int N, int LANES>
 void launch_groups(const void* x, void* q, float* scale, Long rows, int cols, cudaStream_t stream) {
-    Long groups = rows * ((cols + GROUP_SIZE - 1) / GROUP_SIZE);
-    unsigned blocks = blocks_for(groups * LANES);
-    quantize_groups_kernel<T, Q, N><<<blocks, THREADS, 0, stream>>>((const T*)x, (Q*)q, scale, rows, cols);
+    Long threads = (Long)((cols + GROUP_SIZE - 1) / GROUP_SIZE) * LANES;
+    int block = block_for(threads);
+    dim3 grid = grid_over(rows, threads, block);
+    quantize_groups_kernel<T, Q, N><<<grid, block, 0, stream>>>((const T*)x, (Q*)q, scale, rows, cols);
 }
 
 template <class T, class Q, int N>
 void launch_dequantize(const void* q, const float* scale, void* x, Long n, int cols, int group_size, int scales_per_row,
                        cudaStream_t stream) {
-    dequantize_kernel<Q, T, N><<<blocks_for(n / N), THREADS, 0, stream>>>((const Q*)q, scale, (T*)x, n, cols, group_size,
-                                                                         scales_per_row);
+    int block = block_for(cols / N);
+    dim3 grid = grid_over(n / cols, cols / N, block);
+    dequantize_kernel<Q, T, N><<<grid, block, 0, stream>>>((const Q*)q, scale, (T*)x, n / cols, cols, group_size,
+                                                           scales_per_row);
 }
 
 extern "C" int quantize_groups(int x_type, int q_type, int vectorized, const void* x, void* q, float* scale, Long rows,

@@ -24,6 +24,7 @@ from ..on_cpu.trace import Report
 from ..quantization import ADD_VERSIONS, ROW_VERSIONS, add_int8, quantize
 
 Log = Callable[[str], None]
+LAUNCHED = "launched "
 # Nsight Compute's metrics and what they mean. The tracer predicts the first six.
 COUNTERS = {
     "l1tex__t_requests_pipe_lsu_mem_global_op_ld.sum": "global load requests",
@@ -45,7 +46,7 @@ def profile(options: argparse.Namespace, log: Log) -> None:
     report = traced(options.kernel, options.seed)
     print(report.table())
     if options.ncu:
-        print(side_by_side(report, nsight(options.kernel)))
+        print(side_by_side(report, nsight([options.kernel])[options.kernel]))
 
 
 def predicted(report: Report) -> dict[str, int]:
@@ -109,8 +110,20 @@ def traced(kernel: str, seed: int = 0) -> Report:
     return tracing.reports[-1]
 
 
-def nsight(kernel: str) -> dict[str, float]:
-    """Nsight Compute's counters of one kernel on the GPU, at the clocks as they are.
+def launch_all(kernels: list[str]) -> None:
+    """Launches each kernel once on the GPU, and prints the name of each that this GPU has. Nsight Compute watches."""
+    known = subjects("cuda", 0)
+    for kernel in kernels:
+        try:
+            known[kernel]("gpu")
+        except RuntimeError as error:  # wgmma on a GPU that is not a Hopper
+            print(f"no {kernel}: {error}")
+        else:
+            print(LAUNCHED + kernel, flush=True)
+
+
+def nsight(kernels: list[str]) -> dict[str, dict[str, float]]:
+    """Nsight Compute's counters of each kernel on the GPU, at the clocks as they are.
 
     A metric that ncu does not know for this GPU is left out.
 
@@ -119,7 +132,7 @@ def nsight(kernel: str) -> dict[str, float]:
     """
     if not (tool := shutil.which("ncu")):
         raise RuntimeError("ncu (Nsight Compute) is not on PATH; the tracer's table needs no GPU")
-    code = f"from cuda_quant_kernels.lab.profile import subjects; subjects('cuda', 0)[{kernel!r}]('gpu')"
+    code = f"from {__name__} import launch_all; launch_all({kernels!r})"
     metrics = list(COUNTERS)
     while metrics:
         command = [tool, "--clock-control", "none", "--csv", "--print-units", "base", "--metrics", ",".join(metrics)]
@@ -137,15 +150,21 @@ def _complaints(output: str) -> str:
     return " ".join(line for line in output.splitlines() if "ailed to find metric" in line)
 
 
-def _counters(out: str, errors: str) -> dict[str, float]:
+def _counters(out: str, errors: str) -> dict[str, dict[str, float]]:
+    """The values of each launched kernel. ncu numbers the launches; the program has printed their names in order."""
     lines = out.splitlines()
     start = next((i for i, line in enumerate(lines) if line.startswith('"ID"')), None)
     if start is None:
         raise RuntimeError(f"ncu gave no counters: {(out + errors).strip()[-500:]}")
-    counted: dict[str, float] = {}
-    for row in csv.DictReader(io.StringIO("\n".join(lines[start:]))):
+    rows = list(csv.DictReader(io.StringIO("\n".join(lines[start:]))))
+    launched = [line.removeprefix(LAUNCHED) for line in lines if line.startswith(LAUNCHED)]
+    numbers = list(dict.fromkeys(row["ID"] for row in rows))
+    if len(numbers) != len(launched):
+        raise RuntimeError(f"ncu counted {len(numbers)} launches of {len(launched)}, so none can be told by its place")
+    names, counted = dict(zip(numbers, launched, strict=True)), {kernel: {} for kernel in launched}
+    for row in rows:
         if (meaning := COUNTERS.get(row["Metric Name"])) is not None:
-            counted[meaning] = counted.get(meaning, 0.0) + float(row["Metric Value"].replace(",", ""))
+            counted[names[row["ID"]]][meaning] = float(row["Metric Value"].replace(",", ""))
     return counted
 
 
@@ -158,14 +177,11 @@ def counters(options: argparse.Namespace, log: Log) -> dict:
     """
     if not torch.cuda.is_available() or not shutil.which("ncu"):
         raise ValueError("counters: no CUDA device or no ncu (Nsight Compute) here; `profile` needs neither")
-    rows = []
-    for kernel in subjects("cpu", options.seed):
+    kernels, rows = list(subjects("cpu", options.seed)), []
+    log(f"ncu on {len(kernels)} kernels")
+    for kernel, counted in nsight(kernels).items():
         log(kernel)
-        prediction, counted = predicted(traced(kernel, options.seed)), {}
-        try:
-            counted = nsight(kernel)
-        except RuntimeError as error:
-            log(f"not counted: {error}")
+        prediction = predicted(traced(kernel, options.seed))
         rows += [
             {"kernel": kernel, "counter": meaning, "traced": prediction.get(meaning), "counted": value}
             for meaning, value in counted.items()

@@ -25,7 +25,8 @@ KERNELS = {
     ),
     "w8a8": (
         w8a8_kernel,
-        "a *i8, w *i8, sa *fp32, sw *fp32, c *fp32, M i32, N i32, K c, BM c, BN c, BK c",
+        "a tensordesc<i8[128,64]>, w tensordesc<i8[128,64]>, sa *fp32, sw *fp32, c *fp32, "
+        "M i32, N i32, K c, BM c, BN c, BK c",
         {"K": 8192, "BM": 128, "BN": 128, "BK": 64},
         {"num_warps": 8, "num_stages": 3},
     ),
