@@ -26,7 +26,9 @@ TASKS = [
 GATE_SEEDS = 2
 MULTIPLIED = "that MULTIPLIES by the mask: NaN at padding stays NaN"
 CHOOSE = "NaN times 0 is NaN. Which function chooses, and does not multiply?"
-NAN = float("nan")
+REPLACED = "that replaces NaN and then MULTIPLIES by the mask: infinity at padding becomes NaN"
+CHOOSE_ALWAYS = "Infinity times 0 is not a number. Which function chooses, and does not multiply?"
+NAN, INF = float("nan"), float("inf")
 
 
 # ---------------------------------------------------------------- inputs
@@ -69,6 +71,20 @@ def with_gradients(function, constants=(), **arguments):
 def at_padding(x, mask, value):
     """The same numbers, and something else where the mask is false."""
     return torch.where(mask, x, torch.full_like(x, value))
+
+
+def under(mask, x, how):
+    """What is real of x: chosen, or multiplied by the mask in one of two ways."""
+    if how not in (MULTIPLIED, REPLACED):
+        return torch.where(mask, x, 0)
+    return (torch.where(x.isnan(), 0, x) if how == REPLACED else x) * mask
+
+
+def flows(function, arguments, index):
+    """Does any result carry a gradient to this argument?"""
+    arguments = [a.clone().requires_grad_() if i == index else a for i, a in enumerate(arguments)]
+    found = function(*arguments)
+    return any(x.requires_grad for x in (found if isinstance(found, (tuple, list)) else [found]))
 
 
 def unchanged(function, *arguments):
@@ -211,7 +227,8 @@ def the_two_token_prompt_of_the_workbook(impl, seed):
 
 def prompts_that_are_refused(impl, seed):
     args = logits_and_tokens(seed, 2, 5, 3)
-    return {f"prompt_len={n} of 5 tokens": error_of(lambda n=n: impl.answer_logprobs(*args, n)) for n in (0, 1, 4, 5)}
+    call, lengths = impl.answer_logprobs, (-1, 0, 1, 4, 5, 6)
+    return {f"prompt_len={n} of 5 tokens": error_of(lambda n=n: call(*args, n)) for n in lengths}
 
 
 # ---------------------------------------------------------------- bradley_terry_loss
@@ -235,7 +252,8 @@ BT_FORM = [
     "that CLAMPS the difference: pairs far in the wrong order give no gradient",
 ]
 BT_MEAN = ["mean", "that returns one number a PAIR", "that is a SUM over pairs"]
-BT_KNOBS = {"order": ORDER, "margin_": MARGIN, "form": BT_FORM, "mean": BT_MEAN}
+BT_GRAPH = ["kept", "through which no GRADIENT flows into the rejected rewards"]
+BT_KNOBS = {"graph": BT_GRAPH, "order": ORDER, "margin_": MARGIN, "form": BT_FORM, "mean": BT_MEAN}
 BT_HINTS = {
     ORDER[1]: "The loss must fall when the chosen answer's reward rises.",
     MARGIN[1]: "A margin of 2 asks that the chosen answer is better by 2. Is the loss larger or smaller then?",
@@ -249,13 +267,15 @@ BT_HINTS = {
     BT_FORM[4]: "Rewards may be negative. Which function turns any difference into a probability?",
     BT_FORM[5]: "At a difference of 0 the loss is 0.693. Which log gives that?",
     BT_FORM[6]: "At a difference of -500 the loss is 500. Which function needs no clamp?",
+    BT_GRAPH[1]: "A pair teaches two things: what is better, and what is worse. Which call cuts one of them off?",
     BT_MEAN[1]: "An optimizer needs one number.",
     BT_MEAN[2]: "Twice as many pairs must not double the learning rate.",
 }
 
 
-def wrong_bt(order, margin_, form, mean):
+def wrong_bt(graph, order, margin_, form, mean):
     def bradley_terry_loss(chosen, rejected, margin=0.0):
+        rejected = rejected.detach() if graph == BT_GRAPH[1] else rejected
         difference = rejected - chosen if order == ORDER[1] else chosen - rejected
         if margin_ == MARGIN[5]:
             margin = torch.as_tensor(margin).mean()
@@ -325,8 +345,12 @@ WHICH = [
     "that takes a score of 0 for padding",
 ]
 LAST_CHECK = ["ValueError", "that scores a row without a real token"]
-LAST_GRAPH = ["kept", "that is DETACHED: no gradient gets back to the scores"]
-LAST_KNOBS = {"which": WHICH, "check": LAST_CHECK, "graph": LAST_GRAPH}
+LAST_OUT = [
+    "right",
+    "that is DETACHED: no gradient gets back to the scores",
+    "that loses its axis where the batch has ONE row",
+]
+LAST_KNOBS = {"which": WHICH, "check": LAST_CHECK, "result": LAST_OUT}
 LAST_HINTS = {
     WHICH[1]: "What stands at position -1 of a short answer in a batch with a long one?",
     WHICH[2]: "Attention is causal. Which token has read the whole answer?",
@@ -339,11 +363,12 @@ LAST_HINTS = {
     WHICH[9]: "The stop token is part of the answer. Is it real?",
     WHICH[10]: "A score may be 0. What says that a token is real?",
     LAST_CHECK[1]: "A row of padding alone has no last token. What does the docstring promise?",
-    LAST_GRAPH[1]: "The reward model is trained through this number.",
+    LAST_OUT[1]: "The reward model is trained through this number.",
+    LAST_OUT[2]: "`squeeze` takes away every axis of length one. Which one did you mean?",
 }
 
 
-def wrong_last(which, check, graph):
+def wrong_last(which, check, result):
     def last_token_scores(scores, real):
         if check == "ValueError" and not real.any(1).all():
             raise ValueError("empty")
@@ -364,7 +389,7 @@ def wrong_last(which, check, graph):
             out = (scores * real).sum(1) / (count if which == WHICH[5] else 1)
         if which == WHICH[7]:
             out = scores.masked_fill(~real, -math.inf).amax(1)
-        return out.detach() if graph == LAST_GRAPH[1] else out
+        return {LAST_OUT[1]: out.detach, LAST_OUT[2]: out.squeeze}.get(result, lambda: out)()
 
     return last_token_scores
 
@@ -384,6 +409,10 @@ def rows_padded_on_both_sides(impl, seed):
 
 def a_single_column(impl, seed):
     return {"the scores": impl.last_token_scores(randn(seed + 3, 4, 1), right_mask([1, 1, 1, 1], 1))}
+
+
+def a_single_row(impl, seed):
+    return {"the scores": impl.last_token_scores(randn(seed + 6, 1, 5), right_mask([3], 5))}
 
 
 def a_score_of_zero(impl, seed):
@@ -428,6 +457,7 @@ K3_FORM = [
     "whose log ratio is CLAMPED to ±10",
     "that takes the log of r after the exponential: an r of 0 gives infinity",
     "whose r is DETACHED: only the logarithm has a gradient",
+    "whose log ratio is CLAMPED to ±20",
 ]
 K3_SHAPE = ["right", "that is AVERAGED to one number", "that is SUMMED over the tokens of each answer"]
 K3_GRAPH = ["kept", "that is DETACHED: no gradient gets back to the log-probabilities"]
@@ -445,6 +475,7 @@ K3_HINTS = {
     K3_FORM[10]: "At log r = -200, k3 is 199. What is yours?",
     K3_FORM[11]: "exp(-200) is 0 in float32. You had the log of r before: is it needed again?",
     K3_FORM[12]: "The gradient of k3 to log pi is 1 - r. Which of the two terms gives the r?",
+    K3_FORM[13]: "At log r = -200, k3 is 199. What is yours?",
     K3_SHAPE[1]: "Who masks the padding, if there is one number left?",
     K3_SHAPE[2]: "Who masks the padding, if each answer has one number left?",
     K3_GRAPH[1]: "GRPO differentiates this number.",
@@ -465,6 +496,7 @@ def wrong_k3(form, shape, graph):
             K3_FORM[7]: lambda: log_r.exp() - log_r,
             K3_FORM[8]: lambda: log_r.abs(),
             K3_FORM[10]: lambda: log_r.clamp(-10, 10).exp() - 1 - log_r.clamp(-10, 10),
+            K3_FORM[13]: lambda: log_r.clamp(-20, 20).exp() - 1 - log_r.clamp(-20, 20),
             K3_FORM[11]: lambda: log_r.exp() - 1 - log_r.exp().log(),
             K3_FORM[12]: lambda: log_r.exp().detach() - 1 - log_r,
             K3_FORM[9]: lambda: logprobs.exp() * (log_r.exp() - 1 - log_r),
@@ -485,11 +517,14 @@ def equal_policies(impl, seed):
 
 
 def tokens_on_any_axes(impl, seed):
-    return {"k3": impl.k3_estimator(probabilities(seed + 3, 7), probabilities(seed + 4, 7))}
+    cases = {"k3 on one axis": (7,), "k3 on three axes": (2, 3, 4)}
+    return {n: impl.k3_estimator(probabilities(seed + 3, *s), probabilities(seed + 4, *s)) for n, s in cases.items()}
 
 
 def policies_far_apart(impl, seed):
-    return {"k3": impl.k3_estimator(torch.tensor([[-0.5, -16.0, -1.0]]), torch.tensor([[-200.5, -1.0, -1.5]]))}
+    small, large = ([[-0.5, -0.5, -1.0]], [[-200.5, -1.0, -1.5]]), ([[-16.0, -16.0, -1.0]], [[-1.0, -3.0, -1.5]])
+    cases = {"k3 where r is tiny": small, "k3 where r is large": large}
+    return {name: impl.k3_estimator(*map(torch.tensor, both)) for name, both in cases.items()}
 
 
 def k3_and_its_gradient(impl, seed):
@@ -515,6 +550,7 @@ KL_TERM = [
     "that ignores beta",
     "whose KL is a MEAN over the answer's tokens",
     MULTIPLIED,
+    REPLACED,
 ]
 SCORE_AT = [
     "right",
@@ -528,7 +564,13 @@ SCORE_AT = [
     "whose score is one token too early",
     "whose score is one token too late, on padding where there is any",
 ]
-SHAPED_GRAPH = ["constant", "through which a GRADIENT flows into the policy"]
+SHAPED_GRAPH = [
+    "constant",
+    "through which a GRADIENT flows: nothing is detached",
+    "through which a GRADIENT flows into the policy",
+    "through which a GRADIENT flows into the scores",
+    "through which a GRADIENT flows into the reference",
+]
 SHAPED_CHECK = ["ValueError", "that takes an answer of no token"]
 SHAPED_KNOBS = {"kl": KL_TERM, "at": SCORE_AT, "graph": SHAPED_GRAPH, "check": SHAPED_CHECK}
 SHAPED_HINTS = {
@@ -540,6 +582,7 @@ SHAPED_HINTS = {
     KL_TERM[6]: "Nobody sampled the padding.",
     KL_TERM[7]: "Double beta: what changes?",
     MULTIPLIED: CHOOSE,
+    REPLACED: CHOOSE_ALWAYS,
     KL_TERM[8]: "KL of an answer is the sum over its tokens.",
     SCORE_AT[1]: "Where does an answer of two tokens end, in a batch with one of seven?",
     SCORE_AT[2]: "The reward model speaks when the answer is complete.",
@@ -551,6 +594,9 @@ SHAPED_HINTS = {
     SCORE_AT[8]: "Positions count from 0. Is the stop token paid?",
     SCORE_AT[9]: "Positions count from 0. Where does an answer of two tokens end?",
     SHAPED_GRAPH[1]: "Rewards are numbers. What must `requires_grad` be?",
+    SHAPED_GRAPH[2]: "A reward is a number that the policy was given. What must `requires_grad` be?",
+    SHAPED_GRAPH[3]: "The reward model is not trained by PPO. What must `requires_grad` be?",
+    SHAPED_GRAPH[4]: "The reference is frozen. What must `requires_grad` be?",
     SHAPED_CHECK[1]: "Where would its score go? The docstring promises an error.",
 }
 
@@ -559,6 +605,10 @@ def wrong_shaped(kl, at, graph, check):
     def shaped_rewards(scores, logprobs, ref_logprobs, mask, beta):
         if check == "ValueError" and not mask.any(1).all():
             raise ValueError("empty")
+        if graph != SHAPED_GRAPH[1]:
+            scores = scores if graph == SHAPED_GRAPH[3] else scores.detach()
+            logprobs = logprobs if graph == SHAPED_GRAPH[2] else logprobs.detach()
+            ref_logprobs = ref_logprobs if graph == SHAPED_GRAPH[4] else ref_logprobs.detach()
         log_ratio = logprobs - ref_logprobs
         penalty = {
             KL_TERM[1]: -log_ratio,
@@ -569,10 +619,8 @@ def wrong_shaped(kl, at, graph, check):
         count = mask.sum(1)
         last = (count - 1).clamp(min=0)
         rows, B = torch.arange(len(scores)), len(scores)
-        if kl == MULTIPLIED:
-            penalty = penalty * mask
-        elif kl != KL_TERM[6]:
-            penalty = torch.where(mask, penalty, 0)
+        if kl != KL_TERM[6]:
+            penalty = under(mask, penalty, kl)
         if kl == KL_TERM[5]:
             whole = penalty.sum(1)
             penalty = torch.zeros_like(penalty).index_put((rows, last), whole)
@@ -596,8 +644,7 @@ def wrong_shaped(kl, at, graph, check):
             rewards = rewards.index_put((rows, last), torch.zeros(B, dtype=rewards.dtype))
         elif at == SCORE_AT[7]:
             paid = beta * paid
-        out = rewards + paid
-        return out if graph == SHAPED_GRAPH[1] else out.detach()
+        return rewards + paid
 
     return shaped_rewards
 
@@ -623,14 +670,21 @@ def no_penalty(impl, seed):
 
 def padding_that_is_not_a_number(impl, seed):
     scores, logprobs, ref, mask = shaped_inputs(seed + 9)
-    return {"the rewards": impl.shaped_rewards(scores, at_padding(logprobs, mask, NAN), ref, mask, 0.2)}
+    logprobs, ref = at_padding(logprobs, mask, NAN), at_padding(ref, mask, NAN)
+    return {"the rewards": impl.shaped_rewards(scores, logprobs, ref, mask, 0.2)}
+
+
+def padding_that_is_infinite(impl, seed):
+    scores, logprobs, ref, mask = shaped_inputs(seed + 11)
+    return {"the rewards": impl.shaped_rewards(scores, at_padding(logprobs, mask, -INF), ref, mask, 0.2)}
 
 
 def rewards_are_constants(impl, seed):
-    scores, logprobs, ref, mask = shaped_inputs(seed + 12)
-    out = impl.shaped_rewards(scores.requires_grad_(), logprobs.requires_grad_(), ref, mask, 0.2)
-    same = unchanged(impl.shaped_rewards, *shaped_inputs(seed + 13), 0.2)
-    return {"the rewards": out.detach(), "a gradient flows": out.requires_grad, "the arguments are unchanged": same}
+    arguments = [*shaped_inputs(seed + 12), 0.2]
+    whole = {"the arguments are unchanged": unchanged(impl.shaped_rewards, *shaped_inputs(seed + 13), 0.2)}
+    for i, name in enumerate(("scores", "log-probabilities", "reference")):
+        whole[f"a gradient flows into the {name}"] = flows(impl.shaped_rewards, arguments, i)
+    return whole
 
 
 def an_answer_of_no_token(impl, seed):
@@ -657,11 +711,12 @@ BOOTSTRAP = [
     "whose next value is the token's own, at the last token",
     "that walks over the padding as if it were part of the answer",
     MULTIPLIED,
+    REPLACED,
 ]
 DISCOUNT = [
     "right",
     "with gamma and lambda SWAPPED",
-    "that forgets gamma in the trace",
+    "that forgets gamma before the next advantage",
     "that forgets lambda",
     "that forgets gamma before the next value",
     "that forgets gamma throughout",
@@ -681,13 +736,24 @@ GAE_ORDER = [
     "whose value is ADDED to delta, not subtracted",
     "that WHITENS the advantages, which is another function's work",
 ]
-GAE_GRAPH = ["constant", "through which a GRADIENT flows into the values"]
+GAE_GRAPH = [
+    "constant",
+    "through which a GRADIENT flows: nothing is detached",
+    "whose RETURNS carry a gradient: the values are added where gradients are kept",
+    "through which a GRADIENT flows into the rewards",
+]
+GAE_DEFAULTS = [
+    "right",
+    "whose gamma is 0.99 where none is given",
+    "whose lambda is 1 where none is given",
+]
 GAE_KNOBS = {
     "bootstrap": BOOTSTRAP,
     "discount": DISCOUNT,
     "returns_": RETURNS,
     "order": GAE_ORDER,
     "graph": GAE_GRAPH,
+    "defaults": GAE_DEFAULTS,
 }
 GAE_HINTS = {
     BOOTSTRAP[1]: "The answer has ended. What can still be expected after its last token?",
@@ -698,8 +764,9 @@ GAE_HINTS = {
     BOOTSTRAP[6]: "After the last token there is no state. What is the value of nothing?",
     BOOTSTRAP[7]: "Put other numbers at padding: what moves?",
     MULTIPLIED: CHOOSE,
+    REPLACED: CHOOSE_ALWAYS,
     DISCOUNT[1]: "Which of the two stands before the next value?",
-    DISCOUNT[2]: "The trace is multiplied by two numbers.",
+    DISCOUNT[2]: "Which two numbers stand before the next advantage?",
     DISCOUNT[3]: "With lambda = 0 the advantage is delta alone. Is yours?",
     DISCOUNT[4]: "A reward that comes one token later is worth gamma of it. What about a value?",
     DISCOUNT[5]: "Set gamma to 0: what does a token see of the next?",
@@ -713,14 +780,24 @@ GAE_HINTS = {
     GAE_ORDER[2]: "An advantage is what came out, minus what was expected.",
     GAE_ORDER[3]: "With lambda = 1 and no values the advantages are the sums of rewards. Are yours?",
     GAE_GRAPH[1]: "The value loss has its own path to the values. What is the target?",
+    GAE_GRAPH[2]: "The value loss has its own path to the values. Is its target a constant?",
+    GAE_GRAPH[3]: "Rewards are numbers that were measured. What must `requires_grad` be?",
+    GAE_DEFAULTS[1]: "Which gamma does the signature of the task have?",
+    GAE_DEFAULTS[2]: "Which lambda does the signature of the task have?",
 }
 
 
-def wrong_gae(bootstrap, discount, returns_, order, graph):
-    def gae(rewards, values, mask, gamma=1.0, lam=0.95):
-        def real(x, kept):
-            return x * kept if bootstrap == MULTIPLIED else torch.where(kept, x, 0)
+def wrong_gae(bootstrap, discount, returns_, order, graph, defaults):
+    usual = {GAE_DEFAULTS[1]: (0.99, 0.95), GAE_DEFAULTS[2]: (1.0, 1.0)}.get(defaults, (1.0, 0.95))
 
+    def gae(rewards, values, mask, gamma=usual[0], lam=usual[1]):
+        def real(x, kept):
+            return under(kept, x, bootstrap)
+
+        undetached = values
+        if graph != GAE_GRAPH[1]:
+            rewards = rewards if graph == GAE_GRAPH[3] else rewards.detach()
+            values = values.detach()
         N = rewards.shape[1]
         before = gamma if discount not in DISCOUNT[4:] else 1.0
         trace = {DISCOUNT[2]: lam, DISCOUNT[3]: gamma, DISCOUNT[5]: lam}.get(discount, gamma * lam)
@@ -760,8 +837,8 @@ def wrong_gae(bootstrap, discount, returns_, order, graph):
         if order == GAE_ORDER[3]:
             found = advantages[mask]
             advantages = torch.where(mask, (advantages - found.mean()) / (found.std() + 1e-8), 0)
-        if graph != GAE_GRAPH[1]:
-            advantages, returns = advantages.detach(), returns.detach()
+        if graph == GAE_GRAPH[2]:
+            returns = real(advantages + undetached, mask)
         return (returns, advantages) if returns_ == RETURNS[5] else (advantages, returns)
 
     return gae
@@ -784,7 +861,7 @@ def answers_of_many_lengths(impl, seed):
     return named_gae(impl.gae(*gae_inputs(seed), 0.9, 0.8))
 
 
-def the_usual_gamma_and_lambda(impl, seed):
+def gamma_and_lambda_that_are_left_out(impl, seed):
     return named_gae(impl.gae(*gae_inputs(seed + 2, (3, 7, 6), 7, torch.float64)))
 
 
@@ -805,12 +882,19 @@ def values_at_padding_are_not_numbers(impl, seed):
     return named_gae(impl.gae(at_padding(rewards, mask, NAN), at_padding(values, mask, NAN), mask, 0.9, 0.8))
 
 
+def values_at_padding_are_infinite(impl, seed):
+    rewards, values, mask = gae_inputs(seed + 11)
+    return named_gae(impl.gae(at_padding(rewards, mask, INF), at_padding(values, mask, -INF), mask, 0.9, 0.8))
+
+
 def advantages_are_constants(impl, seed):
-    rewards, values, mask = gae_inputs(seed + 12)
-    advantages, returns = impl.gae(rewards, values.requires_grad_(), mask, 0.9, 0.8)
-    same = unchanged(impl.gae, *gae_inputs(seed + 13))
-    found = {"a gradient flows": advantages.requires_grad or returns.requires_grad, "the arguments are unchanged": same}
-    return found | named_gae((advantages.detach(), returns.detach()))
+    arguments = [*gae_inputs(seed + 12), 0.9, 0.8]
+    found = {"the arguments are unchanged": unchanged(impl.gae, *gae_inputs(seed + 13), 0.9, 0.8)}
+    for i, name in enumerate(("rewards", "values")):
+        for j, out in enumerate(("advantages", "returns")):
+            words = f"a gradient flows from the {out} into the {name}"
+            found[words] = flows(lambda *a, j=j: impl.gae(*a)[j], arguments, i)
+    return found
 
 
 def the_three_tokens_of_the_workbook(impl, seed):
@@ -846,6 +930,7 @@ WHITEN_PAD = [
     "that leaves numbers at PADDING",
     MULTIPLIED,
     "that adds the mean at PADDING too, where it is kept",
+    REPLACED,
 ]
 WHITEN_CHECK = ["ValueError", "that takes a single token, whose variance is not a number"]
 WHITEN_KNOBS = {
@@ -869,6 +954,7 @@ WHITEN_HINTS = {
     SCALE[4]: "Numbers that are far apart must come closer.",
     SCALE[5]: "Which numbers stand under the root in the formula?",
     MULTIPLIED: CHOOSE,
+    REPLACED: CHOOSE_ALWAYS,
     WHITEN_PAD[3]: "Which comes last: adding the mean, or choosing 0 at padding?",
     WHITEN_PAD[1]: "What does the docstring promise at padding?",
     WHITEN_CHECK[1]: "One number has no variance. The docstring promises an error.",
@@ -903,8 +989,8 @@ def wrong_whiten(over, shift, scale, padding, check):
         else:
             kept = torch.zeros_like(mean)
         out = out + kept
-        if padding == MULTIPLIED:
-            return out * mask
+        if padding in (MULTIPLIED, REPLACED):
+            return under(mask, out, padding)
         return out if padding == WHITEN_PAD[1] else torch.where(mask, out, kept if padding == WHITEN_PAD[3] else 0)
 
     return whiten
@@ -931,6 +1017,11 @@ def padding_is_not_a_number(impl, seed):
     return {"the whitened numbers": impl.whiten(at_padding(x, mask, NAN), mask, False)}
 
 
+def padding_is_infinite(impl, seed):
+    x, mask = whiten_inputs(seed + 7)
+    return {"the whitened numbers": impl.whiten(at_padding(x, mask, INF), mask)}
+
+
 def equal_numbers(impl, seed):
     return {"the whitened numbers": impl.whiten(torch.full((2, 3), 0.25), right_mask([3, 2], 3))}
 
@@ -941,7 +1032,8 @@ def numbers_that_hardly_differ(impl, seed):
 
 
 def nothing_is_changed_in_place(impl, seed):
-    return {"the arguments are unchanged": unchanged(impl.whiten, *whiten_inputs(seed + 5))}
+    cases = {"the arguments are unchanged": True, "they are, where the mean is kept": False}
+    return {name: unchanged(impl.whiten, *whiten_inputs(seed + 5), shift) for name, shift in cases.items()}
 
 
 def too_few_tokens(impl, seed):
@@ -976,6 +1068,9 @@ CLIP = [
     "that clips at 0.2, whatever is asked",
     "that clips the product of ratio and advantage",
     "that drops every token whose ratio is outside of the clip",
+    "whose lower limit is 1 / (1 + clip)",
+    "that clips the log ratio to log(1 ± clip), which does not exist for a clip above 1",
+    "whose clip is 0.1 where none is given",
 ]
 CLIP_SIGN = ["right", "with the sign of an objective: the optimizer would make it smaller"]
 CONSTANTS = [
@@ -990,6 +1085,7 @@ CLIP_MEAN = [
     "that is a SUM over tokens",
     "that is a sum over tokens, averaged over answers",
     MULTIPLIED,
+    REPLACED,
 ]
 CLIP_KNOBS = {"ratio_": RATIO, "clip_": CLIP, "sign": CLIP_SIGN, "constants": CONSTANTS, "mean": CLIP_MEAN}
 CLIP_HINTS = {
@@ -1008,6 +1104,9 @@ CLIP_HINTS = {
     CLIP[8]: "Change `clip`: what moves?",
     CLIP[9]: "Which of the two has a trust region around 1?",
     CLIP[10]: "Ratio 1.5, advantage -1: the policy went the wrong way. Who pulls it back?",
+    CLIP[11]: "With a clip of 0.2 the lower limit is 0.8. Which is yours?",
+    CLIP[12]: "With a clip of 3 only the upper limit is left. What is log(1 - 3)?",
+    CLIP[13]: "Which clip does the signature of the task have?",
     CLIP_SIGN[1]: "Advantage 1, ratio above 1: must the loss be negative or positive?",
     CONSTANTS[1]: "The advantage was measured at sampling time. May the loss change it?",
     CONSTANTS[2]: "The old policy is past. May the loss change it?",
@@ -1017,14 +1116,15 @@ CLIP_HINTS = {
     ]: "The docstring says over what the mean is. A token of a short answer and one of a long one: equal weight?",
     CLIP_MEAN[3]: "Twice as many tokens must not double the learning rate.",
     MULTIPLIED: CHOOSE,
+    REPLACED: CHOOSE_ALWAYS,
     CLIP_MEAN[4]: "The docstring says over what the mean is.",
 }
 
 
 def reduced(per_token, mask, mean, names):
     """The average that a mistake takes; `names` are padding, answers, sum, sum by answer."""
-    if mean == MULTIPLIED:
-        return (per_token * mask).sum() / mask.sum()
+    if mean in (MULTIPLIED, REPLACED):
+        return under(mask, per_token, mean).sum() / mask.sum()
     real = torch.where(mask, per_token, 0)
     if mean == names[1]:
         return real.mean()
@@ -1038,8 +1138,8 @@ def reduced(per_token, mask, mean, names):
 
 
 def wrong_clip(ratio_, clip_, sign, constants, mean):
-    def ppo_clip_loss(logprobs, old_logprobs, advantages, mask, clip=0.2):
-        if mean != MULTIPLIED:
+    def ppo_clip_loss(logprobs, old_logprobs, advantages, mask, clip=0.1 if clip_ == CLIP[13] else 0.2):
+        if mean not in (MULTIPLIED, REPLACED):
             logprobs, old_logprobs, advantages = (torch.where(mask, x, 0) for x in (logprobs, old_logprobs, advantages))
         old = old_logprobs if constants == CONSTANTS[2] else old_logprobs.detach()
         advantages = advantages if constants == CONSTANTS[1] else advantages.detach()
@@ -1052,12 +1152,13 @@ def wrong_clip(ratio_, clip_, sign, constants, mean):
         }.get(ratio_, lambda: (logprobs - old).exp())()
         if clip_ == CLIP[8]:
             clip = 0.2
-        low, high = 1 - clip, 1 + clip
+        low, high = 1 / (1 + clip) if clip_ == CLIP[11] else 1 - clip, 1 + clip
         clipped = {
             CLIP[4]: lambda: ratio.clamp(max=high),
             CLIP[5]: lambda: ratio.clamp(min=low),
             CLIP[6]: lambda: (logprobs - old).clamp(-clip, clip).exp(),
             CLIP[7]: lambda: ratio.clamp(-clip, clip),
+            CLIP[12]: lambda: (logprobs - old).clamp(math.log(low), math.log(high)).exp(),
         }.get(clip_, lambda: ratio.clamp(low, high))()
         plain, other = -advantages * ratio, -advantages * clipped
         if clip_ == CLIP[9]:
@@ -1085,7 +1186,11 @@ def clip_inputs(seed, lengths=(5, 2, 4), N=5, spread=0.5, dtype=torch.float32):
 
 
 def tokens_on_both_sides_of_the_clip(impl, seed):
-    return with_gradients(impl.ppo_clip_loss, **clip_inputs(seed))
+    return with_gradients(impl.ppo_clip_loss, [0.2], **clip_inputs(seed))
+
+
+def a_clip_that_is_left_out(impl, seed):
+    return with_gradients(impl.ppo_clip_loss, **clip_inputs(seed + 18, (3, 7), 7))
 
 
 def a_narrow_clip(impl, seed):
@@ -1094,7 +1199,7 @@ def a_narrow_clip(impl, seed):
 
 def a_policy_that_has_not_moved(impl, seed):
     inputs = clip_inputs(seed + 6, spread=0.0)
-    return with_gradients(impl.ppo_clip_loss, **inputs)
+    return with_gradients(impl.ppo_clip_loss, [0.2], **inputs)
 
 
 def a_policy_that_has_moved_far(impl, seed):
@@ -1109,7 +1214,15 @@ def padding_of_the_loss_is_not_a_number(impl, seed):
     inputs = clip_inputs(seed + 12)
     mask = inputs["mask"]
     inputs |= {name: at_padding(inputs[name], mask, NAN) for name in ("logprobs", "old_logprobs", "advantages")}
-    found = with_gradients(impl.ppo_clip_loss, **inputs)
+    found = with_gradients(impl.ppo_clip_loss, [0.2], **inputs)
+    return {"the loss": found["the loss"], "the gradient": found["the gradient of logprobs"][mask]}
+
+
+def padding_of_the_loss_is_infinite(impl, seed):
+    inputs = clip_inputs(seed + 13)
+    mask = inputs["mask"]
+    inputs |= {n: at_padding(inputs[n], mask, x) for n, x in (("old_logprobs", -INF), ("advantages", INF))}
+    found = with_gradients(impl.ppo_clip_loss, [0.2], **inputs)
     return {"the loss": found["the loss"], "the gradient": found["the gradient of logprobs"][mask]}
 
 
@@ -1117,8 +1230,9 @@ def the_four_tokens_of_the_workbook(impl, seed):
     ratio = torch.tensor([[1.5, 1.5, 0.5, 0.5]])
     advantages = torch.tensor([[1.0, -1.0, 1.0, -1.0]])
     mask = torch.ones(1, 4, dtype=torch.bool)
+    old = torch.zeros(1, 4)
     return with_gradients(
-        impl.ppo_clip_loss, logprobs=ratio.log(), old_logprobs=torch.zeros(1, 4), advantages=advantages, mask=mask
+        impl.ppo_clip_loss, [0.2], logprobs=ratio.log(), old_logprobs=old, advantages=advantages, mask=mask
     )
 
 
@@ -1134,6 +1248,7 @@ VALUE_CLIP = [
     "that takes the larger of the two VALUES, not of the two errors",
     "that clips the ERROR, not the move",
     "that clips to a SHARE of the old value: old × (1 ± clip)",
+    "whose clip is 0.1 where none is given",
 ]
 VALUE_ERROR = [
     "right",
@@ -1152,6 +1267,7 @@ VALUE_MEAN = [
     "that is a mean over each answer, then over answers",
     "that is a SUM over tokens",
     MULTIPLIED,
+    REPLACED,
 ]
 VALUE_KNOBS = {"clip_": VALUE_CLIP, "error": VALUE_ERROR, "target": VALUE_TARGET, "mean": VALUE_MEAN}
 VALUE_HINTS = {
@@ -1163,6 +1279,7 @@ VALUE_HINTS = {
     VALUE_CLIP[6]: "A larger value is not a larger error.",
     VALUE_CLIP[7]: "A value that is off by 5 has no gradient after your clip. Which difference may be at most `clip`?",
     VALUE_CLIP[8]: "An old value of 0: how far may it move?",
+    VALUE_CLIP[9]: "Which clip does the signature of the task have?",
     VALUE_ERROR[1]: "The derivative of half a square has no factor.",
     VALUE_ERROR[2]: "The mean is what minimises the squared error. What minimises the absolute one?",
     VALUE_TARGET[1]: "The returns were measured at sampling time. May the loss change them?",
@@ -1170,14 +1287,15 @@ VALUE_HINTS = {
     VALUE_TARGET[3]: "Which of the values has to come closer to the return?",
     VALUE_MEAN[1]: "Add a column of padding: does the loss change?",
     MULTIPLIED: CHOOSE,
+    REPLACED: CHOOSE_ALWAYS,
     VALUE_MEAN[2]: "The docstring says over what the mean is.",
     VALUE_MEAN[3]: "Twice as many tokens must not double the learning rate.",
 }
 
 
 def wrong_value(clip_, error, target, mean):
-    def value_loss(values, old_values, returns, mask, clip=0.2):
-        if mean != MULTIPLIED:
+    def value_loss(values, old_values, returns, mask, clip=0.1 if clip_ == VALUE_CLIP[9] else 0.2):
+        if mean not in (MULTIPLIED, REPLACED):
             values, old_values, returns = (torch.where(mask, x, 0) for x in (values, old_values, returns))
         old = old_values if target == VALUE_TARGET[2] else old_values.detach()
         returns = returns if target == VALUE_TARGET[1] else returns.detach()
@@ -1216,7 +1334,11 @@ def value_inputs(seed, lengths=(5, 2, 4), N=5, dtype=torch.float32):
 
 
 def values_that_moved(impl, seed):
-    return with_gradients(impl.value_loss, **value_inputs(seed))
+    return with_gradients(impl.value_loss, [0.2], **value_inputs(seed))
+
+
+def a_value_clip_that_is_left_out(impl, seed):
+    return with_gradients(impl.value_loss, **value_inputs(seed + 12, (3, 7), 7))
 
 
 def a_narrow_value_clip(impl, seed):
@@ -1231,7 +1353,15 @@ def padding_of_the_values_is_not_a_number(impl, seed):
     inputs = value_inputs(seed + 9)
     mask = inputs["mask"]
     inputs |= {name: at_padding(inputs[name], mask, NAN) for name in ("values", "old_values", "returns")}
-    found = with_gradients(impl.value_loss, **inputs)
+    found = with_gradients(impl.value_loss, [0.2], **inputs)
+    return {"the loss": found["the loss"], "the gradient": found["the gradient of values"][mask]}
+
+
+def padding_of_the_values_is_infinite(impl, seed):
+    inputs = value_inputs(seed + 10)
+    mask = inputs["mask"]
+    inputs |= {n: at_padding(inputs[n], mask, x) for n, x in (("old_values", -INF), ("returns", INF))}
+    found = with_gradients(impl.value_loss, [0.2], **inputs)
     return {"the loss": found["the loss"], "the gradient": found["the gradient of values"][mask]}
 
 
@@ -1242,7 +1372,7 @@ def the_three_values_of_the_workbook(impl, seed):
         torch.tensor([[2.0, 2.0, 0.0]]),
     )
     mask = torch.ones(1, 3, dtype=torch.bool)
-    return with_gradients(impl.value_loss, values=values, old_values=old, returns=returns, mask=mask)
+    return with_gradients(impl.value_loss, [0.2], values=values, old_values=old, returns=returns, mask=mask)
 
 
 # ---------------------------------------------------------------- adapt_kl_coef
@@ -1265,6 +1395,8 @@ ADAPT = [
     "whose horizon is always 10,000",
     "that forgets the number of samples",
     "with samples and horizon the wrong way round",
+    "in which a batch counts for one horizon at most",
+    "whose horizon is 1,000 where none is given",
 ]
 ADAPT_CHECK = ["ValueError", "that takes a target of 0 or less"]
 ADAPT_KNOBS = {"direction": DIRECTION, "error_": ERROR, "adapt": ADAPT, "check": ADAPT_CHECK}
@@ -1282,12 +1414,14 @@ ADAPT_HINTS = {
     ADAPT[3]: "Change `horizon`: what moves?",
     ADAPT[4]: "A batch of 640 samples says ten times as much as one of 64.",
     ADAPT[5]: "A batch is a small share of the horizon.",
+    ADAPT[6]: "The formula has no limit for samples / horizon. Does yours?",
+    ADAPT[7]: "Which horizon does the signature of the task have?",
     ADAPT_CHECK[1]: "Dividing by the target: the docstring promises an error.",
 }
 
 
 def wrong_adapt(direction, error_, adapt, check):
-    def adapt_kl_coef(beta, kl, target, samples, horizon=10_000):
+    def adapt_kl_coef(beta, kl, target, samples, horizon=1000 if adapt == ADAPT[7] else 10_000):
         if target <= 0 and check == "ValueError":
             raise ValueError("target")
         target = target or 1e-9
@@ -1300,7 +1434,8 @@ def wrong_adapt(direction, error_, adapt, check):
         }.get(error_, min(max(raw, -0.2), 0.2))
         error = -error if direction == DIRECTION[1] else error
         horizon = 10_000 if adapt == ADAPT[3] else horizon
-        share = {ADAPT[2]: 1.0, ADAPT[4]: 1 / horizon, ADAPT[5]: horizon / samples}.get(adapt, samples / horizon)
+        share = min(samples / horizon, 1.0) if adapt == ADAPT[6] else samples / horizon
+        share = {ADAPT[2]: 1.0, ADAPT[4]: 1 / horizon, ADAPT[5]: horizon / samples}.get(adapt, share)
         if error_ == ERROR[7]:
             error, share = min(max(raw * share, -0.2), 0.2), 1.0
         return beta + error * share if adapt == ADAPT[1] else beta * (1 + error * share)
@@ -1310,11 +1445,16 @@ def wrong_adapt(direction, error_, adapt, check):
 
 def kl_around_the_target(impl, seed):
     kls = (0.0, 3.0, 5.4, 5.9, 6.0, 6.1, 6.7, 30.0)
-    return {f"KL {kl}, target 6": impl.adapt_kl_coef(0.3, kl, 6.0, 640) for kl in kls}
+    return {f"KL {kl}, target 6": impl.adapt_kl_coef(0.3, kl, 6.0, 640, 4000) for kl in kls}
+
+
+def a_horizon_that_is_left_out(impl, seed):
+    return {f"KL {kl}, target 3, 500 samples": impl.adapt_kl_coef(0.1, kl, 3.0, 500) for kl in (1.0, 2.7, 3.3, 8.0)}
 
 
 def another_target(impl, seed):
-    return {f"KL {kl}, target 0.5": impl.adapt_kl_coef(0.07, kl, 0.5, 64) for kl in (0.1, 0.45, 0.52, 0.58, 4.0)}
+    kls, call = (0.1, 0.45, 0.52, 0.58, 4.0), impl.adapt_kl_coef
+    return {f"KL {kl}, target 0.5": call(0.07, kl, 0.5, 64, 5000) for kl in kls}
 
 
 def another_horizon(impl, seed):
@@ -1322,12 +1462,18 @@ def another_horizon(impl, seed):
     return {f"{n} samples, horizon {h}": call(0.2, 2.2, 2.0, samples=n, horizon=h) for n, h in ((32, 100), (7, 3000))}
 
 
+def batches_larger_than_the_horizon(impl, seed):
+    call = impl.adapt_kl_coef
+    return {f"KL {kl}, 300 samples, horizon 128": call(0.2, kl, 2.0, 300, 128) for kl in (0.5, 1.9, 2.2, 9.0)}
+
+
 def targets_that_are_refused(impl, seed):
-    return {f"target {t}": error_of(lambda t=t: impl.adapt_kl_coef(0.1, 1.0, t, 64)) for t in (0.0, -1.0, 0.5)}
+    call, targets = impl.adapt_kl_coef, (0.0, -1.0, 0.5)
+    return {f"target {t}": error_of(lambda t=t: call(0.1, 1.0, t, 64, 5000)) for t in targets}
 
 
 def the_batch_of_the_workbook(impl, seed):
-    return {f"KL {kl}": impl.adapt_kl_coef(0.1, kl, 6.0, 1000) for kl in (12.0, 6.6, 3.0)}
+    return {f"KL {kl}": impl.adapt_kl_coef(0.1, kl, 6.0, 1000, 10_000) for kl in (12.0, 6.6, 3.0)}
 
 
 # ---------------------------------------------------------------- dpo_loss
@@ -1339,6 +1485,7 @@ DPO_SUM = [
     "that masks the rejected answer with the chosen one's LENGTH",
     "that leaves out the answer's last token",
     MULTIPLIED,
+    REPLACED,
 ]
 DPO_REF = [
     "right",
@@ -1353,6 +1500,7 @@ DPO_BETA = [
     "that IGNORES beta",
     "that DIVIDES by beta",
     "with beta on the policy's log-probabilities only, not on the reference's",
+    "whose beta is 0.5 where none is given",
 ]
 DPO_PAIR = ["right", "with chosen and rejected SWAPPED", "that only pushes the chosen answer up"]
 DPO_FORM = [
@@ -1369,6 +1517,7 @@ DPO_HINTS = {
     DPO_SUM[3]: "The two answers differ in length. Which mask belongs to which?",
     DPO_SUM[4]: "The stop token is part of the answer.",
     MULTIPLIED: CHOOSE,
+    REPLACED: CHOOSE_ALWAYS,
     DPO_REF[1]: "The reference is frozen: what must its gradient be?",
     DPO_REF[2]: "With the policy equal to the reference, the loss is log 2. Is yours?",
     DPO_REF[3]: "With the policy equal to the reference, the loss is log 2. Is yours?",
@@ -1377,6 +1526,7 @@ DPO_HINTS = {
     DPO_BETA[3]: "Change beta: what moves?",
     DPO_BETA[4]: "r = beta log(policy / reference).",
     DPO_BETA[5]: "beta is the scale of a log ratio, which has a numerator and a denominator.",
+    DPO_BETA[6]: "Which beta does the signature of the task have?",
     DPO_PAIR[1]: "The loss must fall when the chosen answer becomes more likely.",
     DPO_PAIR[2]: "What is the gradient to the rejected answer?",
     DPO_FORM[1]: "What is the log of sigmoid(-200) in float32? Which function computes it without the detour?",
@@ -1387,7 +1537,9 @@ DPO_HINTS = {
 
 
 def wrong_dpo(sum_, reference, beta_, pair, form):
-    def dpo_loss(chosen, rejected, ref_chosen, ref_rejected, chosen_mask, rejected_mask, beta=0.1):
+    usual = 0.5 if beta_ == DPO_BETA[6] else 0.1
+
+    def dpo_loss(chosen, rejected, ref_chosen, ref_rejected, chosen_mask, rejected_mask, beta=usual):
         if sum_ == DPO_SUM[2]:
             chosen_mask, rejected_mask = (m.flip(1).cumsum(1).flip(1) > 0 for m in (chosen_mask, rejected_mask))
         if sum_ == DPO_SUM[3]:
@@ -1399,7 +1551,7 @@ def wrong_dpo(sum_, reference, beta_, pair, form):
             ref_chosen, ref_rejected = ref_chosen.detach(), ref_rejected.detach()
 
         def total(logprobs, mask):
-            out = (logprobs * mask if sum_ == MULTIPLIED else torch.where(mask, logprobs, 0)).sum(1)
+            out = under(mask, logprobs, sum_).sum(1)
             return out / mask.sum(1) if sum_ == DPO_SUM[1] else out
 
         share = 1 / beta if beta_ == DPO_BETA[5] else 1.0  # beta is multiplied to everything below
@@ -1445,7 +1597,11 @@ def dpo_inputs(seed, dtype=torch.float32, apart=1.0):
 
 
 def pairs_with_prompts_and_padding(impl, seed):
-    return with_gradients(impl.dpo_loss, **dpo_inputs(seed))
+    return with_gradients(impl.dpo_loss, [0.3], **dpo_inputs(seed))
+
+
+def a_beta_that_is_left_out(impl, seed):
+    return with_gradients(impl.dpo_loss, **dpo_inputs(seed + 20))
 
 
 def a_larger_beta(impl, seed):
@@ -1467,7 +1623,18 @@ def padding_of_the_pairs_is_not_a_number(impl, seed):
     for side in ("chosen", "rejected"):
         mask = inputs[f"{side}_mask"]
         inputs |= {name: at_padding(inputs[name], mask, NAN) for name in (side, f"ref_{side}")}
-    found = with_gradients(impl.dpo_loss, **inputs)
+    return inside_of_the_masks(impl, inputs)
+
+
+def padding_of_the_pairs_is_infinite(impl, seed):
+    inputs = dpo_inputs(seed + 17)
+    inputs |= {side: at_padding(inputs[side], inputs[f"{side}_mask"], -INF) for side in ("chosen", "rejected")}
+    return inside_of_the_masks(impl, inputs)
+
+
+def inside_of_the_masks(impl, inputs):
+    """The loss, and the gradients of the answers' tokens."""
+    found = with_gradients(impl.dpo_loss, [0.3], **inputs)
     return {
         "the loss": found["the loss"],
         "the gradient to the chosen answer": found["the gradient of chosen"][inputs["chosen_mask"]],
@@ -1506,6 +1673,9 @@ STD = [
     "that never divides by the deviation",
     "that divides though scale_std is False",
     "that divides by the variance",
+    "with a FLOOR of 1e-4 under the deviation, to which the formula adds 1e-4",
+    "that adds 1e-8 to the deviation, not 1e-4",
+    "that adds 1e-4 to the VARIANCE, under the root",
 ]
 PER_TOKEN = [
     "right",
@@ -1528,6 +1698,9 @@ GROUP_HINTS = {
     STD[3]: "Rewards of 0 and 100, or of 0 and 1: should the step be a hundred times larger?",
     STD[4]: "Dr. GRPO leaves something out.",
     STD[5]: "Double all rewards: does the result change?",
+    STD[6]: "A deviation of 3e-4: by what does the formula divide?",
+    STD[7]: "Rewards that differ by 1e-4 only: by what does the formula divide?",
+    STD[8]: "Does 1e-4 stand under the root in the formula?",
     PER_TOKEN[1]: "A token of a long wrong answer: should it be punished less than one of a short wrong answer?",
     PER_TOKEN[2]: "What does the docstring promise at padding?",
     PER_TOKEN[3]: "Which of the answer's tokens made it right? Nobody knows, so all of them get the same.",
@@ -1559,7 +1732,12 @@ def wrong_group(groups_, std, per_token, check):
         if std == STD[5]:
             deviation = deviation.square()
         if std == STD[4] or scale_std and std != STD[3]:
-            out = out / deviation if std == STD[1] else out / (deviation + 1e-4)
+            out = {
+                STD[1]: lambda: out / deviation,
+                STD[6]: lambda: out / deviation.clamp(min=1e-4),
+                STD[7]: lambda: out / (deviation + 1e-8),
+                STD[8]: lambda: out / (deviation.square() + 1e-4).sqrt(),
+            }.get(std, lambda: out / (deviation + 1e-4))()
         flat = out.T.reshape(-1) if groups_ == GROUPS[3] else out.reshape(-1)
         if per_token == PER_TOKEN[4]:
             return flat
@@ -1589,6 +1767,10 @@ def without_the_deviation(impl, seed):
     return {"the advantages": impl.group_advantages(rewards, right_mask([2, 1] * 4, 2), 4, scale_std=False)}
 
 
+def answers_of_a_single_token(impl, seed):
+    return {"the advantages": impl.group_advantages(randn(seed + 4, 4), right_mask([1, 1, 1, 1], 1), 2)}
+
+
 def a_group_of_equal_rewards(impl, seed):
     rewards = torch.tensor([1.0, 1.0, 1.0, 0.0, 1.0, 0.5])
     return {"the advantages": impl.group_advantages(rewards, right_mask([2, 1, 2, 2, 1, 2], 2), 3)}
@@ -1601,8 +1783,8 @@ def rewards_that_hardly_differ(impl, seed):
 
 def group_sizes_that_are_refused(impl, seed):
     rewards, mask = randn(seed, 6), right_mask([2] * 6, 2)
-    call = impl.group_advantages
-    return {f"groups of {n} of 6 answers": error_of(lambda n=n: call(rewards, mask, n)) for n in (0, 1, 2, 3, 4, 6, 7)}
+    call, sizes = impl.group_advantages, (-2, 0, 1, 2, 3, 4, 6, 7)
+    return {f"groups of {n} of 6 answers": error_of(lambda n=n: call(rewards, mask, n)) for n in sizes}
 
 
 def the_two_prompts_of_the_workbook(impl, seed):
@@ -1639,6 +1821,7 @@ PROBES = {
         gradient_to_the_scores,
         rows_padded_on_both_sides,
         a_single_column,
+        a_single_row,
         a_score_of_zero,
         a_row_of_padding_alone,
         the_rows_of_the_workbook,
@@ -1656,17 +1839,19 @@ PROBES = {
         a_large_beta,
         no_penalty,
         padding_that_is_not_a_number,
+        padding_that_is_infinite,
         rewards_are_constants,
         an_answer_of_no_token,
         the_two_answers_of_the_workbook,
     ],
     "gae": [
         answers_of_many_lengths,
-        the_usual_gamma_and_lambda,
+        gamma_and_lambda_that_are_left_out,
         by_keyword,
         lambda_zero,
         answers_of_one_token,
         values_at_padding_are_not_numbers,
+        values_at_padding_are_infinite,
         advantages_are_constants,
         the_three_tokens_of_the_workbook,
     ],
@@ -1675,6 +1860,7 @@ PROBES = {
         only_the_scale,
         holes_in_the_mask,
         padding_is_not_a_number,
+        padding_is_infinite,
         equal_numbers,
         numbers_that_hardly_differ,
         nothing_is_changed_in_place,
@@ -1683,39 +1869,48 @@ PROBES = {
     ],
     "ppo_clip_loss": [
         tokens_on_both_sides_of_the_clip,
+        a_clip_that_is_left_out,
         a_narrow_clip,
         a_policy_that_has_not_moved,
         a_policy_that_has_moved_far,
         a_clip_above_one,
         padding_of_the_loss_is_not_a_number,
+        padding_of_the_loss_is_infinite,
         the_four_tokens_of_the_workbook,
     ],
     "value_loss": [
         values_that_moved,
+        a_value_clip_that_is_left_out,
         a_narrow_value_clip,
         a_wide_value_clip,
         padding_of_the_values_is_not_a_number,
+        padding_of_the_values_is_infinite,
         the_three_values_of_the_workbook,
     ],
     "adapt_kl_coef": [
         kl_around_the_target,
         another_target,
         another_horizon,
+        a_horizon_that_is_left_out,
+        batches_larger_than_the_horizon,
         targets_that_are_refused,
         the_batch_of_the_workbook,
     ],
     "dpo_loss": [
         pairs_with_prompts_and_padding,
+        a_beta_that_is_left_out,
         a_larger_beta,
         a_policy_equal_to_the_reference,
         answers_far_in_the_wrong_order,
         padding_of_the_pairs_is_not_a_number,
+        padding_of_the_pairs_is_infinite,
         the_pair_of_answers_of_the_workbook,
     ],
     "group_advantages": [
         two_groups_of_three,
         groups_of_two,
         without_the_deviation,
+        answers_of_a_single_token,
         a_group_of_equal_rewards,
         rewards_that_hardly_differ,
         group_sizes_that_are_refused,

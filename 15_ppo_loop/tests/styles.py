@@ -146,6 +146,14 @@ def clip_where_at_the_end(logprobs, old_logprobs, advantages, mask, clip=0.2):
     return -torch.where(mask, objective, 0).sum() / mask.sum()
 
 
+def clip_by_sides(logprobs, old_logprobs, advantages, mask, clip=0.2):
+    new, old, a = logprobs[mask], old_logprobs[mask].detach(), advantages[mask].detach()
+    ratio = torch.exp(new - old)
+    limit = torch.where(a > 0, 1 + clip, 1 - clip)  # float32, whatever the dtype of the ratio is
+    counted = torch.where(a > 0, torch.minimum(ratio, limit), torch.maximum(ratio, limit))
+    return -(counted * a).mean()
+
+
 def value_with_maximum(values, old_values, returns, mask, clip=0.2):
     v, old, target = values[mask], old_values[mask].detach(), returns[mask].detach()
     near = torch.maximum(torch.minimum(v, old + clip), old - clip)
@@ -233,6 +241,7 @@ STYLES = {
         "min of objectives": clip_by_min_of_objectives,
         "case by case": clip_case_by_case,
         "where at the end": clip_where_at_the_end,
+        "by sides": clip_by_sides,
     },
     "value_loss": {"maximum": value_with_maximum, "where": value_by_where},
     "adapt_kl_coef": {"cases": adapt_by_cases, "sorted": adapt_by_sorting},

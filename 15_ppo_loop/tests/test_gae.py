@@ -64,9 +64,27 @@ def test_what_stands_at_padding_does_not_matter(impl, seed):
 
 
 @pytest.mark.task("gae")
-def test_targets_carry_no_gradient(impl, seed):
-    rewards, values, mask = gae_inputs(seed)
-    assert not any(x.requires_grad for x in impl.gae(rewards, values.requires_grad_(), mask))
+def test_infinity_at_padding_does_not_matter(impl):
+    inf = float("inf")
+    rewards, values = torch.tensor([[0.0, 0.0, 1.0, inf]]), torch.tensor([[0.5, 0.6, 0.8, -inf]])
+    advantages, returns = impl.gae(rewards, values, torch.tensor([[True, True, True, False]]), 1.0, 0.5)
+    torch.testing.assert_close(advantages, torch.tensor([[0.25, 0.3, 0.2, 0.0]]))
+    torch.testing.assert_close(returns, torch.tensor([[0.75, 0.9, 1.0, 0.0]]))
+
+
+@pytest.mark.task("gae")
+@pytest.mark.parametrize("index", [0, 1])
+def test_targets_carry_no_gradient(impl, seed, index):
+    arguments = gae_inputs(seed)
+    arguments[index].requires_grad_()
+    assert not any(x.requires_grad for x in impl.gae(*arguments))
+
+
+@pytest.mark.task("gae")
+def test_gamma_and_lambda_that_are_left_out(impl):
+    rewards, values = torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 1.0]])
+    advantages, _ = impl.gae(rewards, values, torch.ones(1, 2, dtype=torch.bool))
+    torch.testing.assert_close(advantages, torch.tensor([[0.95, 1.0]]))
 
 
 def test_property_a_perfect_value_leaves_no_advantage():
@@ -127,9 +145,10 @@ def test_the_small_number_is_added_to_the_variance(impl):
 
 
 @pytest.mark.task("whiten")
+@pytest.mark.parametrize("padding", [NAN, float("inf"), -float("inf")])
 @pytest.mark.parametrize("shift_mean", [True, False])
-def test_padding_is_zero_whatever_it_holds(impl, seed, shift_mean):
+def test_padding_is_zero_whatever_it_holds(impl, seed, shift_mean, padding):
     x, mask = whiten_inputs(seed, torch.float64)
-    x = torch.where(mask, x + 3, torch.nan)
+    x = torch.where(mask, x + 3, padding)
     got = impl.whiten(x, mask, shift_mean)
     assert (got[~mask] == 0).all() and got.isfinite().all() and not mask.all()

@@ -19,6 +19,15 @@ def test_values_are_those_of_the_formula_and_never_negative(impl, seed):
 
 
 @pytest.mark.task("k3_estimator")
+@pytest.mark.parametrize("shape", [(4,), (2, 3, 4)])
+def test_tokens_may_stand_on_any_axes(impl, seed, shape):
+    p, q = probabilities(seed, *shape), probabilities(seed + 1, *shape)
+    got = impl.k3_estimator(p, q)
+    assert got.shape == shape
+    torch.testing.assert_close(got, torch.expm1(q - p) - (q - p), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.task("k3_estimator")
 def test_its_mean_over_the_policy_is_the_kl(impl, seed):
     policy, reference = Categorical(logits=randn(seed, 7)), Categorical(logits=randn(seed + 1, 7))
     every = impl.k3_estimator(policy.logits, reference.logits)

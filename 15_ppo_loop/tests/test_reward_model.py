@@ -80,6 +80,12 @@ def test_the_last_real_token_is_read_wherever_the_padding_stands(impl, seed, sid
 
 
 @pytest.mark.task("last_token_scores")
+def test_a_batch_of_one_row_keeps_its_axis(impl):
+    got = impl.last_token_scores(torch.tensor([[3.0, 4.0, 5.0]]), torch.tensor([[True, True, False]]))
+    assert got.shape == (1,) and got.tolist() == [4.0]
+
+
+@pytest.mark.task("last_token_scores")
 def test_only_that_score_gets_a_gradient(impl, seed):
     scores = randn(seed, 3, 4).requires_grad_()
     impl.last_token_scores(scores, right_mask([4, 1, 2], 4)).sum().backward()

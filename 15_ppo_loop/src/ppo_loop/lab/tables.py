@@ -24,12 +24,12 @@ def summary(content: dict | None = None) -> str:
             "0 (formula)",
         ),
         (
-            "the judge's reward after PPO against a reward model: no penalty, beta 0.1",
+            "PPO against a reward model, judged by the judge: no penalty, beta 0.1",
             f"{spread(ends(r, 'hacking', 'beta 0', 'judge'))}, {spread(ends(r, 'hacking', 'beta 0.1', 'judge'))}",
             f"{spread(start)} (before)",
         ),
         (
-            "the reward model's score: the same two",
+            "the same two policies, scored by the reward model",
             f"{spread(ends(r, 'hacking', 'beta 0', 'proxy'))}, {spread(ends(r, 'hacking', 'beta 0.1', 'proxy'))}",
             f"{spread([s['start']['proxy'] for s in r['hacking']])} (before)",
         ),
@@ -211,15 +211,16 @@ def real_sentence(content: dict | None = None) -> str:
 
 
 def trial(content: dict | None = None) -> str:
-    """Attempts by someone who had read README and workbook alone: first, and after the repairs that followed."""
-    content = content or section("trial")
-    kinds = list(content["wrong"]["first"])
-    rows = [("wrong attempts", "number", *kinds)]
-    for run in ("first", "last"):
-        counts = content["wrong"][run]
-        rows.append((f"{run} run", sum(counts.values()), *(counts[kind] for kind in kinds)))
-    right = content["right"]
-    return (
-        f"{table(rows)}\n\nOf {right['attempts']} attempts that were meant to be right, {right['first']} were RIGHT in "
-        f"the first run and {right['last']} in the last. {content['refused']} {content['date']}.\n"
-    )
+    """Two sets of attempts by someone who had read README and workbook alone: first, and after the repairs."""
+    trials = (content or section("trial"))["trials"]
+    rows, said = [("wrong attempts", "number", *trials[0]["wrong"]["first"])], []
+    for name, each in zip(("first trial", "second trial"), trials, strict=True):
+        for run in ("first", "last"):
+            counts = each["wrong"][run]
+            rows.append((f"{name}, {run} run", sum(counts.values()), *counts.values()))
+        right = each["right"]
+        said.append(
+            f"Of {right['attempts']} attempts of the {name} that were meant to be right, {right['first']} were RIGHT "
+            f"in its first run and {right['last']} in its last. {each['refused']} {each['date']}."
+        )
+    return f"{table(rows)}\n\n{' '.join(said)}\n"
