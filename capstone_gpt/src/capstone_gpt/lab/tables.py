@@ -1,7 +1,9 @@
 """One table for each section, for the terminal, README and REPORT. Without a section, of the committed one."""
 
+from math import log
 from statistics import mean, median, stdev
 
+from . import record
 from .bench import ratio
 from .labs import lab_tables
 from .markdown import goals, meta_line, section, spread, table
@@ -126,6 +128,40 @@ def long(content: dict | None = None) -> str:
         (*sizes, f"{c['valid_loss']:.3f}", f"{c['cpu_s'] / 60:.1f}", f"{c['wall_s'] / 60:.0f}", repeated),
     ]
     return finished(rows, c)
+
+
+def long_device(content: dict | None = None) -> str:
+    """The long run on a GPU: what it reached, how fast, and its curve. One sentence where none is recorded."""
+    c = content or record.read(record.COMMITTED).get("long_cuda")
+    if c is None:
+        return "No run on a GPU is recorded.\n"
+    ways = ", ".join(f"{name} {ms:.1f}" for name, ms in c.get("ms", {}).items())
+    whole, model = c["all"], c["config"]["model"]
+    rows = [
+        ("", c["device"]),
+        ("CUDA, GiB used", f"{c['cuda']}, {c['memory_gib']:.1f}"),
+        ("parameters, layers, width", f"{c['parameters']:,}, {model['n_layer']}, {model['n_embd']}"),
+        ("steps, tokens, minutes", f"{c['steps']:,}, {c['tokens']:,}, {c['wall_s'] / 60:.1f}"),
+        ("milliseconds a step, timed before the run", ways),
+        ("tokens/s", spread(c["tokens/s"], 0)),
+        ("bf16 product of 8,192³, TFLOP/s", spread([r / 1e12 for r in c["peak"]], 0)),
+        ("share of it that the run reaches", f"{c['share']:.1%}"),
+        (f"validation, all {whole['windows']:,} windows", f"{whole['loss']:.3f} nats, {whole['bits']:.3f} bits a byte"),
+        ("validation, the CPU run's windows", f"{c['valid_loss']:.3f} nats"),
+    ]
+    why = f"{c['why']}\n\n" if c.get("why") else ""
+    return f"{table(rows)}\n\n{why}{curve(c)}\n{samples(c)}\n{meta_line(c)}\n"
+
+
+def curve(c: dict, most: int = 10) -> str:
+    """Validation loss at up to ten steps, evenly spaced, the last one among them."""
+    points = list(c["valid"].items())
+    every = max(1, -(-len(points) // most))
+    rows = [("step", "million tokens", "validation, nats", "bits a byte")]
+    for step, nats in points[::-1][::every][::-1]:
+        tokens = int(step) * c["tokens"] / c["steps"] / 1e6
+        rows.append((f"{int(step):,}", f"{tokens:.1f}", f"{nats:.3f}", f"{nats / log(2):.3f}"))
+    return f"{table(rows)}\n"
 
 
 def climb(content: dict | None = None) -> str:

@@ -83,6 +83,6 @@ def gallery(model: Callable, prompt: Int[Tensor, "T"], max_new_tokens: int, seed
     """The same prompt under each of SETTINGS."""
     made = {}
     for name, settings in SETTINGS.items():
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator(prompt.device).manual_seed(seed)
         made[name] = generate(model, prompt[None], max_new_tokens, generator, **settings)[0].tolist()
     return made
