@@ -153,9 +153,10 @@ LOGPROB_HINTS = {
 def wrong_logprobs(align, temperature_, quantity, graph, check):
     def answer_logprobs(logits, tokens, prompt_len, temperature=1.0):
         T = tokens.shape[1]
-        if prompt_len < 1 and check != LOGPROB_CHECK[1] or prompt_len >= T and check != LOGPROB_CHECK[2]:
+        taken = {LOGPROB_CHECK[1]: 0, LOGPROB_CHECK[2]: T}.get(check)
+        if not 1 <= prompt_len < T and prompt_len != taken:
             raise ValueError("prompt_len")
-        if prompt_len < 1 or prompt_len >= T:
+        if prompt_len == taken:
             return logits.new_zeros(len(tokens), T - prompt_len)
         shift = {ALIGN[1]: 0, ALIGN[2]: -2}.get(align, -1)
         first = {ALIGN[3]: 1, ALIGN[4]: prompt_len + 1}.get(align, prompt_len)
@@ -729,6 +730,7 @@ RETURNS = [
     "whose returns have the value SUBTRACTED",
     "whose returns come first",
     "whose returns at padding are not zero",
+    "whose returns are MULTIPLIED by the mask: NaN at padding stays NaN",
 ]
 GAE_ORDER = [
     "backwards",
@@ -776,6 +778,7 @@ GAE_HINTS = {
     RETURNS[4]: "A_t = return_t - V_t.",
     RETURNS[5]: "In which order does the docstring name the two results?",
     RETURNS[6]: "Padding has no return.",
+    RETURNS[7]: CHOOSE,
     GAE_ORDER[1]: "A_t needs A_{t+1}. Which token is known first?",
     GAE_ORDER[2]: "An advantage is what came out, minus what was expected.",
     GAE_ORDER[3]: "With lambda = 1 and no values the advantages are the sums of rewards. Are yours?",
@@ -832,7 +835,9 @@ def wrong_gae(bootstrap, discount, returns_, order, graph, defaults):
         }.get(returns_, values)
         if returns_ == RETURNS[2]:
             returns = torch.stack([sums[t] for t in range(N)], 1)
-        if returns_ != RETURNS[6]:
+        if returns_ == RETURNS[7]:
+            returns = returns * mask
+        elif returns_ != RETURNS[6]:
             returns = real(returns, mask)
         if order == GAE_ORDER[3]:
             found = advantages[mask]
