@@ -7,6 +7,7 @@ Read in this order:
     model.py        a Llama over a flat list of tokens from many requests
     layouts.py      how a weight lies in memory: fast, small, or the same for every batch
     runner.py       a plan becomes tokens
+    captured.py     a decoding step as one CUDA graph
     engine.py       the loop, and the log of its decisions
     simulate.py     the same loop without a model: every slot knows which prefix it must hold
     replay.py       a log, decided again, byte for byte

@@ -63,10 +63,12 @@ def lay_out(weight: Float[Tensor, "O I"], bias: Float[Tensor, "O"] | None = None
     """The product with a weight, as a function of the rows.
 
     Raises:
-        ValueError: no such layout, or this build of PyTorch has no oneDNN.
+        ValueError: no such layout, or not on this device, or this build of PyTorch has no oneDNN.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"layout={layout!r}: choose one of {', '.join(LAYOUTS)}")
+    if layout != "plain" and weight.device.type != "cpu":
+        raise ValueError(f"layout={layout!r}: made for the CPU, and the weight is on {weight.device}; choose 'plain'")
     if layout in ("packed", "invariant") and not torch.backends.mkldnn.is_available():
         raise ValueError(f"layout={layout!r}: this build of PyTorch has no oneDNN; choose 'plain'")
     return LAYOUTS[layout](weight, bias)

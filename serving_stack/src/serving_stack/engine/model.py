@@ -3,6 +3,8 @@
 Who attends to whom is not the model's business: `attend(layer, q, k, v)` is given by whoever knows the requests. All
 other work is done for each token alone, so tokens of any requests can stand beside each other.
 
+A model computes where its weights lie, in their dtype. Whoever wants another device moves the weights first.
+
 Dimensions:
     N   tokens of the step      H   query heads        D   width of a head
     C   width of the model      G   key/value heads    M   rows whose logits are wanted
@@ -76,7 +78,7 @@ class Llama:
         self.lm_head = lay_out(w.get("lm_head.weight", self.wte), None, layout)  # tied where there is none
         half = torch.arange(0, config.head_dim, 2, dtype=torch.float64) / config.head_dim
         angles = torch.arange(config.max_model_len)[:, None] * config.rope_base**-half
-        self.cos, self.sin = angles.cos().float(), angles.sin().float()  # max_model_len D/2
+        self.cos, self.sin = angles.cos().to(self.wte), angles.sin().to(self.wte)  # max_model_len D/2
 
     def forward(
         self, tokens: Int[Tensor, "N"], positions: Int[Tensor, "N"], attend: Attend, rows: Int[Tensor, "M"]

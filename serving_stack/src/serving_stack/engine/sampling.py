@@ -29,8 +29,8 @@ def sample(
         probs = torch.softmax(row.double() / how.temperature, -1)
         probs = keep_nucleus(probs, how.top_p)
         u = torch.rand(1, generator=generator, dtype=torch.float64)
-        chosen.append(int(torch.searchsorted(probs.cumsum(-1), u * probs.sum(), right=True)))
-    picked = logits.gather(1, torch.tensor(chosen)[:, None])[:, 0]
+        chosen.append(int(torch.searchsorted(probs.cumsum(-1), u.item() * probs.sum(), right=True)))
+    picked = logits.gather(1, torch.tensor(chosen, device=logits.device)[:, None])[:, 0]
     return chosen, picked - logits.logsumexp(-1)
 
 

@@ -74,8 +74,8 @@ def static(theirs, work: list[tuple[list[int], int]], batch: int = 8) -> list[li
     for start in range(0, len(work), batch):
         part = work[start : start + batch]
         longest = max(len(prompt) for prompt, _ in part)
-        ids = torch.tensor([[0] * (longest - len(p)) + p for p, _ in part])
-        mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p, _ in part])
+        ids = torch.tensor([[0] * (longest - len(p)) + p for p, _ in part], device=theirs.device)
+        mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p, _ in part], device=theirs.device)
         n = max(n for _, n in part)
         out = theirs.generate(ids, attention_mask=mask, max_new_tokens=n, min_new_tokens=n, do_sample=False,
                               pad_token_id=0)  # fmt: skip

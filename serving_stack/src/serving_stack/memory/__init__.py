@@ -6,6 +6,7 @@ Read in this order:
     pool.py                    the memory itself
     paged_attention.py         attention that reads keys and values through a table of blocks
     paged_attention_fast.py    the same without a gather, and in an order that no neighbour changes
+    paged_attention_padded.py  the same with few kernels, for a GPU
 """
 
 from .blocks import BlockAllocator, blocks_for, copy_on_write

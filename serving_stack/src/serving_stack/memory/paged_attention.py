@@ -51,6 +51,6 @@ def causal_attention(
     G, T, _ = k.shape
     grouped = q.view(n, G, H // G, D).permute(1, 2, 0, 3)  # G R n D
     scores = grouped @ k[:, None].mT / math.sqrt(D)  # G R n T
-    visible = torch.ones(n, T, dtype=torch.bool).tril(T - n)
+    visible = scores.new_ones(n, T, dtype=torch.bool).tril(T - n)
     weights = scores.masked_fill(~visible, -math.inf).softmax(-1)
     return (weights @ v[:, None]).permute(2, 0, 1, 3).reshape(n, H, D)

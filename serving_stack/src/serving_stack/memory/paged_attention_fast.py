@@ -11,6 +11,8 @@ Dimensions: as in paged_attention.py, and
 """
 
 import math
+from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 import torch.nn.functional as F
@@ -34,22 +36,23 @@ class AttentionPlan:
         context_lens: list[int],
         block_size: int,
         one_by_one: bool = False,
+        device: torch.device | str = "cpu",
     ):
-        self.block_size = block_size
-        starts = torch.tensor([0, *query_lens]).cumsum(0).tolist()
+        self.block_size, self.device = block_size, device
+        starts = accumulate(query_lens, initial=0)
         requests = list(zip(starts, query_lens, tables, context_lens, strict=False))
         single = [(start, table, length) for start, n, table, length in requests if n == 1 and not one_by_one]
         if one_by_one:
             single = [(start + i, table, length - n + i + 1) for start, n, table, length in requests for i in range(n)]
         self.prompts = [(s, n, *self._prompt(n, t, c)) for s, n, t, c in requests if n > 1 and not one_by_one]
-        self.decode_rows = torch.tensor([start for start, _, _ in single], dtype=torch.long)
+        self.decode_rows = torch.tensor([start for start, _, _ in single], dtype=torch.long, device=device)
         if single:
             self._prepare([t for _, t, _ in single], [c for _, _, c in single], allow_dense=not one_by_one)
 
     def _prompt(self, n: int, table: list[int], length: int) -> tuple[Tensor, int, Tensor | None]:
         """(blocks, length, mask) of a request with several queries; no mask where the whole prompt is computed."""
-        used = torch.tensor(table[: -(-length // self.block_size)])
-        mask = None if n == length else torch.ones(n, length, dtype=torch.bool).tril(length - n)
+        used = torch.tensor(table[: -(-length // self.block_size)], device=self.device)
+        mask = None if n == length else used.new_ones(n, length, dtype=torch.bool).tril(length - n)
         return used, length, mask
 
     def _prepare(self, tables: list[list[int]], lengths: list[int], allow_dense: bool) -> None:
@@ -57,24 +60,27 @@ class AttentionPlan:
         S = self.block_size
         counts = [-(-length // S) for length in lengths]
         pairs = [(table[j], i, j) for i, table in enumerate(tables) for j in range(counts[i])]
-        self.block, self.row, self.column = (torch.tensor(x) for x in zip(*pairs, strict=True))  # E each
+        self.block, self.row, self.column = (self._tensor(x) for x in zip(*pairs, strict=True))  # E each
         self.num_columns = max(counts)
         highest = max(block for block, _, _ in pairs) + 1
         distinct = len({block for block, _, _ in pairs}) == len(pairs)
         self.dense = highest if allow_dense and distinct and len(pairs) >= DENSE_ENOUGH * highest else 0
         if self.dense:
-            self.owner = torch.zeros(highest, dtype=torch.long)
+            self.owner = self.row.new_zeros(highest)
             self.owner[self.block] = self.row
-        slots = torch.arange(self.num_columns * S)
-        stale = slots >= torch.tensor(lengths)[:, None]
-        self.bias = torch.zeros(len(tables), 1, 1, len(slots)).masked_fill(stale[:, None, None], -math.inf)
+        slots = torch.arange(self.num_columns * S, device=self.device)
+        stale = slots >= self._tensor(lengths)[:, None]
+        self.bias = torch.zeros(stale.shape, device=self.device).masked_fill(stale, -math.inf)[:, None, None]  # B 1 1 T
+
+    def _tensor(self, numbers: Sequence[int] | list[list[int]]) -> Tensor:
+        return torch.tensor(numbers, device=self.device)
 
     def attend(
         self, q: Float[Tensor, "N H D"], keys: Float[Tensor, "P G S D"], values: Float[Tensor, "P G S D"]
     ) -> Float[Tensor, "N H D"]:
         """What `paged_attention` computes."""
         N, H, D = q.shape
-        out = torch.empty(N, H, D)
+        out = q.new_empty(N, H, D)
         if len(self.decode_rows):
             whole = len(self.decode_rows) == N
             rows = self._decode(q if whole else q[self.decode_rows], keys, values)
@@ -102,7 +108,7 @@ class AttentionPlan:
         scores = grouped[row] @ k.mT  # blocks G R S
         table = scores.new_zeros(B, J, G, H // G, S)
         table[self.row, self.column] = scores[self.block] if self.dense else scores
-        whole = table.permute(0, 2, 3, 1, 4).reshape(B, G, H // G, J * S) + self.bias
+        whole = table.permute(0, 2, 3, 1, 4).reshape(B, G, H // G, J * S) + self.bias.to(scores.dtype)
         weights = whole.softmax(-1).view(B, G, H // G, J, S).permute(0, 3, 1, 2, 4)[self.row, self.column]  # E G R S
         if self.dense:
             spread = scores.new_zeros(scores.shape)

@@ -14,9 +14,19 @@ from torch import Tensor
 class KVPool:
     """Keys and values of P blocks in each layer. A slot is a block and an offset in it."""
 
-    def __init__(self, layers: int, num_blocks: int, kv_heads: int, block_size: int, head_dim: int):
+    def __init__(
+        self,
+        layers: int,
+        num_blocks: int,
+        kv_heads: int,
+        block_size: int,
+        head_dim: int,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ):
+        shape = (layers, num_blocks, kv_heads, block_size, head_dim)
         self.block_size = block_size
-        self.keys = torch.zeros(layers, num_blocks, kv_heads, block_size, head_dim)  # L P G S D
+        self.keys = torch.zeros(shape, device=device, dtype=dtype)  # L P G S D
         self.values = torch.zeros_like(self.keys)
 
     @property
