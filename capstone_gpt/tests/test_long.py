@@ -49,14 +49,14 @@ def test_steps_that_fit():
         accelerator.that_fit(2, 50, 40)
 
 
-@pytest.mark.parametrize("fault", ["raises", "wrong"])
+@pytest.mark.parametrize("fault", ["raises", "wrong", "not a number"])
 def test_a_compiler_that_fails_is_done_without(data, monkeypatch, fault):
-    """One that raises, and one whose loss is not the loss."""
+    """One that raises, and two whose loss is not the loss."""
 
     def made(model, x, y):
         if fault == "raises":
             raise RuntimeError("no compiler")
-        return token_loss(model, x, y) + len(y.flatten())
+        return token_loss(model, x, y) + len(y.flatten()) * (1 if fault == "wrong" else float("nan"))
 
     monkeypatch.setattr(torch, "compile", lambda f, **_: made)
     loss, found = accelerator.choose(ModernGPT(SMALL), data, CONFIG, 3, True, lambda line: None)
