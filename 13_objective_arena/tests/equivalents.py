@@ -43,4 +43,8 @@ EQUIVALENT = {
         "views -> unit, in: partner = torch.arange(len(views)).roll(len(a))": AS_MANY,
         "a -> b, in: partner = torch.arange(len(views)).roll(len(a))": "a and b have as many rows",
     },
+    "sentence_pair": {
+        "sentence + 1 >= len(documents[document]) -> sentence + 1 == len(documents[document]), in: if sentence + 1 >= "
+        "len(documents[document]):": "a is a sentence of its document",
+    },
 }

@@ -44,6 +44,7 @@ SHIFT = [
     "that are NOT shifted: each position is asked for the token that it reads",
     "shifted TWICE: each position is asked for the token after the next",
     "shifted the WRONG WAY: each position is asked for the token before it",
+    "in which token 0 is LEFT OUT, as if it were padding",
 ]
 TAIL = [
     "right",
@@ -57,6 +58,7 @@ SHIFT_HINTS = {
     SHIFT[1]: "A model that sees token t can copy it. What will its loss be?",
     SHIFT[2]: "Which token is the label of position 0?",
     SHIFT[3]: "At position 3 the model has read tokens 0 to 3. Which one does it not know yet?",
+    SHIFT[4]: "0 may be the id of a real token. Is anything padded in this task?",
     TAIL[1]: "Does the first token of a text follow its last one?",
     TAIL[2]: "What does position T - 1 predict, and is it in the batch?",
     TAIL[3]: "0 is the id of a token. Which argument says what is left out of the loss?",
@@ -70,8 +72,10 @@ def wrong_shift(shift, tail):
         if shift == SHIFT[1]:
             return ids.clone()
         end = {TAIL[3]: 0, TAIL[4]: -100}.get(tail, ignore_index)
-        n = {SHIFT[0]: 1, SHIFT[2]: 2, SHIFT[3]: -1}[shift]
+        n = {SHIFT[2]: 2, SHIFT[3]: -1}.get(shift, 1)
         labels = ids.roll(-n, 1)
+        if shift == SHIFT[4]:
+            labels = labels.masked_fill(labels == 0, ignore_index)
         T = ids.shape[1]
         edge = slice(max(T - n, 0), None) if n > 0 else slice(0, 1)
         if tail == TAIL[5]:
@@ -99,6 +103,11 @@ def texts_of_one_token(impl, seed):
 
 def ids_of_32_bits(impl, seed):
     return impl.shift_labels(ints(seed + 3, 50, 2, 4, low=1, dtype=torch.int32), ignore_index=-1)
+
+
+def tokens_of_any_id(impl, seed):
+    ids = torch.tensor([[0, 5, 0, 0, 8], [3, 3, 7, 1, 3]])
+    return {"token 0": impl.shift_labels(ids), "a token with the ignored id": impl.shift_labels(ids, 3)}
 
 
 def the_shift_of_the_workbook(impl, seed):
@@ -191,6 +200,10 @@ def texts_with_a_gap(impl, seed):
 
 def a_text_of_one_token_and_one_of_none(impl, seed):
     return impl.causal_labels(ints(seed + 4, 50, 2, 4, low=1), rows_of([1, 0], 4))
+
+
+def padded_ids_of_32_bits(impl, seed):
+    return impl.causal_labels(ints(seed + 5, 50, 2, 5, low=1, dtype=torch.int32), rows_of([5, 3], 5), -1)
 
 
 def the_padding_of_the_workbook(impl, seed):
@@ -314,11 +327,23 @@ def a_vocabulary_whose_first_ids_are_special(impl, seed):
 
 
 def numbers_on_the_borders(impl, seed):
-    ids = torch.tensor([[4, 5, 6, 7, 8]])
-    decide = torch.tensor([[0.0, 0.8, 0.9, 0.79, 0.89]])
-    select = torch.tensor([[0.0, 0.25, 0.2, 0.5, 0.1]])
-    uniforms = torch.stack([select, decide, torch.tensor([[0.0, 0.999999, 0.5, 0.5, 0.0]])])
-    return masked_parts(impl, ids, SPECIAL, 3, 13, uniforms, 0.5)
+    """0.8 as a float32 and 0.9 as a float64: on both, float32, float64 and Python's numbers agree what is below."""
+    ids, select = torch.tensor([[4, 5, 6, 7]]), [[0.0, 0.25, 0.5, 0.1]]
+    cases = {
+        "the ends": (torch.float32, [[0.0, 0.8, 0.79, 0.89]], [[0.0, 0.999999, 0.5, 0.0]]),
+        "whole numbers": (torch.float32, [[0.81, 0.8, 0.79, 0.89]], [[0.5, 0.5, 0.5, 0.25]]),
+        "nine tenths": (torch.float64, [[0.9, 0.95, 0.9, 0.1]], [[0.5, 0.5, 0.5, 0.5]]),
+    }
+    found = {}
+    for name, (dtype, decide, choose) in cases.items():
+        uniforms = torch.tensor([select, decide, choose], dtype=dtype)
+        found[name] = masked_parts(impl, ids, SPECIAL, 3, 13, uniforms, 0.5)
+    return found
+
+
+def a_vocabulary_in_which_0_is_ordinary(impl, seed):
+    uniforms = torch.rand(3, 2, 71, generator=generator(seed + 5))
+    return masked_parts(impl, ints(seed + 5, 7, 2, 71), torch.tensor([6, 2]), 2, 7, uniforms, 0.8)
 
 
 def all_and_none(impl, seed):
@@ -364,6 +389,7 @@ PREFIX_CHECK = [
     "ValueError",
     "that does not refuse a prefix longer than the text",
     "that does not refuse a negative prefix",
+    "that checks the prefix of the FIRST text alone",
 ]
 PREFIX_HINTS = {
     MASK[1]: "May the first token of a prefix look at the second?",
@@ -379,14 +405,16 @@ PREFIX_HINTS = {
     BATCH[2]: "Rows are queries. Which of the two axes is the key that is looked at?",
     PREFIX_CHECK[1]: "A text of 5 tokens with a prefix of 6: what does the docstring promise?",
     PREFIX_CHECK[2]: "A prefix of -1: what does the docstring promise?",
+    PREFIX_CHECK[3]: "Each text has a prefix of its own. Which of them may be wrong?",
 }
 
 
 def wrong_prefix(mask, edge, batch, check):
     def prefix_attention_mask(prefix_lengths, T):
-        if check != PREFIX_CHECK[2] and (prefix_lengths < 0).any():
+        looked_at = prefix_lengths[:1] if check == PREFIX_CHECK[3] else prefix_lengths
+        if check != PREFIX_CHECK[2] and (looked_at < 0).any():
             raise ValueError("prefix")
-        if check != PREFIX_CHECK[1] and (prefix_lengths > T).any():
+        if check != PREFIX_CHECK[1] and (looked_at > T).any():
             raise ValueError("prefix")
         n = prefix_lengths + {EDGE[1]: 1, EDGE[2]: -1}.get(edge, 0)
         if batch == BATCH[1]:
@@ -427,7 +455,13 @@ def random_prefixes(impl, seed):
 
 
 def prefixes_that_are_refused(impl, seed):
-    cases = {"longer than the text": [2, 6], "negative": [-1, 2], "as long as the text": [5, 0]}
+    cases = {
+        "the second longer than the text": [2, 6],
+        "the first longer than the text": [6, 2],
+        "the first negative": [-1, 2],
+        "the second negative": [2, -1],
+        "as long as the text": [5, 0],
+    }
     return {name: error_of(lambda n=n: impl.prefix_attention_mask(torch.tensor(n), 5)) for name, n in cases.items()}
 
 
@@ -638,6 +672,10 @@ def span_ids_of_32_bits(impl, seed):
     return corrupted(impl, ints(seed + 4, 50, 7, low=2, dtype=torch.int32), span_table([1, 2], [4, 6]), 99, 1)
 
 
+def texts_with_token_0_and_with_the_id_of_eos(impl, seed):
+    return corrupted(impl, torch.tensor([0, 1, 0, 7, 1, 5]), span_table([1, 3], [4, 5]), 99, 1)
+
+
 def spans_that_are_refused(impl, seed):
     ids = ints(seed, 50, 7, low=2)
     cases = {
@@ -687,6 +725,7 @@ MIDDLE_CHECK = [
     "that does not refuse a middle that ends before it starts",
     "that does not refuse a middle beyond the text",
     "that does not refuse a middle that starts before the text",
+    'that takes "PSM" for "psm"',
 ]
 MIDDLE_HINTS = {
     PIECES[1]: "Which part must be written last?",
@@ -705,11 +744,13 @@ MIDDLE_HINTS = {
     MIDDLE_CHECK[2]: "start=4, end=2: what does the docstring promise?",
     MIDDLE_CHECK[3]: "A slice beyond the end is cut without a word. What does the docstring promise?",
     MIDDLE_CHECK[4]: "start=-2 counts from the end in Python. What does the docstring promise?",
+    MIDDLE_CHECK[5]: 'Two orders have a meaning, "psm" and "spm". Is "PSM" one of them?',
 }
 
 
 def wrong_middle(parts, marks, order, check):
     def fill_in_the_middle(ids, start, end, marks_, order_="psm"):
+        order_ = order_.lower() if check == MIDDLE_CHECK[5] else order_
         if order_ not in ("psm", "spm") and check != MIDDLE_CHECK[1]:
             raise ValueError("order")
         if start > end and check != MIDDLE_CHECK[2]:
@@ -787,7 +828,10 @@ def middles_that_are_refused(impl, seed):
         "just before": (-1, 4),
     }
     found = {n: error_of(lambda c=c: impl.fill_in_the_middle(ids, *c, FOUR_MARKS)) for n, c in cases.items()}
-    return found | {"order mps": error_of(lambda: impl.fill_in_the_middle(ids, 1, 2, FOUR_MARKS, "mps"))}
+    orders = ("mps", "PSM", "SPM", "")
+    return found | {
+        f"order {o!r}": error_of(lambda o=o: impl.fill_in_the_middle(ids, 1, 2, FOUR_MARKS, o)) for o in orders
+    }
 
 
 def the_middle_of_the_workbook(impl, seed):
@@ -887,6 +931,10 @@ def padding_of_another_number(impl, seed):
 
 def a_negative_number_of_its_own(impl, seed):
     return loss_and_gradient(impl.cross_entropy, randn(seed + 2, 8, 5), some_labels(seed, 5, 8, -1), ignore_index=-1)
+
+
+def a_number_beyond_the_vocabulary(impl, seed):
+    return loss_and_gradient(impl.cross_entropy, randn(seed + 6, 7, 5), some_labels(seed, 5, 7, 9), 9)
 
 
 def far_apart(seed, N, V):
@@ -998,6 +1046,10 @@ def the_default_smoothing(impl, seed):
 def smoothing_with_another_ignore_index(impl, seed):
     args = randn(seed + 2, 9, 5), some_labels(seed, 5, 9, 3), 0.2
     return loss_and_gradient(impl.smoothed_cross_entropy, *args, ignore_index=3)
+
+
+def smoothing_with_a_number_beyond_the_vocabulary(impl, seed):
+    return loss_and_gradient(impl.smoothed_cross_entropy, randn(seed + 6, 7, 5), some_labels(seed, 5, 7, 9), 0.2, 9)
 
 
 def no_smoothing_and_nothing_else(impl, seed):
@@ -1130,6 +1182,14 @@ def a_low_temperature_of_float64(impl, seed):
     return nce_and_gradients(impl, *views, temperature=0.01)
 
 
+def a_high_temperature(impl, seed):
+    return nce_and_gradients(impl, *(randn(seed + i, 3, 4, dtype=torch.float64) for i in (8, 9)), 50.0)
+
+
+def views_shorter_than_one(impl, seed):
+    return nce_and_gradients(impl, *(0.05 * randn(seed + i, 4, 3, dtype=torch.float64) for i in (10, 11)), 0.5)
+
+
 def one_thing_alone(impl, seed):
     return impl.info_nce(randn(seed + 6, 1, 3), randn(seed + 7, 1, 3))
 
@@ -1152,6 +1212,7 @@ OTHER = [
     "whose random pair is the next sentence the other way ROUND",
     "whose random sentence always comes from the same document",
     "whose random sentence is the FIRST of its document",
+    "that leaves out documents which are LIKE the own one",
 ]
 NEXT = ["right", "in which b is the sentence BEFORE a", "in which b is a itself", "that gives a random b every time"]
 DECIDE = [
@@ -1172,6 +1233,7 @@ PAIR_HINTS = {
     OTHER[2]: "Sentences in the wrong order are ALBERT's task. Where does BERT take b from?",
     OTHER[3]: "From which document may the random sentence not come?",
     OTHER[4]: "What is the third number for?",
+    OTHER[5]: "Two documents may hold the same sentences. What makes them two?",
     NEXT[1]: "Does the sentence before a follow a?",
     NEXT[2]: "Which sentence follows sentence i?",
     NEXT[3]: "What does the first number decide?",
@@ -1200,6 +1262,8 @@ def wrong_pair(label, other, next_, decide, check):
         if other == OTHER[2]:
             return own[(sentence + 1) % len(own)], own[sentence], no
         pool = [d for i, d in enumerate(documents) if i != document or other == OTHER[1]]
+        if other == OTHER[5]:
+            pool = [d for d in pool if d != own]
         if other == OTHER[3] or not pool:
             pool = [own]
         less = decide == DECIDE[4]
@@ -1233,6 +1297,22 @@ def numbers_at_the_border(impl, seed):
     return [impl.sentence_pair(documents, 1, 1, case) for case in cases]
 
 
+def numbers_that_give_a_whole_number(impl, seed):
+    rows = ints(seed + 4, 900, 3, 4, 3).tolist()
+    documents = [rows[0], rows[1][:2], rows[2]]
+    cases = [(document, u) for document in (0, 1) for u in ([0.6, 0.5, 0.5], [0.6, 0.5, 0.75], [0.6, 0.0, 0.25])]
+    return [impl.sentence_pair(documents, document, 0, u) for document, u in cases]
+
+
+def sentences_and_documents_that_are_alike(impl, seed):
+    documents = [[[5], [5], [6]], [[5], [5], [6]], [[7], [8]]]
+    return {
+        "the next of two like sentences": impl.sentence_pair(documents, 0, 1, [0.2, 0.9, 0.9]),
+        "a document like the own one": impl.sentence_pair(documents, 0, 0, [0.7, 0.1, 0.9]),
+        "the last document": impl.sentence_pair(documents, 1, 0, [0.7, 0.6, 0.4]),
+    }
+
+
 def two_documents(impl, seed):
     documents = some_documents(seed + 3)[:2]
     return [impl.sentence_pair(documents, 0, 0, [0.9, 0.4, 0.99]), impl.sentence_pair(documents, 1, 0, [0.9, 0.4, 0.5])]
@@ -1242,7 +1322,6 @@ def pairs_that_are_refused(impl, seed):
     documents = some_documents(seed)
     cases = {
         "the last sentence": (documents, 0, 2),
-        "beyond the document": (documents, 0, 5),
         "one document": (documents[1:2], 0, 0),
         "the last but one": (documents, 0, 1),
     }
@@ -1266,6 +1345,7 @@ PROBES = {
         another_ignore_index,
         texts_of_one_token,
         ids_of_32_bits,
+        tokens_of_any_id,
         the_shift_of_the_workbook,
     ],
     "causal_labels": [
@@ -1274,12 +1354,14 @@ PROBES = {
         padding_that_is_a_token_elsewhere,
         texts_with_a_gap,
         a_text_of_one_token_and_one_of_none,
+        padded_ids_of_32_bits,
         the_padding_of_the_workbook,
     ],
     "mask_tokens": [
         many_tokens_of_which_half_is_hidden,
         the_usual_fifteen_percent,
         a_vocabulary_whose_first_ids_are_special,
+        a_vocabulary_in_which_0_is_ordinary,
         numbers_on_the_borders,
         all_and_none,
         masked_ids_of_32_bits,
@@ -1306,6 +1388,7 @@ PROBES = {
         spans_at_both_ends,
         no_span_and_the_whole_text,
         span_ids_of_32_bits,
+        texts_with_token_0_and_with_the_id_of_eos,
         spans_that_are_refused,
         the_sentence_of_the_workbook,
     ],
@@ -1320,6 +1403,7 @@ PROBES = {
         eleven_positions_some_left_out,
         padding_of_another_number,
         a_negative_number_of_its_own,
+        a_number_beyond_the_vocabulary,
         scores_in_the_thousands,
         scores_far_below_zero,
         scores_of_float64,
@@ -1330,6 +1414,7 @@ PROBES = {
         smoothing_of_three_tenths,
         the_default_smoothing,
         smoothing_with_another_ignore_index,
+        smoothing_with_a_number_beyond_the_vocabulary,
         no_smoothing_and_nothing_else,
         smoothed_scores_in_the_thousands,
         smoothed_scores_of_float64,
@@ -1340,6 +1425,8 @@ PROBES = {
         five_things_with_two_views,
         views_that_are_alike,
         a_low_temperature_of_float64,
+        a_high_temperature,
+        views_shorter_than_one,
         one_thing_alone,
         temperatures_that_are_refused,
         the_two_things_of_the_workbook,
@@ -1348,6 +1435,8 @@ PROBES = {
         the_next_sentence,
         random_sentences,
         numbers_at_the_border,
+        numbers_that_give_a_whole_number,
+        sentences_and_documents_that_are_alike,
         two_documents,
         pairs_that_are_refused,
         the_documents_of_the_workbook,
@@ -1449,5 +1538,6 @@ WITHOUT = {
         *((OTHER[2], decide) for decide in DECIDE[2:]),
         (OTHER[3], DECIDE[2]),
         (OTHER[4], DECIDE[3]),
+        *((OTHER[5], decide) for decide in DECIDE[1:]),
     ],
 }

@@ -68,6 +68,24 @@ def mask_by_indexing(ids, special_ids, mask_id, vocab_size, uniforms, probabilit
     return [inputs, labels]
 
 
+def mask_with_plain_numbers(ids, special_ids, mask_id, vocab_size, uniforms, probability=0.15):
+    if not 0 <= probability <= 1:
+        raise ValueError("probability")
+    special, (B, T), asked = special_ids.tolist(), ids.shape, -100
+    words = sorted(set(range(vocab_size)).difference(special))
+
+    def one(token, select, decide, choose):
+        if token in special or select >= probability:
+            return token, asked
+        if decide < 0.8:
+            return mask_id, token
+        return (words[int(choose * len(words))] if decide < 0.9 else token), token
+
+    pairs = map(one, ids.flatten().tolist(), *uniforms.flatten(1).tolist())
+    made = torch.tensor(list(pairs), dtype=torch.int64).reshape(B, T, 2)
+    return made[..., 0], made[..., 1]
+
+
 def prefix_with_loops(prefix_lengths, T):
     lengths = prefix_lengths.tolist()
     if min(lengths) < 0 or max(lengths) > T:
@@ -235,7 +253,7 @@ def nce_by_blocks(a, b, temperature=0.1):
 
 def pair_by_flattening(documents, document, sentence, uniforms):
     own = documents[document]
-    if sentence >= len(own) - 1 or len(documents) == 1:
+    if sentence == len(own) - 1 or len(documents) == 1:
         raise ValueError("no pair")
     follows, which, where = uniforms
     if follows < 0.5:
@@ -261,7 +279,11 @@ def pair_by_searching(documents, document, sentence, uniforms):
 STYLES = {
     "shift_labels": {"by roll": shift_by_roll, "by concatenation": shift_by_concatenation},
     "causal_labels": {"with loops": causal_with_loops, "by padding": causal_by_padding},
-    "mask_tokens": {"token by token": mask_token_by_token, "by indexing, a list": mask_by_indexing},
+    "mask_tokens": {
+        "token by token": mask_token_by_token,
+        "by indexing, a list": mask_by_indexing,
+        "with plain numbers": mask_with_plain_numbers,
+    },
     "prefix_attention_mask": {"with loops": prefix_with_loops, "by filling a square": prefix_by_filling},
     "random_partition": {"with a loop": partition_with_a_loop, "by counting": partition_by_counting},
     "span_corruption": {"token by token": corrupt_token_by_token, "from the end": corrupt_from_the_end},

@@ -51,6 +51,21 @@ def test_each_number_chooses_its_own(impl, seed):
     assert tuple(impl.sentence_pair(documents, 1, 1, [0.4, 0.99, 0.3])) == (documents[1][1], documents[1][2], 0)
 
 
+@pytest.mark.task("sentence_pair")
+def test_a_document_with_the_same_sentences_is_another_one(impl):
+    documents = [[[5], [5], [6]], [[5], [5], [6]], [[7], [8]]]
+    assert tuple(impl.sentence_pair(documents, 0, 0, [0.7, 0.4, 0.9])) == ([5], [6], 1)
+    assert tuple(impl.sentence_pair(documents, 0, 1, [0.2, 0.4, 0.9])) == ([5], [6], 0)
+
+
+@pytest.mark.task("sentence_pair")
+@pytest.mark.parametrize(("u", "b"), [(0.0, 3), (0.25, 4), (0.5, 5), (0.75, 6)])
+def test_a_whole_number_is_not_rounded(impl, u, b):
+    documents = [[[1], [2]], [[3], [4], [5], [6]], [[7]]]
+    assert tuple(impl.sentence_pair(documents, 0, 0, [0.5, 0.0, u])) == ([1], [b], 1)
+    assert tuple(impl.sentence_pair(documents, 0, 0, [0.5, 0.5, u])) == ([1], [7], 1)
+
+
 def test_two_sentences_are_packed_and_the_longer_one_is_cut():
     assert pack([5, 6], [7], 1, 2, 9) == ([1, 5, 6, 2, 7, 2], [0, 0, 0, 0, 1, 1])
     ids, types = pack([5, 6, 7, 8], [9, 10], 1, 2, 7)

@@ -33,6 +33,13 @@ def test_each_position_is_asked_for_the_next_token(impl, seed, B, T):
 
 
 @pytest.mark.task("shift_labels")
+def test_a_token_of_any_id_is_asked_for(impl):
+    ids = torch.tensor([[4, 0, 0, 9], [2, 9, 2, 0]])
+    assert impl.shift_labels(ids).tolist() == [[0, 0, 9, -100], [9, 2, 0, -100]]
+    assert impl.shift_labels(ids, 9).tolist() == [[0, 0, 9, 9], [9, 2, 0, 9]]
+
+
+@pytest.mark.task("shift_labels")
 def test_oracle_the_loss_is_that_of_a_model_that_shifts_by_itself(impl, seed):
     """transformers' causal loss takes the ids as labels and shifts them itself."""
     from transformers.loss.loss_utils import ForCausalLMLoss
@@ -74,6 +81,14 @@ def test_without_padding_nothing_but_the_end_is_left_out(impl, seed):
 def test_a_token_with_the_id_of_padding_counts(impl):
     mask = torch.tensor([[True, True, True, False]])
     assert impl.causal_labels(torch.tensor([[5, 0, 7, 0]]), mask).tolist() == [[0, 7, -100, -100]]
+
+
+@pytest.mark.task("causal_labels")
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int16])
+def test_labels_of_padded_texts_have_the_dtype_of_the_ids(impl, dtype):
+    mask = torch.tensor([[True, True, True, False]])
+    labels = impl.causal_labels(torch.tensor([[5, 6, 7, 0]], dtype=dtype), mask)
+    assert labels.dtype == dtype and labels.tolist() == [[6, 7, -100, -100]]
 
 
 # ---------------------------------------------------------------- masked
@@ -123,10 +138,14 @@ def test_random_tokens_are_ordinary_and_all_of_them_come(impl, seed):
 
 @pytest.mark.task("mask_tokens")
 def test_each_number_does_what_the_workbook_says(impl, seed):
-    ids = torch.tensor([[4, 5, 6, 7]])
-    uniforms = torch.tensor([[[0.1, 0.1, 0.1, 0.1]], [[0.1, 0.8, 0.9, 0.0]], [[0.0, 0.5, 0.0, 0.0]]])
-    inputs, labels = impl.mask_tokens(ids, torch.tensor([0, 1]), 1, 12, uniforms, 0.5)
-    assert inputs.tolist() == [[1, 7, 6, 1]] and labels.tolist() == [[4, 5, 6, 7]]
+    ids, special = torch.tensor([[4, 5, 6, 7]]), torch.tensor([0, 1])
+    for dtype, decide, wanted in (
+        (torch.float32, [0.1, 0.8, 0.95, 0.0], [1, 7, 6, 1]),
+        (torch.float64, [0.1, 0.85, 0.9, 0.0], [1, 7, 6, 1]),  # a float32 of 0.9 is a little less than 0.9
+    ):
+        uniforms = torch.tensor([[[0.1] * 4], [decide], [[0.0, 0.5, 0.0, 0.0]]], dtype=dtype)
+        inputs, labels = impl.mask_tokens(ids, special, 1, 12, uniforms, 0.5)
+        assert inputs.tolist() == [wanted] and labels.tolist() == [[4, 5, 6, 7]]
 
 
 @pytest.mark.task("mask_tokens")
@@ -149,6 +168,13 @@ def test_ids_of_32_bits_give_inputs_and_labels_of_64(impl):
     inputs, labels = impl.mask_tokens(ids, torch.tensor([0, 1]), 1, 9, uniforms, 0.5)
     assert inputs.dtype == labels.dtype == torch.int64
     assert inputs.tolist() == [[1, 5, 6]] and labels.tolist() == [[4, 5, -100]]
+
+
+@pytest.mark.task("mask_tokens")
+def test_token_0_is_ordinary_unless_it_is_special(impl):
+    uniforms = torch.tensor([[[0.1, 0.1, 0.1]], [[0.0, 0.85, 0.85]], [[0.0, 0.0, 0.3]]])
+    inputs, labels = impl.mask_tokens(torch.tensor([[0, 3, 4]]), torch.tensor([5, 1]), 1, 6, uniforms, 0.5)
+    assert inputs.tolist() == [[1, 0, 2]] and labels.tolist() == [[0, 3, 4]]
 
 
 @pytest.mark.task("mask_tokens")
@@ -209,10 +235,10 @@ def test_no_prefix_is_causal_and_a_whole_one_is_bidirectional(impl):
 
 
 @pytest.mark.task("prefix_attention_mask")
-@pytest.mark.parametrize("length", [-1, 6])
-def test_bad_input_a_prefix_outside_of_the_text(impl, length):
+@pytest.mark.parametrize("lengths", [(2, -1), (2, 6), (-1, 2), (6, 2)])
+def test_bad_input_a_prefix_outside_of_the_text(impl, lengths):
     with pytest.raises(ValueError):
-        impl.prefix_attention_mask(torch.tensor([2, length]), 5)
+        impl.prefix_attention_mask(torch.tensor(lengths), 5)
 
 
 def test_a_prefix_asks_for_the_rest_and_for_nothing_else():

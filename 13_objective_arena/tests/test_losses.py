@@ -29,7 +29,7 @@ def alike(got, want):
 
 
 @pytest.mark.task("cross_entropy")
-@pytest.mark.parametrize(("V", "ignore"), [(7, -100), (11, 3), (2, -1), (13, 0)])
+@pytest.mark.parametrize(("V", "ignore"), [(7, -100), (11, 3), (2, -1), (13, 0), (5, 9)])
 def test_oracle_cross_entropy(impl, seed, V, ignore):
     logits, labels = randn(seed, 17, V, dtype=F64), some_labels(seed, V, 17, ignore)
     got = loss_and_gradient(impl.cross_entropy, logits, labels, ignore)
@@ -59,7 +59,7 @@ def test_bad_input_no_label_counts(impl):
 
 
 @pytest.mark.task("smoothed_cross_entropy")
-@pytest.mark.parametrize(("V", "ignore", "smoothing"), [(7, -100, 0.1), (11, 3, 0.4), (2, -1, 1.0), (5, -100, 0.0)])
+@pytest.mark.parametrize(("V", "ignore", "smoothing"), [(7, -100, 0.1), (11, 3, 0.4), (2, -1, 1.0), (5, 9, 0.0)])
 def test_oracle_label_smoothing(impl, seed, V, ignore, smoothing):
     logits, labels = randn(seed, 17, V, dtype=F64), some_labels(seed, V, 17, ignore)
     got = loss_and_gradient(impl.smoothed_cross_entropy, logits, labels, smoothing, ignore)
@@ -103,7 +103,7 @@ def choices(a, b, temperature):
 
 
 @pytest.mark.task("info_nce")
-@pytest.mark.parametrize(("B", "temperature"), [(5, 0.7), (3, 0.05), (1, 0.1)])
+@pytest.mark.parametrize(("B", "temperature"), [(5, 0.7), (3, 0.05), (1, 0.1), (2, 50.0)])
 def test_oracle_contrast(impl, seed, B, temperature):
     leaves = [(3 * randn(seed + i, B, 7, dtype=F64)).requires_grad_() for i in (0, 1)]
     got, want = impl.info_nce(*leaves, temperature), choices(*leaves, temperature)
@@ -115,7 +115,7 @@ def test_oracle_contrast(impl, seed, B, temperature):
 @pytest.mark.task("info_nce")
 def test_property_lengths_do_not_matter_and_the_default_is_a_tenth(impl, seed):
     a, b = randn(seed, 4, 5, dtype=F64), randn(seed + 1, 4, 5, dtype=F64)
-    torch.testing.assert_close(impl.info_nce(5 * a, b / 3), impl.info_nce(a, b, 0.1), **EXACT)
+    torch.testing.assert_close(impl.info_nce(5 * a, b / 30), impl.info_nce(a, b, 0.1), **EXACT)
     torch.testing.assert_close(impl.info_nce(a, b), choices(a, b, 0.1), **EXACT)
 
 

@@ -70,6 +70,12 @@ def test_spans_that_touch_keep_a_sentinel_each(impl):
 
 
 @pytest.mark.task("span_corruption")
+def test_token_0_and_the_id_of_eos_are_tokens_of_the_text(impl):
+    inputs, targets = impl.span_corruption(torch.tensor([0, 1, 5, 0, 1]), span_table([1, 2], [3, 4]), 99, 1)
+    assert inputs.tolist() == [0, 99, 5, 98, 1, 1] and targets.tolist() == [99, 1, 98, 0, 1]
+
+
+@pytest.mark.task("span_corruption")
 def test_property_interleaving_gives_back_the_text(impl, seed):
     @settings(deadline=None, max_examples=20)
     @given(st.data())
@@ -209,7 +215,9 @@ def test_property_no_token_is_lost_and_the_middle_comes_last(impl, seed):
 
 
 @pytest.mark.task("fill_in_the_middle")
-@pytest.mark.parametrize(("start", "end", "order"), [(4, 2, "psm"), (3, 8, "psm"), (-2, 3, "spm"), (1, 2, "mps")])
+@pytest.mark.parametrize(
+    ("start", "end", "order"), [(4, 2, "psm"), (3, 8, "psm"), (-2, 3, "spm"), (1, 2, "mps"), (1, 2, "PSM"), (1, 2, "")]
+)
 def test_bad_input_middles(impl, start, end, order):
     with pytest.raises(ValueError):
         impl.fill_in_the_middle(ints(0, 9, 7), start, end, FOUR_MARKS, order)
