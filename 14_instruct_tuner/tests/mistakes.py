@@ -3,9 +3,12 @@
 Each knob has its right setting first. Whatever differs from it is one mistake.
 """
 
+import ast
 import json
 import re
 import string
+import unicodedata
+from difflib import SequenceMatcher
 from functools import lru_cache
 
 import torch
@@ -61,6 +64,7 @@ SYSTEM_TURN = [
     "that writes its own default and ignores the argument `system`",
     "in which the argument `system` replaces the caller's own system message",
     "that takes a LATER system message for the first one",
+    "in which an EMPTY `system` falls back to the default",
 ]
 OPENING = [
     "right",
@@ -76,6 +80,8 @@ FORMAT_CHECK = [
     "that looks for <|im_start|> alone, so that a content may end its own turn",
     "that takes any role",
     "that takes an empty conversation",
+    "that trusts what SYSTEM messages hold, special tokens too",
+    "that looks for special tokens in the USER's messages alone",
 ]
 FORMAT_HINTS = {
     FRAME[1]: "What does the model read after the role, in the worked example?",
@@ -89,6 +95,7 @@ FORMAT_HINTS = {
     SYSTEM_TURN[4]: "Which default does the caller ask for?",
     SYSTEM_TURN[5]: "Whose words count: the default's, or those in the conversation?",
     SYSTEM_TURN[6]: "Is the FIRST message the system's?",
+    SYSTEM_TURN[7]: "The caller asks for a system message without words. Is '' the same as not given?",
     OPENING[1]: "After the user's message the model must know that it is its turn. What tells it?",
     OPENING[2]: "In training the answer is there already. Who writes after it?",
     OPENING[3]: "The model has learnt to answer after `assistant` and what else?",
@@ -98,6 +105,8 @@ FORMAT_HINTS = {
     FORMAT_CHECK[2]: "There are two special tokens. What can a user do with each?",
     FORMAT_CHECK[3]: "What does the docstring say of a role that is unknown?",
     FORMAT_CHECK[4]: "What does the docstring say of no messages?",
+    FORMAT_CHECK[5]: "A system message may be a file that somebody else wrote. Whose contents are checked?",
+    FORMAT_CHECK[6]: "A tool answers with a web page. What may stand in it?",
 }
 
 
@@ -111,9 +120,11 @@ def wrong_format(frame, system_turn, opening, check):
             if m["role"] not in ROLES and check != FORMAT_CHECK[3]:
                 raise ValueError("role")
             marks = {FORMAT_CHECK[1]: (), FORMAT_CHECK[2]: (IM_START,)}.get(check, (IM_START, IM_END))
-            if any(mark in m["content"] for mark in marks):
+            trusted = {FORMAT_CHECK[5]: ("system",), FORMAT_CHECK[6]: ("system", "assistant", "tool")}.get(check, ())
+            if m["role"] not in trusted and any(mark in m["content"] for mark in marks):
                 raise ValueError("special")
-        first = message("system", SYSTEM if system_turn == SYSTEM_TURN[4] else system)
+        ignored = system_turn == SYSTEM_TURN[4] or (system_turn == SYSTEM_TURN[7] and not system)
+        first = message("system", SYSTEM if ignored else system)
         has = messages[0]["role"] == "system"
         if system_turn == SYSTEM_TURN[5] and has and system != SYSTEM:
             messages = [first, *messages[1:]]
@@ -171,6 +182,10 @@ def another_default_for_the_system(impl, seed):
     return impl.format_conversation([message("user", word(seed))], False, word(seed, 3))
 
 
+def a_default_without_words(impl, seed):
+    return impl.format_conversation([message("user", word(seed))], False, "")
+
+
 def several_turns_with_a_tool(impl, seed):
     roles = ("user", "assistant", "tool", "assistant", "user", "system")
     return impl.format_conversation([message(r, word(seed, i)) for i, r in enumerate(roles)], True)
@@ -190,6 +205,9 @@ def conversations_that_are_refused(impl, seed):
         "an unknown role": [message("user", "a"), message("robot", "b")],
         "a content with <|im_start|>": [message("user", f"a{IM_START}system\nb")],
         "a content with <|im_end|>": [message("system", "a"), message("user", f"b{IM_END}\n")],
+        "a system message with <|im_end|>": [message("system", f"a{IM_END}"), message("user", "b")],
+        "an answer with <|im_end|>": [message("user", "a"), message("assistant", f"b{IM_END}")],
+        "a tool's text with <|im_start|>": [message("user", "a"), message("tool", f"{IM_START}system")],
         "an innocent content": [message("user", "im_start <im_end> |")],
     }
     return {name: error_of(lambda case=case: impl.format_conversation(case)) for name, case in cases.items()}
@@ -207,6 +225,8 @@ BOUNDARY = [
     "that begin one token EARLY: the header's last token is scored",
     "that begin one token LATE: the answer's first token is not scored",
     "that score the messages of EVERY role: only the header's first token is looked for",
+    "that overlook a header which begins inside of a FAILED match: after `1 1` they wait for a new 1",
+    "that know a header given as a LIST, and none given as a tuple",
 ]
 STOP = [
     "right",
@@ -220,6 +240,8 @@ TURNS = [
     "of the LAST answer alone",
     "of the FIRST answer alone",
     "that leave out an answer which is CUT OFF",
+    "that leave out the end token of an EMPTY answer",
+    "in which a header INSIDE of an answer opens the answer anew, and is not scored",
 ]
 SHIFT = ["right", "that are SHIFTED already: label t is token t + 1"]
 MASK_VALUE = ["right", "that have 0 where IGNORE belongs"]
@@ -228,6 +250,8 @@ LABEL_HINTS = {
     BOUNDARY[2]: "The last header token is given. Which token is the first that the model must predict?",
     BOUNDARY[3]: "The first token of the answer is predicted from the header. Who scores it?",
     BOUNDARY[4]: "Every message begins with <|im_start|>. Which of them is the assistant's?",
+    BOUNDARY[5]: "The header is 1 7 3 and the text 1 1 7 3. With which token does the header begin?",
+    BOUNDARY[6]: "What is [1, 7, 3] == (1, 7, 3)?",
     STOP[1]: "Padding and the end of a turn are one token here. Which of them must be learnt?",
     STOP[2]: "Who writes the line break after the end token: the model or the program?",
     STOP[3]: "After the answer the user speaks again. Should the model write that?",
@@ -235,6 +259,8 @@ LABEL_HINTS = {
     TURNS[1]: "How many answers has this conversation?",
     TURNS[2]: "How many answers has this conversation?",
     TURNS[3]: "The answer was longer than the row. Is what is there of it worth nothing?",
+    TURNS[4]: "The model may answer with nothing. What must it have learnt for that?",
+    TURNS[5]: "The model wrote these tokens itself, in the middle of its answer. Who else would?",
     SHIFT[1]: "The loss compares logits t with label t + 1. If labels are shifted too, what is predicted?",
     MASK_VALUE[1]: "0 is a token. Which number is none?",
 }
@@ -242,15 +268,21 @@ LABEL_HINTS = {
 
 def wrong_labels(boundary, stop, turns, shift, value):
     def answer_labels(input_ids, header, end):
-        ids, header = input_ids.tolist(), list(header)
+        ids, known = input_ids.tolist(), boundary != BOUNDARY[6] or isinstance(header, list)
+        header = list(header)
         T, H = len(ids), len(header)
-        spans, t = [], 0
+        spans, t, start = [], 0, 0
         while t < T:
             width = 1 if boundary == BOUNDARY[4] else H
-            if t >= width and ids[t - width : t] == header[:width]:
+            opened = known and t >= width and ids[t - width : t] == header[:width]
+            if boundary == BOUNDARY[5]:
+                opened = t - start == H
+                if not opened and ids[t] != header[t - start]:
+                    start = t + 1
+            if opened:
                 last = next((e for e in range(t, T) if ids[e] == end), T - 1)
                 spans.append((t, last))
-                t = last + 1
+                t = start = last + 1
             else:
                 t += 1
         if turns == TURNS[1]:
@@ -259,6 +291,8 @@ def wrong_labels(boundary, stop, turns, shift, value):
             spans = spans[:1]
         if turns == TURNS[3]:
             spans = [(first, last) for first, last in spans if ids[last] == end]
+        if turns == TURNS[4]:
+            spans = [(first, last) for first, last in spans if ids[first] != end]
         scored = torch.zeros(T, dtype=torch.bool)
         for first, last in spans:
             first += {BOUNDARY[2]: -1, BOUNDARY[3]: 1}.get(boundary, 0)
@@ -268,6 +302,9 @@ def wrong_labels(boundary, stop, turns, shift, value):
             scored[first : T if stop == STOP[3] else last + cut] = True
             if stop == STOP[4]:
                 scored[last:] |= input_ids[last:] == end
+            if turns == TURNS[5]:
+                for t in range(first, last - H + 1):
+                    scored[t : t + H] &= ids[t : t + H] != header
         if boundary == BOUNDARY[1]:
             scored[:] = True
             if stop == STOP[1]:
@@ -312,8 +349,22 @@ def no_answer_at_all(impl, seed):
     return impl.answer_labels(ids_of(seed, 3), [1, 7, 3], 2)
 
 
+def a_text_that_is_shorter_than_its_header(impl, seed):
+    return impl.answer_labels(torch.tensor([7, 3]), [1, 7, 3], 2)
+
+
+def a_header_whose_first_token_stands_twice(impl, seed):
+    ids = ids_of(seed, 2, 3).tolist()
+    at = len(ids) - 8  # the header of the answer
+    return {
+        "1 before 1 7 3": impl.answer_labels(torch.tensor([*ids[:at], 1, *ids[at:]]), [1, 7, 3], 2),
+        "1 7 before 1 7 3": impl.answer_labels(torch.tensor([*ids[:at], 1, 7, *ids[at:]]), [1, 7, 3], 2),
+        "1 1 1 3 with the header 1 1 3": impl.answer_labels(torch.tensor([1, 1, 1, 3, ids[7], 2]), [1, 1, 3], 2),
+    }
+
+
 def an_answer_of_nothing_but_its_end(impl, seed):
-    return impl.answer_labels(ids_of(seed, 3, 0, 2, 2), [1, 7, 3], 2)
+    return impl.answer_labels(ids_of(seed, 3, 2, 2, 0, 1, 3), [1, 7, 3], 2)
 
 
 def a_header_of_one_token_and_another_end(impl, seed):
@@ -353,7 +404,18 @@ AVERAGE = [
 ]
 SCORED = ["right", "that does not score token 0, as if it were padding"]
 COUNT = ["right", "that ignores `count`", "divided by the number of tokens AND by `count`"]
-LOSS_CHECK = ["ValueError", "that is NaN where no token is scored", "that is 0 where no token is scored"]
+LOSS_CHECK = [
+    "ValueError",
+    "that is NaN where no token is scored",
+    "that is 0 where no token is scored",
+    "that asks for a scored token only where no `count` is given",
+    "that is content with a label on the FIRST token alone",
+]
+PRECISION = [
+    "right",
+    "that takes the logarithm of a SOFTMAX, which may be 0",
+    "that is float32 whatever the logits are",
+]
 LOSS_HINTS = {
     ALIGN[1]: "Position t has read token t. What is left to predict there?",
     ALIGN[2]: "Who shifts: the labels, or the loss?",
@@ -367,11 +429,15 @@ LOSS_HINTS = {
     COUNT[1]: "Two micro-batches have 3 and 7 tokens. By what are both divided?",
     COUNT[2]: "`count` is there INSTEAD of the number of tokens here.",
     LOSS_CHECK[1]: "What is zero divided by zero, and what does the docstring promise?",
+    LOSS_CHECK[3]: "A micro-batch without an answer: does the docstring make an exception for `count`?",
+    LOSS_CHECK[4]: "The label of the first token is predicted by nobody. What is left to score?",
+    PRECISION[1]: "With logits of 0 and 200, what is the softmax of the first in float32? And its logarithm?",
+    PRECISION[2]: "In which dtype are the logits, and in which is the loss promised?",
     LOSS_CHECK[2]: "A loss of 0 says that all is learnt. What does the docstring promise?",
 }
 
 
-def wrong_loss(align, average, scored, count_, check):
+def wrong_loss(align, average, scored, count_, check, precision):
     def answer_loss(logits, labels, count=None):
         T = labels.shape[1]
         pairs = {
@@ -385,11 +451,16 @@ def wrong_loss(align, average, scored, count_, check):
         if scored == SCORED[1]:
             known = known & (y != 0)
         counted = (labels != IGNORE).any() if average == AVERAGE[4] else known.any()
-        if not counted:
-            if check != "ValueError":
+        content = {LOSS_CHECK[3]: count is not None, LOSS_CHECK[4]: bool((labels != IGNORE).any())}
+        if not counted and not content.get(check):
+            if check in LOSS_CHECK[1:3]:
                 return logits.sum() * (float("nan") if check == LOSS_CHECK[1] else 0.0)
             raise ValueError("none")
+        if precision == PRECISION[2]:
+            x = x.float()
         each = F.cross_entropy(x[known], y[known], reduction="none")
+        if precision == PRECISION[1]:
+            each = -x[known].softmax(-1).gather(1, y[known][:, None])[:, 0].log()
         total, number = each.sum(), int(known.sum())
         if average == AVERAGE[1]:
             grid = torch.zeros(known.shape, dtype=each.dtype).masked_scatter(known, each)
@@ -445,6 +516,11 @@ def logits_of_float64(impl, seed):
     return impl.answer_loss(logits.double(), labels)
 
 
+def logits_of_some_hundreds(impl, seed):
+    logits, labels = labelled(seed + 8, (2, 4, 5), (3, 6))
+    return impl.answer_loss(300 * logits, labels)
+
+
 def the_gradient_of_the_logits(impl, seed):
     logits, labels = labelled(seed + 6, (4, 5), (3,), V=3)
     logits.requires_grad_()
@@ -463,6 +539,8 @@ def losses_that_are_refused(impl, seed):
     return {
         "no label": error_of(lambda: impl.answer_loss(logits, labels)),
         "a label on the first token alone": error_of(lambda: impl.answer_loss(logits, only_first)),
+        "no label, and a count": error_of(lambda: impl.answer_loss(logits, labels, 5)),
+        "rows of one token": error_of(lambda: impl.answer_loss(logits[:, :1], only_first[:, :1])),
     }
 
 
@@ -495,7 +573,15 @@ LONG = [
     "that LEAVES OUT a sequence which is longer than a row",
     "that gives a sequence which is longer than a row a row of its own",
 ]
-KEPT = ["right", "that LOSES the last row", "that returns lengths instead of indices"]
+KEPT = [
+    "right",
+    "that LOSES the last row",
+    "that returns lengths instead of indices",
+    "that returns the FULL rows first",
+    "that puts a row aside when it is FULL, so that it comes first",
+    "that returns the rows SORTED",
+    "whose rows hold their indices SORTED",
+]
 PACK_HINTS = {
     FIT[1]: "Of all rows with room, which one is left fullest?",
     FIT[2]: "Large rooms are precious: what fits there fits nowhere else.",
@@ -511,13 +597,17 @@ PACK_HINTS = {
     LONG[1]: "A sequence that is silently lost is training data that nobody misses.",
     LONG[2]: "What will the tensor of that row look like?",
     KEPT[1]: "Count the indices: are all there?",
+    KEPT[3]: "In which order were the rows opened?",
+    KEPT[4]: "A row that is full early may have been opened late. In which order are rows returned?",
+    KEPT[5]: "In which order were the rows opened?",
+    KEPT[6]: "Which sequence of a row went in first?",
     KEPT[2]: "The caller must find the sequences again.",
 }
 
 
 def wrong_pack(fit, order, full, ties, long, kept):
     def pack_best_fit(lengths, capacity):
-        rows, room = [], []
+        rows, room, filled = [], [], []
         newer = -1 if ties == TIES[2] else 1
         slack = {FULL[1]: 1, FULL[2]: -1}.get(full, 0)
         sign = -1 if ties == TIES[1] else 1
@@ -545,8 +635,18 @@ def wrong_pack(fit, order, full, ties, long, kept):
                 room.append(capacity)
             rows[best].append(i)
             room[best] -= n
+            if room[best] == 0:
+                filled.append(best)
         if kept == KEPT[1]:
             rows = rows[:-1]
+        if kept == KEPT[3]:
+            rows = [rows[r] for r in sorted(range(len(rows)), key=lambda r: room[r] > 0)]
+        if kept == KEPT[4]:
+            rows = [rows[r] for r in filled + [r for r in range(len(rows)) if r not in filled]]
+        if kept == KEPT[5]:
+            rows = sorted(rows)
+        if kept == KEPT[6]:
+            rows = [sorted(row) for row in rows]
         return [[lengths[i] for i in r] for r in rows] if kept == KEPT[2] else rows
 
     return pack_best_fit
@@ -604,8 +704,15 @@ PADDING = [
     "in which padding sees NOTHING: its softmax is over no key at all",
     "in which all padding is one sequence",
     "in which padding belongs to the last sequence",
+    "in which a padding token sees the PADDING before it",
+    "whose padding has POSITIONS that go on counting",
 ]
-LAYOUT_CHECK = ["ValueError", "that cuts off what does not fit"]
+LAYOUT_CHECK = [
+    "ValueError",
+    "that cuts off what does not fit",
+    "that refuses a row which is exactly FULL",
+]
+NUMBERS = ["right", "that numbers the sequences in a BYTE: number 256 is number 0 again"]
 LAYOUT_HINTS = {
     POSITIONS[1]: "Alone, a sequence would begin at position 0. Where does it begin here?",
     POSITIONS[2]: "Which position has the first token of a text?",
@@ -615,20 +722,24 @@ LAYOUT_HINTS = {
     SEES[4]: "attention_mask[q, k]: which of the two is later?",
     PADDING[1]: "What is the softmax of a row of −∞?",
     PADDING[2]: "The docstring says what a padding token sees, and its position.",
+    PADDING[4]: "The docstring says what a padding token sees.",
+    PADDING[5]: "The workbook says which position a padding token has.",
     PADDING[3]: "Where does the last sequence end?",
     LAYOUT_CHECK[1]: "What does the docstring promise for sequences that do not fit?",
+    LAYOUT_CHECK[2]: "4 and 3 in a row of 7: do they fit?",
+    NUMBERS[1]: "How many sequences can uint8 tell apart?",
 }
 
 
-def wrong_layout(positions, sees, padding, check):
+def wrong_layout(positions, sees, padding, check, numbers):
     def packed_layout(lengths, capacity):
-        if sum(lengths) > capacity and check == "ValueError":
+        if sum(lengths) + (check == LAYOUT_CHECK[2]) > capacity and check != LAYOUT_CHECK[1]:
             raise ValueError("full")
         position_ids = torch.zeros(capacity, dtype=torch.long)
         mask = torch.zeros(capacity, capacity, dtype=torch.bool)
         rest = capacity - sum(lengths)
         parts = list(lengths)
-        if padding == PADDING[2] and rest > 0:
+        if padding in (PADDING[2], PADDING[4]) and rest > 0:
             parts.append(rest)
         elif padding == PADDING[3] and parts and rest > 0:
             parts[-1] += rest
@@ -647,6 +758,11 @@ def wrong_layout(positions, sees, padding, check):
             mask[start : start + n, start : start + n] = block
             position_ids[start : start + n] = torch.arange(n)
             start += n
+        if padding in PADDING[4:]:
+            position_ids[sum(lengths) :] = torch.arange(max(rest, 0)) * (padding == PADDING[5])
+        if numbers == NUMBERS[1]:
+            counted = torch.arange(len(parts)).repeat_interleave(torch.tensor(parts)).to(torch.uint8)
+            mask |= (counted[:, None] == counted).tril()
         if sees == SEES[1]:
             mask[: sum(lengths), : sum(lengths)] = torch.ones(sum(lengths), sum(lengths), dtype=torch.bool).tril()
         if positions == POSITIONS[1]:
@@ -679,6 +795,16 @@ def padding_after_one_token(impl, seed):
     return layout(impl, [1], 4)
 
 
+def three_hundred_sequences(impl, seed):
+    lengths = [1 + (seed + i) % 2 for i in range(300)]
+    positions, mask = impl.packed_layout(lengths, 450)
+    return {"position_ids": positions, "how many keys each query sees": mask.sum(1)}
+
+
+def a_row_of_padding_alone(impl, seed):
+    return layout(impl, [], 3)
+
+
 def rows_that_are_too_full(impl, seed):
     return {
         "6 tokens in 5": error_of(lambda: impl.packed_layout([4, 2], 5)),
@@ -698,6 +824,7 @@ SCALE = [
     "scaled by r/α: the fraction is INVERTED",
     "scaled by α alone",
     "scaled by α/√r",
+    "scaled by α // r, a whole number",
 ]
 INIT = [
     "right",
@@ -713,6 +840,7 @@ DROPOUT = [
     "that drops the BASE's input too",
     "that ignores its dropout",
     "whose dropout comes after A, not before it",
+    "whose dropout takes the same features from EVERY token",
 ]
 PATHS = [
     "right",
@@ -727,6 +855,7 @@ LORA_HINTS = {
     SCALE[2]: "When r doubles, should the path count twice or half?",
     SCALE[3]: "When r doubles, should the path count twice as much?",
     SCALE[4]: "This is rank-stabilised LoRA. The task asks for the paper's scale.",
+    SCALE[5]: "With α = 8 and r = 3, by what is B A x multiplied?",
     INIT[1]: "The gradient of B is made from A x, and that of A from B. What are both at first?",
     INIT[2]: "What should the tuned model say before its first step?",
     INIT[3]: "Both orders begin as the base. Which one does the docstring promise?",
@@ -737,6 +866,7 @@ LORA_HINTS = {
     DROPOUT[2]: "The base is frozen. What would noise in its path do?",
     DROPOUT[3]: "With dropout 1 in training, what is left of the adapter?",
     DROPOUT[4]: "Is it x that is dropped, or A x?",
+    DROPOUT[5]: "Two tokens in one batch: is the same feature dropped from both?",
     PATHS[1]: "Does the base layer do more than multiply by its weight?",
     PATHS[2]: "y = W x + ... What is the first term?",
     PATHS[3]: "out · in numbers are written for each batch. Which two narrow products do the same?",
@@ -769,7 +899,14 @@ def wrong_lora(scale, init, frozen, dropout, paths, kind):
             s = dict(
                 zip(
                     SCALE,
-                    (self.alpha / self.r, 1, self.r / self.alpha, self.alpha, self.alpha / self.r**0.5),
+                    (
+                        self.alpha / self.r,
+                        1,
+                        self.r / self.alpha,
+                        self.alpha,
+                        self.alpha / self.r**0.5,
+                        self.alpha // self.r,
+                    ),
                     strict=True,
                 )
             )[scale]
@@ -785,7 +922,8 @@ def wrong_lora(scale, init, frozen, dropout, paths, kind):
             if dropout == DROPOUT[4]:
                 path = F.dropout(x @ A.T, p, on) @ B.T
             else:
-                dropped = F.dropout(x, p, on)
+                shared = torch.ones(x.shape[-1], dtype=x.dtype)
+                dropped = x * F.dropout(shared, p, on) if dropout == DROPOUT[5] else F.dropout(x, p, on)
                 path = dropped @ A.T @ B.T
             base = dropped if dropout == DROPOUT[2] else x
             out = F.linear(base, self.base.weight) if paths == PATHS[1] else self.base(base)
@@ -900,9 +1038,20 @@ CHOICE = [
     "that looks for the target anywhere in a layer's name",
     "that adapts the first layer of each name alone",
     "that compares the FULL name, so that only layers at the top are found",
+    "that takes ANY part of a full name for a layer's own name",
 ]
-REST = ["right", "that leaves the rest of the model TRAINABLE", "that freezes the adapters too"]
-NAMES_GIVEN = ["right", "that returns the layers' own names, not the full ones", "that returns nothing"]
+REST = [
+    "right",
+    "that leaves the rest of the model TRAINABLE",
+    "that freezes the adapters too",
+    "that freezes LAYERS, and no parameter that stands alone",
+]
+NAMES_GIVEN = [
+    "right",
+    "that returns the layers' own names, not the full ones",
+    "that returns nothing",
+    "that returns the names in the order of the TARGETS",
+]
 TARGET_CHECK = [
     "ValueError",
     "that says nothing of a target which no layer has",
@@ -913,8 +1062,11 @@ ADD_HINTS = {
     CHOICE[2]: "Is `q_proj_out` a layer of the name `q_proj`?",
     CHOICE[3]: "How many layers have this name?",
     CHOICE[4]: "`blocks.0.q_proj`: what is the layer's own name?",
+    CHOICE[5]: "Is `blocks.0.q_proj` a layer of the name `blocks`?",
     REST[1]: "What is the optimizer given: all parameters that require a gradient. Norms and embeddings are some.",
     REST[2]: "What is left to train? In which order do you freeze and add?",
+    REST[3]: "A model may have an nn.Parameter of its own. What lists every parameter?",
+    NAMES_GIVEN[3]: "In which order do the layers stand in the model?",
     NAMES_GIVEN[1]: "Which of the layers named q_proj is meant?",
     NAMES_GIVEN[2]: "What does the docstring say is returned?",
     TARGET_CHECK[1]: "A spelling mistake in a target: when will the caller notice?",
@@ -926,7 +1078,11 @@ def wrong_add(choice, rest, given, check):
     make = wrong_lora(*(k[0] for k in (SCALE, INIT, FROZEN, DROPOUT, PATHS, KIND)))
 
     def add_lora(model, targets, r, alpha):
-        if rest != REST[1]:
+        if rest == REST[3]:
+            for layer in model.modules():
+                if isinstance(layer, (nn.Linear, nn.Embedding, nn.LayerNorm)):
+                    layer.requires_grad_(False)
+        elif rest != REST[1]:
             model.requires_grad_(False)
         chosen, seen = [], set()
         for name, layer in list(model.named_modules()):
@@ -940,6 +1096,8 @@ def wrong_add(choice, rest, given, check):
                 hit = hit and own not in seen
             if choice == CHOICE[4]:
                 hit = name in targets and isinstance(layer, nn.Linear)
+            if choice == CHOICE[5]:
+                hit = isinstance(layer, nn.Linear) and bool(set(name.split(".")) & set(targets))
             if hit:
                 seen.add(own)
                 chosen.append((name, layer))
@@ -947,6 +1105,8 @@ def wrong_add(choice, rest, given, check):
             n for n, m in model.named_modules() if isinstance(m, (nn.Linear, nn.Module)[check == TARGET_CHECK[2]])
         ]
         missing = set(targets) - {n.rsplit(".", 1)[-1] for n in layers}
+        if choice == CHOICE[5]:
+            missing -= {part for n in layers for part in n.split(".")}
         if missing and check != TARGET_CHECK[1]:
             raise ValueError("missing")
         for name, layer in chosen:
@@ -955,13 +1115,15 @@ def wrong_add(choice, rest, given, check):
             model.requires_grad_(False)
         if given == NAMES_GIVEN[2]:
             return None
+        if given == NAMES_GIVEN[3]:
+            chosen.sort(key=lambda pair: list(targets).index(pair[0].rsplit(".", 1)[-1]))
         return [n.rsplit(".", 1)[-1] if given == NAMES_GIVEN[1] else n for n, _ in chosen]
 
     return add_lora
 
 
 class Small(nn.Module):
-    """An embedding, two blocks, a norm and a head."""
+    """An embedding, two blocks, a norm, a head, and a parameter that stands alone."""
 
     def __init__(self, seed):
         super().__init__()
@@ -971,6 +1133,7 @@ class Small(nn.Module):
         )
         self.q_proj = linear(seed + 5, 6, 6)
         self.norm, self.head = nn.LayerNorm(6), linear(seed + 7, 6, 11, bias=False)
+        self.gain = nn.Parameter(torch.ones(6))
         with torch.no_grad():
             self.wte.weight.copy_(randn(seed + 8, 11, 6))
 
@@ -978,7 +1141,7 @@ class Small(nn.Module):
         x = self.q_proj(self.wte(ids))
         for block in self.blocks:
             x = x + torch.tanh(block["q_proj"](x)) * block["v_proj"](x) + block["q_proj_out"](x)
-        return self.head(self.norm(x))
+        return self.head(self.norm(x) * self.gain)
 
 
 def adapted(impl, seed, *targets, r=2, alpha=3.0):
@@ -1024,6 +1187,12 @@ MERGE_SCALE = [
     "WITHOUT the scale α/r",
     "scaled by r/α: the fraction is INVERTED",
     "scaled by α alone",
+    "that takes the SMALLER side of A for r",
+]
+KIND_MERGED = [
+    "right",
+    "that has the dtype of the SUM, not that of the weight",
+    "that returns the WEIGHT itself where B is zero, and no new tensor",
 ]
 MERGED = [
     "right",
@@ -1034,29 +1203,39 @@ MERGED = [
     "with DROPOUT on the merged path",
     "that adds B A TRANSPOSED",
 ]
-CODES = ["ValueError", "that merges into 4-bit CODES as if they were numbers"]
+CODES = [
+    "ValueError",
+    "that merges into 4-bit CODES as if they were numbers",
+    "that refuses codes of uint8 and takes those of other integer dtypes",
+]
 MERGE_HINTS = {
     MERGE_SCALE[1]: "By what does the forward pass multiply B A x?",
     MERGE_SCALE[2]: "When r doubles, should the path count twice or half?",
     MERGE_SCALE[3]: "When r doubles, should the path count twice as much?",
+    MERGE_SCALE[4]: "May a rank be above the width? Which axis of A counts r?",
+    KIND_MERGED[1]: "float32 plus float64: which dtype has the sum?",
+    KIND_MERGED[2]: "The caller changes what you returned. Is the base changed too?",
     MERGED[1]: "Is the caller's weight still the base's?",
     MERGED[2]: "How often is the path added in the forward pass?",
     MERGED[3]: "The forward pass adds the path.",
     MERGED[4]: "y = W x + ... Where is W?",
     MERGED[5]: "Is anything random about the merged matrix?",
     MERGED[6]: "Which axis of the product counts the outputs?",
+    CODES[2]: "Which integer dtypes has PyTorch?",
     CODES[1]: "A code of 7 stands for 0. What would adding 0.01 to it mean?",
 }
 
 
-def wrong_merge(scale, merged, codes):
+def wrong_merge(scale, merged, kind, codes):
     def merge_lora(weight, A, B, alpha):
         if not weight.is_floating_point():
-            if codes == "ValueError":
+            if codes == "ValueError" or (codes == CODES[2] and weight.dtype == torch.uint8):
                 raise ValueError("codes")
             weight = weight.float()
         r = A.shape[0]
-        s = dict(zip(MERGE_SCALE, (alpha / r, 1, r / alpha, alpha), strict=True))[scale]
+        s = dict(zip(MERGE_SCALE, (alpha / r, 1, r / alpha, alpha, alpha / min(A.shape)), strict=True))[scale]
+        if kind == KIND_MERGED[2] and not B.any():
+            return weight
         if merged == MERGED[5]:
             A = F.dropout(A, 0.5)
         change = s * (B @ A)
@@ -1067,7 +1246,8 @@ def wrong_merge(scale, merged, codes):
                 return weight.add_(change)
         if merged == MERGED[4]:
             return change
-        return weight + {MERGED[2]: 2, MERGED[3]: -1}.get(merged, 1) * change
+        out = weight + {MERGED[2]: 2, MERGED[3]: -1}.get(merged, 1) * change
+        return out if kind == KIND_MERGED[1] else out.to(weight.dtype)
 
     return merge_lora
 
@@ -1092,6 +1272,23 @@ def rank_one(impl, seed):
     return impl.merge_lora(*merging(seed + 6, 7, 3, 1), 2.5)
 
 
+def a_rank_above_the_width(impl, seed):
+    return impl.merge_lora(*merging(seed + 15, 5, 2, 3), 4.5)
+
+
+def adapters_of_float64_and_a_weight_of_float32(impl, seed):
+    weight, A, B = merging(seed + 18, 5, 4, 2)
+    return impl.merge_lora(weight, A.double(), B.double(), 3.0)
+
+
+def adapters_that_have_learnt_nothing(impl, seed):
+    weight, A, B = merging(seed + 21, 4, 3, 2)
+    merged = impl.merge_lora(weight, A, torch.zeros_like(B), 3.0)
+    with torch.no_grad():
+        merged.add_(1)
+    return {"the merged weight, and 1 more": merged, "the weight afterwards": weight}
+
+
 def merged_twice_from_the_same_weight(impl, seed):
     weight, A, B = merging(seed + 9, 4, 3, 2)
     kept = weight.clone()
@@ -1105,6 +1302,7 @@ def weights_that_are_refused(impl, seed):
     cases = {
         "codes of uint8": (weight * 9).to(torch.uint8),
         "codes of int8": (weight * 9).to(torch.int8),
+        "codes of int64": (weight * 9).to(torch.int64),
         "numbers": weight,
     }
     return {name: error_of(lambda w=w: impl.merge_lora(w, A, B, 3.0)) for name, w in cases.items()}
@@ -1128,6 +1326,9 @@ MAGNITUDE = [
     "whose magnitude is the largest value, not the largest |value|",
     "that forgets to divide by the magnitude",
     "whose blocks run down the COLUMNS",
+    "that divides in the dtype of x, not in float32",
+    "that divides by 1e-8 or more, which is too much for a block of tiny numbers",
+    "whose blocks follow the MEMORY, not x.flatten(): a transposed x is not read row by row",
 ]
 ZERO = ["right", "in which a block of zeros becomes NaN and gets code 0"]
 TYPE = ["right", "whose codes are int64", "whose codes are flat", "whose magnitudes keep the GRADIENT of the weights"]
@@ -1135,6 +1336,7 @@ NF4_CHECK = [
     "ValueErrors",
     "that leaves a last block which is not full to PyTorch",
     "that takes NaN and infinity",
+    "that refuses NaN and takes infinity",
 ]
 NF4_HINTS = {
     LEVELS[1]: "Where are most weights: near 0 or near the largest? Print the levels that are handed out.",
@@ -1143,6 +1345,10 @@ NF4_HINTS = {
     MAGNITUDE[2]: "A block of negative numbers: by what is it divided?",
     MAGNITUDE[3]: "The levels lie in −1 … 1. Where do the weights lie?",
     MAGNITUDE[4]: "Block 0 is the first block_size numbers in memory: part of a row, or of a column?",
+    MAGNITUDE[5]: "bfloat16 keeps 8 binary digits. In which dtype is the division promised?",
+    MAGNITUDE[6]: "A block whose largest magnitude is 1e-30: which code has that number?",
+    MAGNITUDE[7]: "Is x[0, 1] of a transposed matrix the neighbour of x[0, 0] in memory?",
+    NF4_CHECK[3]: "What is infinity divided by infinity?",
     ZERO[1]: "0/0 is NaN, and the nearest level to NaN is the first. Which level is 0?",
     TYPE[1]: "Which dtype is the docstring's? Two codes will share a byte.",
     TYPE[2]: "Codes have the shape of x.",
@@ -1156,16 +1362,22 @@ def wrong_nf4(levels, magnitude, zero, type_, check):
     def quantize_nf4(x, block_size=64):
         if x.numel() % block_size and check != NF4_CHECK[1]:
             raise ValueError("size")
-        if not x.isfinite().all() and check != NF4_CHECK[2]:
+        strange = x.isnan() if check == NF4_CHECK[3] else ~x.isfinite()
+        if strange.any() and check != NF4_CHECK[2]:
             raise ValueError("nan")
         y = x if type_ == TYPE[3] else x.detach()
-        y = y.float()
+        if magnitude != MAGNITUDE[5]:
+            y = y.float()
+        if magnitude == MAGNITUDE[7] and not y.is_contiguous():
+            y = y.T.reshape(y.shape)
         columns = magnitude == MAGNITUDE[4] and y.ndim == 2
         blocks = (y.T if columns else y).reshape(-1, block_size)
         absmax = blocks.amax(1) if magnitude == MAGNITUDE[2] else blocks.abs().amax(1)
         if magnitude == MAGNITUDE[1]:
             absmax = blocks.abs().amax().expand(len(blocks)).clone()
-        scaled = blocks / absmax[:, None] if magnitude != MAGNITUDE[3] else blocks
+        divisor = absmax.clamp(min=1e-8) if magnitude == MAGNITUDE[6] else absmax
+        scaled = blocks / divisor[:, None] if magnitude != MAGNITUDE[3] else blocks
+        scaled, absmax = scaled.float(), absmax.float()
         if zero == "right":
             scaled = torch.where(blocks == 0, 0.0, scaled)
         table = EVEN if levels == LEVELS[1] else NF4
@@ -1210,6 +1422,15 @@ def tiny_and_huge_numbers(impl, seed):
     return quantized(impl, torch.cat([randn(seed + 4, 1, 8) * 1e-30, randn(seed + 5, 1, 8) * 1e30]), 8)
 
 
+def numbers_of_bfloat16(impl, seed):
+    near = [[16, 133], [143, 166], [34, 167], [51, 131]]  # quotients that bfloat16 rounds to another level
+    return quantized(impl, torch.tensor(near, dtype=torch.bfloat16) * 2.0 ** (seed % 5), 2)
+
+
+def a_transposed_matrix(impl, seed):
+    return quantized(impl, (randn(seed + 10, 6, 4) * torch.arange(1, 7)[:, None]).T, 3)
+
+
 def a_block_of_zeros(impl, seed):
     x = randn(seed + 6, 3, 4)
     x[1] = 0
@@ -1248,12 +1469,16 @@ NORMAL = [
     "that looks for articles before it lowers the text",
     "that looks for articles before it removes PUNCTUATION: `The,` is none",
     "that takes punctuation off the ENDS of words alone",
+    "that FOLDS letters further than `lower` does: ß becomes ss",
+    "that removes every sign which UNICODE calls punctuation, and keeps $ and +",
+    "that cuts words at SPACES alone: a tab or a line break stays in a word",
 ]
 MATCH = [
     "right",
     "that compares with the FIRST answer alone",
     "that is content when the answer is somewhere IN the prediction",
     "that asks that ALL answers match",
+    "in which a prediction without words never matches",
 ]
 MATCH_HINTS = {
     NORMAL[1]: "Is `paris` another city?",
@@ -1267,6 +1492,10 @@ MATCH_HINTS = {
     NORMAL[9]: "`The` at the start of a sentence is an article.",
     NORMAL[10]: "In which order do the steps come?",
     NORMAL[11]: "`don't` has its apostrophe in the middle.",
+    NORMAL[12]: "Which method makes lower case, and which one goes further?",
+    NORMAL[13]: "Print string.punctuation. Is “ in it? Is $?",
+    NORMAL[14]: "What white space is there besides the space?",
+    MATCH[4]: "`The` and an empty answer: what is left of each?",
     MATCH[1]: "There may be several right answers.",
     MATCH[2]: "`not Paris` holds Paris.",
     MATCH[3]: "One right answer is enough.",
@@ -1279,12 +1508,16 @@ def wrong_match(normal, match):
     def norm(text):
         if normal == NORMAL[9]:
             text = " ".join(w for w in text.split() if w.strip(string.punctuation) not in articles)
-        if normal != NORMAL[1]:
+        if normal == NORMAL[12]:
+            text = text.casefold()
+        elif normal != NORMAL[1]:
             text = text.lower()
         if normal == NORMAL[10]:
             text = " ".join(w for w in text.split() if w not in articles)
         if normal == NORMAL[11]:
             text = " ".join(w.strip(string.punctuation) for w in text.split())
+        elif normal == NORMAL[13]:
+            text = "".join(c for c in text if not unicodedata.category(c).startswith("P"))
         elif normal != NORMAL[2]:
             text = "".join((" " if normal == NORMAL[6] else "") if c in string.punctuation else c for c in text)
         if normal == NORMAL[4]:
@@ -1292,6 +1525,8 @@ def wrong_match(normal, match):
                 text = text.replace(a, "")
         if normal == NORMAL[7]:
             return " ".join(w for w in text.split(" ") if w not in articles)
+        if normal == NORMAL[14]:
+            return " ".join(w for w in text.split(" ") if w and w not in articles)
         words = text.split()
         if normal == NORMAL[5]:
             first = next((i for i, w in enumerate(words) if w in articles), len(words))
@@ -1309,6 +1544,8 @@ def wrong_match(normal, match):
             return any(a in p for a in ours)
         if match == MATCH[3]:
             return all(p == a for a in ours)
+        if match == MATCH[4] and not p:
+            return False
         return p in ours
 
     return exact_match
@@ -1332,6 +1569,9 @@ def capitals_and_punctuation(impl, seed):
             ("don t", ["Don't"]),
             ("x-ray", ["xray"]),
             ("1,000", ["1000"]),
+            (f"STRASSE {w}", [f"Strasse {w}"]),
+            (f"Straße {w}", [f"strasse {w}"]),
+            (f"${w}+", [w]),
         ],
     )
 
@@ -1364,7 +1604,7 @@ def white_space(impl, seed):
 
 def other_signs_and_another_order(impl, seed):
     a, b = word(seed), word(seed, 1)
-    cases = [(f"{a}_{b}", [a + b]), (f"“{a}”", [a]), (f"{a} {b}", [f"{b} {a}"]), (f"{a} {a}", [a])]
+    cases = [(f"{a}_{b}", [a + b]), (f"“{a}”", [a]), (f"{a} {b}", [f"{b} {a}"]), (f"{a} {a}", [a]), (a, [])]
     return matches(impl, cases)
 
 
@@ -1387,6 +1627,8 @@ COMMON = [
     "by SETS of words",
     "by a GREEDY search: each word takes the next place where it stands",
     "by a RECURSION that is too deep for a text of a thousand words",
+    "by difflib's MATCHING BLOCKS: the longest run of neighbours first",
+    "counted in a BYTE: 256 common words are 0",
 ]
 MEASURE = [
     "right",
@@ -1394,7 +1636,14 @@ MEASURE = [
     "that is the precision alone",
     "that is the mean of precision and recall, not their F-measure",
 ]
-ROUGE_CASE = ["right", "that is case-sensitive", "that takes the PUNCTUATION off the words"]
+ROUGE_CASE = [
+    "right",
+    "that is case-sensitive",
+    "that takes the PUNCTUATION off the words",
+    "that keeps a to z and 0 to 9 alone, as another library does",
+    "that cuts words at SPACES alone: a tab or a line break stays in a word",
+    "that FOLDS letters further than lower case: ß becomes ss",
+]
 EMPTY = ["right", "that divides by zero where a text is empty", "that is 1 where both texts are empty"]
 ROUGE_HINTS = {
     COMMON[1]: "`cat the sat` and `sat the cat` have the same words. Is the order the same?",
@@ -1403,11 +1652,16 @@ ROUGE_HINTS = {
     COMMON[4]: "`a a a` has three words.",
     COMMON[5]: "`a b c` in `c a b c`, read from the left: which `c` is taken when the prediction begins with `c`?",
     COMMON[6]: "How many calls wait for each other when both texts are read to their ends?",
+    COMMON[7]: "A long run of neighbours may stand where it separates more words than it has.",
+    COMMON[8]: "What is the largest number of a uint8?",
     MEASURE[1]: "A prediction that says everything has a perfect recall.",
     MEASURE[2]: "A prediction of one right word has a perfect precision.",
     MEASURE[3]: "2PR/(P + R): what is it when P is 1 and R is 0?",
     ROUGE_CASE[1]: "The docstring says what happens to capitals.",
     ROUGE_CASE[2]: "Words are what white space separates. Is the comma a part of it?",
+    ROUGE_CASE[3]: "Words are what white space separates. Is ä no letter, and the comma no part of its word?",
+    ROUGE_CASE[4]: "What white space is there besides the space?",
+    ROUGE_CASE[5]: "Which method makes lower case, and which one goes further?",
     EMPTY[1]: "No words at all: what does the docstring promise?",
     EMPTY[2]: "No words at all: what does the docstring promise?",
 }
@@ -1417,11 +1671,16 @@ def wrong_rouge(common, measure, case, empty):
     from collections import Counter
 
     def rouge_l(prediction, reference):
-        if case != ROUGE_CASE[1]:
+        if case == ROUGE_CASE[5]:
+            prediction, reference = prediction.casefold(), reference.casefold()
+        elif case != ROUGE_CASE[1]:
             prediction, reference = prediction.lower(), reference.lower()
-        if case == ROUGE_CASE[2]:
-            prediction, reference = (re.sub("[^a-z0-9]+", " ", text) for text in (prediction, reference))
+        if case in ROUGE_CASE[2:4]:
+            no_word = r"\W+" if case == ROUGE_CASE[2] else "[^a-z0-9]+"
+            prediction, reference = (re.sub(no_word, " ", text) for text in (prediction, reference))
         p, r = (list(t.replace(" ", "")) if common == COMMON[3] else t.split() for t in (prediction, reference))
+        if case == ROUGE_CASE[4]:
+            p, r = ([w for w in t.split(" ") if w] for t in (prediction, reference))
         if common == COMMON[1]:
             n = (Counter(p) & Counter(r)).total()
         elif common == COMMON[4]:
@@ -1430,6 +1689,8 @@ def wrong_rouge(common, measure, case, empty):
             n = greedily(p, r)
         elif common == COMMON[6]:
             n = deeply(p, r)
+        elif common == COMMON[7]:
+            n = sum(block.size for block in SequenceMatcher(None, p, r, autojunk=False).get_matching_blocks())
         else:
             table = [[0] * (len(r) + 1) for _ in range(len(p) + 1)]
             for i, x in enumerate(p):
@@ -1437,6 +1698,8 @@ def wrong_rouge(common, measure, case, empty):
                     rest = 0 if common == COMMON[2] else max(table[i][j + 1], table[i + 1][j])
                     table[i + 1][j + 1] = table[i][j] + 1 if x == y else rest
             n = max(map(max, table)) if common == COMMON[2] else table[-1][-1]
+            if common == COMMON[8]:
+                n %= 256
         if empty == EMPTY[2] and not p and not r:
             return 1.0
         if empty != EMPTY[1] and not (p and r):
@@ -1494,6 +1757,11 @@ def the_same_words_in_another_order(impl, seed):
     return impl.rouge_l(f"{a} {b} {c} {a}", f"{c} {b} {a} {a}")
 
 
+def three_scattered_words_beside_a_run_of_two(impl, seed):
+    a, b, c = (word(seed, i) for i in range(3))
+    return impl.rouge_l(f"x y {a} {b} {c}", f"{a} q {b} q {c} x y")
+
+
 def capitals(impl, seed):
     return impl.rouge_l(sentence(seed, 9).upper(), sentence(seed, 9) + " end")
 
@@ -1501,6 +1769,21 @@ def capitals(impl, seed):
 def words_with_commas(impl, seed):
     a, b, c = (word(seed, i) for i in range(3))
     return impl.rouge_l(f"{a}, {b}. {c}", f"{a} {b}. - {c}!")
+
+
+def words_between_tabs_and_line_breaks(impl, seed):
+    a, b, c = (word(seed, i) for i in range(3))
+    return impl.rouge_l(f"{a}\t{b}\n{c}  x\n", f"{a} {b} {c}")
+
+
+def letters_beyond_ascii(impl, seed):
+    a = word(seed)
+    return impl.rouge_l(f"Straße {a} ÄPFEL", f"strasse {a} äpfel")
+
+
+def three_hundred_common_words(impl, seed):
+    words = [string.ascii_letters[i // 26] + string.ascii_lowercase[(seed + i) % 26] for i in range(260)]
+    return impl.rouge_l(" ".join(words), " ".join(words[:20] + ["x"] + words[20:]))
 
 
 def a_text_of_a_thousand_words(impl, seed):
@@ -1531,10 +1814,15 @@ FOUND = [
     "that takes the first of several calls",
     "that ends at the first closing mark, even inside of a STRING",
     "that strips the marks' CHARACTERS, so that a mark may stand there twice",
+    "that refuses an opening mark inside of a STRING",
+    "that counts the marks, those inside of a STRING too",
+    "that reads the first object, and not what stands between it and the closing mark",
 ]
 READ = [
     "right",
     "that EVALUATES the text between the marks as a program",
+    "that takes a PYTHON literal where the text is no JSON",
+    "that reads a PYTHON literal in place of JSON: it knows no true, false and null",
 ]
 SHAPE = [
     "right",
@@ -1542,6 +1830,7 @@ SHAPE = [
     "that takes a call without arguments",
     "that takes a name which is no string",
     "that takes arguments which are no object",
+    "that reads arguments which are a STRING of JSON",
 ]
 INVALID = ["right", "that says None where a call is invalid"]
 CALL_HINTS = {
@@ -1551,6 +1840,12 @@ CALL_HINTS = {
     FOUND[4]: "Which of two calls is meant? The docstring allows one.",
     FOUND[5]: "An argument may be a text about tool calls. Where does the message end?",
     FOUND[6]: "What does `str.lstrip` take: a prefix, or a set of characters?",
+    FOUND[7]: "An argument may be a text about tool calls. Does it open a second call?",
+    FOUND[8]: "An argument may be a text about tool calls. Which of the marks count?",
+    FOUND[9]: "What stands after the object, and before the mark?",
+    READ[2]: "Single quotes: is that JSON?",
+    READ[3]: "How does JSON write true, false and nothing?",
+    SHAPE[5]: "Some interfaces send arguments as text. Which type does the docstring name?",
     READ[1]: "Whoever writes into the prompt would run programs on your machine. What reads JSON and runs nothing?",
     SHAPE[1]: "Which keys does the docstring name, and which others?",
     SHAPE[2]: "Are both keys there?",
@@ -1579,6 +1874,9 @@ def wrong_parse(found, read, shape, invalid):
             raise ValueError("end")
         if found == FOUND[5] and TOOL_CLOSE in body:
             raise ValueError("text after the call")
+        twice = {FOUND[7]: TOOL_OPEN in body, FOUND[8]: TOOL_OPEN in body or TOOL_CLOSE in body}
+        if twice.get(found):
+            raise ValueError("two marks")
         if found == FOUND[6]:
             body = body.lstrip(TOOL_OPEN).rstrip(TOOL_CLOSE)
         if read == READ[1]:
@@ -1586,8 +1884,17 @@ def wrong_parse(found, read, shape, invalid):
                 call = eval(body, {"__builtins__": {}, "true": True, "false": False, "null": None})
             except Exception as error:
                 raise ValueError("no program") from error
+        elif read == READ[3]:
+            call = literal(body)
+        elif found == FOUND[9]:
+            call, _ = json.JSONDecoder().raw_decode(body.lstrip())
         else:
-            call = json.loads(body)
+            try:
+                call = json.loads(body)
+            except ValueError:
+                if read != READ[2]:
+                    raise
+                call = literal(body)
         if not isinstance(call, dict):
             raise ValueError("dict")
         keys = {"name", "arguments"}
@@ -1595,6 +1902,8 @@ def wrong_parse(found, read, shape, invalid):
             if not (shape == SHAPE[2] and set(call) == {"name"}):
                 raise ValueError("keys")
         arguments = call.get("arguments", {})
+        if shape == SHAPE[5] and isinstance(arguments, str):
+            arguments = json.loads(arguments)
         if not isinstance(call["name"], str) and shape != SHAPE[3]:
             raise ValueError("name")
         if not isinstance(arguments, dict) and shape != SHAPE[4]:
@@ -1610,6 +1919,13 @@ def wrong_parse(found, read, shape, invalid):
             return None
 
     return parse_tool_call
+
+
+def literal(body):
+    try:
+        return ast.literal_eval(body.strip())
+    except Exception as error:
+        raise ValueError("no literal") from error
 
 
 def call_of(body):
@@ -1629,9 +1945,15 @@ def a_call_between_white_space(impl, seed):
 
 
 def a_call_with_brackets_and_marks_in_it(impl, seed):
-    arguments = {"expression": f"2 * (3 + {seed})", "more": [1, {"y": True}], "text": f"{TOOL_OPEN} {{}}"}
-    arguments["quoted"] = f"{TOOL_OPEN}{{}}{TOOL_CLOSE}"
-    return impl.parse_tool_call(call_of(json.dumps({"name": "calculator", "arguments": arguments})))
+    texts = {"brackets": "{}[]", "the opening mark": f"{TOOL_OPEN} {{}}", "the closing mark": f"{{}} {TOOL_CLOSE}"}
+    texts["both marks"] = f"{TOOL_OPEN}{{}}{TOOL_CLOSE}"
+    found = {}
+    for name, text in texts.items():
+        arguments = {"expression": f"2 * (3 + {seed})", "more": [1, {"y": True}], "text": text}
+        body = json.dumps({"name": "calculator", "arguments": arguments})
+        found[name] = error_of(lambda body=body: impl.parse_tool_call(call_of(body)))
+        found[f"{name}: the call"] = None if found[name] else impl.parse_tool_call(call_of(body))
+    return found
 
 
 def messages_that_are_no_call(impl, seed):
@@ -1651,7 +1973,9 @@ def calls_that_are_refused(impl, seed):
     bodies = {
         "no JSON": "clock()",
         "single quotes": "{'name': 'clock', 'arguments': {}}",
-        "a sum": '{"name": "a" "b", "arguments": {}}',
+        "two strings side by side": '{"name": "a" "b", "arguments": {}}',
+        "a sum of strings": '{"name": "a" + "b", "arguments": {}}',
+        "words after the object": '{"name": "a", "arguments": {}} please',
         "a list": '["clock", {}]',
         "a further key": '{"name": "clock", "arguments": {}, "id": 1}',
         "a string": '"clock"',
@@ -1686,6 +2010,7 @@ PROBES = {
         a_system_message_and_another_default,
         a_second_answer_is_asked_for,
         another_default_for_the_system,
+        a_default_without_words,
         several_turns_with_a_tool,
         contents_with_white_space_and_none,
         messages_as_a_tuple,
@@ -1698,6 +2023,8 @@ PROBES = {
         an_answer_that_is_cut_off,
         padding_with_the_end_token,
         no_answer_at_all,
+        a_text_that_is_shorter_than_its_header,
+        a_header_whose_first_token_stands_twice,
         an_answer_of_nothing_but_its_end,
         a_header_of_one_token_and_another_end,
         a_header_in_the_middle_of_an_answer,
@@ -1710,6 +2037,7 @@ PROBES = {
         token_0_is_a_token,
         a_count_of_all_micro_batches,
         logits_of_float64,
+        logits_of_some_hundreds,
         the_gradient_of_the_logits,
         a_batch_without_an_answer,
         losses_that_are_refused,
@@ -1730,6 +2058,8 @@ PROBES = {
         a_row_that_is_full,
         one_sequence_alone,
         padding_after_one_token,
+        a_row_of_padding_alone,
+        three_hundred_sequences,
         rows_that_are_too_full,
         the_row_of_the_workbook,
     ],
@@ -1755,6 +2085,9 @@ PROBES = {
         a_wide_matrix,
         a_square_matrix_of_float64,
         rank_one,
+        a_rank_above_the_width,
+        adapters_of_float64_and_a_weight_of_float32,
+        adapters_that_have_learnt_nothing,
         merged_twice_from_the_same_weight,
         weights_that_are_refused,
         the_matrix_of_the_workbook,
@@ -1765,6 +2098,8 @@ PROBES = {
         blocks_of_64_by_default,
         negative_numbers_and_an_outlier,
         tiny_and_huge_numbers,
+        numbers_of_bfloat16,
+        a_transposed_matrix,
         a_block_of_zeros,
         a_parameter_with_a_gradient,
         weights_that_cannot_be_quantized,
@@ -1783,8 +2118,12 @@ PROBES = {
         a_short_prediction,
         one_word_for_many,
         the_same_words_in_another_order,
+        three_scattered_words_beside_a_run_of_two,
         capitals,
         words_with_commas,
+        words_between_tabs_and_line_breaks,
+        letters_beyond_ascii,
+        three_hundred_common_words,
         a_text_of_a_thousand_words,
         nothing_in_common_and_nothing_at_all,
         the_cat_of_the_workbook,
@@ -1808,12 +2147,12 @@ ALL = {
         1,
     ),
     "answer_labels": ("labels", (BOUNDARY, STOP, TURNS, SHIFT, MASK_VALUE), wrong_labels, LABEL_HINTS, 1),
-    "answer_loss": ("a loss", (ALIGN, AVERAGE, SCORED, COUNT, LOSS_CHECK), wrong_loss, LOSS_HINTS, 2),
+    "answer_loss": ("a loss", (ALIGN, AVERAGE, SCORED, COUNT, LOSS_CHECK, PRECISION), wrong_loss, LOSS_HINTS, 2),
     "pack_best_fit": ("a packing", (FIT, ORDER, FULL, TIES, LONG, KEPT), wrong_pack, PACK_HINTS, 1),
-    "packed_layout": ("a layout", (POSITIONS, SEES, PADDING, LAYOUT_CHECK), wrong_layout, LAYOUT_HINTS, 1),
+    "packed_layout": ("a layout", (POSITIONS, SEES, PADDING, LAYOUT_CHECK, NUMBERS), wrong_layout, LAYOUT_HINTS, 1),
     "LoRALinear": ("a layer", (SCALE, INIT, FROZEN, DROPOUT, PATHS, KIND), wrong_lora, LORA_HINTS, 1),
     "add_lora": ("a function", (CHOICE, REST, NAMES_GIVEN, TARGET_CHECK), wrong_add, ADD_HINTS, 1),
-    "merge_lora": ("a merge", (MERGE_SCALE, MERGED, CODES), wrong_merge, MERGE_HINTS, 1),
+    "merge_lora": ("a merge", (MERGE_SCALE, MERGED, KIND_MERGED, CODES), wrong_merge, MERGE_HINTS, 1),
     "quantize_nf4": ("a quantization", (LEVELS, MAGNITUDE, ZERO, TYPE, NF4_CHECK), wrong_nf4, NF4_HINTS, 1),
     "exact_match": ("a comparison", (NORMAL, MATCH), wrong_match, MATCH_HINTS, 1),
     "rouge_l": ("a score", (COMMON, MEASURE, ROUGE_CASE, EMPTY), wrong_rouge, ROUGE_HINTS, 1),
@@ -1831,6 +2170,7 @@ def of(task):
 WITHOUT = (
     {AVERAGE[2], COUNT[1]},
     {AVERAGE[2], COUNT[2]},
+    *({wrong, LOSS_CHECK[4]} for wrong in (ALIGN[1], ALIGN[4], AVERAGE[4])),
     {ALIGN[4], AVERAGE[1]},
     *({wrong, AVERAGE[4]} for wrong in ALIGN[1:]),
 )

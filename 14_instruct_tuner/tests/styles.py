@@ -212,9 +212,9 @@ def add_by_parents(model, targets, r, alpha):
 
 
 def merge_by_outer_products(weight, A, B, alpha):
-    if weight.dtype in (torch.uint8, torch.int8):
+    if weight.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         raise ValueError("dequantize first")
-    merged = weight.clone()
+    merged, A, B = weight.clone(), A.to(weight.dtype), B.to(weight.dtype)
     for a, b in zip(A, B.T, strict=True):
         merged += alpha / len(A) * torch.outer(b, a)
     return merged
@@ -223,7 +223,7 @@ def merge_by_outer_products(weight, A, B, alpha):
 def merge_by_addmm(weight, A, B, alpha):
     if not torch.is_floating_point(weight):
         raise ValueError("these are codes")
-    return torch.addmm(weight, B, A, alpha=alpha / A.shape[0])
+    return torch.addmm(weight, B.to(weight), A.to(weight), alpha=alpha / A.shape[0])
 
 
 def nf4_by_thresholds(x, block_size=64):
@@ -259,7 +259,7 @@ def match_by_regex(prediction, answers):
 
 def match_by_words(prediction, answers):
     def words(text):
-        bare = "".join(c for c in text.casefold() if c not in set(string.punctuation))
+        bare = "".join(c for c in text.lower() if c not in set(string.punctuation))
         return [w for w in bare.split() if w not in {"a", "an", "the"}]
 
     found = False
@@ -286,7 +286,7 @@ def rouge_by_bisection(prediction, reference):
 
 
 def rouge_by_a_table(prediction, reference):
-    p, r = prediction.casefold().split(), reference.casefold().split()
+    p, r = (text.lower().split() for text in (prediction, reference))
     if not p or not r:
         return 0.0
     table = [[0] * (len(r) + 1) for _ in range(len(p) + 1)]

@@ -24,7 +24,9 @@ TEXT = st.text("ab .,'T\n", max_size=9)
         (" x \t y\n", ["x y"], True), ("xy", ["x y"], False), ("The", [""], True), ("Lyon", ["Paris", "Rome"], False),
         ("a", ["b", "a b"], False), ("The  cat", ["cat"], True), ("x_y", ["xy"], True),
         ("“x”", ["x"], False), ("x y", ["y x"], False), ("x x", ["x"], False),
-        ("cat  dog", ["cat dog"], True),
+        ("cat  dog", ["cat dog"], True), ("Straße", ["strasse"], False), ("ÄPFEL", ["äpfel"], True),
+        ("$5+", ["5"], True), ("x", [], False), ("x\ny", ["x y"], True),
+        ("The, cat", ["cat"], True), ("cat (a)", ["cat"], True),
     ],
 )  # fmt: skip
 def test_what_matches(impl, prediction, answers, right):
@@ -73,6 +75,10 @@ def test_the_order_counts_and_empty_texts_are_zero(impl, seed):
     assert impl.rouge_l(f"{a} {a}", a) == pytest.approx(2 / 3)
     assert impl.rouge_l(f"{a} x {b}", f"{a} {b}") == pytest.approx(0.8)
     assert impl.rouge_l(f"{a}, {b}.", f"{a} {b}.") == pytest.approx(0.5)
+    assert impl.rouge_l(f"x y {a} {b} {c}", f"{a} q {b} q {c} x y") == pytest.approx(0.5)
+    assert impl.rouge_l(f"{a}\t{b}\nx", f"{a} {b} x") == 1
+    assert impl.rouge_l(f"{a} " * 300, f"{a} " * 300) == 1
+    assert impl.rouge_l(f"Straße {a}", f"strasse {a}") == pytest.approx(0.5)
     assert impl.rouge_l(f"{a} " * 1500, f"x {a}") == pytest.approx(2 / 1502)
     assert [impl.rouge_l(*t) for t in (("", "a"), ("a", ""), ("", " "), ("a b", "c"))] == [0, 0, 0, 0]
 

@@ -53,6 +53,28 @@ def test_property_any_text(impl):
 
 
 @pytest.mark.task("answer_labels")
+@pytest.mark.parametrize(
+    ("ids", "header", "first"),
+    [
+        ([1, 1, 7, 3, 41, 2, 9], (1, 7, 3), 4),
+        ([1, 7, 1, 7, 3, 41, 2], [1, 7, 3], 5),
+        ([1, 1, 1, 3, 41, 2, 9], [1, 1, 3], 4),
+    ],
+)
+def test_a_header_that_begins_inside_of_a_failed_match(impl, ids, header, first):
+    labels = impl.answer_labels(torch.tensor(ids), header, 2)
+    assert labels.tolist() == [i if first <= t <= first + 1 else IGNORE for t, i in enumerate(ids)]
+
+
+@pytest.mark.task("answer_labels")
+def test_an_empty_answer_has_an_end_and_a_short_text_has_no_answer(impl):
+    assert impl.answer_labels(torch.tensor([1, 7, 3, 2, 9, 1, 7, 3, 2]), [1, 7, 3], 2).tolist() == [
+        *[IGNORE] * 3, 2, *[IGNORE] * 4, 2,
+    ]  # fmt: skip
+    assert impl.answer_labels(torch.tensor([7, 3]), (1, 7, 3), 2).tolist() == [IGNORE, IGNORE]
+
+
+@pytest.mark.task("answer_labels")
 def test_padding_that_equals_the_end_is_not_scored_and_the_end_is(impl):
     ids = torch.cat([ids_of(0, 2, 2), torch.full((5,), END)])
     labels = impl.answer_labels(ids, HEADER, END)
@@ -94,6 +116,17 @@ def test_accumulated_gradients_are_those_of_one_batch(impl, seed):
 def test_bad_input_nothing_is_scored(impl):
     with pytest.raises(ValueError):
         impl.answer_loss(torch.zeros(2, 3, 5), torch.full((2, 3), IGNORE))
+    with pytest.raises(ValueError):
+        impl.answer_loss(torch.zeros(2, 3, 5), torch.full((2, 3), IGNORE), 7)
+    with pytest.raises(ValueError):
+        impl.answer_loss(torch.zeros(2, 1, 5), torch.ones(2, 1, dtype=torch.long))
+
+
+@pytest.mark.task("answer_loss")
+def test_large_logits_have_a_finite_loss(impl):
+    logits = torch.tensor([[[0.0, 200.0, -1000.0], [5.0, 0.0, 0.0]]])
+    loss = impl.answer_loss(logits, torch.tensor([[IGNORE, 0]]))
+    torch.testing.assert_close(loss, torch.tensor(200.0))
 
 
 @pytest.mark.parametrize("parts", [1, 2, 4])

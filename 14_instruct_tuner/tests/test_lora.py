@@ -147,14 +147,14 @@ def test_the_named_layers_are_adapted_and_nothing_else_is_trained(impl, seed, ta
 
 
 @pytest.mark.task("add_lora")
-@pytest.mark.parametrize("targets", [["k_proj"], ["q_proj", "nothing"], ["proj"], ["q_proj", "norm"]])
+@pytest.mark.parametrize("targets", [["k_proj"], ["q_proj", "nothing"], ["proj"], ["q_proj", "norm"], ["blocks"]])
 def test_bad_input_a_target_that_no_layer_has(impl, seed, targets):
     with pytest.raises(ValueError):
         impl.add_lora(Small(seed), targets, 2, 4)
 
 
 @pytest.mark.task("merge_lora")
-@pytest.mark.parametrize(("out", "n_in", "r", "alpha"), [(5, 7, 3, 4.5), (6, 6, 2, 3), (7, 3, 1, 0.5)])
+@pytest.mark.parametrize(("out", "n_in", "r", "alpha"), [(5, 7, 3, 4.5), (6, 6, 2, 3), (7, 3, 1, 0.5), (5, 2, 3, 4.5)])
 def test_one_matrix_does_what_both_paths_do(impl, seed, out, n_in, r, alpha):
     weight, A, B = merging(seed, out, n_in, r, torch.float64)
     kept, x = weight.clone(), randn(seed + 3, 4, n_in, dtype=torch.float64)
@@ -164,7 +164,15 @@ def test_one_matrix_does_what_both_paths_do(impl, seed, out, n_in, r, alpha):
 
 
 @pytest.mark.task("merge_lora")
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8])
+def test_the_merged_weight_is_new_and_has_the_dtype_of_the_weight(impl, seed):
+    weight, A, B = merging(seed, 4, 3, 2)
+    merged = impl.merge_lora(weight, A.double(), torch.zeros_like(B).double(), 3.0)
+    assert merged.dtype == torch.float32 and torch.equal(merged, weight)
+    assert merged.data_ptr() != weight.data_ptr()
+
+
+@pytest.mark.task("merge_lora")
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int64])
 def test_bad_input_codes_are_not_merged_into(impl, seed, dtype):
     weight, A, B = merging(seed, 4, 4, 2)
     with pytest.raises(ValueError):

@@ -83,6 +83,21 @@ def test_a_block_of_zeros_and_a_weight_with_a_gradient(impl, seed):
 
 
 @pytest.mark.task("quantize_nf4")
+def test_the_division_is_done_in_float32(impl):
+    x = torch.tensor([[16.0, 133.0], [143.0, 166.0]], dtype=torch.bfloat16)  # bfloat16 rounds both quotients
+    assert impl.quantize_nf4(x, 2)[0].tolist() == [[9, 15], [14, 15]]
+
+
+@pytest.mark.task("quantize_nf4")
+def test_blocks_of_a_transposed_matrix_and_of_tiny_numbers(impl):
+    x = torch.tensor([[1.0, -8.0], [2.0, 4.0]]).T  # 1 2 -8 4
+    codes, absmax = impl.quantize_nf4(x, 2)
+    assert codes.tolist() == [[12, 15], [0, 12]] and absmax.tolist() == [2, 8]
+    codes, absmax = impl.quantize_nf4(torch.tensor([1e-20, -5e-21]), 2)
+    assert codes.tolist() == [15, 2] and float(absmax) == pytest.approx(1e-20)
+
+
+@pytest.mark.task("quantize_nf4")
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_bad_input_numbers_that_are_none(impl, seed, value):
     x = randn(seed, 2, 6)

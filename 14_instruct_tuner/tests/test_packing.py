@@ -49,6 +49,12 @@ def test_best_fit_is_not_first_fit(impl):
 
 
 @pytest.mark.task("pack_best_fit")
+def test_rows_stand_as_they_were_opened_and_indices_as_they_went_in(impl):
+    rows = impl.pack_best_fit((6, 3, 7, 10, 4), 10)
+    assert [list(row) for row in rows] == [[3], [2, 1], [0, 4]]
+
+
+@pytest.mark.task("pack_best_fit")
 def test_property_nothing_is_lost_or_split_and_no_row_is_over(impl):
     @settings(deadline=None, max_examples=30)
     @given(LENGTHS, st.integers(13, 20))
@@ -100,7 +106,10 @@ def test_effect_the_lower_bound_is_reached():
 
 
 @pytest.mark.task("packed_layout")
-@pytest.mark.parametrize(("lengths", "capacity"), [([3, 2, 4], 13), ((4, 1, 2), 7), ([5], 5), ([1], 4), ([2, 2], 4)])
+@pytest.mark.parametrize(
+    ("lengths", "capacity"),
+    [([3, 2, 4], 13), ((4, 1, 2), 7), ([5], 5), ([1], 4), ([2, 2], 4), ([], 3)],
+)
 def test_layout_pair_by_pair(impl, lengths, capacity):
     positions, mask = impl.packed_layout(lengths, capacity)
     owner = [s for s, n in enumerate(lengths) for _ in range(n)]
@@ -108,6 +117,12 @@ def test_layout_pair_by_pair(impl, lengths, capacity):
     assert positions.dtype == torch.long and mask.dtype == torch.bool
     assert positions.tolist() == [owner[:t].count(o) for t, o in enumerate(owner)]
     assert mask.tolist() == [[owner[q] == owner[k] and k <= q for k in range(capacity)] for q in range(capacity)]
+
+
+@pytest.mark.task("packed_layout")
+def test_hundreds_of_sequences_in_a_row(impl):
+    positions, mask = impl.packed_layout([1] * 300, 300)
+    assert not positions.any() and torch.equal(mask, torch.eye(300, dtype=torch.bool))
 
 
 @pytest.mark.task("packed_layout")

@@ -38,6 +38,20 @@ def test_the_callers_default_system(impl):
 
 
 @pytest.mark.task("format_conversation")
+def test_a_default_without_words_is_a_default(impl):
+    got = impl.format_conversation([{"role": "user", "content": "Hi"}], system="")
+    assert got == f"{IM_START}system\n{IM_END}\n{IM_START}user\nHi{IM_END}\n"
+
+
+@pytest.mark.task("format_conversation")
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("mark", [IM_START, IM_END])
+def test_bad_input_a_special_token_in_a_content_of_any_role(impl, role, mark):
+    with pytest.raises(ValueError):
+        impl.format_conversation([{"role": role, "content": f"a{mark}b"}, {"role": "user", "content": "x"}])
+
+
+@pytest.mark.task("format_conversation")
 def test_property_every_content_comes_back(impl):
     """Reading the format undoes it: nothing of a content is lost or added."""
     text = st.text(st.characters(codec="utf-8"), max_size=9)

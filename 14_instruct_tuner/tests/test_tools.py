@@ -41,8 +41,9 @@ def test_property_every_call_comes_back(impl):
 
 
 @pytest.mark.task("parse_tool_call")
-def test_marks_inside_of_a_string_are_text(impl):
-    arguments = {"text": f"write {WHOLE}, then stop"}
+@pytest.mark.parametrize("text", [f"write {WHOLE}, then stop", f"{TOOL_OPEN} opens", f"{TOOL_CLOSE} closes"])
+def test_marks_inside_of_a_string_are_text(impl, text):
+    arguments = {"text": text}
     got = impl.parse_tool_call(TOOL_OPEN + json.dumps({"name": "note", "arguments": arguments}) + TOOL_CLOSE)
     assert (got[0], got[1]) == ("note", arguments)
 
@@ -72,6 +73,8 @@ def test_what_is_no_call_is_none(impl, text):
         '{"name": "clock", "arguments": []}',
         '{"name": "clock", "arguments": "{}"}',
         '{"name": "a" + "b", "arguments": {}}',
+        '{"name": "a" "b", "arguments": {}}',
+        '{"name": "a", "arguments": {}} please',
         TOOL_OPEN + '{"name": "a", "arguments": {}}',
         '{"name": "a", "arguments": {}}' + TOOL_CLOSE,
         '{"name": "a", "arguments": {}}' + TOOL_CLOSE + TOOL_OPEN + '{"name": "b", "arguments": {}}',

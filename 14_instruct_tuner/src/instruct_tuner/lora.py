@@ -60,14 +60,14 @@ def add_lora(model: nn.Module, targets: Sequence[str], r: int, alpha: int | floa
 def merge_lora(
     weight: Shaped[Tensor, "out in"], A: Float[Tensor, "r in"], B: Float[Tensor, "out r"], alpha: int | float
 ) -> Float[Tensor, "out in"]:
-    """The one matrix that does what both paths do: W + (α/r) B A. `weight` stays as it is.
+    """The one matrix that does what both paths do: W + (α/r) B A, in the dtype of W. `weight` stays as it is.
 
     Raises:
         ValueError: a weight whose numbers are codes: 4-bit weights are dequantized first.
     """
     if not weight.is_floating_point():
         raise ValueError(f"weight.dtype={weight.dtype}: these are codes; dequantize them, then merge")
-    return weight + alpha / len(A) * (B @ A)
+    return (weight + alpha / len(A) * (B @ A)).to(weight.dtype)
 
 
 @torch.no_grad()

@@ -20,7 +20,10 @@ def parse_tool_call(text: str) -> tuple[str, dict] | None:
         return None
     if not text.endswith(TOOL_CLOSE):
         raise ValueError(f"text={text!r:.60}: must end with {TOOL_CLOSE}; was the answer cut off?")
-    call = json.loads(text[len(TOOL_OPEN) : -len(TOOL_CLOSE)])  # a JSONDecodeError is a ValueError
+    try:
+        call = json.loads(text[len(TOOL_OPEN) : -len(TOOL_CLOSE)])
+    except json.JSONDecodeError as error:
+        raise ValueError(f"text={text!r:.60}: must be JSON between the marks; {error}") from error
     if not isinstance(call, dict) or set(call) != {"name", "arguments"}:
         raise ValueError(f"call={call!r:.60}: must be an object with name and arguments, and nothing else")
     if not isinstance(call["name"], str) or not isinstance(call["arguments"], dict):
