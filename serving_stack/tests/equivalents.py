@@ -31,6 +31,7 @@ KINDS = "types below 8 are numbers, and were read before; above 9 too"
 CHECK = "nothing that a caller sees was changed before the check"
 EITHER = "the order of the alternatives does not matter"
 UNKNOWN = "a type that is not known has no size that is checked"
+PLACE = "on the CPU, everything lies on the CPU"
 DIV = "the division has no remainder"
 
 EQUIVALENT = {
@@ -51,6 +52,10 @@ EQUIVALENT = {
         "zip(table, block_hashes(tokens, self.block_size, tag), strict=False) -> zip(table, block_hashes(tokens, self.block_size, tag)), in: for block, key in zip(table, block_hashes(tokens, self.block_size, ...": DEFAULT,
     },
     "paged_attention": {
+        "scores -> grouped, in: visible = scores.new_ones(n, T, dtype=torch.bool).tril(T - n)": PLACE,
+        "scores -> k, in: visible = scores.new_ones(n, T, dtype=torch.bool).tril(T - n)": PLACE,
+        "scores -> q, in: visible = scores.new_ones(n, T, dtype=torch.bool).tril(T - n)": PLACE,
+        "scores -> v, in: visible = scores.new_ones(n, T, dtype=torch.bool).tril(T - n)": PLACE,
         "torch.tensor(table) -> table, in: blocks = pool[torch.tensor(table)]": INDEX,
         "return blocks.transpose(0, 1).flatten(1, 2)[:, :length] -> return _copied(blocks.transpose(0, 1).flatten(1, 2)[:, :length]), in: def gather(pool, table, length):": COPY,
         "2 -> -2, in: return blocks.transpose(0, 1).flatten(1, 2)[:, :length]": AXIS,
@@ -61,6 +66,10 @@ EQUIVALENT = {
         "True -> False, in: for queries, table, length in zip(rows, tables, context_lens, stric...": ZIP,
     },
     "sample": {
+        "u.item() -> u, in: chosen.append(int(torch.searchsorted(probs.cumsum(-1), u.item() * p...": PLACE,
+        "torch.tensor(chosen, device=logits.device) -> torch.tensor(chosen), in: picked = logits.gather(1, torch.tensor(chosen, device=logits.device...": PLACE,
+        "logits -> generator, in: picked = logits.gather(1, torch.tensor(chosen, device=logits.device... (2)": PLACE,
+        "logits -> row, in: picked = logits.gather(1, torch.tensor(chosen, device=logits.device... (2)": PLACE,
         "probs.sort(descending=True, stable=True) -> probs.sort(descending=True), in: ordered, ids = probs.sort(descending=True, stable=True)": SORT,
         "True -> False, in: ordered, ids = probs.sort(descending=True, stable=True) (2)": SORT,
         "-1 -> 0, in: before = ordered.cumsum(-1) - ordered": AXIS,
@@ -77,12 +86,12 @@ EQUIVALENT = {
         "row.double() -> row, in: probs = torch.softmax(row.double() / how.temperature, -1)": FLOAT,
         "-1 -> 0, in: probs = torch.softmax(row.double() / how.temperature, -1)": AXIS,
         "1 -> 0, in: probs = torch.softmax(row.double() / how.temperature, -1)": AXIS,
-        "torch.searchsorted(probs.cumsum(-1), u * probs.sum(), right=True) -> torch.searchsorted(probs.cumsum(-1), u * probs.sum()), in: chosen.append(int(torch.searchsorted(probs.cumsum(-1), u * probs.su...": EXACT,
-        "-1 -> 0, in: chosen.append(int(torch.searchsorted(probs.cumsum(-1), u * probs.su...": AXIS,
-        "1 -> 0, in: chosen.append(int(torch.searchsorted(probs.cumsum(-1), u * probs.su...": AXIS,
-        "True -> False, in: chosen.append(int(torch.searchsorted(probs.cumsum(-1), u * probs.su...": EXACT,
-        "1 -> -1, in: picked = logits.gather(1, torch.tensor(chosen)[:, None])[:, 0]": AXIS,
-        "0 -> -1, in: picked = logits.gather(1, torch.tensor(chosen)[:, None])[:, 0]": ONE,
+        "torch.searchsorted(probs.cumsum(-1), u.item() * probs.sum(), right=True) -> torch.searchsorted(probs.cumsum(-1), u.item() * probs.sum()), in: chosen.append(int(torch.searchsorted(probs.cumsum(-1), u.item() * p...": EXACT,
+        "-1 -> 0, in: chosen.append(int(torch.searchsorted(probs.cumsum(-1), u.item() * p...": AXIS,
+        "1 -> 0, in: chosen.append(int(torch.searchsorted(probs.cumsum(-1), u.item() * p...": AXIS,
+        "True -> False, in: chosen.append(int(torch.searchsorted(probs.cumsum(-1), u.item() * p...": EXACT,
+        "1 -> -1, in: picked = logits.gather(1, torch.tensor(chosen, device=logits.device...": AXIS,
+        "0 -> -1, in: picked = logits.gather(1, torch.tensor(chosen, device=logits.device...": ONE,
         "-1 -> 1, in: return (chosen, picked - logits.logsumexp(-1))": AXIS,
         "1 -> -1, in: return (chosen, picked - logits.logsumexp(-1))": AXIS,
     },
