@@ -1,5 +1,10 @@
 """The same checks on a device: run where there is one, skipped with the reason where there is none."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -10,6 +15,7 @@ pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here"),
 ]
+CASES = Path(__file__).with_name("triton_cases.py")
 ADD = (0.5, 3, 0.25, -5, 1.5, 7)
 
 
@@ -42,6 +48,14 @@ def test_quantization(rows, cols, per):
         quantization.quantize(x.cuda(), per=per)
 
 
+def test_more_rows_than_the_grids_second_index_holds():
+    x = torch.randn(70001, 8)
+    q, s = quantization.quantize(x.cuda(), per="group")
+    want, scale = oracle.quantize(x, torch.int8, "group")
+    assert torch.equal(q.cpu(), want) and torch.equal(s.cpu(), scale)
+    assert torch.equal(quantization.dequantize(q, s).cpu(), oracle.dequantize(want, scale, torch.float32))
+
+
 @pytest.mark.parametrize("version", linear.GEMM_VERSIONS)
 @pytest.mark.parametrize("m, n, k", [(1, 1, 16), (131, 257, 80), (513, 769, 1040)])
 def test_int8_products(m, n, k, version):
@@ -54,7 +68,7 @@ def test_int8_products(m, n, k, version):
 
 
 @pytest.mark.parametrize("version", linear.GEMV_VERSIONS)
-@pytest.mark.parametrize("m, n, k", [(1, 7, 128), (16, 1021, 2176)])
+@pytest.mark.parametrize("m, n, k", [(1, 7, 128), (9, 33, 384), (16, 1021, 2176)])
 def test_four_bit_weights(m, n, k, version):
     x = torch.randn(m, k).half()
     packed, scale = int4.quantize_int4(torch.randn(n, k))
@@ -64,14 +78,17 @@ def test_four_bit_weights(m, n, k, version):
 
 
 def test_triton_agrees():
-    w8a8 = pytest.importorskip("cuda_quant_kernels.triton_kernels.w8a8")
-    a, w, sa, sw = int8(257, 256), int8(513, 256), torch.rand(257), torch.rand(513)
-    assert torch.equal(
-        w8a8.linear_w8a8(a.cuda(), w.cuda(), sa.cuda(), sw.cuda()).cpu(), oracle.linear_w8a8(a, w, sa, sw)
-    )
+    pytest.importorskip("triton")
+    in_a_process([CASES, "gpu"])
 
 
-def test_bench_runs():
-    from cuda_quant_kernels.lab import bench, cli
+def test_bench_times_every_case(tmp_path):
+    """In a process of its own, without the type checks of the tests: Triton reads the source of its kernels."""
+    in_a_process(["-m", "cuda_quant_kernels", "bench", "--quick", "--out", tmp_path])
+    bench = json.loads((tmp_path / "results.json").read_text())["bench"]
+    assert bench["rows"] and not bench["not_timed"]
 
-    assert bench.bench(cli.options(quick=True), lambda line: None)["rows"]
+
+def in_a_process(arguments):
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

@@ -80,7 +80,9 @@ def test_the_products_of_a_tile_are_issued_together_and_waited_for_a_tile_later(
 def test_the_next_weights_are_asked_for_before_these_are_multiplied():
     skinny = next(code for name, code in functions("gemv_w4a16.cu", "sm_90a").items() if "skinnyILi1" in name)
     before_the_first_product = skinny.split("HMMA")[0]
-    assert len(re.findall(r"LDG\.E\.128", before_the_first_product)) >= 4, "two rows of this group, and of the next"
+    assert len(re.findall(r"LDG\.E\.EF\.128", before_the_first_product)) == 8, (
+        "four rows of this group, and of the next"
+    )
 
 
 @needs_nvcc

@@ -44,6 +44,26 @@ def compiled() -> None:
         assert not found["LDL"] and not found["STL"], f"{name} for sm_{capability} spills"
 
 
+def on_a_gpu() -> None:
+    from cuda_quant_kernels.triton_kernels.quantize_rows import quantize_rows
+    from cuda_quant_kernels.triton_kernels.w4a16 import linear_w4a16
+    from cuda_quant_kernels.triton_kernels.w8a8 import linear_w8a8
+
+    x = torch.randn(7, 1009).bfloat16()
+    q, scale = quantize_rows(x.cuda())
+    want_q, want_scale = oracle.quantize(x, torch.int8, "row")
+    assert torch.equal(scale.cpu(), want_scale) and torch.equal(q.cpu(), want_q), "quantize_rows"
+    a, w = (torch.randint(-128, 128, shape, dtype=torch.int8) for shape in ((257, 336), (513, 336)))
+    sa, sw = torch.rand(257), torch.rand(513)
+    got = linear_w8a8(a.cuda(), w.cuda(), sa.cuda(), sw.cuda())
+    assert torch.equal(got.cpu(), oracle.linear_w8a8(a, w, sa, sw)), "w8a8"
+    x = torch.randn(5, 384).half()
+    packed, scale = int4.quantize_int4(torch.randn(70, 384))
+    got = linear_w4a16(x.cuda(), packed.cuda(), scale.cuda()).cpu().double()
+    want = oracle.linear_w4a16(x, packed, scale)
+    assert (got - want).norm() / want.norm() < 2**-11, "w4a16: more than the rounding to fp16"
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
-    {"interpreted": interpreted, "compiled": compiled}[sys.argv[1]]()
+    {"interpreted": interpreted, "compiled": compiled, "gpu": on_a_gpu}[sys.argv[1]]()

@@ -6,8 +6,8 @@
 //   version 0  thread        a thread for each row: lanes read different rows, 32 sectors a request
 //   version 1  warp          a warp for each row: 16 bytes a lane, 512 neighbouring bytes a request. Each weight costs a
 //                            shift, a mask, an integer conversion (a quarter of an addition's rate) and an fma
-//   version 2  tensor_core   two weights become fp16 by one and-or and one subtraction; tensor cores multiply. A block
-//                            has 16 rows and up to 16 tokens; its warps share out the groups of a row
+//   version 2  tensor_core   two weights become fp16 by one and-or and one addition; tensor cores multiply. A block has
+//                            32 rows and up to 16 tokens; its warps share out the groups of a row
 //
 // Version 2 is also the skinny GEMM: a tensor core has 8 columns anyway, so 8 tokens cost what 1 does.
 // K must be a multiple of 128. N is free, M is 1 to 16.
@@ -66,12 +66,19 @@ __global__ void gemv_warp(Gemv g) {
 // Which k a register stands for is ours to choose, as long as W and the tokens agree. Lane t takes the 32 columns
 // 32t to 32t + 31 of a group: 16 bytes of W from each of its two rows, in four words; a word feeds two mma.
 //
-// Numbers from 1024 to 2047 are spaced by 1 in fp16, so 0x6400 | q is 1024 + q without a conversion. One and-or gives
-// a pair of nibbles that are 16 bits apart: (0,4), (1,5), (2,6) or (3,7).
-__device__ __forceinline__ unsigned two_weights(uint32_t word, int i) {
-    unsigned biased = (word >> 4 * i & 0x000f000f) | 0x64006400;
-    __half2 v = __hsub2(reinterpret_cast<__half2&>(biased), __half2half2(__float2half(1032.0f)));   // 1024 + q - 1032
-    return reinterpret_cast<unsigned&>(v);
+// Numbers from 1024 to 2047 are spaced by 1 in fp16, so 0x6400 | q is 1024 + q without a conversion, and 0x6400 | 16 q is
+// 1024 + 16 q. One and-or gives a pair of nibbles that are 16 bits apart: (0,4), (1,5), (2,6) or (3,7). A shift by 8
+// brings the last two pairs to the place of the first two.
+__device__ __forceinline__ void eight_weights(uint32_t word, unsigned (&pair)[4]) {
+    const __half2 minus_1032 = __float2half2_rn(-1032.0f), sixteenth = __float2half2_rn(0.0625f),
+                  minus_72 = __float2half2_rn(-72.0f);
+#pragma unroll
+    for (int i = 0; i < 4; i += 2) {
+        unsigned low = and_or(word >> 4 * i, 0x000f000f, 0x64006400), high = and_or(word >> 4 * i, 0x00f000f0, 0x64006400);
+        __half2 even = __hadd2(reinterpret_cast<__half2&>(low), minus_1032);                // 1024 + q - 1032
+        __half2 odd = __hfma2(reinterpret_cast<__half2&>(high), sixteenth, minus_72);       // 64 + q - 72
+        pair[i] = reinterpret_cast<unsigned&>(even), pair[i + 1] = reinterpret_cast<unsigned&>(odd);
+    }
 }
 
 // Eight neighbours of a token in the same pairs: (0,4), (1,5), (2,6), (3,7).
@@ -82,67 +89,96 @@ __device__ __forceinline__ void pair_up(const int4& x, unsigned (&pair)[4]) {
     pair[3] = __byte_perm(x.y, x.w, 0x7632);
 }
 
-constexpr int WARPS = 8, ROWS = 16;
+// A warp multiplies two tiles of 16 rows by the same tokens: the tokens are read and paired up once for both.
+constexpr int WARPS = 8, ROW_TILES = 2, ROWS = 16 * ROW_TILES, LANE_ROWS = 2 * ROW_TILES;
 
-// A lane's part of a group: 32 weights of row r, 32 of row r + 8, and the two scales.
-struct Weights { uint4 w0, w1; __half s0, s1; };
+// A lane's part of a group: 32 weights and a scale of each of its rows r, r + 8, r + 16, ...
+struct Weights { uint4 w[LANE_ROWS]; __half s[LANE_ROWS]; };
 
-__device__ __forceinline__ Weights load_weights(const Gemv& g, int r0, int r1, int group, int t) {
-    Weights v;
-    size_t word = (group * GROUP_SIZE + t * 32) / 8, words = g.k / 8, groups = g.k / GROUP_SIZE;
-    v.w0 = *reinterpret_cast<const uint4*>(g.w + (size_t)r0 * words + word);
-    v.w1 = *reinterpret_cast<const uint4*>(g.w + (size_t)r1 * words + word);
-    v.s0 = g.s[(size_t)r0 * groups + group];
-    v.s1 = g.s[(size_t)r1 * groups + group];
-    return v;
-}
+// Where a lane's part of its next group lies, row by row. Rows beyond N are the last one once more.
+struct Place {
+    const uint4* w[LANE_ROWS];
+    const __half* s[LANE_ROWS];
 
-// sum += scale * (weights of one group) * (tokens), for TILES tiles of 8 tokens.
-template <int TILES>
-__device__ __forceinline__ void multiply_group(float (&sum)[TILES][4], const Gemv& g, const Weights& v, int k, int r) {
-    const uint32_t word0[4] = {v.w0.x, v.w0.y, v.w0.z, v.w0.w}, word1[4] = {v.w1.x, v.w1.y, v.w1.z, v.w1.w};
-    float part[TILES][4] = {};
+    __device__ __forceinline__ Place(const Gemv& g, int n0, int group, int r, int t) {
 #pragma unroll
-    for (int j = 0; j < 4; ++j) {
-        unsigned w[2][4];
-#pragma unroll
-        for (int i = 0; i < 2; ++i) {
-            w[i][0] = two_weights(word0[j], 2 * i), w[i][1] = two_weights(word1[j], 2 * i);
-            w[i][2] = two_weights(word0[j], 2 * i + 1), w[i][3] = two_weights(word1[j], 2 * i + 1);
-        }
-#pragma unroll
-        for (int tile = 0; tile < TILES; ++tile) {
-            int token = tile * 8 + r;
-            int4 raw = make_int4(0, 0, 0, 0);
-            if (token < g.m) raw = *reinterpret_cast<const int4*>(g.x + (size_t)token * g.k + k + j * 8);
-            unsigned pair[4];
-            pair_up(raw, pair);
-            unsigned x[2][2] = {{pair[0], pair[1]}, {pair[2], pair[3]}};
-            mma_m16n8k16_f16(part[tile], w[0], x[0]);
-            mma_m16n8k16_f16(part[tile], w[1], x[1]);
+        for (int i = 0; i < LANE_ROWS; ++i) {
+            size_t row = min(n0 + r + 8 * i, g.n - 1);
+            w[i] = reinterpret_cast<const uint4*>(g.w + row * (g.k / 8) + (group * GROUP_SIZE + t * 32) / 8);
+            s[i] = g.s + row * (g.k / GROUP_SIZE) + group;
         }
     }
-    float s0 = __half2float(v.s0), s1 = __half2float(v.s1);
+    // Every weight is read once: __ldcs lets the caches drop it first, and the tokens stay.
+    __device__ __forceinline__ Weights load() const {
+        Weights v;
 #pragma unroll
-    for (int tile = 0; tile < TILES; ++tile)
+        for (int i = 0; i < LANE_ROWS; ++i) v.w[i] = __ldcs(w[i]), v.s[i] = *s[i];
+        return v;
+    }
+    __device__ __forceinline__ void advance(int groups) {
 #pragma unroll
-        for (int i = 0; i < 4; ++i) sum[tile][i] += (i < 2 ? s0 : s1) * part[tile][i];
+        for (int i = 0; i < LANE_ROWS; ++i) w[i] += groups * (GROUP_SIZE / 32), s[i] += groups;
+    }
+};
+
+__device__ __forceinline__ uint32_t word_of(const uint4& w, int j) { return j == 0 ? w.x : j == 1 ? w.y : j == 2 ? w.z : w.w; }
+
+// sum += scale * (weights of one group) * (tokens), for TILES tiles of 8 tokens. A token beyond M is the last one once
+// more, and its sums are not stored.
+template <int TILES>
+__device__ __forceinline__ void multiply_group(float (&sum)[ROW_TILES][TILES][4], const Gemv& g, const Weights& v, int k,
+                                               int r) {
+    float part[ROW_TILES][TILES][4] = {};
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+        unsigned x[TILES][4];
+#pragma unroll
+        for (int tile = 0; tile < TILES; ++tile) {
+            size_t token = min(tile * 8 + r, g.m - 1);
+            pair_up(*reinterpret_cast<const int4*>(g.x + token * g.k + k + j * 8), x[tile]);
+        }
+#pragma unroll
+        for (int y = 0; y < ROW_TILES; ++y) {
+            unsigned above[4], below[4];                   // rows r and r + 8 of the tile
+            eight_weights(word_of(v.w[2 * y], j), above);
+            eight_weights(word_of(v.w[2 * y + 1], j), below);
+#pragma unroll
+            for (int i = 0; i < 4; i += 2) {
+                const unsigned w[4] = {above[i], below[i], above[i + 1], below[i + 1]};
+#pragma unroll
+                for (int tile = 0; tile < TILES; ++tile) {
+                    const unsigned pair[2] = {x[tile][i], x[tile][i + 1]};
+                    mma_m16n8k16_f16(part[y][tile], w, pair);
+                }
+            }
+        }
+    }
+#pragma unroll
+    for (int y = 0; y < ROW_TILES; ++y)
+#pragma unroll
+        for (int tile = 0; tile < TILES; ++tile)
+#pragma unroll
+            for (int i = 0; i < 4; ++i) sum[y][tile][i] += __half2float(v.s[2 * y + i / 2]) * part[y][tile][i];
 }
 
-// Adds the sums of the 8 warps through shared memory and stores them. Rows of 20 floats: a warp's stores use 32 banks.
+// Adds the sums of the warps through shared memory and stores them. Rows of 36 floats: a warp's stores use 32 banks.
 template <int TILES>
-__device__ __forceinline__ void reduce_and_store(const float (&sum)[TILES][4], const Gemv& g, int n0) {
+__device__ __forceinline__ void reduce_and_store(const float (&sum)[ROW_TILES][TILES][4], const Gemv& g, int n0) {
     __shared__ float partial[WARPS][TILES * 8][ROWS + 4];
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32, r = lane / 4, t = lane % 4;
 #pragma unroll
-    for (int tile = 0; tile < TILES; ++tile)
+    for (int y = 0; y < ROW_TILES; ++y)
 #pragma unroll
-        for (int i = 0; i < 4; ++i) partial[warp][tile * 8 + t * 2 + i % 2][r + i / 2 * 8] = sum[tile][i];
+        for (int tile = 0; tile < TILES; ++tile)
+#pragma unroll
+            for (int i = 0; i < 4; ++i)
+                partial[warp][tile * 8 + t * 2 + i % 2][y * 16 + r + i / 2 * 8] = sum[y][tile][i];
     __syncthreads();
-    for (int i = threadIdx.x; i < TILES * 8 * ROWS; i += WARPS * 32) {
+    for (int i = threadIdx.x; i < min(TILES * 8, g.m) * ROWS; i += WARPS * 32) {
         int token = i / ROWS, row = i % ROWS;
-        if (token >= g.m || n0 + row >= g.n) continue;
+        if (n0 + row >= g.n) continue;
         float total = 0;
+#pragma unroll
         for (int w = 0; w < WARPS; ++w) total += partial[w][token][row];
         g.y[(size_t)token * g.n + n0 + row] = __float2half(total);
     }
@@ -151,13 +187,15 @@ __device__ __forceinline__ void reduce_and_store(const float (&sum)[TILES][4], c
 template <int TILES>                                       // tokens in tiles of 8, the columns of a tensor core
 __global__ void __launch_bounds__(WARPS * 32) gemm_skinny(Gemv g) {
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32, r = lane / 4, t = lane % 4, n0 = blockIdx.x * ROWS;
-    int r0 = min(n0 + r, g.n - 1), r1 = min(n0 + r + 8, g.n - 1), groups = g.k / GROUP_SIZE;   // rows beyond N: the last
-    float sum[TILES][4] = {};
+    int groups = g.k / GROUP_SIZE;
+    float sum[ROW_TILES][TILES][4] = {};
+    Place place(g, n0, warp, r, t);
     Weights next{};
-    if (warp < groups) next = load_weights(g, r0, r1, warp, t);
+    if (warp < groups) next = place.load();
     for (int group = warp; group < groups; group += WARPS) {
         Weights now = next;
-        if (group + WARPS < groups) next = load_weights(g, r0, r1, group + WARPS, t);   // on its way during the products
+        place.advance(WARPS);
+        if (group + WARPS < groups) next = place.load();   // on its way during the products
         multiply_group<TILES>(sum, g, now, group * GROUP_SIZE + t * 32, r);
     }
     reduce_and_store<TILES>(sum, g, n0);

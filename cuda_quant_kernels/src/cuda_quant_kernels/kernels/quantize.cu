@@ -72,21 +72,23 @@ template <class T, class Q, int PACKS>      // PACKS is a constant, because an a
 __global__ void quantize_rows_one_pass(const T* __restrict__ x, Q* __restrict__ q, float* __restrict__ scale, int cols) {
     __shared__ int partial[32];
     Long row = (Long)blockIdx.x * cols;
-    float v[PACKS][VECTOR];
+    Pack<T, VECTOR> pack[PACKS];            // as they were loaded: bf16 takes half the registers that floats would
     int m = 0;
 #pragma unroll
     for (int p = 0; p < PACKS; ++p) {
         int c = (p * blockDim.x + threadIdx.x) * VECTOR;
         if (c >= cols) continue;
-        load<T, VECTOR>(x + row + c, v[p]);
-        m = max(m, absmax_bits(v[p]));
+        pack[p] = load_pack<T, VECTOR>(x + row + c);
+        m = max(m, absmax_bits(pack[p]));
     }
-    float s = scale_from_absmax<Q>(block_max(m, partial)), inverse = 1.0f / s;
+    float s = scale_from_absmax<Q>(block_max(m, partial)), inverse = 1.0f / s, v[VECTOR];
     if (threadIdx.x == 0) scale[blockIdx.x] = s;
 #pragma unroll
     for (int p = 0; p < PACKS; ++p) {
         int c = (p * blockDim.x + threadIdx.x) * VECTOR;
-        if (c < cols) quantize_and_store<Q, VECTOR>(q + row + c, v[p], inverse);
+        if (c >= cols) continue;
+        to_floats(pack[p], v);
+        quantize_and_store<Q, VECTOR>(q + row + c, v, inverse);
     }
 }
 

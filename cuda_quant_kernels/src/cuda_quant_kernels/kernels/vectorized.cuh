@@ -7,7 +7,7 @@ constexpr int VECTOR = 8;        // elements a thread where rows allow it: 16 by
 
 template <class T, int N> struct alignas(sizeof(T) * N) Pack { T v[N]; };
 
-template <class T, int N> __device__ __forceinline__ void load(const T* p, float (&x)[N]) {
+template <class T, int N> __device__ __forceinline__ Pack<T, N> load_pack(const T* p) {
     Pack<T, N> pack;
     if constexpr (sizeof(pack) == 32) {      // fp32: two accesses of 16 bytes
         reinterpret_cast<int4*>(&pack)[0] = reinterpret_cast<const int4*>(p)[0];
@@ -17,8 +17,16 @@ template <class T, int N> __device__ __forceinline__ void load(const T* p, float
     } else {
         pack = *reinterpret_cast<const Pack<T, N>*>(p);
     }
+    return pack;
+}
+
+template <class T, int N> __device__ __forceinline__ void to_floats(const Pack<T, N>& pack, float (&x)[N]) {
 #pragma unroll
     for (int i = 0; i < N; ++i) x[i] = to_float(pack.v[i]);
+}
+
+template <class T, int N> __device__ __forceinline__ void load(const T* p, float (&x)[N]) {
+    to_floats(load_pack<T, N>(p), x);
 }
 
 template <class T, int N> __device__ __forceinline__ void store(T* p, Pack<T, N> pack) {
@@ -46,4 +54,15 @@ template <int N> __device__ __forceinline__ int absmax_bits(const float (&x)[N])
 #pragma unroll
     for (int i = 0; i < N; ++i) m = max(m, abs_bits(x[i]));
     return m;
+}
+
+// The same of values as they were loaded, before any is converted. bf16 is the upper half of a float, and its bits order
+// in the same way, so a word of two is compared at once.
+template <int N> __device__ __forceinline__ int absmax_bits(const Pack<float, N>& pack) { return absmax_bits(pack.v); }
+template <int N> __device__ __forceinline__ int absmax_bits(const Pack<__nv_bfloat16, N>& pack) {
+    const unsigned* two = reinterpret_cast<const unsigned*>(&pack);
+    unsigned m = 0;
+#pragma unroll
+    for (int i = 0; i < N / 2; ++i) m = __vmaxu2(m, two[i] & 0x7fff7fff);
+    return (int)(max(m >> 16, m & 0xffff) << 16);
 }

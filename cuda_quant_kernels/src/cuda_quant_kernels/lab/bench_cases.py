@@ -44,7 +44,7 @@ class Case:
     peer: str | None = None  # the name of the library's case to compare with
 
 
-def sets_for(bytes_each: float, device: torch.device) -> int:
+def sets_for(bytes_each: float | int, device: torch.device) -> int:
     """How many sets of buffers are together several times the L2 cache."""
     cache = torch.cuda.get_device_properties(device).L2_cache_size
     return max(1, min(8, int(L2_MULTIPLE * cache / bytes_each) + 1))

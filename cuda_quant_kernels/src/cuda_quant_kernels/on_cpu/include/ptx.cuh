@@ -8,6 +8,14 @@
 
 #define QK_PTX __device__ __forceinline__
 
+// (x & mask) | bits in one instruction. The compiler makes two of it where both are constants, because an instruction has
+// room for one.
+QK_PTX unsigned and_or(unsigned x, unsigned mask, unsigned bits) {
+    unsigned out;
+    asm("lop3.b32 %0, %1, %2, %3, 0xea;\n" : "=r"(out) : "r"(x), "r"(mask), "r"(bits));
+    return out;
+}
+
 // Copies 16 (8, 4) bytes from global to shared memory without passing through registers. Bytes from `filled` on are
 // zero and are not read: a ragged edge needs no branch. Both addresses aligned to the size.
 QK_PTX void cp_async16(void* to, const void* from, unsigned filled = 16) {

@@ -30,6 +30,7 @@ template <class A, class B> using Mixed = std::enable_if_t<!std::is_same<A, B>::
 template <class A, class B> inline qk::Mixed<A, B> max(A a, B b) { return a > b ? a : b; }
 template <class A, class B> inline qk::Mixed<A, B> min(A a, B b) { return a < b ? a : b; }
 
+inline unsigned and_or(unsigned x, unsigned mask, unsigned bits) { return (x & mask) | bits; }   // of ptx.cuh
 inline int __dp4a(int a, int b, int c) {
     for (int i = 0; i < 32; i += 8) c = (int)((unsigned)c + (unsigned)((int)(int8_t)(a >> i) * (int)(int8_t)(b >> i)));
     return c;
@@ -54,6 +55,18 @@ inline int __float_as_int(float x) { return qk::bits<int>(x); }
 inline float __int_as_float(int x) { return qk::bits<float>(x); }
 inline unsigned __float_as_uint(float x) { return qk::bits<unsigned>(x); }
 inline float __uint_as_float(unsigned x) { return qk::bits<float>(x); }
+
+inline unsigned __vmaxu2(unsigned a, unsigned b) {                   // the larger of each pair of 16-bit halves
+    return max(a >> 16, b >> 16) << 16 | max(a & 0xffff, b & 0xffff);
+}
+// a b + c of fp16 or bf16, rounded once; with 2, of both halves of a pair.
+template <class H> inline H __hfma(H a, H b, H c) {
+    return H(std::fma((double)(float)a, (double)(float)b, (double)(float)c));
+}
+template <class H2> inline H2 __hfma2(H2 a, H2 b, H2 c) {
+    a.x = __hfma(a.x, b.x, c.x), a.y = __hfma(a.y, b.y, c.y);
+    return a;
+}
 
 inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fsub_rn(float a, float b) { return a - b; }
