@@ -29,6 +29,8 @@ def test_the_lower_bound_is_the_slowest_pipe():
 
 
 def test_the_datasheets_clock_and_peaks_agree():
+    assert roofline.machine_of("NVIDIA H100 80GB HBM3, driver 580") is roofline.H100
+    assert roofline.machine_of("") is roofline.H200 and roofline.H100.clock == roofline.H200.clock
     assert roofline.H200.clock == pytest.approx(1.83e9, rel=1e-3)
     assert roofline.H200.dp4a == pytest.approx(4 * roofline.H200.scalar)
     assert roofline.H200.int8_tensor == pytest.approx(132 * roofline.H200.clock * 4096 * 2)

@@ -11,7 +11,7 @@ The model has no latency, no cache misses beyond the first and no lost issue slo
 bound, never faster. The model says what to change first, not how fast the result will be.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .on_cpu.trace import Report
 
@@ -47,10 +47,16 @@ class Machine:
         return self.multiprocessors * self.clock
 
 
-# Bandwidth and dense peaks: NVIDIA's H200 datasheet. The clock is the one at which its int8 peak holds, with 4096
-# multiply-adds a cycle on each of 132 multiprocessors. The rates of scalar units: CUDA C++ Programming Guide,
-# "Throughput of Native Arithmetic Instructions", compute capability 9.0.
+# Bandwidth and dense peaks: NVIDIA's datasheets of the H100 SXM and the H200. They differ in their memory alone. The
+# clock is the one at which the int8 peak holds, with 4096 multiply-adds a cycle on each of 132 multiprocessors. The
+# rates of scalar units: CUDA C++ Programming Guide, "Throughput of Native Arithmetic Instructions", compute capability 9.0.
 H200 = Machine("NVIDIA H200", "datasheet", 4.8e12, 132, 1979e12 / (132 * 8192), 1979e12, 989.5e12)
+H100 = replace(H200, name="NVIDIA H100", bandwidth=3.35e12)
+
+
+def machine_of(device: str) -> Machine:
+    """The datasheet of a GPU by what its driver calls it; an H200's where the name is neither of the two."""
+    return H100 if "H100" in device else H200
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The headline experiment: the int8 GEMM seen through the tracer and the roofline, version by version.
 
 A small GEMM runs under the tracer and is checked against the exact oracle. Its counts, per operand and output, give the
-work of the large one. The roofline gives the time below which each version cannot go on an H200.
+work of the large one. The roofline gives the time below which each version cannot go on a Hopper GPU.
 """
 
 import argparse
@@ -16,7 +16,8 @@ from ..launch import Tracing
 from ..linear import linear_w4a16, linear_w8a8
 from ..on_cpu.trace import Report, Row
 from ..quantization import add_int8, dequantize, quantize
-from ..roofline import H200, LowerBound, Work, gemm_work, lower_bound
+from ..roofline import H200, LowerBound, Machine, Work, gemm_work, lower_bound, machine_of
+from . import record
 
 Log = Callable[[str], None]
 SIDE = 8192  # of the large GEMM
@@ -39,24 +40,28 @@ GOALS = {
 
 
 def headline(options: argparse.Namespace, log: Log) -> dict:
-    """The ladder, and the bytes that the other kernels move. Times on a GPU are the bench's."""
+    """The ladder, and the bytes that the other kernels move. Times on a GPU are the bench's.
+
+    The lower bounds are those of the GPU on which the committed bench ran.
+    """
     shape = (128, 256, 128) if options.quick else TRACED
+    machine = machine_of(record.read(record.COMMITTED).get("bench", {}).get("device", ""))
     return {
-        "machine": H200.name,
-        "source": H200.source,
+        "machine": machine.name,
+        "source": machine.source,
         "side": SIDE,
         "traced": shape,
-        "roofs": {"int8 tensor cores": H200.int8_tensor, "dp4a": H200.dp4a, "multiply-add": H200.scalar},
-        "sector_bandwidth": 128 * H200.load_store,
-        "ladder": ladder(options.seed, shape, log),
-        "bytes_moved": bytes_moved(options.seed, log),
+        "roofs": {"int8 tensor cores": machine.int8_tensor, "dp4a": machine.dp4a, "multiply-add": machine.scalar},
+        "sector_bandwidth": 128 * machine.load_store,
+        "ladder": ladder(options.seed, shape, log, machine),
+        "bytes_moved": bytes_moved(options.seed, log, machine),
     }
 
 
 # ---- the ladder
 
 
-def ladder(seed: int, shape: tuple[int, int, int], log: Log) -> list[dict]:
+def ladder(seed: int, shape: tuple[int, int, int], log: Log, machine: Machine = H200) -> list[dict]:
     """Each version: checked, counted by the tracer, and its lower bound at SIDE^3.
 
     Raises:
@@ -75,7 +80,9 @@ def ladder(seed: int, shape: tuple[int, int, int], log: Log) -> list[dict]:
                 f"version={version!r}: its result is not exact, so its counts mean nothing; run the tests"
             )
         work = gemm_work(tracing.reports[0], shape, (SIDE, SIDE, SIDE), unit)
-        rows.append({"version": version, **_counts(tracing.reports[0], shape), **_bound(work, lower_bound(work, H200))})
+        rows.append(
+            {"version": version, **_counts(tracing.reports[0], shape), **_bound(work, lower_bound(work, machine))}
+        )
     return rows
 
 
@@ -157,7 +164,7 @@ def streams(seed: int) -> list[Stream]:
     ]
 
 
-def bytes_moved(seed: int, log: Log) -> list[dict]:
+def bytes_moved(seed: int, log: Log, machine: Machine = H200) -> list[dict]:
     """Bytes for each element: the least by the shapes, those traced on small inputs, and the time at full size."""
     rows = []
     for stream in streams(seed):
@@ -171,7 +178,7 @@ def bytes_moved(seed: int, log: Log) -> list[dict]:
                 "title": stream.title,
                 "bytes": stream.least_bytes,
                 "traced": 32 * sectors / stream.traced_elements,
-                "lower_bound_us": lower_bound(Work(stream.least_bytes * stream.elements), H200).seconds * 1e6,
+                "lower_bound_us": lower_bound(Work(stream.least_bytes * stream.elements), machine).seconds * 1e6,
                 "goal": GOALS[stream.kernel],
             }
         )
