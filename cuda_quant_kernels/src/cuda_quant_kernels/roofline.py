@@ -49,7 +49,7 @@ class Machine:
 
 # Bandwidth and dense peaks: NVIDIA's datasheets of the H100 SXM and the H200. They differ in their memory alone. The
 # clock is the one at which the int8 peak holds, with 4096 multiply-adds a cycle on each of 132 multiprocessors. The
-# rates of scalar units: CUDA C++ Programming Guide, "Throughput of Native Arithmetic Instructions", compute capability 9.0.
+# rates of scalar units: CUDA C++ Programming Guide, "Throughput of Native Arithmetic Instructions", column 9.0.
 H200 = Machine("NVIDIA H200", "datasheet", 4.8e12, 132, 1979e12 / (132 * 8192), 1979e12, 989.5e12)
 H100 = replace(H200, name="NVIDIA H100", bandwidth=3.35e12)
 
