@@ -76,7 +76,6 @@ EQUIVALENT = {
         "p -> grad, in: state.update(step=0, exp_avg=torch.zeros_like(p), exp_avg_sq=torch.... (2)": SHAPE,
     },
     "muon": {
-        "newton_schulz: steps -> ignored": "a step of muon takes the default, five",
         "G.shape[0] > G.shape[1] -> G.shape[0] >= G.shape[1], in: tall = G.shape[0] > G.shape[1]": FULL,
         "G.shape[0] > G.shape[1] -> G.shape[0] != G.shape[1], in: tall = G.shape[0] > G.shape[1]": FULL,
         "1 -> -1, in: tall = G.shape[0] > G.shape[1]": AXIS,

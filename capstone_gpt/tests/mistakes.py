@@ -18,12 +18,15 @@ from given import (
     TINY,
     Compiled,
     Counter,
+    Draws,
     Drop,
     Unsavable,
     folder,
     generator,
+    helper_of,
     inode,
     integers,
+    plain_newton_schulz,
     randn,
     sizes_on_disk_before_the_move,
     tangled,
@@ -76,6 +79,7 @@ ZERO = [
     "zeroed",
     "that leaves old gradients in place: a second call adds to the first",
     "that zeroes the inputs only: the values in between keep their old gradients",
+    "that zeroes only what is made from others: the INPUTS add up from call to call, as PyTorch's leaves do",
 ]
 ENGINE_HINTS = {
     ADD[1]: "A value that is used twice reaches the output on two paths. What does the chain rule do with two paths?",
@@ -87,6 +91,7 @@ ENGINE_HINTS = {
     ORDER[5]: "A value is found twice, the second time deeper. Which of the two finds decides where it stands?",
     ZERO[1]: "What is in `grad` when you call it for the second time?",
     ZERO[2]: "After the first call, what do the values in the MIDDLE of the graph hold?",
+    ZERO[3]: "PyTorch adds to old gradients, so that micro-batches can be summed. What is promised here?",
 }
 
 
@@ -155,6 +160,9 @@ def wrong_backward(add, order, zero):
         elif zero == ZERO[2]:
             for v in everything:
                 v.grad = v.grad if v.parents else 0.0
+        elif zero == ZERO[3]:
+            for v in everything:
+                v.grad = 0.0 if v.parents else v.grad
         output.grad = 1.0
         if order == ORDER[2]:
             paths(output)
@@ -243,6 +251,7 @@ COUNTS = [
     "right",
     "that uses RAW counts at the lower orders, where the number of different tokens before belongs",
     "that counts the different tokens before at the HIGHEST order too",
+    "that counts, at every lower order, the different LONGEST n-grams with this end",
 ]
 DISCOUNT = [
     "three",
@@ -250,6 +259,7 @@ DISCOUNT = [
     "WITHOUT discounts",
     "whose n(4) is 0 where no n-gram has this count, and not 1",
     "whose discounts may be NEGATIVE",
+    "that takes 1 for an empty count BELOW the fractions only, and 0 above them",
 ]
 UNSEEN = [
     "backed off",
@@ -264,8 +274,10 @@ NGRAM_HINTS = {
     DIGITS[1]: "The sum of a row: how far from 1 is it, in float64?",
     COUNTS[1]: "After an unseen word, is `Francisco` as likely as its count says? What does it follow?",
     COUNTS[2]: "The longest n-grams: what are they for, their frequency or their variety?",
+    COUNTS[3]: "Order 3, the token w: is `a b w` another token before w than `c b w`?",
     DISCOUNT[1]: "How many discounts are there, and which counts do they belong to?",
     DISCOUNT[3]: "D(3) reads n(3) and n(4). What is promised about a count that no n-gram has?",
+    DISCOUNT[5]: "n(c) stands above and below the fractions. Where is it 1, if no n-gram has the count c?",
     DISCOUNT[4]: "D(2) is below 0 when many n-grams have the count 3. What does the formula do then?",
     DISCOUNT[2]: "Where does the mass for unseen tokens come from?",
     UNSEEN[1]: "The longer context says nothing. Who says something about what follows?",
@@ -285,12 +297,14 @@ def wrong_kneser_ney(counts, discount, unseen, mix, end, base, digits):
         for n in range(1, order + 1):
             raw = n == order and counts != COUNTS[2] or counts == COUNTS[1]
             c = Count(grams(n)) if raw else Count(g[1:] for g in set(grams(n + 1)))
-            sizes = [max(1, list(c.values()).count(i)) for i in range(5)]
-            if discount == DISCOUNT[3]:
-                sizes[4] = list(c.values()).count(4)
-            y = sizes[1] / (sizes[1] + 2 * sizes[2])
+            if counts == COUNTS[3] and n < order:
+                c = Count(g[order - n :] for g in set(grams(order)))
+            found = [list(c.values()).count(i) for i in range(5)]
+            sizes = [max(1, k) for k in found]
+            above = found if discount == DISCOUNT[5] else [*sizes[:4], found[4]] if discount == DISCOUNT[3] else sizes
+            y = sizes[1] / (sizes[1] + 2 * above[2])
             least = -math.inf if discount == DISCOUNT[4] else 0.0
-            D = [0.0] + [max(least, i - (i + 1) * y * sizes[i + 1] / sizes[i]) for i in (1, 2, 3)]
+            D = [0.0] + [max(least, i - (i + 1) * y * above[i + 1] / sizes[i]) for i in (1, 2, 3)]
             D = {DISCOUNT[1]: [0.0, y, y, y], DISCOUNT[2]: [0.0] * 4}.get(discount, D)
             rows = defaultdict(dict)
             for g, x in c.items():
@@ -458,6 +472,8 @@ SPLIT = [
     "whose training windows go over the whole text, validation included",
     "whose boundary is ROUNDED to the nearest token, where int() cuts off",
     "whose validation begins one token early, with the last one of the training",
+    "that cuts off the VALIDATION part, so that the training part is rounded up",
+    "that takes other names than train and valid, such as val",
 ]
 WINDOW_HINTS = {
     SHIFT[1]: "What would a model have to do to predict y from x here?",
@@ -469,16 +485,20 @@ WINDOW_HINTS = {
     SPLIT[2]: "Which part of the text is trained on: the first or the last?",
     SPLIT[4]: "71 tokens, a tenth for validation: how much is int(63.9)?",
     SPLIT[5]: "The first token of validation: is it in the training part too?",
+    SPLIT[6]: "71 tokens, a tenth for validation: is the part for training int(63.9), or 71 - int(7.1)?",
+    SPLIT[7]: "A typing error in the split's name: when should the run find out?",
     SPLIT[3]: "May a model be trained on what it is validated on?",
 }
 
 
 def wrong_windows(shift, count, split_):
     def windows(tokens, seq_len, split="train", valid_fraction=0.1):
+        if split_ == SPLIT[7] and split.startswith("val"):
+            split = "valid"
         if split not in ("train", "valid"):
             raise ValueError(split)
         n, T = len(tokens), seq_len
-        boundary = int(n * (1 - valid_fraction))
+        boundary = n - int(n * valid_fraction) if split_ == SPLIT[6] else int(n * (1 - valid_fraction))
         if split_ == SPLIT[4]:
             boundary = round(n * (1 - valid_fraction))
         train, valid = tokens[:boundary], tokens[boundary:]
@@ -525,7 +545,7 @@ def a_text_that_windows_fill_exactly(impl, seed):
 
 def a_boundary_between_two_tokens(impl, seed):
     found = {}
-    for n in (141, 142):
+    for n in (141, 142, 146):
         for split in ("train", "valid"):
             found[f"{split}, {n} tokens"] = named_windows(impl.windows(integers(seed, 50, n), 7, split))
     return found
@@ -539,6 +559,9 @@ def windows_that_are_refused(impl, seed):
     tokens = integers(seed, 50, 20)
     cases = {
         "a split called test": (3, "test", 0.5),
+        "val": (3, "val", 0.5),
+        "validation": (3, "validation", 0.5),
+        "Train": (3, "Train", 0.5),
         "19 of 18 tokens": (19, "train", 0.1),
         "18 of 18": (18, "train", 0.1),
     }
@@ -557,6 +580,8 @@ STATE = [
     "that saves the position only, so that a resumed run repeats the first epoch's order",
     "whose next epoch begins right AFTER the last batch, not when a batch is asked for that does not fit",
     "whose position counts the indices of ONE rank, where those of all ranks together belong",
+    "that gives its OWN dict away: a saved state moves on with the sampler",
+    "that goes on in the dict which it has loaded, and so changes its caller's",
 ]
 RESTORE = ["right", "that restores the numbers and keeps the ORDER of the epoch it was in"]
 SEED = ["moves on", "that shuffles with the same seed in EVERY epoch", "that draws from the global generator"]
@@ -572,6 +597,8 @@ SAMPLER_HINTS = {
     STATE[1]: "A run is killed in its third epoch. What does the position alone say?",
     STATE[2]: "Seven samples in batches of three, two batches are drawn: how many indices of which epoch are used up?",
     STATE[3]: "Two ranks with batches of two have taken one step. How many indices are used up?",
+    STATE[4]: "A state is taken, and three batches are drawn. Which position does the saved state show?",
+    STATE[5]: "Two samplers load the same dict and go on. Whose numbers are in it?",
     RESTORE[1]: "After loading the state of epoch 2, whose permutation is in memory?",
     SEED[1]: "Look at the first batch of two epochs.",
     SEED[2]: "Who else draws from the global generator, and how often?",
@@ -589,8 +616,11 @@ def wrong_sampler(state, restore, seed_, rank_, tail, size_):
             if batch_size * world_size > size and size_ == SIZE[0]:
                 raise ValueError("size")
             self.size, self.batch_size, self.seed, self.rank, self.world = size, batch_size, seed, rank, world_size
-            self.epoch = self.position = 0
+            self.at = {"epoch": 0, "position": 0}
             self.shuffle()
+
+        epoch = property(lambda self: self.at["epoch"])
+        position = property(lambda self: self.at["position"])
 
         def shuffle(self):
             own = self.seed + (self.epoch if seed_ == SEED[0] else 0)
@@ -604,16 +634,16 @@ def wrong_sampler(state, restore, seed_, rank_, tail, size_):
             B, W, r = self.batch_size, self.world, self.rank
             end = self.size if tail == TAIL[1] else self.size - B * W + 1
             if self.position >= max(end, 1):
-                self.epoch, self.position = self.epoch + 1, 0
+                self.at.update(epoch=self.epoch + 1, position=0)
                 self.shuffle()
             block = self.order[self.position : self.position + B * W]
-            self.position += B if rank_ == RANK[3] else B * W
+            self.at["position"] += B if rank_ == RANK[3] else B * W
             if rank_ == RANK[2]:
                 return block[r::W]
             return block[:B] if rank_ == RANK[1] else block[r * B : r * B + B]
 
         def state_dict(self):
-            both = {"epoch": self.epoch, "position": self.position}
+            both = self.at if state == STATE[4] else dict(self.at)
             if state == STATE[2] and self.position > self.size - self.batch_size * self.world:
                 return {"epoch": self.epoch + 1, "position": 0}
             if state == STATE[3]:
@@ -621,8 +651,8 @@ def wrong_sampler(state, restore, seed_, rank_, tail, size_):
             return {"position": self.position} if state == STATE[1] else both
 
         def load_state_dict(self, found):
-            self.epoch, self.position = found.get("epoch", 0), found["position"]
-            self.position *= self.world if state == STATE[3] else 1
+            self.at = found if state == STATE[5] else {"epoch": found.get("epoch", 0), "position": found["position"]}
+            self.at["position"] *= self.world if state == STATE[3] else 1
             if restore == RESTORE[0]:
                 self.shuffle()
 
@@ -671,6 +701,15 @@ def a_resume_on_another_rank(impl, seed):
     return {"the batches of rank 0": drawn(resumed, 4)}
 
 
+def the_dict_that_was_loaded(impl, seed):
+    state = {"epoch": 1, "position": 3}
+    first, second = impl.Sampler(10, 3, seed=seed), impl.Sampler(10, 3, seed=seed)
+    first.load_state_dict(state)
+    batches = drawn(first, 2)
+    second.load_state_dict(state)
+    return {"the dict afterwards": state, "the batches": batches, "and of a second sampler": drawn(second, 2)}
+
+
 def sizes_of_data(impl, seed):
     cases = {"5 samples for 3 ranks of 2": (5, 2, 0, 0, 3), "6 samples": (6, 2, 0, 0, 3), "one": (1, 1)}
     cases["2 samples, batch of 3"] = (2, 3)
@@ -699,6 +738,7 @@ INIT = [
     "whose biases are random",
     "whose residual branches are divided by the root of n_layer, where that of 2 n_layer belongs",
     "whose POSITIONS start smaller than the other matrices",
+    "whose matrices are UNIFORM with the right deviation, where they should be normal",
 ]
 PLACE = ["before", "that normalises AFTER each addition (post-norm)"]
 POSITIONS = ["added", "WITHOUT position embeddings"]
@@ -712,6 +752,7 @@ GPT_HINTS = {
     INIT[3]: "What is promised about biases?",
     INIT[4]: "How many branches add to the stream in each layer?",
     INIT[5]: "Which matrices have a deviation other than 0.02? Is `wpe` among them?",
+    INIT[6]: "Of a normal matrix, how much lies beyond two deviations? And of a uniform one?",
     PLACE[1]: "In GPT-2, does the residual stream itself ever go through a norm inside a block?",
     POSITIONS[1]: "Exchange two tokens of the prompt: which logits should change?",
     LENGTH[1]: "What is row 1024 of a table with 1024 rows?",
@@ -754,7 +795,10 @@ def wrong_gpt(final, head, gelu, init, place, positions, length):
                     last = name.endswith(("o_proj.weight", "c_proj.weight")) and init != INIT[1]
                     branches = c.n_layer if init == INIT[4] else 2 * c.n_layer
                     small = init == INIT[5] and name == "wpe.weight"
-                    nn.init.normal_(p, std=0.02 / math.sqrt(branches) if last else 0.01 if small else 0.02)
+                    std = 0.02 / math.sqrt(branches) if last else 0.01 if small else 0.02
+                    nn.init.normal_(p, std=std)
+                    if init == INIT[6]:
+                        nn.init.uniform_(p, -std * math.sqrt(3), std * math.sqrt(3))
                 elif name.endswith("bias") and init not in (INIT[2], INIT[3]):
                     nn.init.zeros_(p)
             if head == HEAD[1]:
@@ -816,6 +860,8 @@ def the_initial_weights(impl, seed):
         else:
             small, middle = (abs(p.std().item() / want - 1) < 0.12 for want in (0.02 / math.sqrt(6), 0.02))
             found[name] = "0.02 / sqrt(6)" if small else "0.02" if middle else f"about {p.std().item():.1g}"
+            if (p.abs() > 2 * p.std()).float().mean() < 0.01:  # a twentieth of a normal matrix
+                found[name] += ", but not normal"
     return {"the deviation of each matrix, the values of each vector": found}
 
 
@@ -984,6 +1030,7 @@ DECAYED = [
 TIED = ["once", "in which a tied weight stands TWICE"]
 ALL = ["all", "that FORGETS parameters which are called neither weight nor bias"]
 FROZEN = ["left out", "with frozen parameters in it"]
+EMPTY = ["kept", "that leaves a group OUT when it has no parameters"]
 GROUP_HINTS = {
     DECAYED[1]: "What does a norm's gain do when it is pulled towards zero?",
     DECAYED[2]: "How many axes has the gain of a norm?",
@@ -992,10 +1039,11 @@ GROUP_HINTS = {
     TIED[1]: "Head and embedding are one tensor. How often would it be updated?",
     ALL[1]: "Every trainable parameter is in one group. What are yours called?",
     FROZEN[1]: "A frozen weight has no gradient, but it has a decay.",
+    EMPTY[1]: "Someone writes `decay, rest = param_groups(model, 0.1)`, and every matrix is frozen. What happens?",
 }
 
 
-def wrong_groups(decayed, tied, all_, frozen):
+def wrong_groups(decayed, tied, all_, frozen, empty):
     def param_groups(model, weight_decay):
         named = list(model.named_parameters(remove_duplicate=tied == TIED[0]))
         if frozen == FROZEN[0]:
@@ -1014,7 +1062,8 @@ def wrong_groups(decayed, tied, all_, frozen):
 
         first = [p for n, p in named if decays(n, p)]
         second = [p for n, p in named if not decays(n, p)]
-        return [{"params": first, "weight_decay": weight_decay}, {"params": second, "weight_decay": 0.0}]
+        groups = [{"params": first, "weight_decay": weight_decay}, {"params": second, "weight_decay": 0.0}]
+        return [g for g in groups if g["params"] or empty == EMPTY[0]]
 
     return param_groups
 
@@ -1022,7 +1071,9 @@ def wrong_groups(decayed, tied, all_, frozen):
 def named_groups(impl, model, weight_decay):
     names = {id(p): n for n, p in model.named_parameters()}
     groups = impl.param_groups(model, weight_decay)
-    found = [{"parameters": [names[id(p)] for p in g["params"]], "decay": g["weight_decay"]} for g in groups]
+    lists = [g["params"][:] for g in groups]  # a generator has no slices
+    decays = [g["weight_decay"] for g in groups]
+    found = [{"parameters": [names[id(p)] for p in ps], "decay": d} for ps, d in zip(lists, decays, strict=True)]
     keys = [sorted(g) for g in groups]
     return {"the groups": found, "their keys": keys}
 
@@ -1039,6 +1090,12 @@ def a_convolution_and_a_number(impl, seed):
     model = nn.Sequential(nn.Conv1d(2, 3, 4), nn.BatchNorm1d(3))
     model.gain = nn.Parameter(torch.tensor(1.0))
     return named_groups(impl, model, 0.01)
+
+
+def models_with_one_kind_only(impl, seed):
+    frozen = nn.Linear(2, 3).requires_grad_(False)
+    models = {"vectors": nn.LayerNorm(4), "a matrix": nn.Linear(2, 3, bias=False), "frozen ones": frozen}
+    return {name: named_groups(impl, model, 0.2) for name, model in models.items()}
 
 
 # ---------------------------------------------------------------- adamw
@@ -1262,6 +1319,22 @@ def a_tiny_gradient(impl, seed):
     return {"the parameter": p.detach()}
 
 
+def other_numbers_of_steps(impl, seed):
+    polynomial = helper_of(impl.muon, "newton_schulz") or plain_newton_schulz
+    shapes = {"wide": (3, 5), "tall": (7, 2)}
+    found = {f"{n} steps, a {s} matrix": polynomial(randn(seed, *shapes[s]), n) for n in (0, 1, 3) for s in shapes}
+    return found | {"float32": polynomial(randn(seed, 4, 4, dtype=torch.float32), steps=2)}
+
+
+def a_matrix_that_comes_later(impl, seed):
+    named = muon_model(seed)
+    named["wte.weight"].grad = None
+    state = {}
+    impl.muon({"blocks.0.wide": named["blocks.0.wide"]}, state, 0.1)
+    returned = impl.muon(named, state, 0.1)
+    return {"the parameters": {n: p.detach() for n, p in named.items()}, "the state": state, "returned": returned}
+
+
 def the_cost_of_a_tall_matrix(impl, seed):
     p = nn.Parameter(randn(seed, 64, 4))
     p.grad = randn(seed + 1, 64, 4)
@@ -1286,7 +1359,13 @@ WARM = [
 ]
 MICRO = ["steps", "that moves on with every MICRO-batch"]
 AFTER = ["stays", "that rises again after the last step", "whose cosine ends one step too EARLY, at total_steps - 1"]
-LEAST = ["min_lr", "that ignores min_lr", "that falls by a cosine of the peak and then cuts at min_lr"]
+LEAST = [
+    "min_lr",
+    "that ignores min_lr",
+    "that falls by a cosine of the peak and then cuts at min_lr",
+    "whose warm-up rises from MIN_LR, where it belongs to the fall alone",
+    "whose warm-up is never BELOW min_lr",
+]
 SHAPE = ["cosine", "that falls in a straight line"]
 TOTAL = ["refused", "that does not refuse a warm-up which is longer than the run"]
 COSINE_HINTS = {
@@ -1298,6 +1377,8 @@ COSINE_HINTS = {
     AFTER[2]: "At which step is q equal to 1?",
     LEAST[1]: "Where does the cosine end?",
     LEAST[2]: "Between which two values does the cosine fall?",
+    LEAST[3]: "In the formula, which of the two lines has min_lr in it?",
+    LEAST[4]: "Peak 1, three steps of warm-up, min_lr 0.4: which rate does the first line give for step 0?",
     SHAPE[1]: "What is the rate at a quarter of the way?",
     TOTAL[1]: "What is the denominator of the progress if total and warm-up are equal?",
 }
@@ -1312,7 +1393,10 @@ def wrong_cosine(zero, warm, micro, after, least, shape, total):
         step = micro_step if micro == MICRO[1] else micro_step // accumulation
         if step < warmup_steps:
             parts = warmup_steps if warm == WARM[2] else warmup_steps + 1
-            return peak_lr * step / warmup_steps if zero == START[1] else peak_lr * (step + 1) / parts
+            if least == LEAST[3]:
+                return min_lr + (peak_lr - min_lr) * (step + 1) / parts
+            rise = peak_lr * step / warmup_steps if zero == START[1] else peak_lr * (step + 1) / parts
+            return max(rise, min_lr) if least == LEAST[4] else rise
         first = 0 if warm == WARM[1] else warmup_steps
         progress = (step - first) / (total_steps - first)
         if after == AFTER[2]:
@@ -1337,6 +1421,10 @@ def without_warm_up_to_a_least_rate(impl, seed):
 
 def micro_batches(impl, seed):
     return {f"micro-batch {s}": impl.cosine_lr(s, 1.0, 3, 11, 0.1, 4) for s in (0, 1, 3, 4, 11, 12, 13, 30, 44, 60)}
+
+
+def a_least_rate_above_the_first(impl, seed):
+    return {f"step {s}": impl.cosine_lr(s, 1.0, 3, 11, 0.4) for s in (0, 1, 2, 3, 9, 11)}
 
 
 def the_rates_of_the_workbook(impl, seed):
@@ -1472,6 +1560,10 @@ def unequal_micro_batches(impl, seed):
     return one_step(impl, seed, (1, 5, 2), ignored=2)
 
 
+def a_micro_batch_without_targets(impl, seed):
+    return one_step(impl, seed, (2, 3), ignored=4)
+
+
 def clipped_to_a_small_norm(impl, seed):
     return one_step(impl, seed, (3, 2), max_norm=0.05)
 
@@ -1537,7 +1629,8 @@ ATOMIC = [
     "that leaves its new file behind when a save breaks off",
 ]
 RANDOM = ["all three", "WITHOUT any random state", "that forgets NumPy's generator", "that forgets Python's generator",
-          "that forgets torch's generator"]  # fmt: skip
+          "that forgets torch's generator",
+          "that restores the generators BEFORE the parts, which may draw while they are loaded"]  # fmt: skip
 KEPT = ["all", "that leaves the OPTIMIZER out"]
 WRAPPED = ["unwrapped", 'whose names keep the prefix "_orig_mod." of a compiled model']
 HASH = ["checked", "that does not notice a damaged file"]
@@ -1550,6 +1643,7 @@ CHECKPOINT_HINTS = {
     RANDOM[2]: "There are three generators. Which one does data augmentation in NumPy use?",
     RANDOM[3]: "There are three generators. Which one does `random.random()` use?",
     RANDOM[4]: "There are three generators. Which one does dropout use?",
+    RANDOM[5]: "A part draws a random number while it is loaded. Which number does the run draw next?",
     KEPT[1]: "Adam's averages are twice as large as the model. What is a resumed step without them?",
     WRAPPED[1]: "A compiled model's state dict has other names. Who should be able to read the file?",
     HASH[1]: "One bit has flipped. When do you find out: now, or after a week of training?",
@@ -1606,9 +1700,18 @@ def wrong_checkpoint(atomic, random_, parts_, wrapped, hash_, set_):
             parts = self.kept(parts)
             if set(found["states"]) != set(parts) and set_ == SET[0]:
                 raise ValueError("parts")
-            for name in set(parts) & set(found["states"]):
-                unwrapped(parts[name]).load_state_dict(found["states"][name])
-            g = found["generators"]
+            if random_ != RANDOM[5]:
+                self.fill(parts, found["states"])
+            self.restore(found["generators"])
+            if random_ == RANDOM[5]:
+                self.fill(parts, found["states"])
+            return found["step"]
+
+        def fill(self, parts, states):
+            for name in set(parts) & set(states):
+                unwrapped(parts[name]).load_state_dict(states[name])
+
+        def restore(self, g):
             if random_ not in (RANDOM[1], RANDOM[4]):
                 torch.set_rng_state(g["torch"])
             if random_ not in (RANDOM[1], RANDOM[2]):
@@ -1617,7 +1720,6 @@ def wrong_checkpoint(atomic, random_, parts_, wrapped, hash_, set_):
             if random_ not in (RANDOM[1], RANDOM[3]):
                 version, words, gauss = g["python"]
                 random.setstate((version, tuple(words), gauss))
-            return found["step"]
 
     return Checkpoint
 
@@ -1654,6 +1756,20 @@ def the_random_numbers_of_a_fresh_generator(impl, seed):
         np.random.rand()
         checkpoint.load({})
         return {"NumPy's normal numbers": [np.random.randn() for _ in range(3)]}
+
+
+def next_numbers():
+    return [torch.rand(1).item(), np.random.rand(), random.random()]
+
+
+def a_part_that_draws_while_it_is_loaded(impl, seed):
+    hold, where = folder()
+    with hold:
+        checkpoint = impl.Checkpoint(where / "c.pt")
+        checkpoint.save(1, {"part": Draws(3)})
+        first, part = next_numbers(), Draws()
+        checkpoint.load({"part": part})
+        return {"the next numbers": next_numbers(), "and those of the first time": first, "the part": part.position}
 
 
 def a_save_that_breaks_off(impl, seed):
@@ -1714,8 +1830,10 @@ def parts_that_do_not_fit(impl, seed):
         checkpoint.save(1, {"a": Counter(1), "b": Counter(2)})
         cases = {"one missing": {"a": Counter()}, "one more": {"a": Counter(), "b": Counter(), "c": Counter()}}
         cases["another"] = {"a": Counter(), "c": Counter()}
+        torch.rand(1), np.random.rand(), random.random()
         errors = {name: error_of(lambda parts=parts: checkpoint.load(parts)) for name, parts in cases.items()}
-        return errors | {"their positions": [[c.position for c in parts.values()] for parts in cases.values()]}
+        positions = [[c.position for c in parts.values()] for parts in cases.values()]
+        return errors | {"their positions": positions, "the next random numbers": next_numbers()}
 
 
 def a_compiled_model(impl, seed):
@@ -1794,17 +1912,20 @@ def wrong_evaluate(mode, windows, mean, graph, log):
 
 
 class Watching(Drop):
-    """Notes how it is called."""
+    """Notes how it is called, and with what."""
 
     def forward(self, tokens):
+        self.__dict__.setdefault("read", []).append(tokens)
         self.__dict__.setdefault("seen", []).append([torch.is_grad_enabled(), len(tokens), self.training])
         return super().forward(tokens)
 
 
 def evaluated(impl, seed, *batch_size, training=True, rows=11):
     model = Watching(seed).train(training)
-    loss = impl.evaluate(model, integers(seed, 13, rows, 6), integers(seed + 1, 13, rows, 6), *batch_size)
+    x = integers(seed, 13, rows, 6)
+    loss = impl.evaluate(model, x, integers(seed + 1, 13, rows, 6), *batch_size)
     return {"the loss": loss, "each call: gradients, rows, training": model.seen,
+            "the windows came in order": torch.equal(torch.cat(model.read), x),
             "the model is in training mode": model.training and model.dropout.training,
             "the next random number": torch.rand(1)}  # fmt: skip
 
@@ -1910,7 +2031,7 @@ KNOBS = {
     ),
     "param_groups": (
         "groups",
-        {"decayed": DECAYED, "tied": TIED, "all_": ALL, "frozen": FROZEN},
+        {"decayed": DECAYED, "tied": TIED, "all_": ALL, "frozen": FROZEN, "empty": EMPTY},
         wrong_groups,
         GROUP_HINTS,
     ),
@@ -2010,6 +2131,7 @@ PROBES = {
         after_a_resume,
         the_state_after_each_step,
         a_resume_on_another_rank,
+        the_dict_that_was_loaded,
         sizes_of_data,
         the_global_generator_afterwards,
         the_defaults,
@@ -2031,7 +2153,7 @@ PROBES = {
         the_head_of_the_file,
         names_that_are_refused,
     ],
-    "param_groups": [a_model_with_everything, one_layer, a_convolution_and_a_number],
+    "param_groups": [a_model_with_everything, one_layer, a_convolution_and_a_number, models_with_one_kind_only],
     "adamw": [
         the_first_step,
         seven_steps_with_decay,
@@ -2047,6 +2169,8 @@ PROBES = {
         large_gradients_in_float32,
         a_gradient_of_zero,
         a_tiny_gradient,
+        a_matrix_that_comes_later,
+        other_numbers_of_steps,
         the_cost_of_a_tall_matrix,
         the_gradients_afterwards,
     ],
@@ -2054,11 +2178,13 @@ PROBES = {
         every_step_with_warm_up,
         without_warm_up_to_a_least_rate,
         micro_batches,
+        a_least_rate_above_the_first,
         the_rates_of_the_workbook,
         totals_that_are_refused,
     ],
     "train_step": [
         unequal_micro_batches,
+        a_micro_batch_without_targets,
         clipped_to_a_small_norm,
         an_optimizer_of_two_groups,
         gradients_left_from_before,
@@ -2073,6 +2199,7 @@ PROBES = {
         saved_and_loaded,
         the_random_numbers_after_loading,
         the_random_numbers_of_a_fresh_generator,
+        a_part_that_draws_while_it_is_loaded,
         a_save_that_breaks_off,
         the_disk_before_the_name_moves,
         the_file_that_was_there_before,

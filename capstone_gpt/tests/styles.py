@@ -211,7 +211,7 @@ class SamplerByStep:
         return whole[self.done - 1, self.rank]
 
     def state_dict(self):
-        return dict(epoch=self.epoch, position=self.done * self.B * self.W)
+        return dict(position=self.done * self.B * self.W, epoch=self.epoch)
 
     def load_state_dict(self, state):
         self.epoch, self.done = state["epoch"], state["position"] // (self.B * self.W)
@@ -564,7 +564,7 @@ def step_with_autograd_grad(loss_sum, optimizer, micro_batches, max_norm=float("
         loss = loss_sum(x, y) * (1 / count)
         for s, g in zip(sums, torch.autograd.grad(scaler.scale(loss), parameters), strict=True):
             s += g
-        losses.append(loss.item())
+        losses.append(float(loss))
     for p, s in zip(parameters, sums, strict=True):
         p.grad = s
     scaler.unscale_(optimizer)

@@ -9,6 +9,7 @@ import torch
 from given import (
     Compiled,
     Counter,
+    Draws,
     Unsavable,
     folder,
     inode,
@@ -44,6 +45,25 @@ def test_the_three_generators_go_on(impl, tmp_path):
     want = draw()
     checkpoint.load({})
     assert draw() == want
+
+
+@pytest.mark.task("Checkpoint")
+def test_the_generators_come_last_and_a_refused_file_moves_none(impl, tmp_path):
+    def draw():
+        return torch.rand(1).item(), np.random.rand(), random.random()
+
+    checkpoint = impl.Checkpoint(tmp_path / "c.pt")
+    checkpoint.save(1, {"part": Draws(3)})
+    want = draw()
+    checkpoint.load({"part": Draws()})
+    assert draw() == want
+    checkpoint.save(2, {"part": Draws(3)})
+    draw()
+    states = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()
+    with pytest.raises(ValueError):
+        checkpoint.load({"other": Draws()})
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert (np.random.get_state()[1].tolist(), random.getstate()) == states[1:]
 
 
 @pytest.mark.task("Checkpoint")

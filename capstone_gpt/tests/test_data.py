@@ -45,12 +45,14 @@ def test_the_example_of_the_workbook(impl):
     assert x.tolist() == [[10, 11, 12], [13, 14, 15]] and y.tolist() == [[11, 12, 13], [14, 15, 16]]
     assert impl.windows(torch.arange(10, 20), 1, "valid", 0.2)[1].tolist() == [[19]]
     assert len(impl.windows(torch.arange(71), 7)[0]) == 8  # 63.9 tokens are 63
+    assert impl.windows(torch.arange(16), 1, "valid")[0][0].item() == 14  # 14.4 tokens are 14
 
 
 @pytest.mark.task("windows")
 def test_bad_input(impl):
-    with pytest.raises(ValueError):
-        impl.windows(torch.arange(100), 2, "test")
+    for name in ("test", "val", "validation", "Train", ""):
+        with pytest.raises(ValueError):
+            impl.windows(torch.arange(100), 2, name)
     with pytest.raises(ValueError):
         impl.windows(torch.arange(10), 9, "train", 0.1)
     assert len(impl.windows(torch.arange(10), 8, "train", 0.1)[0]) == 1
@@ -107,8 +109,17 @@ def test_the_position_counts_all_ranks_and_an_epoch_ends_when_a_batch_does_not_f
     states = []
     for _ in range(3):
         next(sampler)
-        states.append(tuple(sampler.state_dict().values()))
-    assert states == [(0, 4), (0, 8), (1, 4)]
+        states.append(sampler.state_dict())
+    assert states == [{"epoch": 0, "position": 4}, {"epoch": 0, "position": 8}, {"epoch": 1, "position": 4}]
+
+
+@pytest.mark.task("Sampler")
+def test_a_state_stays_as_it_was_taken_and_as_it_was_loaded(impl):
+    sampler, state = impl.Sampler(10, 3), {"epoch": 2, "position": 3}
+    sampler.load_state_dict(state)
+    taken = sampler.state_dict()
+    next(sampler)
+    assert state == taken == {"epoch": 2, "position": 3}
 
 
 @pytest.mark.task("Sampler")

@@ -36,6 +36,10 @@ def test_a_second_call_gives_the_same_gradients(impl, seed):
     first = [v.grad for v in values]
     impl.backward(output)
     assert [v.grad for v in values] == first and output.grad == 1.0
+    a = Value(2.0)  # another output of the same input: 3 a, then a²
+    impl.backward(3.0 * a)
+    impl.backward(a * a)
+    assert a.grad == 4.0
 
 
 @pytest.mark.task("backward")

@@ -41,15 +41,17 @@ def test_the_mode_and_the_generators_are_as_before(impl, seed, training):
 
 @pytest.mark.task("evaluate")
 def test_no_gradients_are_made(impl, seed):
-    seen = []
+    seen, read = [], []
 
     class Watches(nn.Module):
         def forward(self, tokens):
             seen.append((torch.is_grad_enabled(), len(tokens), self.training))
+            read.append(tokens)
             return F.one_hot(tokens, 13).float()
 
     x, y = texts(seed)
     impl.evaluate(Watches(), x, y, 4)
+    assert torch.equal(torch.cat(read), x)
     assert seen == [(False, 4, False), (False, 4, False), (False, 3, False)] and torch.is_grad_enabled()
     with torch.no_grad():
         impl.evaluate(Watches(), x, y, 4)

@@ -106,6 +106,7 @@ def test_initialisation(impl):
             want = 0.005 if name.endswith(("o_proj.weight", "c_proj.weight")) else 0.02
             assert p.std().item() == pytest.approx(want, rel=0.1), name
             assert abs(p.mean().item()) < want / 5
+            assert 0.02 < (p.abs() > 2 * want).float().mean() < 0.09, name  # normal: a twentieth
     tokens = integers(1, 101, 8, 64)
     loss = nn.functional.cross_entropy(model(tokens).flatten(0, 1), integers(2, 101, 512))
     assert loss.item() == pytest.approx(math.log(101), abs=0.05)

@@ -55,6 +55,24 @@ def test_the_example_of_the_workbook(impl):
 
 
 @pytest.mark.task("kneser_ney")
+def test_a_count_that_no_n_gram_has_is_one_above_and_below_the_fractions(impl):
+    """Counts 1, 1 and 3: n(2) = n(4) = 1. Y = 1/2, D(1) = 1/2, D(3) = 3 - 4 · 1/2 · 1 = 1."""
+    p = impl.kneser_ney([0, 1, 2, 2, 2], [()], 1, 4)
+    assert p[0].tolist() == pytest.approx([0.5 / 5 + 0.1, 0.5 / 5 + 0.1, 2 / 5 + 0.1, 0.1], rel=1e-12)
+
+
+@pytest.mark.task("kneser_ney")
+def test_a_lower_count_is_of_tokens_not_of_longer_contexts(impl):
+    """Order 3. Before 2 stands one token, which is 1, after three others: the count of 2 is one, not three."""
+    p = impl.kneser_ney([0, 1, 2, 3, 1, 2, 4, 1, 2, 0, 0], [()], 3, 5)
+    counts = [2, 3, 1, 1, 1]
+    y = 3 / (3 + 2 * 1)
+    D = [0, 1 - 2 * y * 1 / 3, 2 - 3 * y * 1 / 1, 3 - 4 * y * 1 / 1]
+    share = sum(D[c] for c in counts) / 8 / 5
+    assert p[0].tolist() == pytest.approx([(c - D[c]) / 8 + share for c in counts], rel=1e-12)
+
+
+@pytest.mark.task("kneser_ney")
 def test_a_discount_is_never_negative(impl):
     """Counts 1 1 2 3 3: Y = 1/2, D(1) = 1/2, D(2) would be -1 and is 0, D(3) = 2. Of ten, five go to the uniform."""
     p = impl.kneser_ney([0, 1, 2, 2, 3, 3, 3, 4, 4, 4], [()], 1, 6)

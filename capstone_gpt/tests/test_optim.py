@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from given import TINY, randn, tied_model
+from given import TINY, helper_of, plain_newton_schulz, randn, tied_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
@@ -42,6 +42,14 @@ def test_gpt_has_all_parameters_in_two_groups(impl):
     grouped = [id(p) for g in groups for p in g["params"]]
     assert len(grouped) == len(set(grouped)) and set(grouped) == {id(p) for p in model.parameters()}
     assert all(p.ndim >= 2 for p in groups[0]["params"]) and all(p.ndim < 2 for p in groups[1]["params"])
+
+
+@pytest.mark.task("param_groups")
+def test_there_are_two_groups_even_if_one_is_empty(impl):
+    for model, sizes in ((torch.nn.LayerNorm(4), [0, 2]), (torch.nn.Linear(2, 3, bias=False), [1, 0])):
+        groups = impl.param_groups(model, 0.2)
+        assert [len(g["params"]) for g in groups] == sizes
+        assert [g["weight_decay"] for g in groups] == [0.2, 0.0]
 
 
 @pytest.mark.task("adamw")
@@ -128,6 +136,26 @@ def test_effect_every_direction_moves_alike_and_tall_matrices_farther(impl, seed
 
 
 @pytest.mark.task("muon")
+@pytest.mark.parametrize("steps", [0, 1, 3])
+def test_oracle_the_polynomial_on_singular_values(impl, seed, steps):
+    """Of the workbook's helper, where it is written: as many steps as are asked for."""
+    polynomial = helper_of(impl.muon, "newton_schulz") or plain_newton_schulz
+    for shape in ((3, 8), (8, 3)):
+        G = randn(seed, *shape)
+        torch.testing.assert_close(polynomial(G, steps), plain_newton_schulz(G, steps), rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("muon")
+def test_a_matrix_that_comes_later_starts_at_zero(impl, seed):
+    first, late, state = randn(seed, 3, 4), randn(seed + 1, 3, 4), {}
+    first.grad, late.grad = randn(seed + 2, 3, 4), randn(seed + 3, 3, 4)
+    impl.muon({"blocks.0.w": first}, state, momentum=0.75)
+    both = {"blocks.0.w": first, "blocks.1.w": late}
+    assert list(impl.muon(both, state, momentum=0.75)) == list(both)
+    torch.testing.assert_close(state["blocks.1.w"], 0.25 * late.grad)
+
+
+@pytest.mark.task("muon")
 def test_cost_a_tall_matrix_is_no_dearer_than_a_wide_one(impl):
     flops = []
     for shape in ((4, 64), (64, 4)):
@@ -177,6 +205,8 @@ def test_the_example_of_the_workbook_and_bad_input(impl):
     assert rates == pytest.approx([0.25, 0.5, 0.75, 1.0, 0.5, 0.0, 0.0])
     assert impl.cosine_lr(7, 1.0, 3, 11, accumulation=2) == 1.0
     assert impl.cosine_lr(7, 1.0, 3, 11, 0.2) == pytest.approx(0.6)
+    above = [impl.cosine_lr(s, 1.0, 3, 11, 0.4) for s in (0, 1, 3, 11)]
+    assert above == pytest.approx([0.25, 0.5, 1.0, 0.4])  # min_lr is of the fall alone
     for warmup_steps in (11, 12):
         with pytest.raises(ValueError):
             impl.cosine_lr(0, 1.0, warmup_steps, 11)

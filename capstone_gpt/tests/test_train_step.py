@@ -41,6 +41,14 @@ def test_oracle_micro_batches_of_unequal_size_are_one_batch(impl, seed):
 
 
 @pytest.mark.task("train_step")
+def test_a_micro_batch_without_targets_adds_nothing(impl, seed):
+    a, b, parts = quiet(seed), quiet(seed), batches(seed, (2, 3), ignored=5)
+    with_it = impl.train_step(loss_of(a), torch.optim.SGD(a.parameters(), lr=0.1), parts)
+    without = impl.train_step(loss_of(b), torch.optim.SGD(b.parameters(), lr=0.1), parts[1:])
+    assert with_it == pytest.approx(without, rel=1e-12)
+
+
+@pytest.mark.task("train_step")
 def test_gradients_are_clipped_once_and_together(impl, seed):
     model, parts = quiet(seed), batches(seed, (2, 3))
     before = [p.detach().clone() for p in model.parameters()]

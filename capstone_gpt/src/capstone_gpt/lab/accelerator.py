@@ -68,9 +68,9 @@ def choose(model: nn.Module, data: Any, config: Config, steps: int, compiled: bo
     if not compiled:
         return token_loss, found
     log("torch.compile")
-    made = torch.compile(token_loss, dynamic=False)
     start = time.perf_counter()
     try:
+        made = torch.compile(token_loss, dynamic=False)
         fast, reached = rehearse(model, data, config, made, steps)
     except Exception as error:  # tracing, generated code and its compilers fail in kinds of their own
         found["why"] = f"torch.compile failed here with {type(error).__name__}; the run did without it."
