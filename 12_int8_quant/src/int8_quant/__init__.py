@@ -29,7 +29,7 @@ from .granularity import (
     quantize_tokens,
 )
 from .linear import W8A8Linear, WeightOnlyLinear, int8_linear, int_product
-from .linear_fast import FastW8A8Linear, fast_int8_linear
+from .linear_fast import FastW8A8Linear, fast_int8_linear, whole_int8_linear
 from .model import Config, Decoder, RMSNorm, generate
 from .outliers import inject_outliers, llm_int8_linear, outlier_channels
 from .quantize_model import METHODS, activation_absmax, linears, quantize_model, replace_linears, weights_only
@@ -40,6 +40,7 @@ from .zeropoint import zeropoint_dequantize, zeropoint_quantize
 __all__ = ["METHODS", "NF4_LEVELS", "Config", "Decoder", "FastW8A8Linear", "RMSNorm", "W8A8Linear", "WeightOnlyLinear"]
 __all__ += ["absmax_quantize", "activation_absmax", "bits_per_weight", "check_finite", "dequantize"]
 __all__ += ["dequantize_groups", "distillation_loss", "evaluate", "fake_quantize", "fast_int8_linear", "generate"]
+__all__ += ["whole_int8_linear"]
 __all__ += ["gptq_quantize", "inject_outliers", "int8_linear", "int_product", "largest_code", "linears"]
 __all__ += ["llm_int8_linear", "next_token_loss", "nf4_dequantize", "nf4_quantize", "outlier_channels", "perplexity"]
 __all__ += ["quantize_channels", "quantize_groups", "quantize_model", "quantize_tokens", "replace_linears", "rms_error"]

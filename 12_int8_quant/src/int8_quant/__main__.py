@@ -2,7 +2,7 @@
 
 import sys
 
-from .lab import bench, break_it, compression, experiment, lenet, number_formats, plots, qlora, real_model, tables
+from .lab import bench, break_it, compression, experiment, gpu, lenet, number_formats, plots, qlora, real_model, tables
 from .lab.cli import Command, main
 from .lab.mutation import mutants, mutation_table
 
@@ -15,6 +15,7 @@ COMMANDS = [
     Command("pipeline", "teacher to pruned student, on sentences", compression.pipeline, tables.pipeline, 3),
     Command("qlora", "QLoRA beside GPTQ on the real model", qlora.qlora, tables.qlora, 5),
     Command("bench", "layer, GPTQ and decoding beside the peers", bench.bench, tables.bench, 2),
+    Command("gpu", "layer and decoder on a GPU (--device cuda)", gpu.gpu, gpu.table_of, 0.7, device=True),
     Command("break", "mistakes and what they do", break_it.break_it, tables.break_it, 1),
     Command("mutants", "what notices each small change of a task", mutants, mutation_table, 2),
 ]
