@@ -254,13 +254,21 @@ def variants(content: dict | None = None) -> str:
 
 
 def trial(content: dict | None = None) -> str:
-    """Attempts by someone who had read README and workbook alone."""
-    t = content or section("trial")
-    kinds = ("named", "explained", "false", "nothing useful", "RIGHT")
-    rows = [("wrong attempts", "number", *kinds)]
-    rows += [(run, sum(found.values()), *(found.get(kind, 0) for kind in kinds)) for run, found in t["wrong"].items()]
-    right = f"Of {t['right']['attempts']} right attempts, {t['right']['RIGHT']} were RIGHT in the last run."
-    return f"{table(rows)}\n\n{right} {t['note']} {t['date']}.\n"
+    """What the grader said of attempts by readers who knew README and workbook only: first, and after the repairs."""
+    trials = (content or section("trial"))["trials"]
+    kinds = tuple(trials[0]["wrong"]["first"])
+    rows, said = [("wrong attempts", "number", *kinds)], []
+    for name, each_trial in zip(("first trial", "second trial"), trials, strict=True):
+        for run in ("first", "last"):
+            counts = each_trial["wrong"][run]
+            rows.append((f"{name}, {run} run", sum(counts.values()), *(counts[kind] for kind in kinds)))
+        right = each_trial["right"]
+        said.append(
+            f"Of {right['attempts']} right attempts of the {name}, {right['first']} were RIGHT in its first run and "
+            f"{right['last']} in its last. {each_trial['note']} {each_trial['date']}."
+        )
+    said.append("The first runs are the measure: what they found was repaired before the last ones.")
+    return "\n\n".join([table(rows), *said]) + "\n"
 
 
 def surprises(content: dict | None = None) -> str:
