@@ -16,7 +16,6 @@ from test_paged_attention import CASES as LENGTHS
 from test_paged_attention import case
 
 from serving_stack import Engine, EngineConfig, Llama, ModelRunner, Request, SamplingParams, paged_attention, sample
-from serving_stack.__main__ import COMMANDS
 from serving_stack.engine.captured import CapturedRunner
 from serving_stack.engine.layouts import lay_out
 from serving_stack.engine.model import GPT2
@@ -157,6 +156,8 @@ def test_what_is_captured_may_fail_and_what_is_not_may_not(small, monkeypatch):
 
 
 def test_the_command_records_a_section_of_its_own(monkeypatch, tmp_path, capsys):
+    from serving_stack.__main__ import COMMANDS  # here: it needs the libraries of the server
+
     on_the_cpu, seen = gpu.measure, []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
