@@ -89,21 +89,21 @@ def config_of(options: argparse.Namespace, steps: int) -> Config:
     return config
 
 
-def spread_out(tokens: list[int], T: int) -> tuple[Tensor, Tensor]:
+def spread_out(text: str, T: int) -> tuple[Tensor, Tensor]:
     """At most 64 windows from all over the beginning of a text."""
-    valid = torch.tensor(tokens[: (T + 1) * 64 * 3])
+    valid = torch.tensor(ByteTokenizer().encode(text[: (T + 1) * 64 * 3]))
     n = min(64, (len(valid) - 1) // T)
     first = torch.arange(n) * ((len(valid) - T - 1) // n)
     return tuple(valid[(first + shift)[:, None] + torch.arange(T)] for shift in (0, 1))
 
 
-def tokens_of(options: argparse.Namespace, folder: Path, T: int) -> tuple[TokenFile, list[int]]:
-    """Training tokens as a file in the folder, written once; validation tokens in memory."""
+def tokens_of(options: argparse.Namespace, folder: Path, T: int) -> tuple[TokenFile, str]:
+    """Training tokens as a file in the folder, written once; and the validation text."""
     train_text, valid_text = texts(options)
     tokenizer, path = ByteTokenizer(), folder / f"{Path(options.data).stem}.bin"
     if not path.exists():
         write_tokens(path, tokenizer.encode(train_text), tokenizer.vocab_size)
-    return TokenFile(path, T, tokenizer.vocab_size), tokenizer.encode(valid_text)
+    return TokenFile(path, T, tokenizer.vocab_size), valid_text
 
 
 def long(options: argparse.Namespace, log: Callable[[str], None]) -> dict | None:
@@ -137,9 +137,10 @@ def long(options: argparse.Namespace, log: Callable[[str], None]) -> dict | None
     return record_device(options, found | on_that_device(options, trainer, records, valid))
 
 
-def on_that_device(options: argparse.Namespace, trainer: Trainer, records: list[dict], valid: list[int]) -> dict:
+def on_that_device(options: argparse.Namespace, trainer: Trainer, records: list[dict], valid: str) -> dict:
     """Speed, the device's limit, and the loss on all of the validation text."""
-    x, y = windows(torch.tensor(valid), trainer.config.model.context_length, "valid", 1.0)
+    tokens = torch.tensor(ByteTokenizer().encode(valid))
+    x, y = windows(tokens, trainer.config.model.context_length, "valid", 1.0)
     loss = evaluate(trainer.model, x.to(options.device), y.to(options.device), 128)
     rates = accelerator.peak(options.device, 256 if options.quick else 8192)
     parameters = sum(p.numel() for p in trainer.model.parameters())
