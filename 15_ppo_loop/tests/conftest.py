@@ -1,17 +1,30 @@
-"""The toy language and a model of it, made once for all tests."""
+"""The toy language with a model of it and a reward, and the chat model: each made once for all tests."""
 
 import pytest
 
 
 @pytest.fixture(scope="session")
-def world():
-    from ppo_loop.integration import World
+def stage():
+    """The workbook's, which its cells share."""
+    from ppo_loop.lab.break_it import small_stage
 
-    return World(0)
+    return small_stage()
 
 
 @pytest.fixture(scope="session")
-def reference(world):
-    from ppo_loop.integration import make_reference
+def world(stage):
+    return stage.world
 
-    return make_reference(world, steps=150, lr=5e-3, batch=64)
+
+@pytest.fixture(scope="session")
+def reference(stage):
+    return stage.reference
+
+
+@pytest.fixture(scope="session")
+def chat_model():
+    """SmolLM2 and its tokens; a test that trains it takes a copy."""
+    from ppo_loop.lab import fetch
+    from ppo_loop.smollm2 import load_chat_model
+
+    return load_chat_model(fetch.model("smollm2"))

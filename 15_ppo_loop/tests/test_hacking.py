@@ -19,7 +19,7 @@ from ppo_loop.hacking import (
     heavy_tailed_proxy,
     worst_of,
 )
-from ppo_loop.integration import collect_pairs, evaluate, make_reward_model, normalised
+from ppo_loop.integration import evaluate
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
@@ -73,10 +73,9 @@ def test_caps_and_the_worst_of_several():
     assert capped(a, 2.0)(rollout).tolist() == [1, 2] and worst_of([a, b])(rollout).tolist() == [1, 3]
 
 
-def test_effect_a_proxy_without_a_penalty_is_hacked_and_a_penalty_cures_it(world, reference):
+def test_effect_a_proxy_without_a_penalty_is_hacked_and_a_penalty_cures_it(stage):
     """Twice the same run; at the end the proxy is higher without the penalty, and the judge's reward lower."""
-    score = normalised(make_reward_model(reference, collect_pairs(world, reference, 1024), 150), world, reference)
-    before, found = evaluate(world, reference, reference, score), {}
+    world, reference, score, before, found = stage.world, stage.reference, stage.score, stage.start, {}
     for beta in (0.0, 0.1):
         policy = copy.deepcopy(reference)
         train_ppo(policy, world.prompts, score, PPOConfig(steps=30, lr=5e-3, beta=beta))

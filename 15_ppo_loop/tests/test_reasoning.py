@@ -63,7 +63,7 @@ def test_effect_a_few_steps_of_grpo_help_a_chain():
     before = accuracy(policy, chain)["correct"]
     trained = copy.deepcopy(policy)
     train_grpo(
-        trained, chain.prompts, chain.reward(), GRPOConfig(steps=60, max_new_tokens=4, lr=1e-3, epochs=2, prompts=16)
+        trained, chain.prompts, chain.reward(), GRPOConfig(steps=40, max_new_tokens=4, lr=1e-3, epochs=2, prompts=16)
     )
     assert before < 0.7 and accuracy(trained, chain)["correct"] > before + 0.1
 

@@ -115,8 +115,8 @@ def test_bad_input_a_file_that_is_no_gguf(tmp_path):
 @pytest.mark.real
 @pytest.mark.skipif(not fetch.is_local(fetch.SMOLLM2), reason="the real model is not on this machine: nox -s models")
 @pytest.mark.timeout(300)
-def test_the_real_model_knows_a_capital():
-    model, tokens = load_chat_model(fetch.model("smollm2"))
+def test_the_real_model_knows_a_capital(chat_model):
+    model, tokens = chat_model
     prompt, answer = torch.tensor([tokens.chat("What is the capital of France?")]), []
     with torch.no_grad():
         cache, new = model.new_cache(1), prompt

@@ -5,6 +5,7 @@ That version is the last one with PPO. `nox -s peers-15-trl` runs these tests in
 
 import copy
 import sys
+from importlib.metadata import distributions
 
 import pytest
 import torch
@@ -28,11 +29,12 @@ from ppo_loop import (
 from ppo_loop.integration import World
 from ppo_loop.lab import bench
 
-trl = pytest.importorskip("trl", reason="TRL is not installed: nox -s peers-15-trl")
+# every run reads this file, and TRL is slow to import
+VERSION = next((d.version for d in distributions(name="trl")), "")
 pytestmark = [
     pytest.mark.trl,
     pytest.mark.filterwarnings("ignore"),
-    pytest.mark.skipif(not trl.__version__.startswith("1.12."), reason="another TRL: nox -s peers-15-trl"),
+    pytest.mark.skipif(not VERSION.startswith("1.12."), reason="TRL 1.12 is not installed: nox -s peers-15-trl"),
 ]
 WORLD = World(0)
 CONFIG = Config(WORLD.vocab_size, 12, d_model=20, layers=2, heads=2)
@@ -56,11 +58,12 @@ def assert_same(ours, theirs, atol):
 @pytest.mark.parametrize(("loss_type", "ours", "beta"), [("sigmoid", dpo_loss, 0.3), ("ipo", ipo_loss, 0.5)])
 def test_oracle_dpo(tmp_path, loss_type, ours, beta):
     from datasets import Dataset
+    from trl import DPOConfig, DPOTrainer
 
     policy, reference = (bench.gpt2_like(Decoder(CONFIG, seed)) for seed in (1, 2))
     data = Dataset.from_dict({"prompt": ["lamp is"], "chosen": ["bright"], "rejected": ["ugly"]})
-    args = trl.DPOConfig(**bench.common(str(tmp_path), 0), beta=beta, loss_type=loss_type)
-    trainer = trl.DPOTrainer(policy, reference, args, train_dataset=data, processing_class=bench.tokenizer())
+    args = DPOConfig(**bench.common(str(tmp_path), 0), beta=beta, loss_type=loss_type)
+    trainer = DPOTrainer(policy, reference, args, train_dataset=data, processing_class=bench.tokenizer())
     policy, reference = trainer.model.double().eval(), trainer.ref_model.double().eval()
     tokens = torch.randint(2, WORLD.vocab_size, (6, 9), generator=torch.Generator().manual_seed(0))  # chosen, rejected
     answers = answer_mask([2, 3, 2, 2, 3, 2], [9, 5, 7, 6, 9, 4], 9)
@@ -80,11 +83,12 @@ def test_oracle_dpo(tmp_path, loss_type, ours, beta):
 def grpo_trainer(tmp_path_factory):
     """A trainer that has made one step; what its loss was given, and the rewards, are kept."""
     from datasets import Dataset
+    from trl import GRPOConfig, GRPOTrainer
 
     folder, kept = tmp_path_factory.mktemp("grpo"), {"rewards": []}
     bench.gpt2_like(Decoder(CONFIG, 1)).save_pretrained(folder)
 
-    class Trainer(trl.GRPOTrainer):
+    class Trainer(GRPOTrainer):
         def _compute_loss(self, model, inputs):
             kept.setdefault("inputs", inputs)
             return super()._compute_loss(model, inputs)
@@ -96,7 +100,7 @@ def grpo_trainer(tmp_path_factory):
 
     from transformers import GPT2LMHeadModel
 
-    args = trl.GRPOConfig(
+    args = GRPOConfig(
         **bench.common(str(folder), 0), max_steps=1, num_generations=4, beta=0.3, per_device_train_batch_size=8,
         max_completion_length=6, epsilon=0.15, temperature=0.8,
     )  # fmt: skip
@@ -118,6 +122,8 @@ def test_oracle_group_advantages(grpo_trainer):
 
 @pytest.mark.parametrize(("loss_type", "correct_kl"), [("grpo", True), ("bnpo", False), ("dr_grpo", True)])
 def test_oracle_grpo(grpo_trainer, loss_type, correct_kl):
+    from trl import GRPOTrainer
+
     trainer, _ = grpo_trainer
     model = trainer.accelerator.unwrap_model(trainer.model).double().eval()
     trainer.loss_type, trainer.current_gradient_accumulation_steps = loss_type, 1
@@ -135,7 +141,7 @@ def test_oracle_grpo(grpo_trainer, loss_type, correct_kl):
         "completion_mask": mask.long(), "advantages": advantages[:, 0], "old_per_token_logps": old,
         "ref_per_token_logps": ref,
     }  # fmt: skip
-    theirs = trl.GRPOTrainer._compute_loss(trainer, model, inputs)
+    theirs = GRPOTrainer._compute_loss(trainer, model, inputs)
     logprobs = answer_logprobs(model(tokens, attention_mask=attention).logits, tokens, 2, 0.8)
     mine = grpo_loss(logprobs, old, ref, advantages, mask, 0.15, 0.3, loss_type, correct_kl)
     assert_same((mine, gradient_of(mine, model)), (theirs, gradient_of(theirs, model)), 1e-9)

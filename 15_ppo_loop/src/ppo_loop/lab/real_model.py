@@ -24,17 +24,17 @@ def real_model(options: argparse.Namespace, log: Log) -> dict:
     cpu_only(options)
     log("reading the model")
     model, tokens = load_chat_model(fetch.model("smollm2"), options.seed)
-    steps = 1 if options.quick else STEPS
+    steps, questions, group = (1, 1, 4) if options.quick else (STEPS, QUESTIONS, GROUP)
     found = {
         "steps": steps,
-        "group": GROUP,
-        "questions": QUESTIONS,
+        "group": group,
+        "questions": questions,
         "trained": sum(p.numel() for p in model.adapters()),
     }
     found["of"] = sum(p.numel() for p in model.parameters()) - found["trained"]
     generator, start = torch.Generator().manual_seed(options.seed), time.perf_counter()
     found["before"] = asked(model, tokens, options, log, "before")
-    found["history"] = train(model, tokens, steps, generator, log)
+    found["history"] = train(model, tokens, steps, generator, log, questions, group)
     found["after"] = asked(model, tokens, options, log, "after")
     return found | {"seconds": time.perf_counter() - start}
 
@@ -57,29 +57,31 @@ def logprobs_of(model: Llama, rollout: Rollout) -> torch.Tensor:
     return answer_logprobs(logits, rollout.tokens[:, -N - 1 :], 1)
 
 
-def train(model: Llama, tokens: Tokens, steps: int, generator, log: Log) -> list[dict]:
+def train(
+    model: Llama, tokens: Tokens, steps: int, generator, log: Log, questions: int = QUESTIONS, group: int = GROUP
+) -> list[dict]:
     """GRPO: a group of answers to each of a few questions, one optimizer step."""
     form, countries, history = Form(), list(CAPITALS), []
     optimizer = torch.optim.Adam(model.adapters(), lr=LR, eps=1e-5)
     for step in range(steps):
         optimizer.zero_grad()
         seen = {"reward": 0.0, "kl": 0.0, "obey": 0.0, "length": 0.0}
-        for _ in range(QUESTIONS):
+        for _ in range(questions):
             country = countries[int(torch.randint(len(countries), (1,), generator=generator))]
-            rollout, texts, ended = answers_to(model, tokens, country, GROUP, generator)
+            rollout, texts, ended = answers_to(model, tokens, country, group, generator)
             rewards = torch.tensor([form.reward(*pair) for pair in zip(texts, ended, strict=True)])
-            advantages = group_advantages(rewards, rollout.mask, GROUP)
+            advantages = group_advantages(rewards, rollout.mask, group)
             with torch.no_grad(), model.as_reference():
                 ref = logprobs_of(model, rollout)
             new = logprobs_of(model, rollout)
             loss = grpo_loss(
                 new, new.detach(), ref, advantages, rollout.mask, beta=BETA, loss_type="bnpo", correct_kl=True
             )
-            (loss / QUESTIONS).backward()
+            (loss / questions).backward()
             kl = torch.where(rollout.mask, k3_estimator(new.detach(), ref), 0).sum(1).mean()
-            obey = sum(form.obeys(*pair) for pair in zip(texts, ended, strict=True)) / GROUP
+            obey = sum(form.obeys(*pair) for pair in zip(texts, ended, strict=True)) / group
             parts = {"reward": rewards.mean(), "kl": kl, "obey": obey, "length": rollout.mask.sum(1).float().mean()}
-            seen = {name: seen[name] + float(value) / QUESTIONS for name, value in parts.items()}
+            seen = {name: seen[name] + float(value) / questions for name, value in parts.items()}
         optimizer.step()
         history.append(seen)
         log(f"step {step + 1} of {steps}: reward {seen['reward']:.2f}, KL {seen['kl']:.2f}")
