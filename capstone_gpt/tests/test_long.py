@@ -2,6 +2,8 @@
 
 import copy
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -143,3 +145,27 @@ def test_the_run_on_a_gpu(tmp_path, capsys):
     assert main("capstone_gpt", "", COMMANDS, plots.draw, argv, arguments) == 0
     assert "Quick run" in capsys.readouterr().out
     assert "long_cuda" in json.loads((tmp_path / "results.json").read_text())
+
+
+TRACED = """
+import torch
+from capstone_gpt.model import ModernConfig, ModernGPT
+from capstone_gpt.training import token_loss
+
+def backend(graph, inputs):
+    for node in graph.graph.nodes:
+        value = node.meta.get("example_value")
+        print(node.kwargs.get("device", getattr(value, "device", "meta")))
+    return graph.forward
+
+model = ModernGPT(ModernConfig(vocab_size=64, context_length=8, n_layer=1, n_head=2, n_embd=16)).to("meta")
+x = torch.zeros(4, 8, dtype=torch.long, device="meta")
+torch.compile(token_loss, dynamic=False, backend=backend)(model, x, x)
+"""
+
+
+def test_the_compiled_loss_has_nothing_on_the_cpu():
+    """One operation there, and the compiler of the CPU's code is called too. Traced without the tests' type checks."""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", TRACED], capture_output=True, text=True)
+    devices = done.stdout.split()
+    assert len(devices) > 20 and set(devices) == {"meta"}, done.stderr[-2000:]

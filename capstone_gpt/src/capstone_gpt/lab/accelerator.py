@@ -2,6 +2,7 @@
 
 import copy
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
@@ -71,7 +72,9 @@ def choose(model: nn.Module, data: Any, config: Config, steps: int, compiled: bo
     start = time.perf_counter()
     try:
         made = torch.compile(token_loss, dynamic=False)
-        fast, reached = rehearse(model, data, config, made, steps)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # it traces through a cache, which is what is wanted
+            fast, reached = rehearse(model, data, config, made, steps)
     except Exception as error:  # tracing, generated code and its compilers fail in kinds of their own
         found["why"] = f"torch.compile failed here with {type(error).__name__}; the run did without it."
         return token_loss, found

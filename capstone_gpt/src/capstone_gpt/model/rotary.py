@@ -14,9 +14,10 @@ from torch import Tensor
 @functools.lru_cache(32)
 def tables(length: int, head_dim: int, dtype: torch.dtype, device: torch.device, base: float | int = 10_000.0):
     """Cosines and signed sines of every angle, each (length, D)."""
+    exact = {"dtype": torch.float64, "device": "cpu" if device.type == "mps" else device}  # mps has no float64
     with torch.inference_mode(False):
-        frequency = base ** (-torch.arange(0, head_dim, 2, dtype=torch.float64) / head_dim)
-        angle = torch.arange(length, dtype=torch.float64)[:, None] * frequency  # length D/2
+        frequency = base ** (-torch.arange(0, head_dim, 2, **exact) / head_dim)
+        angle = torch.arange(length, **exact)[:, None] * frequency  # length D/2
         cos, sin = angle.cos(), angle.sin()
         both = torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)
         return tuple(x.to(dtype=dtype, device=device) for x in both)
