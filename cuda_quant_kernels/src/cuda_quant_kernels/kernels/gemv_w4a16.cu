@@ -90,7 +90,7 @@ __device__ __forceinline__ void pair_up(const int4& x, unsigned (&pair)[4]) {
 }
 
 // A warp multiplies two tiles of 16 rows by the same tokens: the tokens are read and paired up once for both.
-constexpr int WARPS = 8, ROW_TILES = 2, ROWS = 16 * ROW_TILES, LANE_ROWS = 2 * ROW_TILES;
+constexpr int WARPS = 4, ROW_TILES = 2, ROWS = 16 * ROW_TILES, LANE_ROWS = 2 * ROW_TILES;
 
 // A lane's part of a group: 32 weights and a scale of each of its rows r, r + 8, r + 16, ...
 struct Weights { uint4 w[LANE_ROWS]; __half s[LANE_ROWS]; };
@@ -123,20 +123,31 @@ struct Place {
 
 __device__ __forceinline__ uint32_t word_of(const uint4& w, int j) { return j == 0 ? w.x : j == 1 ? w.y : j == 2 ? w.z : w.w; }
 
-// sum += scale * (weights of one group) * (tokens), for TILES tiles of 8 tokens. A token beyond M is the last one once
-// more, and its sums are not stored.
+// A lane's part of the tokens: 32 columns of token r of each tile of 8. A token beyond M is the last one once more, and
+// its sums are not stored.
+template <int TILES> struct Tokens { int4 x[TILES][4]; };
+template <int TILES> __device__ __forceinline__ Tokens<TILES> load_tokens(const Gemv& g, int group, int r, int t) {
+    Tokens<TILES> v;
+#pragma unroll
+    for (int tile = 0; tile < TILES; ++tile) {
+        size_t token = min(tile * 8 + r, g.m - 1);
+#pragma unroll
+        for (int j = 0; j < 4; ++j)
+            v.x[tile][j] = *reinterpret_cast<const int4*>(g.x + token * g.k + group * GROUP_SIZE + t * 32 + j * 8);
+    }
+    return v;
+}
+
+// sum += scale * (weights of one group) * (tokens), for TILES tiles of 8 tokens.
 template <int TILES>
-__device__ __forceinline__ void multiply_group(float (&sum)[ROW_TILES][TILES][4], const Gemv& g, const Weights& v, int k,
-                                               int r) {
+__device__ __forceinline__ void multiply_group(float (&sum)[ROW_TILES][TILES][4], const Weights& v,
+                                               const Tokens<TILES>& tokens) {
     float part[ROW_TILES][TILES][4] = {};
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
         unsigned x[TILES][4];
 #pragma unroll
-        for (int tile = 0; tile < TILES; ++tile) {
-            size_t token = min(tile * 8 + r, g.m - 1);
-            pair_up(*reinterpret_cast<const int4*>(g.x + token * g.k + k + j * 8), x[tile]);
-        }
+        for (int tile = 0; tile < TILES; ++tile) pair_up(tokens.x[tile][j], x[tile]);
 #pragma unroll
         for (int y = 0; y < ROW_TILES; ++y) {
             unsigned above[4], below[4];                   // rows r and r + 8 of the tile
@@ -188,15 +199,24 @@ template <int TILES>                                       // tokens in tiles of
 __global__ void __launch_bounds__(WARPS * 32) gemm_skinny(Gemv g) {
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32, r = lane / 4, t = lane % 4, n0 = blockIdx.x * ROWS;
     int groups = g.k / GROUP_SIZE;
+    constexpr bool TOKENS_AHEAD = TILES == 1;              // two tiles would take registers from half of the warps
     float sum[ROW_TILES][TILES][4] = {};
     Place place(g, n0, warp, r, t);
     Weights next{};
-    if (warp < groups) next = place.load();
+    Tokens<TILES> next_tokens{};
+    if (warp < groups) {
+        next = place.load();
+        if (TOKENS_AHEAD) next_tokens = load_tokens<TILES>(g, warp, r, t);
+    }
     for (int group = warp; group < groups; group += WARPS) {
         Weights now = next;
+        Tokens<TILES> tokens = TOKENS_AHEAD ? next_tokens : load_tokens<TILES>(g, group, r, t);
         place.advance(WARPS);
-        if (group + WARPS < groups) next = place.load();   // on its way during the products
-        multiply_group<TILES>(sum, g, now, group * GROUP_SIZE + t * 32, r);
+        if (group + WARPS < groups) {                      // on its way during the products
+            next = place.load();
+            if (TOKENS_AHEAD) next_tokens = load_tokens<TILES>(g, group + WARPS, r, t);
+        }
+        multiply_group<TILES>(sum, now, tokens);
     }
     reduce_and_store<TILES>(sum, g, n0);
 }

@@ -21,7 +21,7 @@ KERNELS = {
         quantize_rows_kernel,
         "x *bf16, q *i8, scale *fp32, cols i32, BLOCK c",
         {"BLOCK": 4096},
-        {"num_warps": 8},
+        {"num_warps": 8, "enable_fp_fusion": False},
     ),
     "w8a8": (
         w8a8_kernel,

@@ -31,5 +31,7 @@ def quantize_rows(x: Float[Tensor, "R C"]) -> tuple[Int8[Tensor, "R C"], Float32
         raise ValueError(f"x={cols} columns: a program keeps a row in registers, up to 65536; use the CUDA kernel")
     q, scale = torch.empty_like(x, dtype=torch.int8), torch.empty(rows, device=x.device)
     block = triton.next_power_of_2(cols)
-    quantize_rows_kernel[(rows,)](x, q, scale, cols, BLOCK=block, num_warps=min(16, max(1, block // 512)))
+    # An fma of v, 1 / s and 1.5 * 2^23 would round once, where the product and its rounding to a code round twice.
+    options = {"num_warps": min(16, max(1, block // 512)), "enable_fp_fusion": False}
+    quantize_rows_kernel[(rows,)](x, q, scale, cols, BLOCK=block, **options)
     return q, scale
