@@ -20,6 +20,12 @@ def generator(seed):
     return torch.Generator().manual_seed(seed)
 
 
+def generators():
+    """The states of torch's, NumPy's and Python's generators, to be compared."""
+    name, keys, *rest = np.random.get_state()
+    return torch.get_rng_state().tolist(), keys.tolist(), rest, random.getstate()
+
+
 def randn(seed, *shape, dtype=torch.float64):
     return torch.randn(shape, generator=generator(seed), dtype=torch.float64).to(dtype)
 

@@ -23,6 +23,7 @@ from given import (
     Unsavable,
     folder,
     generator,
+    generators,
     helper_of,
     inode,
     integers,
@@ -592,7 +593,11 @@ RANK = [
     "whose position moves on by one rank's batch, so that ranks meet the same samples again",
 ]
 TAIL = ["left out", "that gives a shorter batch at the end of an epoch"]
-SIZE = ["checked", "that does not refuse a global batch which is larger than the data"]
+SIZE = [
+    "checked",
+    "that does not refuse a global batch which is larger than the data",
+    "that refuses a global batch which is exactly as LARGE as the data",
+]
 SAMPLER_HINTS = {
     STATE[1]: "A run is killed in its third epoch. What does the position alone say?",
     STATE[2]: "Seven samples in batches of three, two batches are drawn: how many indices of which epoch are used up?",
@@ -606,6 +611,7 @@ SAMPLER_HINTS = {
     RANK[2]: "With two ranks and a batch of two: which of the four indices belong to rank 0?",
     RANK[3]: "How many samples do all ranks together use up in one step?",
     TAIL[1]: "Seven samples in batches of three: what is promised about the seventh?",
+    SIZE[2]: "Six samples, three ranks of two: is one of them missing?",
     SIZE[1]: "Three ranks of two samples each, and five samples: who goes without?",
 }
 
@@ -613,7 +619,8 @@ SAMPLER_HINTS = {
 def wrong_sampler(state, restore, seed_, rank_, tail, size_):
     class Sampler:
         def __init__(self, size, batch_size, seed=0, rank=0, world_size=1):
-            if batch_size * world_size > size and size_ == SIZE[0]:
+            most = {SIZE[1]: math.inf, SIZE[2]: size - 1}.get(size_, size)
+            if batch_size * world_size > most:
                 raise ValueError("size")
             self.size, self.batch_size, self.seed, self.rank, self.world = size, batch_size, seed, rank, world_size
             self.at = {"epoch": 0, "position": 0}
@@ -717,9 +724,10 @@ def sizes_of_data(impl, seed):
 
 
 def the_global_generator_afterwards(impl, seed):
+    before = generators()
     sampler = impl.Sampler(6, 3, seed=seed)
     drawn(sampler, 3)
-    return {"the next random number": torch.rand(1), "its own iterator": iter(sampler) is sampler}
+    return {"the generators are as before": generators() == before, "its own iterator": iter(sampler) is sampler}
 
 
 def the_defaults(impl, seed):
@@ -739,10 +747,15 @@ INIT = [
     "whose residual branches are divided by the root of n_layer, where that of 2 n_layer belongs",
     "whose POSITIONS start smaller than the other matrices",
     "whose matrices are UNIFORM with the right deviation, where they should be normal",
+    "whose ATTENTION outputs start as large as everything else, although they add to the stream too",
 ]
 PLACE = ["before", "that normalises AFTER each addition (post-norm)"]
 POSITIONS = ["added", "WITHOUT position embeddings"]
-LENGTH = ["checked", "that does not refuse more tokens than context_length"]
+LENGTH = [
+    "checked",
+    "that does not refuse more tokens than context_length",
+    "that refuses exactly context_length tokens, which still fit",
+]
 GPT_HINTS = {
     FINAL[1]: "The residual stream grows with every layer. What stands before the head?",
     HEAD[1]: "How many parameters has the model? Does the embedding feel the head's gradient?",
@@ -753,8 +766,10 @@ GPT_HINTS = {
     INIT[4]: "How many branches add to the stream in each layer?",
     INIT[5]: "Which matrices have a deviation other than 0.02? Is `wpe` among them?",
     INIT[6]: "Of a normal matrix, how much lies beyond two deviations? And of a uniform one?",
+    INIT[7]: "Which two matrices of a block write into the residual stream? What are they called here?",
     PLACE[1]: "In GPT-2, does the residual stream itself ever go through a norm inside a block?",
     POSITIONS[1]: "Exchange two tokens of the prompt: which logits should change?",
+    LENGTH[2]: "A table of 1024 positions: how many tokens may a window have?",
     LENGTH[1]: "What is row 1024 of a table with 1024 rows?",
 }
 
@@ -792,7 +807,8 @@ def wrong_gpt(final, head, gelu, init, place, positions, length):
                 self.lm_head.weight = self.wte.weight
             for name, p in self.named_parameters():
                 if p.ndim == 2 and init != INIT[2]:
-                    last = name.endswith(("o_proj.weight", "c_proj.weight")) and init != INIT[1]
+                    ends = ("c_proj.weight",) if init == INIT[7] else ("o_proj.weight", "c_proj.weight")
+                    last = name.endswith(ends) and init != INIT[1]
                     branches = c.n_layer if init == INIT[4] else 2 * c.n_layer
                     small = init == INIT[5] and name == "wpe.weight"
                     std = 0.02 / math.sqrt(branches) if last else 0.01 if small else 0.02
@@ -806,7 +822,7 @@ def wrong_gpt(final, head, gelu, init, place, positions, length):
 
         def forward(self, tokens):
             T = tokens.shape[1]
-            if T > self.config.context_length:
+            if T > self.config.context_length - (length == LENGTH[2]):
                 if length == LENGTH[1]:
                     tokens = tokens[:, -self.config.context_length :]
                     T = tokens.shape[1]
@@ -1217,7 +1233,11 @@ FACTOR = ["right", "WITHOUT the factor for tall matrices", "whose factor also ma
 TALL = ["transposed", "that does not TRANSPOSE tall matrices: the products are as large as rows x rows"]
 WHEN = ["before", "whose momentum averages the ORTHOGONAL matrices, not the gradients", "WITHOUT Nesterov's look ahead",
         "WITHOUT momentum"]  # fmt: skip
-NORMED = ["normalised", "that does not bring the largest singular value below 1 first"]
+NORMED = [
+    "normalised",
+    "that does not bring the largest singular value below 1 first",
+    "that ADDS 1e-7 to the norm, where the larger of the two is meant",
+]
 MUON_DECAY = ["decoupled", "that forgets the weight decay"]
 MUON_GRADS = ["kept", "that writes into p.grad"]
 MUON_HINTS = {
@@ -1232,6 +1252,7 @@ MUON_HINTS = {
     WHEN[2]: "Which vector is orthogonalised: the average, or the gradient moved towards it?",
     WHEN[3]: "What is `state` for?",
     NORMED[1]: "The polynomial converges for singular values below about 1.3. What if the gradient is large?",
+    NORMED[2]: "A gradient of norm 5e-8: what is it divided by?",
     MUON_DECAY[1]: "What happens to p before the step, if weight_decay is not 0?",
 }
 
@@ -1240,7 +1261,8 @@ def wrong_muon(who, factor, tall, when, size, decay, grads):
     def polynomial(G):
         turn = G.shape[0] > G.shape[1] and tall == TALL[0]
         X = G.T if turn else G
-        X = X / X.norm().clamp(min=1e-7) if size == NORMED[0] else X
+        norms = {NORMED[1]: 1.0, NORMED[2]: X.norm() + 1e-7}
+        X = X / norms.get(size, X.norm().clamp(min=1e-7))
         for _ in range(5):
             A = X @ X.T
             X = 3.4445 * X + (-4.7750 * A + 2.0315 * A @ A) @ X
@@ -1443,6 +1465,7 @@ DIVIDE = [
     "that does not DIVIDE: the losses are added up",
     "that takes the MEAN OF MEANS, so that a short micro-batch counts as much as a long one",
     "that counts ignored targets too",
+    "that leaves every NEGATIVE target out of the count, where only -100 is ignored",
 ]
 CLIP = [
     "once, unscaled",
@@ -1453,13 +1476,15 @@ CLIP = [
     "that clips each GROUP of the optimizer alone",
 ]
 GRADS = ["zeroed first", "that zeroes the gradients between micro-batches, so that only the last one counts",
-         "that never zeroes old gradients"]  # fmt: skip
+         "that never zeroes old gradients",
+         "that zeroes the gradients at its END, so that those from before it still count"]  # fmt: skip
 STEPS = ["once", "that steps after EVERY micro-batch", "that steps although a gradient overflowed"]
 REPORT = ["right", "that reports the loss of the last micro-batch only", "that reports the norm after clipping"]
 STEP_HINTS = {
     DIVIDE[1]: "Four micro-batches, one large batch: which gradient is four times the other?",
     DIVIDE[2]: "One micro-batch has 3 targets, the other 300. Whose targets weigh more?",
     DIVIDE[3]: "A target of -100 adds nothing to the sum. May it add to the count?",
+    DIVIDE[4]: "A regression has targets below 0. Which single number means that a target is ignored?",
     CLIP[1]: "The gradients are 65,536 times too large until they are unscaled. What does a clip at 1 leave of them?",
     CLIP[2]: "The norm of what is limited: of a part of the gradient, or of the whole?",
     CLIP[3]: "Does the direction of the step change, if each parameter is clipped on its own?",
@@ -1469,6 +1494,7 @@ STEP_HINTS = {
     ]: "An optimizer may have several groups. Whose norm is limited: each one's, or that of all gradients together?",
     GRADS[1]: "What is left of the first micro-batch when the second one's gradient arrives?",
     GRADS[2]: "What is in `p.grad` when the step begins?",
+    GRADS[3]: "Someone has called backward before your first step. Whose gradients are in `p.grad` then?",
     STEPS[1]: "How many optimizer steps does one large batch take?",
     STEPS[2]: "Who decides whether a step is left out: optimizer or scaler?",
     REPORT[1]: "The loss of the step is a mean over which targets?",
@@ -1481,6 +1507,8 @@ def wrong_step(divide, clip, grads, steps, report):
         scaler = scaler or torch.amp.GradScaler("cpu", enabled=False)
         if divide == DIVIDE[3]:
             targets = sum(y.numel() for _, y in micro_batches)
+        elif divide == DIVIDE[4]:
+            targets = sum(int((y >= 0).sum()) for _, y in micro_batches)
         else:
             targets = sum(int((y != -100).sum()) for _, y in micro_batches)
         parameters = [p for g in optimizer.param_groups for p in g["params"]]
@@ -1508,7 +1536,7 @@ def wrong_step(divide, clip, grads, steps, report):
             scaler.update()
             return norm
 
-        if grads != GRADS[2]:
+        if grads not in GRADS[2:]:
             optimizer.zero_grad()
         loss, norm = 0.0, None
         for x, y in micro_batches:
@@ -1528,6 +1556,8 @@ def wrong_step(divide, clip, grads, steps, report):
         norm = norm if steps == STEPS[1] else finish()
         if report == REPORT[2]:
             norm = nn.utils.get_total_norm([p.grad for p in parameters])
+        if grads == GRADS[3]:
+            optimizer.zero_grad()
         return loss, norm.item()
 
     return train_step
@@ -1598,7 +1628,7 @@ def a_single_micro_batch(impl, seed):
 
 def targets_below_those_that_are_ignored(impl, seed):
     w = nn.Parameter(torch.tensor([1.0 + seed % 3]))
-    parts = [(torch.tensor([2.0, 5.0, 1.0]), torch.tensor([-150.0, -100.0, 3.0]))]
+    parts = [(torch.tensor([2.0, 5.0, 1.0, 1.0]), torch.tensor([-150.0, -100.0, 3.0, -2.0]))]
 
     def squares(x, y):
         kept = y != -100
@@ -1632,9 +1662,17 @@ RANDOM = ["all three", "WITHOUT any random state", "that forgets NumPy's generat
           "that forgets torch's generator",
           "that restores the generators BEFORE the parts, which may draw while they are loaded"]  # fmt: skip
 KEPT = ["all", "that leaves the OPTIMIZER out"]
-WRAPPED = ["unwrapped", 'whose names keep the prefix "_orig_mod." of a compiled model']
+WRAPPED = [
+    "unwrapped",
+    'whose names keep the prefix "_orig_mod." of a compiled model',
+    "that unwraps a compiled model when it saves, but not when it LOADS",
+]
 HASH = ["checked", "that does not notice a damaged file"]
-SET = ["compared", "that loads what it finds, although parts are missing or new"]
+SET = [
+    "compared",
+    "that loads what it finds, although parts are missing or new",
+    "that does not notice a part which is in the file and is not ASKED for",
+]
 CHECKPOINT_HINTS = {
     ATOMIC[1]: "The process is killed after half of the bytes. What does the name point to?",
     ATOMIC[2]: "`write` hands the bytes to the system. Which call of `os` returns only when the disk has them?",
@@ -1646,16 +1684,18 @@ CHECKPOINT_HINTS = {
     RANDOM[5]: "A part draws a random number while it is loaded. Which number does the run draw next?",
     KEPT[1]: "Adam's averages are twice as large as the model. What is a resumed step without them?",
     WRAPPED[1]: "A compiled model's state dict has other names. Who should be able to read the file?",
+    WRAPPED[2]: "The file has names without a prefix. Can the wrapped model load them?",
     HASH[1]: "One bit has flipped. When do you find out: now, or after a week of training?",
+    SET[2]: "The file holds an optimizer, and the run that loads it has none. Is it the same run?",
     SET[1]: "The scaler's state is missing in the file. Should the run go on as if nothing were?",
 }
 
 
 def wrong_checkpoint(atomic, random_, parts_, wrapped, hash_, set_):
     def unwrapped(part):
-        return getattr(part, "_orig_mod", part) if wrapped == WRAPPED[0] else part
+        return getattr(part, "_orig_mod", part) if wrapped != WRAPPED[1] else part
 
-    def generators():
+    def kept_generators():
         version, words, gauss = random.getstate()
         name, keys, *rest = np.random.get_state()
         return {"torch": torch.get_rng_state(), "numpy": [name, torch.tensor(keys.astype(np.int64)), *rest],
@@ -1670,7 +1710,7 @@ def wrong_checkpoint(atomic, random_, parts_, wrapped, hash_, set_):
 
         def save(self, step, parts):
             states = {n: unwrapped(p).state_dict() for n, p in self.kept(parts).items()}
-            content = {"step": step, "states": states, "generators": generators()}
+            content = {"step": step, "states": states, "generators": kept_generators()}
             if atomic == ATOMIC[1]:
                 with open(self.path, "wb") as file:
                     file.write(b"0" * 64)
@@ -1698,7 +1738,8 @@ def wrong_checkpoint(atomic, random_, parts_, wrapped, hash_, set_):
                 raise ValueError("damaged")
             found = torch.load(io.BytesIO(data), weights_only=False)
             parts = self.kept(parts)
-            if set(found["states"]) != set(parts) and set_ == SET[0]:
+            saved, asked = set(found["states"]), set(parts)
+            if set_ == SET[0] and saved != asked or set_ == SET[2] and asked - saved:
                 raise ValueError("parts")
             if random_ != RANDOM[5]:
                 self.fill(parts, found["states"])
@@ -1709,7 +1750,8 @@ def wrong_checkpoint(atomic, random_, parts_, wrapped, hash_, set_):
 
         def fill(self, parts, states):
             for name in set(parts) & set(states):
-                unwrapped(parts[name]).load_state_dict(states[name])
+                part = parts[name] if wrapped == WRAPPED[2] else unwrapped(parts[name])
+                part.load_state_dict(states[name])
 
         def restore(self, g):
             if random_ not in (RANDOM[1], RANDOM[4]):
@@ -1857,8 +1899,14 @@ def a_compiled_model(impl, seed):
 MODE = ["evaluation", "in TRAINING mode: dropout is on", "that leaves the model in evaluation mode",
         "that leaves the model in training mode, whatever it was in"]  # fmt: skip
 WINDOWS = ["all", "on random windows, which MOVES the random numbers of the training",
-           "that drops the last, smaller batch"]  # fmt: skip
-MEAN = ["over targets", "that takes the MEAN OF BATCH MEANS", "that returns the sum"]
+           "that drops the last, smaller batch",
+           "that DRAWS from torch's generator, as a DataLoader does when it is walked through"]  # fmt: skip
+MEAN = [
+    "over targets",
+    "that takes the MEAN OF BATCH MEANS",
+    "that returns the sum",
+    "that counts the last, smaller batch as a FULL one",
+]
 GRAPH = [
     "none",
     "that builds a graph for gradients nobody takes",
@@ -1871,6 +1919,8 @@ EVALUATE_HINTS = {
     MODE[3]: "A model that was in evaluation mode when you got it: in which mode is it now?",
     WINDOWS[1]: "Does a run with evaluation end with the same weights as one without?",
     WINDOWS[2]: "Eleven windows in batches of four: how many are counted?",
+    WINDOWS[3]: "Save `torch.get_rng_state()`, evaluate, compare. Who has drawn?",
+    MEAN[3]: "Eleven windows in batches of four: for how many windows does the third call count?",
     MEAN[1]: "Does the number change with the batch size?",
     MEAN[2]: "In which unit is the result?",
     GRAPH[2]: "Someone calls you inside of `torch.no_grad()`. What do they find afterwards?",
@@ -1890,6 +1940,8 @@ def wrong_evaluate(mode, windows, mean, graph, log):
         if windows == WINDOWS[2]:
             whole = max(1, len(x) // batch_size) * batch_size
             x, y = x[:whole], y[:whole]
+        if windows == WINDOWS[3]:
+            torch.empty((), dtype=torch.int64).random_()
         total, means = 0.0, []
         with torch.set_grad_enabled(graph == GRAPH[1]):
             for i in range(0, len(x), batch_size):
@@ -1906,6 +1958,8 @@ def wrong_evaluate(mode, windows, mean, graph, log):
             model.train()
         if mean == MEAN[1]:
             return sum(means) / len(means)
+        if mean == MEAN[3]:
+            return sum(means) * batch_size / len(x)
         return total if mean == MEAN[2] else total / y.numel()
 
     return evaluate
@@ -1922,12 +1976,12 @@ class Watching(Drop):
 
 def evaluated(impl, seed, *batch_size, training=True, rows=11):
     model = Watching(seed).train(training)
-    x = integers(seed, 13, rows, 6)
+    x, before = integers(seed, 13, rows, 6), generators()
     loss = impl.evaluate(model, x, integers(seed + 1, 13, rows, 6), *batch_size)
     return {"the loss": loss, "each call: gradients, rows, training": model.seen,
             "the windows came in order": torch.equal(torch.cat(model.read), x),
             "the model is in training mode": model.training and model.dropout.training,
-            "the next random number": torch.rand(1)}  # fmt: skip
+            "the generators are as before": generators() == before}  # fmt: skip
 
 
 def eleven_windows_in_batches_of_four(impl, seed):
@@ -1976,7 +2030,7 @@ def the_coin_of_the_workbook(impl, seed):
 KNOBS = {
     "backward": ("a backward pass", {"add": ADD, "order": ORDER, "zero": ZERO}, wrong_backward, ENGINE_HINTS),
     "kneser_ney": (
-        "counts",
+        "a counting",
         {
             "counts": COUNTS,
             "discount": DISCOUNT,
@@ -1995,7 +2049,7 @@ KNOBS = {
         wrong_batchnorm,
         NORM_HINTS,
     ),
-    "windows": ("windows", {"shift": SHIFT, "count": COUNT, "split_": SPLIT}, wrong_windows, WINDOW_HINTS),
+    "windows": ("a cut into windows", {"shift": SHIFT, "count": COUNT, "split_": SPLIT}, wrong_windows, WINDOW_HINTS),
     "Sampler": (
         "a sampler",
         {"state": STATE, "restore": RESTORE, "seed_": SEED, "rank_": RANK, "tail": TAIL, "size_": SIZE},
@@ -2030,7 +2084,7 @@ KNOBS = {
         WEIGHTS_HINTS,
     ),
     "param_groups": (
-        "groups",
+        "a grouping",
         {"decayed": DECAYED, "tied": TIED, "all_": ALL, "frozen": FROZEN, "empty": EMPTY},
         wrong_groups,
         GROUP_HINTS,

@@ -12,6 +12,7 @@ from given import (
     Draws,
     Unsavable,
     folder,
+    generators,
     inode,
     randn,
     sizes_on_disk_before_the_move,
@@ -59,11 +60,10 @@ def test_the_generators_come_last_and_a_refused_file_moves_none(impl, tmp_path):
     assert draw() == want
     checkpoint.save(2, {"part": Draws(3)})
     draw()
-    states = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()
+    before = generators()
     with pytest.raises(ValueError):
         checkpoint.load({"other": Draws()})
-    assert torch.equal(torch.get_rng_state(), states[0])
-    assert (np.random.get_state()[1].tolist(), random.getstate()) == states[1:]
+    assert generators() == before
 
 
 @pytest.mark.task("Checkpoint")

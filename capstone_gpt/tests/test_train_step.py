@@ -106,6 +106,18 @@ def test_a_step_that_overflows_is_left_out_and_the_scale_halves(impl, seed):
 
 
 @pytest.mark.task("train_step")
+def test_no_other_negative_target_is_ignored(impl):
+    """w = 0 and x = 1: the loss is the mean square of the targets -2 and -150; its gradient is minus twice their mean."""
+    w, parts = nn.Parameter(torch.zeros(1)), [(torch.ones(3), torch.tensor([-2.0, -100.0, -150.0]))]
+
+    def squares(x, y):
+        return (w * x - y)[y != -100].square().sum()
+
+    loss, norm = impl.train_step(squares, torch.optim.SGD([w], lr=0.1), parts)
+    assert loss == pytest.approx(11252.0) and norm == pytest.approx(152.0) and w.item() == pytest.approx(-15.2)
+
+
+@pytest.mark.task("train_step")
 def test_the_example_of_the_workbook(impl):
     w = nn.Parameter(torch.tensor([1.0]))
     parts = [(torch.tensor([2.0]), torch.tensor([0.0])), (torch.tensor([1.0, 3.0]), torch.tensor([0.0, -100.0]))]
