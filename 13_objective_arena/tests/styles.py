@@ -33,41 +33,6 @@ def causal_by_padding(ids, attention_mask, ignore_index=-100):
     return F.pad(inside, (0, 1), value=ignore_index)
 
 
-def mask_token_by_token(ids, special_ids, mask_id, vocab_size, uniforms, probability=0.15):
-    if probability < 0 or probability > 1:
-        raise ValueError("a probability is between 0 and 1")
-    special = set(special_ids.tolist())
-    words = [i for i in range(vocab_size) if i not in special]
-    ids = ids.to(torch.int64)
-    inputs, labels = ids.clone(), torch.full_like(ids, -100)
-    for b in range(ids.shape[0]):
-        for t in range(ids.shape[1]):
-            select, decide, choose = (uniforms[k, b, t] for k in range(3))
-            if ids[b, t].item() in special or select >= probability:
-                continue
-            labels[b, t] = ids[b, t]
-            if decide < 0.8:
-                inputs[b, t] = mask_id
-            elif decide < 0.9:
-                inputs[b, t] = words[int(choose * len(words))]
-    return inputs, labels
-
-
-def mask_by_indexing(ids, special_ids, mask_id, vocab_size, uniforms, probability=0.15):
-    if not (0 <= probability <= 1):
-        raise ValueError("probability")
-    ids, is_special = ids.long(), torch.zeros(vocab_size, dtype=torch.bool)
-    is_special[special_ids] = True
-    words = (~is_special).nonzero()[:, 0]
-    where = (uniforms[0] < probability) & ~is_special[ids]
-    labels = ids.masked_fill(~where, -100)
-    inputs, kind = ids.clone(), uniforms[1]
-    hide, swap = where & (kind < 0.8), where & (kind >= 0.8) & (kind < 0.9)
-    inputs[hide] = mask_id
-    inputs[swap] = words[torch.floor(uniforms[2][swap] * words.numel()).to(torch.int64)]
-    return [inputs, labels]
-
-
 def mask_with_plain_numbers(ids, special_ids, mask_id, vocab_size, uniforms, probability=0.15):
     if not 0 <= probability <= 1:
         raise ValueError("probability")
@@ -84,6 +49,21 @@ def mask_with_plain_numbers(ids, special_ids, mask_id, vocab_size, uniforms, pro
     pairs = map(one, ids.flatten().tolist(), *uniforms.flatten(1).tolist())
     made = torch.tensor(list(pairs), dtype=torch.int64).reshape(B, T, 2)
     return made[..., 0], made[..., 1]
+
+
+def mask_by_indexing(ids, special_ids, mask_id, vocab_size, uniforms, probability=0.15):
+    if not (0 <= probability <= 1):
+        raise ValueError("probability")
+    ids, is_special = ids.long(), torch.zeros(vocab_size, dtype=torch.bool)
+    is_special[special_ids] = True
+    words = (~is_special).nonzero()[:, 0]
+    where = (uniforms[0] < probability) & ~is_special[ids]
+    labels = ids.masked_fill(~where, -100)
+    inputs, kind = ids.clone(), uniforms[1]
+    hide, swap = where & (kind < 0.8), where & (kind >= 0.8) & (kind < 0.9)
+    inputs[hide] = mask_id
+    inputs[swap] = words[torch.floor(uniforms[2][swap] * words.numel()).to(torch.int64)]
+    return [inputs, labels]
 
 
 def prefix_with_loops(prefix_lengths, T):
@@ -279,11 +259,7 @@ def pair_by_searching(documents, document, sentence, uniforms):
 STYLES = {
     "shift_labels": {"by roll": shift_by_roll, "by concatenation": shift_by_concatenation},
     "causal_labels": {"with loops": causal_with_loops, "by padding": causal_by_padding},
-    "mask_tokens": {
-        "token by token": mask_token_by_token,
-        "by indexing, a list": mask_by_indexing,
-        "with plain numbers": mask_with_plain_numbers,
-    },
+    "mask_tokens": {"with plain numbers": mask_with_plain_numbers, "by indexing, a list": mask_by_indexing},
     "prefix_attention_mask": {"with loops": prefix_with_loops, "by filling a square": prefix_by_filling},
     "random_partition": {"with a loop": partition_with_a_loop, "by counting": partition_by_counting},
     "span_corruption": {"token by token": corrupt_token_by_token, "from the end": corrupt_from_the_end},

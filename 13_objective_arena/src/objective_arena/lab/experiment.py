@@ -21,7 +21,7 @@ from .questions import HIDDEN, LENGTH, answer, probe, windows_of
 
 Log = Callable[[str], None]
 STEPS, BATCH = 500, 32
-QUESTIONS = 1024
+QUESTIONS, QUICK_QUESTIONS = 1024, 128
 UNTRAINED, FEWER = "untrained", "causal, as many labels as masked"
 RAFFEL = {  # table 2 of Raffel et al. 2020: GLUE, CNN/DM, SQuAD, SuperGLUE, EnDe
     "encoder-decoder, denoising": (83.28, 19.24, 80.88, 71.36, 26.98),
@@ -36,7 +36,8 @@ def headline(options: argparse.Namespace, log: Log) -> dict:
     check_fast_form()
     seeds = seeds_of(options, 1 if options.quick else 3)
     corpus = load(options.data)
-    found = arena(corpus, seeds, 10 if options.quick else STEPS, log)
+    steps, questions = (10, QUICK_QUESTIONS) if options.quick else (STEPS, QUESTIONS)
+    found = arena(corpus, seeds, steps, log, questions)
     return {"seeds": seeds, **found, "ladder": ladder(corpus, seeds, 10 if options.quick else LADDER_STEPS, log)}
 
 
@@ -54,7 +55,7 @@ def check_fast_form() -> None:
             raise ValueError("spans_fast and spans disagree: they must be equal before anything is trained")
 
 
-def arena(corpus: Corpus, seeds: list[int], steps: int, log: Log) -> dict:
+def arena(corpus: Corpus, seeds: list[int], steps: int, log: Log, questions: int = QUESTIONS) -> dict:
     """Every objective, every seed: next-token loss, infill accuracy, probe accuracy. Lists have one entry a seed."""
     config = Config(corpus.special.vocab_size)
     share = {name: share_of_labels(objective, corpus, config) for name, objective in OBJECTIVES.items()}
@@ -66,11 +67,11 @@ def arena(corpus: Corpus, seeds: list[int], steps: int, log: Log) -> dict:
         for seed in seeds:
             log(f"arena: {name}, seed {seed}")
             model, _ = train(OBJECTIVES[form], corpus.text, corpus.special, config, n, BATCH, seed=seed)
-            windows, _ = windows_of(corpus, QUESTIONS, seed=10_000 + seed)
+            windows, _ = windows_of(corpus, questions, seed=10_000 + seed)
             start = (LENGTH - HIDDEN) // 2
             rows["next"].append(answer(model, form, windows, LENGTH - 1, LENGTH)[0])
             rows["infill"].append(answer(model, form, windows, start, start + HIDDEN)[1])
-            rows["probe"].append(probe(model, form, corpus, QUESTIONS, seed=20_000 + seed))
+            rows["probe"].append(probe(model, form, corpus, questions, seed=20_000 + seed))
         scores[name] = rows
     flops = 3 * Transformer(config).flops(config.max_len) * BATCH * steps  # the backward pass takes twice the forward
     return {

@@ -29,7 +29,8 @@ def polarity(options: argparse.Namespace, log: Log) -> dict:
     seeds, steps = seeds_of(options, 1 if options.quick else 2), 10 if options.quick else PRETRAINING
     sizes = dict([(60, 1)]) if options.quick else EPOCHS
     found = {"seeds": seeds, "pretraining": steps, "vocabulary": reviews.vocab_size, "scores": {}, "last loss": {}}
-    train, test = single(reviews.train, MAX_LEN), single(reviews.test, MAX_LEN)
+    trained, tested = (500, 200) if options.quick else (len(reviews.train), len(reviews.test))
+    train, test = single(reviews.train[:trained], MAX_LEN), single(reviews.test[:tested], MAX_LEN)
     for seed in seeds:
         encoders, writers, losses = starts(reviews, train, steps, seed, log)
         for name, loss in losses.items():
@@ -39,7 +40,7 @@ def polarity(options: argparse.Namespace, log: Log) -> dict:
             for name, model in contenders(encoders, writers, part, labels, epochs, seed):
                 log(f"seed {seed}, {size} labels: {name}")
                 row = found["scores"].setdefault(name, {}).setdefault(str(size), {})
-                for metric, value in glue_metrics(predict(model, test), reviews.test_labels).items():
+                for metric, value in glue_metrics(predict(model, test), reviews.test_labels[:tested]).items():
                     row.setdefault(metric, []).append(value)
     return found
 

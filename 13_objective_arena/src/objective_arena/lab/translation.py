@@ -53,7 +53,10 @@ def load_french() -> list[tuple[str, str]]:
         lines = file.read("fra.txt").decode("utf-8").splitlines()
     pairs = []
     for line in lines:
-        english, other = (words(part) for part in line.split("\t")[:2])
+        texts = line.split("\t")[:2]
+        if max(len(text.split()) for text in texts) > FRENCH_WORDS:
+            continue  # punctuation apart makes more words, never fewer
+        english, other = map(words, texts)
         if max(len(english.split()), len(other.split())) <= FRENCH_WORDS:
             pairs.append((english, other))
     return pairs
