@@ -107,7 +107,7 @@ def test_a_step_that_overflows_is_left_out_and_the_scale_halves(impl, seed):
 
 @pytest.mark.task("train_step")
 def test_no_other_negative_target_is_ignored(impl):
-    """w = 0 and x = 1: the loss is the mean square of the targets -2 and -150; its gradient is minus twice their mean."""
+    """w = 0, x = 1, targets -2 and -150: the loss is their mean square, its gradient minus twice their mean."""
     w, parts = nn.Parameter(torch.zeros(1)), [(torch.ones(3), torch.tensor([-2.0, -100.0, -150.0]))]
 
     def squares(x, y):
