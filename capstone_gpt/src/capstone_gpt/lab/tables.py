@@ -180,15 +180,17 @@ def labs(content: dict | None = None) -> str:
 
 
 def trial(content: dict | None = None) -> str:
-    """Attempts by someone who had read README and workbook alone: first, and after the repairs that followed."""
-    c = content or section("trial")
-    kinds = list(c["wrong"]["first"])
-    rows = [("wrong attempts", "number", *kinds)]
-    for run in ("first", "last"):
-        counts = c["wrong"][run]
-        rows.append((f"{run} run", sum(counts.values()), *(counts[kind] for kind in kinds)))
-    right = c["right"]
-    return (
-        f"{table(rows)}\n\nOf {right['attempts']} attempts that were meant to be right, {right['first']} were RIGHT in "
-        f"the first run and {right['last']} in the last. {c['refused']} {c['date']}.\n"
-    )
+    """What the grader said of attempts by someone who knew README and workbook only: first, and after the repairs."""
+    trials = (content or section("trial"))["trials"]
+    kinds = list(trials[0]["wrong"]["first"])
+    rows, said = [("wrong attempts", "number", *kinds)], []
+    for name, each in zip(("first trial", "second trial"), trials, strict=True):
+        for run in ("first", "last"):
+            counts = each["wrong"][run]
+            rows.append((f"{name}, {run} run", sum(counts.values()), *(counts[kind] for kind in kinds)))
+        right = each["right"]
+        said.append(
+            f"Of {right['attempts']} right attempts in other styles of the {name}, {right['first']} were RIGHT in its "
+            f"first run and {right['last']} in its last. {each['refused']} {each['date']}."
+        )
+    return f"{table(rows)}\n\n{' '.join(said)}\n"
