@@ -116,7 +116,7 @@ def test_counters_of_nsight_compute_stand_beside_the_tracers(tmp_path, monkeypat
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a pretended GPU")
     assert command.run(["counters", "--out", str(tmp_path)]) == 0
     table = tables.counters(record.read(tmp_path)["counters"])
-    assert "| w8a8 tiled | – | 4,096 / 4,096 | – | – |" in table and "a pretended GPU, Nsight Compute" in table
+    assert "| w8a8 tiled | – | – | 4,096 / 4,096 | – |" in table and "a pretended GPU, Nsight Compute" in table
     (tmp_path / "ncu").write_text("#!/bin/sh\necho '==ERROR== ERR_NVGPUCTRPERM'\n")
     with pytest.raises(RuntimeError, match="ncu gave no counters: ==ERROR== ERR_NVGPUCTRPERM"):
         profile.nsight(["w8a8 tiled"])

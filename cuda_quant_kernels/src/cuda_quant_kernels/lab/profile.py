@@ -32,7 +32,7 @@ COUNTERS = {
     "l1tex__t_requests_pipe_lsu_mem_global_op_st.sum": "global store requests",
     "l1tex__t_sectors_pipe_lsu_mem_global_op_st.sum": "global store sectors",
     "l1tex__data_pipe_lsu_wavefronts_mem_shared.sum": "shared wavefronts",
-    "l1tex__data_bank_conflicts_pipe_lsu.sum": "wavefronts lost to bank conflicts",
+    "l1tex__data_bank_conflicts_pipe_lsu_mem_shared.sum": "wavefronts lost to bank conflicts",
     "dram__bytes.sum": "bytes of device memory",
     "gpu__time_duration.sum": "ns",
     "sm__throughput.avg.pct_of_peak_sustained_elapsed": "% of peak, multiprocessors",

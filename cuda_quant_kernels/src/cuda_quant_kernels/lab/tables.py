@@ -114,12 +114,25 @@ def _bench_row(row: dict) -> tuple:
     )
 
 
+def peers(bench: dict | None = None) -> str:
+    """The int8 GEMM beside the library's on the same GPU; a sentence where no GPU has run it."""
+    bench = bench or record.read(record.COMMITTED).get("bench")
+    limit = "The limit is the tensor cores' peak, 0.56 ms."
+    if not bench:
+        return f"The peer is `torch._int_mm`. {limit} No GPU has run these kernels yet.\n"
+    names = {"torch._int_mm": "the peer, `torch._int_mm`,", "w8a8 wgmma": "`wgmma`"}
+    names["w8a8 triton"] = "the same product in Triton"
+    us = gpu_microseconds({"bench": bench})
+    times = [f"{name} takes {milliseconds(us[key] / 1e3)}" for key, name in names.items() if key in us]
+    return f"Measured on an {bench['device'].split(',')[0]}, where {', '.join(times)}. {limit}\n"
+
+
 def counters(section: dict | None = None) -> str:
     """What the tracer predicts of each kernel and what Nsight Compute counted, where such a run is recorded."""
     section = section or record.read(record.COMMITTED).get("counters")
     if not section:
         return ""
-    shown = ("global load sectors", "global store sectors", "shared wavefronts", "wavefronts lost to bank conflicts")
+    shown = ("global load requests", "global load sectors", "global store sectors", "shared wavefronts")
     kernels = dict.fromkeys(row["kernel"] for row in section["rows"])
     cells = {
         (row["kernel"], row["counter"]): f"{row['traced']:,} / {row['counted']:,.0f}"
@@ -128,7 +141,16 @@ def counters(section: dict | None = None) -> str:
     }
     body = [(kernel, *(cells.get((kernel, counter), "–") for counter in shown)) for kernel in kernels]
     table = markdown.table([("traced / counted", *shown), *body])
-    return "\n\n".join([table, f"{section['device']}, Nsight Compute.", markdown.meta_line(section)]) + "\n"
+    exact = sum(_is_counted_alike(section["rows"], kernel) for kernel in kernels)
+    note = f"{section['device']}, Nsight Compute. Requests and sectors of global memory are the same, to the last one, "
+    note += f"in {exact} of {len(kernels)} kernels."
+    return "\n\n".join([table, note, markdown.meta_line(section)]) + "\n"
+
+
+def _is_counted_alike(rows: list[dict], kernel: str) -> bool:
+    """Whether every counter of global memory is what the tracer says."""
+    mine = [r for r in rows if r["kernel"] == kernel and r["counter"].startswith("global")]
+    return bool(mine) and all(r["traced"] == r["counted"] for r in mine)
 
 
 def real_layer(section: dict | None = None) -> str:
