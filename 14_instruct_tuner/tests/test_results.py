@@ -65,6 +65,12 @@ def test_effect_the_recorded_real_model():
     assert s["bytes"]["NF4, double quantization"] < s["bytes"]["NF4"] < 0.4 * s["bytes"]["fp32"]
 
 
+def test_effect_the_recorded_real_instructions():
+    s = RESULTS["instructions"]
+    assert s["after"]["gold loss"] < 0.9 * s["before"]["gold loss"]
+    assert all(s["after"][score] > 1.1 * s["before"][score] for score in ("ROUGE-L", "BLEU", "chrF"))
+
+
 def test_the_bench_says_what_the_readme_says():
     b = RESULTS["bench"]
     assert b["packing"]["rows"]["ours"] <= bench.MOST_OVER_BOUND * b["packing"]["lower bound"]

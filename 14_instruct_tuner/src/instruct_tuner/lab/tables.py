@@ -126,8 +126,6 @@ def orders(content: dict | None = None) -> str:
 def smollm2(content: dict | None = None) -> str:
     """Before and after, and four bits."""
     s = content or section("smollm2")
-    if "instructions" in s:
-        return instructions(s)
     names = {
         "json": "answers that are the JSON asked for",
         "json and right": "JSON and the right answer",
@@ -164,26 +162,21 @@ def code(text: str) -> str:
 
 
 def instructions(content: dict | None = None) -> str:
-    """1,100 real instructions."""
-    s = content or section("smollm2")
-    found = s["instructions"]
-    rows = [("", "before", "after")]
-    rows.append(("gold loss, nats a token", *(f"{found[w]['gold loss']:.3f}" for w in ("before", "after"))))
-    rows.append(("exact match", *(f"{found[w]['exact match']:.0%}" for w in ("before", "after"))))
-    rows.append(("ROUGE-L", *(f"{found[w]['ROUGE-L']:.3f}" for w in ("before", "after"))))
-    rows += [(n, *(f"{found[w][n]:.1f}" for w in ("before", "after"))) for n in ("BLEU", "chrF")]
-    rows.append(
-        (
-            f"{code(found['question'])} gold: {code(found['before']['gold'])}",
-            *(code(found[w]["says"]) for w in ("before", "after")),
-        )
-    )
+    """Scores on held-out real instructions before and after, and one answer."""
+    s = content or section("instructions")
+    before, after = s["before"], s["after"]
+    shown = {"gold loss": "{:.3f}", "exact match": "{:.0%}", "ROUGE-L": "{:.3f}", "BLEU": "{:.1f}", "chrF": "{:.1f}"}
+    units = {"gold loss": "gold loss, nats a token"}
+    rows = [("held-out instructions", "before", "after")]
+    rows += [(units.get(n, n), form.format(before[n]), form.format(after[n])) for n, form in shown.items()]
+    said = [("", "the first of them"), ("instruction", code(s["question"])), ("gold", code(before["gold"]))]
+    said += [("before", code(before["says"])), ("after", code(after["says"]))]
     note = (
-        f"{found['examples']} instructions, {found['steps']} steps of 512 tokens; {found['prompts']} held-out prompts, "
-        f"{found['gold answers']} gold answers."
+        f"{s['prompts']} held-out instructions, answers of 40 tokens at most. {thousands(s['examples'])} others fill "
+        f"{s['rows']} rows of 256 tokens; {s['steps']} steps of LoRA read {s['rows seen']} of them, "
+        f"{s['seconds']:.0f} s."
     )
-    meta = f"\n\n{meta_line(s)}" if "meta" in s else ""
-    return f"{table(rows)}\n\n<sub>{note}</sub>{meta}\n"
+    return f"{table(rows)}\n\n{table(said)}\n\n<sub>{note}</sub>\n\n{meta_line(s)}\n"
 
 
 def bench(content: dict | None = None) -> str:
