@@ -78,6 +78,10 @@ def test_a_factor_is_named_by_the_argument_that_it_equals():
     assert "too large by `length`" in symptom(100.5 + 64, 100.5, named)
 
 
+def test_values_beyond_float16_stop_nothing():
+    assert symptom(np.array([1e6, 19.0]), np.array([1e6, 199.0]))
+
+
 def test_a_shift_is_told():
     x = np.arange(1.0, 7.0) ** 2
     assert "shifted by 1" in symptom(np.concatenate([[0.0], x[:-1]]), x)

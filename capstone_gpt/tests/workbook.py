@@ -112,7 +112,8 @@ def names_of(cell):
     made |= {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
     made |= {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
     read = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    return read - made - set(dir(builtins)), made
+    arguments = {n.arg for n in nodes if isinstance(n, ast.arg)}
+    return read - made - arguments - set(dir(builtins)), made
 
 
 def without_what_stands_alone(notebook):

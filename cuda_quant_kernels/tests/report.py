@@ -118,7 +118,7 @@ def of_test(state: State, seen: Seen) -> Finding:
     if seen.error is None:
         return Finding("")
     words = seen.test.split("[")[0].removeprefix("test_").replace("_", " ")
-    again = (f"again:  pytest --attempt {state.path} -k {seen.test.split('[')[0]}",) if state.path else ()
+    again = (f"again:  pytest --attempt={state.path} -k {seen.test.split('[')[0]}",) if state.path else ()
     return Finding(f"fails the test “{words}”: {message(seen.error)}{line_of(seen.error)}", "", again, "error")
 
 
