@@ -45,6 +45,7 @@ FREE = [
     "that accepts a DOUBLE FREE",
     "that frees some blocks before it finds a double free",
     "that does not see one block listed twice in a call",
+    "that turns the list around that it was GIVEN",
 ]
 REUSE = [
     "right",
@@ -68,6 +69,7 @@ BLOCK_HINTS = {
     FREE[2]: "A block without a holder is given back. Whose block is it when it is handed out twice?",
     FREE[3]: "An error should leave everything as it was. What is checked first?",
     FREE[4]: "A block with one holder stands twice in the list. How many holders would it lose?",
+    FREE[5]: "`reverse` changes a list, `reversed` does not. Whose list is it?",
     REUSE[1]: "A prefix cache may still find a freed block. Which free block is the least likely to be asked for?",
     REUSE[2]: "Which end of a text do other requests have in common?",
     REUSE[3]: "Does the number of a block say how long it has been free?",
@@ -123,7 +125,9 @@ def wrong_allocator(free, reuse, share, take):
                 times = 1 if free == FREE[4] else times
                 if self.holders[block] < times and free not in (FREE[2], FREE[3]):
                     raise ValueError("double free")
-            for block in blocks if reuse == REUSE[2] else reversed(blocks):
+            if free == FREE[5]:
+                blocks.reverse()
+            for block in blocks if reuse == REUSE[2] or free == FREE[5] else reversed(blocks):
                 if free == FREE[3] and self.holders[block] == 0:
                     raise ValueError("double free")
                 self.holders[block] = max(0, self.holders[block] - 1) if free == FREE[2] else self.holders[block] - 1
@@ -147,6 +151,7 @@ WRITE = [
     "that gives the new block the old one's holders",
     "that lets go of the old block BEFORE it has a new one",
     "that returns the given LIST ITSELF when nothing is copied",
+    "that returns a TUPLE",
 ]
 WRITE_HINTS = {
     WRITE[1]: "Two requests share the block. What does the other one read after the write?",
@@ -159,6 +164,7 @@ WRITE_HINTS = {
     WRITE[8]: "Who holds the new block?",
     WRITE[9]: "No block is free. How many hold the old one after the error?",
     WRITE[10]: "The caller changes your result. What becomes of the table that was given?",
+    WRITE[11]: "The table grows by `append` later.",
 }
 
 
@@ -185,7 +191,8 @@ def wrong_write(write):
         if write == WRITE[6]:
             table[index] = fresh
             return table
-        return [*table[:index], fresh, *table[index + 1 :]]
+        new = [*table[:index], fresh, *table[index + 1 :]]
+        return tuple(new) if write == WRITE[11] else new
 
     return copy_on_write
 
@@ -198,6 +205,7 @@ KEY = [
     "whose key has NO TAG: another adapter's keys and values are found",
     "whose key joins ids without a separator, so that 1, 23 and 12, 3 are the same",
     "whose key keeps the LOW BYTE of an id only, so that 44 and 300 are the same",
+    "whose key joins TAG and ids without a separator, so that tag 1 and id 2 are id 12",
 ]
 MATCH = [
     "right",
@@ -223,6 +231,7 @@ PREFIX_HINTS = {
     KEY[2]: "Two adapters make different keys from the same tokens. Where does the hash begin?",
     KEY[3]: "Write the ids 1, 23 and 12, 3 one after the other. Can you tell them apart?",
     KEY[4]: "300 is 256 + 44. How many bytes does an id need?",
+    KEY[5]: "Write the tag 1 and the ids 2, 3 one after the other, and then the ids 12, 3 without a tag.",
     MATCH[1]: "Every token is found. Which row of the step has the logits of the next one?",
     MATCH[2]: "Block 0 is found, block 1 is not, block 2 is. What lies between?",
     MATCH[3]: "Two blocks of four tokens and one token more: how many blocks may be taken?",
@@ -249,10 +258,12 @@ def wrong_prefix(key, match, forget, publish):
                 piece = tokens[end - self.block_size : end]
                 content = "".join(map(str, piece)).encode() if key == KEY[3] else array("q", piece).tobytes()
                 content = bytes(t % 256 for t in piece) if key == KEY[4] else content
+                content = ",".join(map(str, piece)).encode() + b"," if key == KEY[5] else content
                 link = b"" if key == KEY[1] and end > self.block_size else parent
                 if key == KEY[1]:
                     link = tag.encode()
-                parent = blake2b(link + b"|" + content, digest_size=16).digest()
+                between = b"" if key == KEY[5] else b"|"
+                parent = blake2b(link + between + content, digest_size=16).digest()
                 yield parent
 
         def lookup(self, tokens, tag=""):
@@ -399,6 +410,7 @@ OUTPUT = [
     "right",
     "that throws the OUTPUT away, so that sent tokens are sent again",
     "that moves the output into the prompt",
+    "that throws the LOG-PROBABILITIES of the output away",
 ]
 COUNTED = ["right", "that does not count the preemption", "that sets `num_preemptions` to 1, whatever it was"]
 PREEMPT_HINTS = {
@@ -411,6 +423,7 @@ PREEMPT_HINTS = {
     KEPT[2]: "Its table still names the blocks. Who has them next?",
     KEPT[3]: "Its blocks are gone. How many of its tokens have keys and values?",
     OUTPUT[1]: "The client has read these tokens. What would it read next?",
+    OUTPUT[3]: "The output's tokens were sent. What was sent with them?",
     OUTPUT[2]: "The usage at the end counts prompt and output. And max_tokens?",
     COUNTED[1]: "How will the metrics know of it?",
     COUNTED[2]: "It has been preempted twice before. How often is it now?",
@@ -441,6 +454,8 @@ def wrong_preempt(victim, place, kept, output, counted):
             chosen.num_preemptions = 1
         if output == OUTPUT[1]:
             chosen.output = []
+        elif output == OUTPUT[3]:
+            chosen.logprobs = []
         elif output == OUTPUT[2]:
             chosen.prompt, chosen.output = chosen.prompt + chosen.output, []
         if place == PLACE[1]:
@@ -454,7 +469,12 @@ def wrong_preempt(victim, place, kept, output, counted):
 
 # ---------------------------------------------------------------- schedule
 
-FIRST = ["right", "in which a PREFILL goes before the decodes, which starve", "that serves the newest request first"]
+FIRST = [
+    "right",
+    "in which a PREFILL goes before the decodes, which starve",
+    "that serves the newest request first",
+    "that serves running requests by what they MISS, the least first",
+]
 BUDGET = [
     "right",
     "that plans decodes OUTSIDE the budget",
@@ -487,6 +507,7 @@ LEAVE = [
 SCHEDULE_HINTS = {
     FIRST[1]: "A prompt of 2,000 tokens is in the middle of its prefill. How long do the others wait for a token?",
     FIRST[2]: "Who preempts whom if the newest goes first?",
+    FIRST[3]: "Two prompts are running, and the older one misses more. Who came first?",
     BUDGET[1]: "Each decode is a token too.",
     BUDGET[2]: "Sixteen tokens of the budget are left and the prompt has forty. What can be done in this step?",
     BUDGET[3]: "A request without a token has no row of logits.",
@@ -536,6 +557,8 @@ def wrong_schedule(first, budget, admit, plan, leave):
         order = list(state.running)
         if first == "right":
             order.sort(key=lambda r: r.num_missing > 1)
+        elif first == FIRST[3]:
+            order.sort(key=lambda r: r.num_missing)
         elif first == FIRST[2]:
             order = sorted(reversed(order), key=lambda r: r.num_missing > 1)
         for request in order:
@@ -829,6 +852,12 @@ FRAME = [
     "whose events end with ONE line break",
     "that writes every choice as number 0",
     "whose usage event has no HEAD",
+    "that writes into the head it was GIVEN",
+]
+LOGS = [
+    "right",
+    "that leaves EMPTY log-probabilities out",
+    "that gives log-probabilities to an event WITHOUT TEXT, too",
 ]
 SSE_HINTS = {
     DONE[1]: "How does a client know that the stream was not cut?",
@@ -849,10 +878,13 @@ SSE_HINTS = {
     FRAME[1]: "What ends an event? An empty line.",
     FRAME[2]: "Two choices come mixed. How does the client tell them apart?",
     FRAME[3]: "The head stands in every object. Which one has none?",
+    FRAME[4]: "Two streams are made with one head. What does the second one send?",
+    LOGS[1]: "`{}` is not None.",
+    LOGS[2]: "The event that ends a choice has no token. Whose log-probability would it be?",
 }
 
 
-def wrong_sse(done, usage, reason, role, empty, frame):
+def wrong_sse(done, usage, reason, role, empty, frame, logs):
     class SSEStream:
         def __init__(self, head, prompt_tokens, include_usage=False):
             self.head, self.prompt_tokens, self.include_usage = head, prompt_tokens, include_usage
@@ -860,6 +892,8 @@ def wrong_sse(done, usage, reason, role, empty, frame):
 
         def event(self, content):
             end = "\n" if frame == FRAME[1] else "\n\n"
+            if frame == FRAME[4]:
+                self.head.update(content)
             return f"data: {json.dumps({**self.head, **content})}{end}"
 
         def choice(self, delta, part, finish, logprobs=None):
@@ -867,7 +901,7 @@ def wrong_sse(done, usage, reason, role, empty, frame):
             if reason == REASON[1] and finish is not None:
                 finish = "stop"
             made = {"index": 0 if frame == FRAME[2] else delta.index, **part, "finish_reason": finish}
-            if logprobs is not None:
+            if logprobs is not None and (logprobs or logs != LOGS[1]):
                 made["logprobs"] = logprobs
             return self.event({"choices": [made]})
 
@@ -893,7 +927,8 @@ def wrong_sse(done, usage, reason, role, empty, frame):
             if delta.text or (empty != "right" and delta.finish_reason is None):
                 events.append(self.choice(delta, {"delta": {"content": delta.text}}, None, delta.logprobs))
             if delta.finish_reason is not None:
-                events.append(self.choice(delta, {"delta": {}}, delta.finish_reason))
+                more = delta.logprobs if logs == LOGS[2] else None
+                events.append(self.choice(delta, {"delta": {}}, delta.finish_reason, more))
             return events
 
         def usage(self):
@@ -924,6 +959,8 @@ COST = [
     "that takes whoever knows the most of the prompt, whatever the load",
     "that counts known BLOCKS as if they were tokens",
     "that counts the cached tokens twice",
+    "that takes every block for one of SIXTEEN tokens",
+    "that asks the cache for the prompt without its LAST token",
 ]
 READY = ["right", "that sends to a worker that is NOT READY", "whose number counts the ready workers only"]
 TIE = ["right", "that takes the LAST of equals"]
@@ -938,6 +975,8 @@ ROUTE_HINTS = {
     COST[2]: "One worker knows the whole system prompt. What does that save?",
     COST[3]: "All requests have the same beginning. Who gets them all?",
     COST[4]: "A block has `block_size` tokens.",
+    COST[6]: "Each cache says how many tokens its blocks have.",
+    COST[7]: "The cache leaves out the last token by itself.",
     COST[5]: "How many of the prompt's tokens need no work?",
     READY[1]: "It is shutting down.",
     READY[2]: "Worker 0 is not ready. Which number has the next one?",
@@ -958,8 +997,9 @@ def wrong_route(cost, ready, tie, tag, nobody):
         costs = []
         for i in able:
             worker = workers[i]
-            blocks = len(worker.cache.lookup(tokens) if tag != "right" else worker.cache.lookup(tokens, tag_))
-            known = blocks * worker.cache.block_size
+            asked = tokens[:-1] if cost == COST[7] else tokens
+            blocks = len(worker.cache.lookup(asked) if tag != "right" else worker.cache.lookup(asked, tag_))
+            known = blocks * (16 if cost == COST[6] else worker.cache.block_size)
             costs.append({
                 COST[0]: worker.remaining_tokens + len(tokens) - known,
                 COST[1]: len(tokens) - known,
@@ -967,7 +1007,7 @@ def wrong_route(cost, ready, tie, tag, nobody):
                 COST[3]: -known * 10**9 + worker.remaining_tokens,
                 COST[4]: worker.remaining_tokens - blocks,
                 COST[5]: worker.remaining_tokens - 2 * known,
-            }[cost])  # fmt: skip
+            }.get(cost, worker.remaining_tokens + len(tokens) - known))  # fmt: skip
         best = min(range(len(able)), key=lambda j: (costs[j], -j if tie != "right" else j))
         return best if ready == READY[2] else able[best]
 
@@ -993,7 +1033,13 @@ CHECK = [
     "that accepts versions BEFORE 2",
     "that looks for whole blocks along the SLOWEST dimension, not in a row",
 ]
-VALUES = ["right", "that reads a bool as a number", "that reads every number as unsigned"]
+VALUES = [
+    "right",
+    "that reads a bool as a number",
+    "that reads every number as unsigned",
+    "that makes ROOM for a list before it looks whether the file can hold it",
+    "that accepts an alignment which is a FLOAT",
+]
 GGUF_HINTS = {
     ALIGN[1]: "A memory map wants tensors at multiples of the alignment. Where does the first one begin?",
     ALIGN[2]: "`general.alignment` may be another number.",
@@ -1008,6 +1054,8 @@ GGUF_HINTS = {
     CHECK[6]: "A row is the last axis of NumPy's shape. Which dimension of the file is it?",
     VALUES[1]: "Type 7 is true or false.",
     VALUES[2]: "Types 1, 3, 5 and 11 have a sign.",
+    VALUES[3]: "A damaged file says that its list has 2^60 numbers. How many bytes are left?",
+    VALUES[4]: "32.0 is no integer. Which types of values are integers?",
 }
 
 
@@ -1039,6 +1087,8 @@ def wrong_header(align, dims, offset, check, values):
                 return text()
             if kind == 9:
                 inner, count = read("I"), read("Q")
+                if values == VALUES[3]:
+                    return [value(inner) for _ in [None] * count]
                 if inner == 9 or count > len(data) - at:
                     raise ValueError("array")
                 return [value(inner) for _ in range(count)]
@@ -1070,6 +1120,8 @@ def wrong_header(align, dims, offset, check, values):
             shape = tuple(read("Q") for _ in range(count))
             found.append((name, shape if dims != "right" else shape[::-1], shape, read("I"), read("Q")))
         alignment = metadata.get("general.alignment", 32)
+        if values == VALUES[4] and isinstance(alignment, float):
+            alignment = int(alignment)
         if not isinstance(alignment, int) or alignment < 1:
             raise ValueError("alignment")
         alignment = {ALIGN[1]: 1, ALIGN[2]: 32}.get(align, alignment)
@@ -1173,7 +1225,7 @@ KNOBS = {
     "StreamDetokenizer": ("a detokenizer", {"decode": DECODE, "find": FIND, "hold": HOLD, "which": WHICH,
                                             "after": AFTER}, wrong_text, TEXT_HINTS, ()),
     "SSEStream": ("a stream", {"done": DONE, "usage": USAGE, "reason": REASON, "role": ROLE, "empty": EMPTY,
-                               "frame": FRAME}, wrong_sse, SSE_HINTS, ()),
+                               "frame": FRAME, "logs": LOGS}, wrong_sse, SSE_HINTS, ()),
     "route": ("a router", {"cost": COST, "ready": READY, "tie": TIE, "tag": TAG, "nobody": NOBODY}, wrong_route,
               ROUTE_HINTS, ()),
     "read_gguf_header": ("a reader", {"align": ALIGN, "dims": DIMS, "offset": OFFSET, "check": CHECK,

@@ -35,6 +35,7 @@ def seen(state, plan=None):
         "tokens computed": {r.id: r.num_computed for r in everyone},
         "preemptions": {r.id: r.num_preemptions for r in everyone},
         "outputs": {r.id: list(r.output) for r in everyone},
+        "log-probabilities": {r.id: list(r.logprobs) for r in everyone},
         "prompts": {r.id: len(r.prompt) for r in everyone},
         "holders": list(state.allocator.holders),
         "free blocks": state.allocator.num_free,
@@ -73,6 +74,7 @@ def the_newest_of_three(impl, seed):
 def a_victim_that_was_preempted_before(impl, seed):
     running = [request("a", 5, 1, 5), request("b", 6, 2, 7)]
     running[1].num_preemptions = 2
+    running[1].logprobs = [(-0.5, []), (-1.5, [])]
     state = state_of(9, 4, 16, 4, running)
     return {"the victim": impl.preempt(state).id, **seen(state)}
 

@@ -122,6 +122,7 @@ def files_that_are_refused(impl, seed):
         "blocks beyond the end": file_of([], [tensor("t", [32, 3], 2, 0)], 53),
         "a row of half a block": file_of([], [tensor("t", [48, 2], 2, 0)], 96),
         "alignment 0": file_of([entry("general.alignment", 4, struct.pack("<I", 0))]),
+        "an alignment that is a float": file_of([entry("general.alignment", 6, struct.pack("<f", 32))]),
         "an alignment that is a text": file_of([entry("general.alignment", 8, text("32"))]),
     }
     return {name: refused(impl, data) for name, data in cases.items()}

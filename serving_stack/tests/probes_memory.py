@@ -27,7 +27,9 @@ def the_order_in_which_blocks_come_back(impl, seed):
     tables = [[1, 3, 0], [4], [2]] if seed % 2 else [[4, 2], [0, 3, 1]]
     for table in tables:
         allocator.free(table)
-    return {"taken again": allocator.allocate(3), "and then": allocator.allocate(2)}
+    taken = allocator.allocate(3)
+    return {"taken again": taken, "it is a list": isinstance(taken, list), "and then": allocator.allocate(2),
+            "the lists that were given": tables}  # fmt: skip
 
 
 def a_block_with_several_holders(impl, seed):
@@ -82,8 +84,8 @@ def written(impl, allocator, table, index):
     copies = []
     given = list(table)
     new = impl.copy_on_write(given, index, allocator, lambda source, target: copies.append([source, target]))
-    return {"the new table": new, "copies": copies, "the given table": given, "another list": new is not given,
-            **seen(allocator)}  # fmt: skip
+    return {"the new table": new, "it is a list": isinstance(new, list), "copies": copies, "the given table": given,
+            "another list": new is not given, **seen(allocator)}  # fmt: skip
 
 
 def a_shared_block_in_the_middle(impl, seed):
@@ -150,6 +152,7 @@ def the_longest_known_beginning(impl, seed):
         "shorter than a block": cache.lookup(tokens[:3]),
         "nothing": cache.lookup([]),
         "tokens in a block": cache.block_size,
+        "it is a list": isinstance(cache.lookup(tokens), list),
     }
 
 
@@ -174,6 +177,14 @@ def tags(impl, seed):
     cache.insert(tokens, [3, 4], "adapter a")
     cache.insert(tokens, [1, 2], "adapter b")
     return {tag or "no tag": cache.lookup(tokens, tag) for tag in ("adapter a", "adapter b", "adapter c", "")}
+
+
+def a_tag_that_looks_like_an_id(impl, seed):
+    cache = impl.PrefixCache(2)
+    cache.insert([12, 3, 4], [0])
+    cache.insert([2, 3, 4], [1], "9")
+    asked = {"tag 1, id 2": ([2, 3, 4], "1"), "no tag, id 92": ([92, 3, 4], ""), "tag 9, id 2": ([2, 3, 4], "9")}
+    return {name: cache.lookup(*what) for name, what in asked.items()}
 
 
 def ids_that_look_alike(impl, seed):
@@ -265,6 +276,7 @@ PROBES = {
         a_prompt_that_is_known_whole,
         the_same_tokens_after_another_beginning,
         tags,
+        a_tag_that_looks_like_an_id,
         ids_that_look_alike,
         a_block_is_reused,
         a_reused_block_gets_other_tokens,

@@ -15,8 +15,8 @@ def sampled(impl, logits, params, seeds):
     tokens, logprobs = impl.sample(logits, params, generators)
     after = torch.cat([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])
     kept = bool(torch.equal(logits, before))
-    return {"tokens": list(tokens), "log-probabilities": logprobs, "the generators' next numbers": after,
-            "the logits are as they were": kept}  # fmt: skip
+    return {"tokens": list(tokens), "they are a list": isinstance(tokens, list), "log-probabilities": logprobs,
+            "the generators' next numbers": after, "the logits are as they were": kept}  # fmt: skip
 
 
 def rows_with_parameters_of_their_own(impl, seed):

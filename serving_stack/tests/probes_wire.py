@@ -95,9 +95,11 @@ def head(kind, seed):
 
 
 def streamed(impl, kind, deltas, seed, include_usage=False):
-    stream = impl.SSEStream(head(kind, seed), 7 + seed % 5, include_usage)
-    pushed = [parsed(stream.push(delta)) for delta in deltas]
-    return {"pushed": pushed, "closed": parsed(stream.close()), "usage": stream.usage()}
+    given = head(kind, seed)
+    stream = impl.SSEStream(given, 7 + seed % 5, include_usage)
+    events = [stream.push(delta) for delta in deltas]
+    return {"pushed": [parsed(e) for e in events], "events are lists": all(isinstance(e, list) for e in events),
+            "closed": parsed(stream.close()), "usage": stream.usage(), "the head that was given": given}  # fmt: skip
 
 
 CHAT, COMPLETION = "chat.completion.chunk", "text_completion"
@@ -141,6 +143,11 @@ def log_probabilities(impl, seed):
     return {kind: streamed(impl, kind, deltas, seed) for kind in (CHAT, COMPLETION)}
 
 
+def log_probabilities_that_are_empty(impl, seed):
+    deltas = [Delta("a", 1, None, 0, {}), Delta("b", 1, None, 0, None)]
+    return {kind: streamed(impl, kind, deltas, seed) for kind in (CHAT, COMPLETION)}
+
+
 # ---------------------------------------------------------------- route
 
 
@@ -174,9 +181,15 @@ def a_cache_against_a_load(impl, seed):
         "just more": [worker(131, 2), worker(100, 0)],
         "just less": [worker(133, 2), worker(100, 0)],
         "blocks of another size": [worker(60, 9, 4), worker(58, 1, 32)],
+        "small blocks": [worker(120, 9, 4), worker(70)],
+        "large blocks": [worker(100, 1, 32), worker(70)],
         "both know much": [worker(500, 9), worker(490, 8), worker(700, 12)],
     }
     return {name: routed(impl, 200, workers) for name, workers in cases.items()}
+
+
+def a_prompt_that_ends_just_after_a_known_block(impl, seed):
+    return {"65 tokens": routed(impl, 65, [worker(80, 4), worker(20)])}
 
 
 def workers_that_are_not_ready(impl, seed):
@@ -229,10 +242,12 @@ PROBES = {
         two_choices_in_turn,
         an_answer_without_text,
         log_probabilities,
+        log_probabilities_that_are_empty,
     ],
     "route": [
         work_that_remains,
         a_cache_against_a_load,
+        a_prompt_that_ends_just_after_a_known_block,
         workers_that_are_not_ready,
         equal_costs,
         the_cache_of_another_adapter,

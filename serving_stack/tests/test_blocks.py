@@ -56,7 +56,9 @@ def test_oracle_random_operations(impl):
         ours, naive = impl.BlockAllocator(num_blocks), Naive(num_blocks)
         for operation, number in operations:
             blocks = [(number + i * (number % 5)) % num_blocks for i in range(number % 4)]
-            both(operation, ours, naive, number % (num_blocks + 2) if operation == "allocate" else blocks)
+            passed = list(blocks)
+            both(operation, ours, naive, number % (num_blocks + 2) if operation == "allocate" else passed)
+            assert passed == blocks, f"{operation} changes the list that it was given"
             assert list(ours.holders) == naive.holders
             assert ours.num_free == len(naive.free_list)
 
@@ -68,8 +70,10 @@ def test_property_the_order_and_the_errors(impl):
     allocator = impl.BlockAllocator(6)
     table = allocator.allocate(6)
     assert table == [0, 1, 2, 3, 4, 5]
-    allocator.free([4, 1])
-    allocator.free([3, 0, 5])
+    for blocks in ([4, 1], [3, 0, 5]):
+        before = list(blocks)
+        allocator.free(blocks)
+        assert blocks == before, "the list is the caller's"
     assert allocator.allocate(5) == [1, 4, 5, 0, 3]
     with pytest.raises(ValueError):
         allocator.allocate(1)

@@ -63,3 +63,20 @@ def test_property_two_choices(impl):
     told = [(c.index, c.delta.role, c.delta.content, c.finish_reason) for c in choices]
     assert told == [(1, "assistant", "", None), (1, None, "a", None), (0, "assistant", "", None), (0, None, "b", None),
                     (1, None, None, "stop"), (0, None, "c", None), (0, None, None, "length")]  # fmt: skip
+
+
+@pytest.mark.task("SSEStream")
+def test_property_the_head_that_was_given_stays_as_it_was(impl):
+    head = {"id": "x-1", "object": "text_completion", "created": 1, "model": "tiny"}
+    stream, before = impl.SSEStream(head, 3, True), dict(head)
+    assert stream.push(Delta("a", 1)) and stream.close() and head == before
+
+
+@pytest.mark.task("SSEStream")
+@pytest.mark.parametrize("kind", ["chat.completion.chunk", "text_completion"])
+def test_property_logprobs_stand_where_they_are_not_none(impl, kind):
+    """Empty ones too, and never at an event of a chat that has no text."""
+    text = body(impl, [Delta("a", 1, logprobs={}), Delta("b", 1), Delta("", 1, "stop", 0, {})], False, kind)
+    choices = [json.loads(event[6:])["choices"][0] for event in text.split("\n\n")[:-2]]
+    want = [True, False, True] if kind == "text_completion" else [False, True, False, False]
+    assert ["logprobs" in choice for choice in choices] == want

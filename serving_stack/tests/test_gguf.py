@@ -1,7 +1,10 @@
 """GGUF: files of the library `gguf` are read, its reader reads ours, and damage is an error."""
 
+import contextlib
 import random
 import struct
+import sys
+from pathlib import Path
 
 import gguf
 import numpy as np
@@ -71,6 +74,7 @@ def test_bad_input_damaged_files(impl):
         file_of([], [tensor("t", [1] * 5, 0, 0)], 64), file_of([], [tensor("t", [40, 2], 2, 0)], 100),
         file_of([], [tensor("t", [8], 0, 0)], 31), file_of([entry("k", 8, text(b"\xff"))]),
         file_of([entry("general.alignment", 4, bytes(4))]),
+        file_of([entry("general.alignment", 6, struct.pack("<f", 32))]),
     ]  # fmt: skip
     for data in cases:
         with pytest.raises(ValueError):
@@ -94,10 +98,33 @@ def test_property_noise_is_a_value_error_or_a_header(impl, written, seed):
         data = bytearray(good)
         for _ in range(g.randint(1, 4)):
             data[g.randrange(min(len(data), 400))] = g.choice([0, 1, 255, g.randrange(256)])
-        try:
-            impl.read_gguf_header(bytes(data[: g.choice([len(data), g.randrange(len(data))])]))
-        except ValueError:
-            pass
+        cut = bytes(data[: g.choice([len(data), g.randrange(len(data))])])
+        with no_memory_beyond(2**29), contextlib.suppress(ValueError):
+            impl.read_gguf_header(cut)
+
+
+@contextlib.contextmanager
+def no_memory_beyond(more):
+    """Whoever asks for so many bytes gets a MemoryError at once, where the system can limit a process (Linux)."""
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    import resource  # Windows has none
+
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + more, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def test_memory_is_limited_and_then_no_more():
+    if sys.platform.startswith("linux"):
+        with no_memory_beyond(2**24), pytest.raises(MemoryError):
+            bytearray(2**30)
+    assert len(bytearray(2**26)) == 2**26
 
 
 @pytest.mark.task("dequantize_q4_0")

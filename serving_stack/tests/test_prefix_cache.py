@@ -86,6 +86,13 @@ def test_property_ids_above_a_byte_are_told_apart(impl):
     assert cache.lookup([44, 7, 9]) == [] and cache.lookup([300, 263, 9]) == []
 
 
+@pytest.mark.task("PrefixCache")
+def test_property_a_tag_is_no_id(impl):
+    cache = impl.PrefixCache(2)
+    cache.insert([12, 3, 4], [0])
+    assert cache.lookup([2, 3, 4], "1") == [] and cache.lookup([12, 3, 4]) == [0]
+
+
 def test_property_hashes_differ_where_pythons_own_do_not():
     """hash((-1,)) == hash((-2,)) in CPython, and a text of ids can be read in two ways."""
     assert hash((-1,)) == hash((-2,))

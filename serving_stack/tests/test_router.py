@@ -45,3 +45,14 @@ def test_property_ties_and_tags(impl):
     assert impl.route([1, 2, 3, 4, 5], [Worker(PrefixCache(2), 3), Worker(PrefixCache(2), 3), Worker(cache, 7)]) == 0
     assert impl.route([1, 2, 3, 4, 5], [Worker(PrefixCache(2), 3), Worker(cache, 6)], "a") == 1
     assert impl.route([1, 2, 3, 4, 5], [Worker(cache, 0, ready=False), Worker(cache, 9)], "a") == 1
+
+
+@pytest.mark.task("route")
+def test_property_known_tokens_are_counted_in_blocks_of_each_cache(impl):
+    """Nine tokens: blocks of 2 and of 4 know eight of them, and the ninth is the last."""
+    small, large = PrefixCache(2), PrefixCache(4)
+    small.insert(list(range(8)), [0, 1, 2, 3])
+    large.insert(list(range(8)), [0, 1])
+    for cache in (small, large):
+        for load, want in ((9, 1), (7, 0)):
+            assert impl.route(list(range(9)), [Worker(cache, load), Worker(PrefixCache(4), 0)]) == want

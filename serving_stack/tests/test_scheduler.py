@@ -115,15 +115,22 @@ def test_property_nobody_shares_what_is_not_computed(impl):
     assert third.num_cached == 8 and third.table[:2] == first.table[:2]
 
 
+@pytest.mark.task("schedule")
+def test_property_prompts_come_in_the_order_of_running_whatever_they_miss(impl):
+    running = [request("a", 20, 0, 4), request("b", 9, 0, 4), request("c", 5, 1, 5)]
+    plan = impl.schedule(state_of(20, 4, 12, 4, running))
+    assert [(r.id, count) for r, count in plan] == [("c", 1), ("a", 11)]
+
+
 @pytest.mark.task("preempt")
 def test_property_the_newest_goes_to_the_front_with_its_output(impl):
     running = [request("a", 9, 1, 9), request("b", 3, 2, 4)]
-    output = list(running[1].output)
+    output, running[1].logprobs = list(running[1].output), [(-0.5, [])]
     state = state_of(9, 4, 16, 4, running, [request("c", 3)])
     victim = impl.preempt(state)
     assert victim is running[1] and [r.id for r in state.running] == ["a"]
     assert [r.id for r in state.waiting] == ["b", "c"]
-    assert victim.output == output and len(victim.prompt) == 3
+    assert victim.output == output and victim.logprobs == [(-0.5, [])] and len(victim.prompt) == 3
     assert (victim.table, victim.num_computed, victim.num_preemptions) == ([], 0, 1)
     assert state.allocator.num_free == 9 - 3
 
