@@ -26,7 +26,6 @@ from ..model import Config, Decoder, ScalarModel
 from ..reward_model import score_answers
 from ..rollout import EOS, PAD, Rollout
 from ..trainer import PPOConfig, train_ppo
-from .device import cpu_only
 
 GROUPS, GROUP_SIZE, BETA = 8, 8, 0.04
 BATCH, EPOCHS = GROUPS * GROUP_SIZE, 2
@@ -234,7 +233,6 @@ def check(model: Decoder, world: World, seed: int) -> float:
 
 def bench(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     """Samples a second of both sides, in turn."""
-    cpu_only(options)
     rounds, steps = (1, 3) if options.quick else (5, 16)
     world = World(0)
     config = Config(world.vocab_size, world.prompt_len + world.max_new_tokens, d_model=64, layers=2, heads=4)

@@ -12,7 +12,6 @@ from ..model import Decoder
 from ..rollout import Rollout
 from ..trainer import PPOConfig, train_ppo
 from .cli import seeds_of
-from .device import cpu_only
 
 Log = Callable[[str], None]
 SIZES = {
@@ -82,7 +81,6 @@ EXPERIMENTS = {
 
 def break_it(options: argparse.Namespace, log: Log) -> dict:
     """All of them, on several seeds; about two minutes."""
-    cpu_only(options)
     seeds = seeds_of(options, 1 if options.quick else 3)
     found = {"seeds": seeds, "start": [], "runs": {name: [] for name in EXPERIMENTS}}
     for seed in seeds:

@@ -25,7 +25,6 @@ from ..reward_model import calibration, differences, length_bias, ranking_accura
 from ..rollout import sample
 from ..trainer import PPOConfig, train_ppo
 from .cli import seeds_of
-from .device import cpu_only
 
 Log = Callable[[str], None]
 SIZES = {"reference": 300, "pairs": 1024, "reward model": 200, "ppo": 60, "sums": 80, "batch": 64}
@@ -38,7 +37,6 @@ NS = (1, 2, 4, 8, 16, 32, 64)
 
 def headline(options: argparse.Namespace, log: Log) -> dict:
     """All parts; about two minutes on one core."""
-    cpu_only(options)
     seeds, sizes = seeds_of(options, 1 if options.quick else 3), QUICK if options.quick else SIZES
     found = {"seeds": seeds, "sizes": sizes, "kl": estimators(options.quick), "bandit": bandit(seeds)}
     found["checks"], found["hacking"], found["methods"], found["sums"] = [], [], [], []

@@ -12,7 +12,6 @@ from ..logprobs import answer_logprobs
 from ..rollout import Rollout, sample
 from ..smollm2 import CAPITALS, UNSEEN, Form, Llama, Tokens, load_chat_model, question
 from . import fetch
-from .device import cpu_only
 
 Log = Callable[[str], None]
 STEPS, GROUP, QUESTIONS, NEW = 14, 8, 2, 14
@@ -21,7 +20,6 @@ LR, BETA = 2e-3, 0.02
 
 def real_model(options: argparse.Namespace, log: Log) -> dict:
     """Reward and KL over the steps, and answers before and after; some minutes on a CPU."""
-    cpu_only(options)
     log("reading the model")
     model, tokens = load_chat_model(fetch.model("smollm2"), options.seed)
     steps, questions, group = (1, 1, 4) if options.quick else (STEPS, QUESTIONS, GROUP)
