@@ -10,7 +10,7 @@ from cogapp import Cog
 from mutants import mutants
 from ppo_loop.__main__ import COMMANDS
 from ppo_loop.lab import experiment, fetch, plots, real_model, record
-from ppo_loop.lab.cli import main, options
+from ppo_loop.lab.cli import main
 
 FOLDER = Path(__file__).parents[1]
 RESULTS = record.read(record.COMMITTED)
