@@ -1,4 +1,4 @@
-"""What each rank of a distributed test runs: `gradients` compares with one process, `survive` is killed and resumes."""
+"""What each rank of a distributed test runs: `gradients` compares with one process, `survive` may be killed."""
 
 import json
 import os
@@ -35,8 +35,7 @@ def batches(n=12):
     return x, y
 
 
-def gradients(folder):
-    rank, world = start()
+def gradients(folder, rank):
     x, y = batches()
     found = {}
     one = model()
@@ -61,11 +60,9 @@ def gradients(folder):
                        "tied": inner.lm_head.weight is inner.wte.weight}  # fmt: skip
     if rank == 0:
         (folder / "gradients.json").write_text(json.dumps(found))
-    finish()
 
 
-def survive(folder, kill):
-    rank, world = start()
+def survive(folder, rank, world, kill):
     inner = model()
     torch.manual_seed(100 + rank)  # each rank draws its own
     wrapped, sampler = data_parallel(inner), Sampler(12, 2, 0, rank, world)
@@ -94,10 +91,13 @@ def survive(folder, kill):
             os.kill(os.getpid(), signal.SIGKILL)
     if rank == 0:
         (folder / "hash").write_text(state_hash(inner, optimizer))
-    finish()
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    what, where = sys.argv[1], Path(sys.argv[2])
-    gradients(where) if what == "gradients" else survive(where, kill=what == "killed")
+    kill, where = sys.argv[1] == "killed", Path(sys.argv[2])
+    place = start()
+    if not kill:
+        gradients(where, place[0])
+    survive(where, *place, kill)
+    finish()

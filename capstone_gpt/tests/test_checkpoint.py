@@ -21,6 +21,14 @@ from given import (
 from torch import nn
 
 
+@pytest.fixture
+def tmp_path():
+    """In memory: these tests look at names, contents and the order of calls, and wait for no disk."""
+    hold, where = folder()
+    with hold:
+        yield where
+
+
 @pytest.mark.task("Checkpoint")
 def test_everything_comes_back(impl, seed, tmp_path):
     parts = trained_parts(seed)

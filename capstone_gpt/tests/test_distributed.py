@@ -19,19 +19,24 @@ def torchrun(*args, restarts=0):
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What two processes leave behind that nobody kills: gradients beside those of one process, and a run's hash."""
+    folder = tmp_path_factory.mktemp("whole")
+    torchrun("whole", folder)
+    return folder
+
+
 @pytest.mark.timeout(240)
-def test_ddp_and_fsdp_have_the_gradients_of_one_process(tmp_path):
-    torchrun("gradients", tmp_path)
-    found = json.loads((tmp_path / "gradients.json").read_text())
+def test_ddp_and_fsdp_have_the_gradients_of_one_process(whole):
+    found = json.loads((whole / "gradients.json").read_text())
     for name, run in found.items():
         assert run["gradient"] < 1e-15 and run["loss"] < 1e-6 and run["norm"] < 1e-12 and run["tied"], name
     assert found["fsdp"]["local"] < 0.6 * found["ddp"]["local"]  # each rank keeps about half of the weights
 
 
 @pytest.mark.timeout(400)
-def test_a_killed_rank_ends_with_the_hash_of_a_run_that_was_not_killed(tmp_path):
-    for name in ("whole", "killed"):
-        (tmp_path / name).mkdir()
-        torchrun(name, tmp_path / name, restarts=int(name == "killed"))
-    assert (tmp_path / "killed" / "killed").exists()
-    assert (tmp_path / "killed" / "hash").read_text() == (tmp_path / "whole" / "hash").read_text()
+def test_a_killed_rank_ends_with_the_hash_of_a_run_that_was_not_killed(whole, tmp_path):
+    torchrun("killed", tmp_path, restarts=1)
+    assert (tmp_path / "killed").exists() and not (whole / "killed").exists()
+    assert (tmp_path / "hash").read_text() == (whole / "hash").read_text()
