@@ -124,3 +124,15 @@ def test_break_it_is_as_recorded():
     )
     mask = RESULTS["break_it"]["mask once"]
     assert mask["after each step"][0] == pytest.approx(0.9, abs=0.01) and mask["once"][0] < 0.8
+
+
+def test_effect_the_recorded_q8_0():
+    r = RESULTS["llama"]
+    by, both, base = r["formats"], r["activations"], r["fp32"]
+    assert by["q8_0"]["bits"] == 8.5 and all(abs(f["loss"] - base) < 0.01 for f in by.values())
+    assert by["q8_0"]["weights"] < by["int8, groups of 64"]["weights"] < by["int8, per channel"]["weights"] / 1.2
+    codes, total, scales = r["different codes"]
+    assert codes < total / 5000 and scales == 0
+    blocks, channels = both["q8_0, activations too"], both["int8, per channel; activations per token"]
+    assert abs(blocks - base) < 0.01 < 0.02 < channels - base
+    assert abs(both["llama.cpp itself, q8_0"] - blocks) < 0.01

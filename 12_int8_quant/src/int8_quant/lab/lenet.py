@@ -23,6 +23,7 @@ from . import record
 from .catalogue import MNIST_TEST_IMAGES, MNIST_TEST_LABELS, MNIST_TRAIN_IMAGES, MNIST_TRAIN_LABELS
 from .cli import seeds_of
 from .fetch import fetch, is_local
+from .torchao_qat import MISSING, installed, torchao_qat
 
 Log = Callable[[str], None]
 FILES = (MNIST_TRAIN_IMAGES, MNIST_TRAIN_LABELS, MNIST_TEST_IMAGES, MNIST_TEST_LABELS)
@@ -41,6 +42,8 @@ def lenet(options: argparse.Namespace, log: Log) -> dict:
     """Static per tensor and per channel, dynamic, and QAT, at eight to two bits; about two minutes on one core."""
     seeds = seeds_of(options, 1 if options.quick else 3)
     steps, more = (20, 5) if options.quick else (900, 300)
+    if not installed():
+        log(MISSING)
     name, data = load_images()
     data = data._replace(test=data.test[:200], test_labels=data.test_labels[:200]) if options.quick else data
     found: dict = {"data": name, "seeds": seeds, "steps": steps, "qat steps": more, "fp32": [], "accuracy": {}}
@@ -71,6 +74,9 @@ def variants(model: nn.Module, data: Images, bits: int, steps: int, seed: int, l
     log(f"seed {seed}: QAT with {bits} bits")
     yield "QAT, per tensor", quantization_aware(model, data.train, data.train_labels, steps, bits, "tensor", seed=seed)
     yield "QAT, per channel", quantization_aware(model, data.train, data.train_labels, steps, bits, seed=seed)
+    if installed():
+        log(f"seed {seed}: QAT with {bits} bits by torchao")
+        yield "QAT by torchao, per channel", torchao_qat(model, data.train, data.train_labels, steps, bits, seed=seed)
 
 
 def tensors_of(model: nn.Module, data: Images) -> dict[str, torch.Tensor]:

@@ -127,8 +127,8 @@ def lenet(n: dict):
     """Accuracy by bits and kind."""
     made = figure("LeNet-5: eight to four bits cost nothing; at two, training with the rounding helps most", (7.5, 4))
     ax = made.subplots()
-    colors = [VERMILION, ORANGE, SKY, PURPLE, BLUE]
-    for color, (kind, by) in zip(colors, n["accuracy"].items(), strict=True):
+    colors = [VERMILION, ORANGE, SKY, PURPLE, BLUE, GREEN]  # the last is torchao, where it is installed
+    for color, (kind, by) in zip(colors, n["accuracy"].items(), strict=False):
         bits = [int(b) for b in by]
         ax.plot(bits, [100 * median(v) for v in by.values()], "o-", color=color, label=kind)
         ax.vlines(
