@@ -172,7 +172,7 @@ def wrong_write(write):
     def copy_on_write(table, index, allocator, copy_block):
         block = table[index]
         if write == WRITE[1] or (allocator.holders[block] == 1 and write != WRITE[4]):
-            return table if write == WRITE[10] else list(table)
+            return {WRITE[10]: table, WRITE[11]: tuple(table)}.get(write, list(table))
         if write == WRITE[9]:
             allocator.free([block])
         if write == WRITE[2]:

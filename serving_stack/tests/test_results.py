@@ -16,7 +16,7 @@ from serving_stack.lab.virtual import Cost, capacity, first_token_times, play, t
 FOLDER = Path(__file__).parents[1]
 RESULTS = record.read(record.COMMITTED)
 RECORDED = {"headline", "bench", "smollm2", "break_it", "schedules", "wire", "load", "mutants"}
-RECORDED |= {"onnx", "llama", "wire_peers", "scale"}
+RECORDED |= {"onnx", "llama", "wire_peers", "scale", "gpu", "trial"}
 
 
 @pytest.mark.parametrize("name", ["README.md", "results/REPORT.md"])

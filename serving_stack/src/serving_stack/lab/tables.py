@@ -267,15 +267,17 @@ def crowd(content: dict) -> list[str]:
 
 
 def trial(content: dict | None = None) -> str:
-    """Attempts by someone who had read README and workbook alone: first, and after the repairs that followed."""
-    content = content or section("trial")
-    kinds = list(content["wrong"]["first"])
-    rows = [("wrong attempts", "number", *kinds)]
-    for run in ("first", "last"):
-        counts = content["wrong"][run]
-        rows.append((f"{run} run", sum(counts.values()), *(counts[kind] for kind in kinds)))
-    right = content["right"]
-    return (
-        f"{table(rows)}\n\nOf {right['attempts']} attempts that were meant to be right, {right['first']} were RIGHT in "
-        f"the first run and {right['last']} in the last. {content['refused']} {content['date']}.\n"
-    )
+    """Attempts by someone who knew README and workbook: in each trial first, and after the repairs that followed."""
+    trials = (content or section("trial"))["trials"]
+    kinds = list(trials[0]["wrong"]["first"])
+    rows, said = [("wrong attempts", "number", *kinds)], []
+    for name, each in zip(("first trial", "second trial"), trials, strict=True):
+        for run in ("first", "last"):
+            counts = each["wrong"][run]
+            rows.append((f"{name}, {run} run", sum(counts.values()), *(counts[kind] for kind in kinds)))
+        right = each["right"]
+        said.append(
+            f"Of {right['attempts']} attempts of the {name} that were meant to be right, {right['first']} were RIGHT "
+            f"in its first run and {right['last']} in its last. {each['said']} {each['date']}."
+        )
+    return "\n\n".join([table(rows), *said]) + "\n"
