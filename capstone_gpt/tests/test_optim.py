@@ -129,7 +129,8 @@ def test_effect_every_direction_moves_alike_and_tall_matrices_farther(impl, seed
         p = randn(seed, *shape)
         before = p.clone()
         named = {"blocks.0.w": p}
-        p.grad = randn(seed + 1, *shape) @ torch.diag(10.0 ** torch.linspace(0, -1, shape[1])).double()
+        U, V = (torch.linalg.qr(randn(seed + i, n, min(shape))).Q for i, n in enumerate(shape, 1))
+        p.grad = U * 10.0 ** torch.linspace(0, -1, min(shape)).double() @ V.T  # singular values from 1 to 0.1
         impl.muon(named, {}, 1.0, 0.0)
         moved = torch.linalg.svdvals(before - p) / size
         assert 0.3 < moved.min() and moved.max() < 1.3
