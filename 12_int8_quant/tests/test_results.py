@@ -110,6 +110,9 @@ def test_effect_the_recorded_classifier():
     assert all(abs(median(by["8"]) - base) < 0.005 for by in accuracy.values())
     two = {kind: median(by["2"]) for kind, by in accuracy.items()}
     assert two["static, per tensor"] < two["static, per channel"] < two["QAT, per channel"]
+    by = accuracy["QAT by torchao, per channel"]
+    assert all(abs(median(by[bits]) - median(accuracy["QAT, per channel"][bits])) < 0.005 for bits in ("8", "4", "3"))
+    assert two["QAT, per channel"] < two["QAT by torchao, per channel"] < base
 
 
 def test_break_it_is_as_recorded():
