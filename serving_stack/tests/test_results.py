@@ -41,7 +41,9 @@ def test_each_command_runs_quickly(command, tmp_path, capsys):
 @pytest.mark.parametrize("name", ["block sizes", "no chunks", "no tag", "noisy neighbour"])
 def test_break_it_is_as_recorded(name):
     repeated, recorded = break_it.EXPERIMENTS[name](), RESULTS["break_it"][name]
-    assert repeated == pytest.approx(recorded) if name == "no chunks" else repeated == recorded
+    assert repeated.keys() == recorded.keys()
+    for key, value in repeated.items():  # Python's own sum differs in the last digit from one version to the next
+        assert value == pytest.approx(recorded[key])
 
 
 def test_break_it_says_what_the_workbook_says():
