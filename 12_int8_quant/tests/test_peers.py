@@ -12,6 +12,7 @@ from int8_quant import Config, Decoder, fake_quantize, quantize_groups
 from int8_quant.calibrate import LeNet5, accuracy, digits
 from int8_quant.lab import lenet as lenet_lab
 from int8_quant.lab import llama as llama_lab
+from int8_quant.lab import llama_speed, record
 from int8_quant.lab import torchao_qat as ao
 from int8_quant.lab.cli import options
 from int8_quant.quantize_model import RoundedLinear, replace_linears
@@ -201,3 +202,11 @@ def test_lenet_does_without_torchao(monkeypatch, tmp_path):
     lines = []
     found = lenet_lab.lenet(options(quick=True, out=tmp_path), lines.append)
     assert ao.MISSING in lines and list(found["accuracy"])[-1] == "QAT, per channel"
+
+
+def test_the_share_of_llama_cpps_speed_is_told():
+    rates = {llama_speed.OURS: [20.0, 22.0, 21.0], llama_speed.THEIRS: [60.0, 70.0, 63.0]}
+    meta = record.meta([0], 1) | {"quick": False}
+    content = {"new": 4, "tokens/s": rates, "share": 21 / 63, "texts": {name: " a b" for name in rates}, "meta": meta}
+    assert "0.33 times the speed of llama.cpp (0.5 wanted: missed)" in llama_speed.llama_speed_table(content)
+    assert "met" in llama_speed.llama_speed_table(content | {"share": 0.7})

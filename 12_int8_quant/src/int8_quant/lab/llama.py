@@ -137,14 +137,18 @@ def silence() -> object:
     return callback
 
 
-def requantized(source: Path, target: Path) -> Path:
-    """llama.cpp's own q8_0 file; the embedding, which is the head too, stays in fp32. Raises OSError if it refuses."""
+def requantized(source: Path, target: Path, head: bool = False) -> Path:
+    """llama.cpp's own q8_0 file. The embedding, which is the head too, stays in fp32 unless `head`.
+
+    Raises:
+        OSError: llama.cpp refuses the file.
+    """
     import llama_cpp
 
     silence()
     params = llama_cpp.llama_model_quantize_default_params()
     params.nthread, params.ftype, params.allow_requantize = 1, llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0, True
-    params.token_embedding_type = int(GGMLQuantizationType.F32)
+    params.token_embedding_type = int(GGMLQuantizationType.Q8_0 if head else GGMLQuantizationType.F32)
     code = llama_cpp.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params))
     if code:
         raise OSError(f"{source}: llama.cpp did not quantize it (code {code})")
