@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from compare import Raised, array, brief, close, dtype_of, is_array, is_exact, is_number, same
 
+RIGHT_BUT = "right, but of dtype"  # says all there is to say
+
 
 @np.errstate(all="ignore")  # whatever an attempt returns, a relation that overflows does not hold
 def symptom(got: Any, want: Any, named: dict[str, float] | None = None) -> str:
@@ -26,6 +28,8 @@ def symptom(got: Any, want: Any, named: dict[str, float] | None = None) -> str:
         return f"returns {brief(got)} where {a(want.kind)} is promised"
     if got is None and isinstance(want, str) and is_error_name(want):
         return f"no error, where {a(want)} is promised"
+    if want is None and isinstance(got, str) and is_error_name(got):
+        return f"raises {a(got)} where no error is promised"
     if want is not None and got is None:
         return "returns None: is there a `return`?"
     if is_number(got) and is_number(want):
@@ -128,7 +132,7 @@ def of_arrays(got: Any, want: Any, named: dict[str, float]) -> str:
         return ""
     kinds = dtype_of(got), dtype_of(want)
     if kinds[0] != kinds[1] and g.shape == w.shape and close(g.astype(float), w.astype(float)):
-        return f"right, but of dtype {kinds[0]} where {kinds[1]} is expected"
+        return f"{RIGHT_BUT} {kinds[0]} where {kinds[1]} is expected"
     note = "" if kinds[0] == kinds[1] else f" (and the dtype is {kinds[0]}, not {kinds[1]})"
     exact = is_exact(g) and is_exact(w)
     g, w = g.astype(float), w.astype(float)

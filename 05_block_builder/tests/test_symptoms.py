@@ -60,6 +60,7 @@ ROWS = np.array([[0.2, 0.3, 0.5], [0.1, 0.6, 0.3]])
         (1, Raised("AssertionError", "no"), "returns 1 where an AssertionError is promised"),
         (Raised("KeyError", "x"), Raised("IndexError", "y"), "raises a KeyError where an IndexError is promised"),
         (True, False, "it is True, right is False"),
+        ("RuntimeError", None, "raises a RuntimeError where no error is promised"),
         ([], [1, 2], "empty, where 2 items are expected"),
         (X[:, :0], X, "shape [2, 0, 4] where [2, 3, 4] is expected"),
         ((12, 4, -8.0), (12, 4, -8), "item 2 is a float where an int is promised"),

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from attempts import Call, Names, Recorder, reference, substituted
 from compare import Raised, array, brief, first_difference, is_array, is_exact, is_lost, is_telling, ordinal, same
-from limits import TooLong, is_attempt, limited, place
+from limits import TooLong, bounded_memory, is_attempt, limited, place
 from mutants import mutants
-from symptoms import named_numbers, symptom
+from symptoms import RIGHT_BUT, named_numbers, symptom
 
 SEARCH_SECONDS = 10.0  # of this process, for the mutants of one attempt at one task
 
@@ -204,7 +204,7 @@ def of_mutants(got: list, task: str, seed: int) -> str:
 def on_probe(implementation: Any, task: str, seed: int, index: int) -> Any:
     """One probe's output with this implementation of the task; TooLong if it does not end in half a second."""
     impl = Names({task: implementation}, fallback=reference())
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), bounded_memory():
         warnings.simplefilter("ignore")  # what a mutant is warned of is none of the learner's
         try:
             return limited(lambda: output(probes(task)[index], impl, seed), 0.5)
@@ -389,7 +389,7 @@ def diagnose(attempt: Names, task: str, seed: int, with_mutants: bool = True) ->
     seen = symptoms_of(attempt, got, task, seed)
     if partly := of_some_probes(got, task, seed):
         return partly._replace(details=seen.details)
-    if with_mutants and (slip := of_mutants(got, task, seed)):
+    if with_mutants and RIGHT_BUT not in seen.sentence and (slip := of_mutants(got, task, seed)):
         return seen._replace(sentence=f"{seen.sentence}; {slip}", kind="mutant")
     return seen
 

@@ -23,7 +23,7 @@ import pytest
 import styles
 from attempts import Attempt, Names, load, reference, uses_reference
 from compare import is_array, same
-from limits import TooLong, limited
+from limits import TooLong, bounded_memory, limited
 from workbook import EXECUTE, code_cells, defines, solved, without_what_stands_alone
 
 FOLDER = Path(grader.HERE).parent
@@ -261,6 +261,13 @@ def test_a_loop_without_end_is_interrupted_and_names_its_line(tmp_path):
     names = attempt_of(tmp_path, "def f():\n    n = 0\n    while n < 3:\n        n = n * 1\n")
     with pytest.raises(TooLong, match=r"attempt.py, line [34]"):
         limited(names["f"], 0.3)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system does not tell a process its size")
+def test_memory_is_bounded_as_long_as_it_is_meant_to_be():
+    with bounded_memory(2**28), pytest.raises(MemoryError):
+        bytearray(2**30)
+    assert len(bytearray(2**29)) == 2**29
 
 
 @pytest.mark.skipif(not PYTHON_TASKS, reason="tasks are not Python")

@@ -2,7 +2,7 @@
 
 `limited` runs a function and interrupts it after so many seconds. A thread watches; when the time is over it raises
 `TooLong` in the thread that is watched. That works on every platform and in a notebook, without signals.
-A single call into C that never returns cannot be interrupted.
+A single call into C that never returns cannot be interrupted. `bounded_memory` is for what may ask for all there is.
 """
 
 import ctypes
@@ -10,11 +10,35 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 CPU_SECONDS = 8.0  # of this process: a busy machine does not shorten it
 WALL_SECONDS = 60.0  # for a loop that sleeps: it uses hardly any CPU, unlike a call that waits for a busy machine
+
+
+MORE_MEMORY = 2**31  # bytes that a tried version may take
+
+
+@contextmanager
+def bounded_memory(more: int = MORE_MEMORY) -> Iterator[None]:
+    """Whoever asks for so many bytes more gets a MemoryError. Without effect where the system cannot do that."""
+    try:
+        import resource
+
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except (ImportError, OSError):  # Windows; macOS
+        yield
+        return
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    most = [used + more, *(limit for limit in before if limit != resource.RLIM_INFINITY)]
+    resource.setrlimit(resource.RLIMIT_AS, (min(most), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 class TooLong(BaseException):
