@@ -108,9 +108,9 @@ def _bench_row(row: dict) -> tuple:
         f"{row['median_us']:.1f} µs",
         f"{row['low_us']:.1f} to {row['high_us']:.1f} ({row['repeats']})",
         f"{row['of_ceiling']:.0%}",
-        f"{row['goal']:.0%}" if row["goal"] else "",
+        f"{row['goal']:.0%}: {_verdict(row['of_ceiling'] >= row['goal'])}" if row["goal"] else "",
         f"{row['speedup']:.2f}× {row['peer']}" if row["speedup"] else "",
-        f"{row['goal_speedup']:.1f}×" if row["goal_speedup"] else "",
+        f"{row['goal_speedup']:.1f}×: {_verdict(row['speedup'] >= row['goal_speedup'])}" if row["goal_speedup"] else "",
     )
 
 
@@ -125,6 +125,10 @@ def peers(bench: dict | None = None) -> str:
     us = gpu_microseconds({"bench": bench})
     times = [f"{name} takes {milliseconds(us[key] / 1e3)}" for key, name in names.items() if key in us]
     return f"Measured on an {bench['device'].split(',')[0]}, where {', '.join(times)}. {limit}\n"
+
+
+def _verdict(reached: bool) -> str:
+    return "met" if reached else "**missed**"
 
 
 def counters(section: dict | None = None) -> str:
