@@ -147,7 +147,8 @@ def test_four_bit_weights(m, n, k, version, order):
     x = torch.randn(m, k).half()
     x[0, 3] = 200.0
     packed, scale = int4.quantize_int4(torch.randn(n, k))
-    with poisoned(), library("gemv_w4a16.cu", "cpu").order(*order):
+    source = "gemm_w4a16.cu" if version == "tensor_core" else "gemv_w4a16.cu"
+    with poisoned(), library(source, "cpu").order(*order):
         got = linear.linear_w4a16(x, packed, scale, version=version)
     want = oracle.linear_w4a16(x, packed, scale)
     # rounding to fp16 allows 2^-11 of each element; the fp32 sums add far less
@@ -222,8 +223,9 @@ def test_the_sanitizer_finds_nothing():
         assert sanitize(build(KERNELS / f"{source}.cu", "asan"), calls) == []
     packed, scale = int4.quantize_int4(torch.randn(19, 256))
     tensors = (packed, scale, torch.randn(9, 256).half(), torch.empty(9, 19).half())
-    calls = [Call("gemm_w4a16", (version, *tensors, 9, 19, 256, None)) for version in range(3)]
-    assert sanitize(build(KERNELS / "gemv_w4a16.cu", "asan"), calls) == []
+    launchers = ("gemv_w4a16", "gemv_w4a16", "gemm_w4a16")
+    calls = [Call(name, (version, *tensors, 9, 19, 256, None)) for version, name in enumerate(launchers)]
+    assert sanitize(build([KERNELS / "gemv_w4a16.cu", KERNELS / "gemm_w4a16.cu"], "asan"), calls) == []
     x, q = outliers(3, 261, torch.bfloat16), torch.empty(3, 261, dtype=torch.int8)
     rows = Call("quantize_rows", (0, 1, 0, x, q, torch.empty(3), 3, 261, None))
     assert sanitize(build(KERNELS / "quantize.cu", "asan"), rows) == []

@@ -54,8 +54,8 @@ def instructions(source, arch):
         ("sm_80", "gemm_w8a8_tensor.cu", "gemm_mma", "LDGSTS"),
         ("sm_80", "gemm_w8a8_tensor.cu", "gemm_mma", "LDSM"),
         ("sm_90a", "gemm_w8a8.cu", "gemm_dp4a", "IDP"),
-        ("sm_80", "gemv_w4a16.cu", "gemm_skinny", "HMMA"),
-        ("sm_90a", "gemv_w4a16.cu", "gemm_skinny", "HMMA"),
+        ("sm_80", "gemm_w4a16.cu", "gemm_skinny", "HMMA"),
+        ("sm_90a", "gemm_w4a16.cu", "gemm_skinny", "HMMA"),
     ],
 )
 def test_the_instruction_that_was_meant_is_there(arch, source, kernel, instruction):
@@ -78,7 +78,7 @@ def test_the_products_of_a_tile_are_issued_together_and_waited_for_a_tile_later(
 
 @needs_nvcc
 def test_the_next_weights_are_asked_for_before_these_are_multiplied():
-    skinny = next(code for name, code in functions("gemv_w4a16.cu", "sm_90a").items() if "skinnyILi1" in name)
+    skinny = next(code for name, code in functions("gemm_w4a16.cu", "sm_90a").items() if "skinnyILi1" in name)
     before_the_first_product = skinny.split("HMMA")[0]
     assert len(re.findall(r"LDG\.E\.EF\.128", before_the_first_product)) == 8, (
         "four rows of this group, and of the next"

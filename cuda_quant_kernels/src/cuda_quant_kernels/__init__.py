@@ -6,7 +6,7 @@ Read in this order:
     kernels/quantize_groups.cu  scales per group of 128, and the way back
     kernels/gemm_w8a8.cu        the ladder of the int8 GEMM: naive, coalesced, tiled, dp4a
     kernels/gemm_w8a8_tensor.cu its last two steps: mma.sync and wgmma
-    kernels/gemv_w4a16.cu       four-bit weights, where bytes decide
+    kernels/gemv_w4a16.cu       four-bit weights, where bytes decide; gemm_w4a16.cu on tensor cores
     oracle.py                   what each of them must compute
     int4.py                     how four-bit weights are packed
     quantization.py, linear.py  from tensors to kernels; arguments.py has the checks

@@ -18,6 +18,7 @@ from .on_cpu.trace import Report, trace
 KERNELS = Path(__file__).parent / "kernels"
 P, I, L, F = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_float
 GEMM = ([I, P, P, P, P, P, I, I, I, P], "version a w scale_a scale_w c m n k")
+GEMV = ([I, P, P, P, P, I, I, I, P], "version w scale x y m n k")
 # launcher: its file, its arguments' types and names. The last argument is the stream, which `launch` adds.
 SIGNATURES = {
     "quantized_add": (
@@ -40,7 +41,8 @@ SIGNATURES = {
     ),
     "gemm_w8a8": ("gemm_w8a8.cu", *GEMM),
     "gemm_w8a8_tensor": ("gemm_w8a8_tensor.cu", *GEMM),
-    "gemm_w4a16": ("gemv_w4a16.cu", [I, P, P, P, P, I, I, I, P], "version w scale x y m n k"),
+    "gemv_w4a16": ("gemv_w4a16.cu", *GEMV),
+    "gemm_w4a16": ("gemm_w4a16.cu", *GEMV),
 }
 SOURCES = tuple(dict.fromkeys(source for source, _, _ in SIGNATURES.values()))
 NOT_SUPPORTED = 801  # cudaErrorNotSupported

@@ -105,5 +105,6 @@ def linear_w4a16(
     require(tuple(scale.shape) == groups, f"scale.shape={tuple(scale.shape)}: must be {groups}; use quantize_int4")
     require(aligned(x, packed), "x, packed: must be 16-byte aligned; pass a copy, .clone()")
     y = torch.empty(m, n, dtype=torch.float16, device=x.device)
-    launch("gemm_w4a16", number, packed, scale, x, y, m, n, k, target=target or default_target(x))
+    launcher = "gemm_w4a16" if version == "tensor_core" else "gemv_w4a16"
+    launch(launcher, number, packed, scale, x, y, m, n, k, target=target or default_target(x))
     return y

@@ -3,7 +3,7 @@
 #include <cuda_runtime.h>
 
 constexpr unsigned FULL_WARP = 0xffffffffu;
-constexpr int GROUP_SIZE = 128;          // columns that share a scale, in quantize_groups.cu and gemv_w4a16.cu
+constexpr int GROUP_SIZE = 128;          // columns that share a scale, in quantize_groups.cu and gemv.cuh
 
 // The bits of a non-negative float order as the float does, then infinity, then NaN. So the maximum over the bits is
 // the absolute maximum, and it keeps a NaN, which fmaxf would drop.
