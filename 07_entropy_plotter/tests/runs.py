@@ -1,6 +1,7 @@
 """Every known mistake, and every mutant, through the tests of its task. The same bytes in every project."""
 
 import importlib
+import time
 from typing import Any, NamedTuple
 
 from attempts import Names, reference
@@ -10,7 +11,7 @@ from limits import TooLong, limited
 from mutants import Mutant, mutants
 from report import PROBE_SEEDS, State
 
-MUTANT_SECONDS = 1.5
+MUTANT_SECONDS = 1.5  # at most, for a mutant on the probes of one seed
 MOST_EQUIVALENT = 0.05  # of a folder's mutants
 
 
@@ -37,16 +38,24 @@ def runs(state: State, task: str) -> list[Run]:
 
 def survivors(task: str) -> list[Mutant]:
     """The mutants that the probes do not tell from the reference, and those listed as equivalent."""
-    listed, found = equivalents().get(task, {}), []
+    listed, found, seconds = equivalents().get(task, {}), [], patience(task)
     for mutant in mutants(task):
         impl = Names({task: mutant.implementation}, fallback=reference())
         try:
-            told = any(limited(lambda s=s, i=impl: differs(i, task, s), MUTANT_SECONDS) for s in range(PROBE_SEEDS))
+            told = any(limited(lambda s=s, i=impl: differs(i, task, s), seconds) for s in range(PROBE_SEEDS))
         except TooLong:
             told = True
         if not told or mutant.key in listed:
             found.append(mutant)
     return found
+
+
+def patience(task: str) -> float:
+    """After so many seconds on one seed's probes, a mutant does not end: 20 times the reference's, and some more."""
+    right_outputs(task, 0)
+    start = time.process_time()
+    differs(reference(), task, 0)
+    return min(MUTANT_SECONDS, 0.3 + 20 * (time.process_time() - start))
 
 
 def differs(impl: Names, task: str, seed: int) -> bool:
