@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import types
+import warnings
 from pathlib import Path
 
 import diagnosis
@@ -268,6 +269,18 @@ def test_memory_is_bounded_as_long_as_it_is_meant_to_be():
     with bounded_memory(2**28), pytest.raises(MemoryError):
         bytearray(2**30)
     assert len(bytearray(2**29)) == 2**29
+
+
+@pytest.mark.skipif(not PYTHON_TASKS, reason="tasks are not Python")
+def test_an_attempt_that_is_warned_of_something_is_right_all_the_same():
+    first = next(t for t in mistakes.TASKS if inspect.isfunction(getattr(REFERENCE, t)))
+
+    def warned(*args, **kwargs):
+        warnings.warn("a library's next version will do this in another way", DeprecationWarning, stacklevel=2)
+        return getattr(REFERENCE, first)(*args, **kwargs)
+
+    verdicts, lines = grader.grade(Names({first: warned}), only=[first], seed=0, progress=False)
+    assert verdicts == {first: "RIGHT"}, "\n".join(line for _, line in lines)
 
 
 @pytest.mark.skipif(not PYTHON_TASKS, reason="tasks are not Python")

@@ -22,6 +22,7 @@ import os
 import random
 import sys
 import types
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -175,7 +176,10 @@ def pytest_runtest_call(item):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem):
-    """Tests of attempts, mistakes and mutants end: a loop without end is a failure that names its line."""
+    """Tests of attempts, mistakes and mutants end: a loop without end is a failure that names its line.
+
+    A warning, which fails a test of the reference, is none of theirs.
+    """
     state, task = pyfuncitem.config.stash[STATE], task_of(pyfuncitem)
     if not task or not (state.attempt or state.mistakes or state.mutants):
         return None
@@ -184,7 +188,9 @@ def pytest_pyfunc_call(pyfuncitem):
         return True
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
     seconds = setting("SECONDS", {}).get(task, CPU_SECONDS)
-    limited(lambda: pyfuncitem.obj(**arguments), seconds)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        limited(lambda: pyfuncitem.obj(**arguments), seconds)
     return True
 
 

@@ -116,10 +116,12 @@ def error_of(function: Callable[[], Any]) -> str | None:
 
 def output(probe: Callable, impl: Names, seed: int) -> Any:
     seed_everything(seed)
-    try:
-        return probe(impl, seed)
-    except Exception as error:  # that it crashes may be the mistake
-        return raised(error)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # to be warned of something is no wrong answer
+        try:
+            return probe(impl, seed)
+        except Exception as error:  # that it crashes may be the mistake
+            return raised(error)
 
 
 def probes(task: str) -> list[Callable]:
@@ -204,8 +206,7 @@ def of_mutants(got: list, task: str, seed: int) -> str:
 def on_probe(implementation: Any, task: str, seed: int, index: int) -> Any:
     """One probe's output with this implementation of the task; TooLong if it does not end in half a second."""
     impl = Names({task: implementation}, fallback=reference())
-    with warnings.catch_warnings(), bounded_memory():
-        warnings.simplefilter("ignore")  # what a mutant is warned of is none of the learner's
+    with bounded_memory():
         try:
             return limited(lambda: output(probes(task)[index], impl, seed), 0.5)
         except TooLong as error:
