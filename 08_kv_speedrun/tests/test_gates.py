@@ -25,6 +25,7 @@ import styles
 from attempts import Attempt, Names, load, reference, uses_reference
 from compare import is_array, same
 from limits import TooLong, bounded_memory, limited
+from steady import unsteady
 from workbook import EXECUTE, code_cells, defines, solved, without_what_stands_alone
 
 FOLDER = Path(grader.HERE).parent
@@ -94,6 +95,7 @@ def test_every_mistake_is_named(task):
 @pytest.mark.parametrize("task", mistakes.TASKS)
 def test_the_reference_has_no_mistake(task):
     assert diagnosis.diagnose(reference(), task, 7).sentence == ""
+    assert unsteady(reference(), task, 7).sentence == ""
 
 
 def test_there_are_at_least_twelve_mistakes_in_all():

@@ -14,6 +14,7 @@ from attempts import HERE, InPlace, Names, NotCounted, calls
 from compare import same
 from diagnosis import Finding, diagnose, first_line, line_of, outputs, right_outputs, without_the_others
 from limits import TooLong, limited
+from steady import unsteady
 
 VERDICTS = ["NOT COUNTED", "NOT STARTED", "WRONG", "RIGHT"]  # the worst of a task's tests is its verdict
 PROBE_SEEDS = 3  # a right answer is right on the probes of so many seeds
@@ -88,11 +89,20 @@ def judge(state: State, task: str, verdicts: dict[str, str]) -> tuple[str, Findi
             return "WRONG", Finding(str(error))
         if seed is None:
             if state.whole and state.ran[task] == state.tests[task]:
-                return "RIGHT", Finding("")
+                return verdict_of_repeats(state, task)
             ran = f"{state.ran[task]} of its {state.tests[task]} tests" if state.whole else "some of its tests"
             return "NOT COUNTED", Finding(f"right in {ran}; run them all (no -k, no files) to have it counted")
         return "WRONG", explain(state, task, others, verdicts, seen, seed)
     return "WRONG", explain(state, task, others, verdicts, seen, state.seed)
+
+
+def verdict_of_repeats(state: State, task: str) -> tuple[str, Finding]:
+    """Of an attempt that is right on every test and probe: is it also right when the same calls come again?"""
+    try:
+        found = limited(lambda: unsteady(state.attempt, task, state.seed), 30)
+    except TooLong as error:
+        return "WRONG", Finding(str(error))
+    return ("WRONG" if found.sentence else "RIGHT"), found
 
 
 def explain(state: State, task: str, others: list[str], verdicts: dict[str, str], seen: Seen, seed: int) -> Finding:

@@ -1,0 +1,127 @@
+"""What must not matter to a right answer: earlier calls, old objects, a second object. The same bytes in every project.
+
+A small task of this file stands in for the project's own.
+"""
+
+import diagnosis
+import numpy as np
+import pytest
+import steady
+from attempts import Names
+
+
+def doubled(x, extra=()):
+    return x * 2 + sum(extra)
+
+
+class Total:
+    def __init__(self, start):
+        self.parts = [start]
+
+    def add(self, x):
+        self.parts.append(x)
+        return sum(self.parts)
+
+
+def some_calls(impl, seed):
+    draw = np.random.default_rng(seed)
+    return [impl.doubled(draw.standard_normal(n)) for n in (3, 3, 5)] + [impl.doubled(np.ones(3), extra=[1, 2])]
+
+
+def iterators(impl, seed):
+    return impl.doubled(np.ones(2), extra=iter([1, 2]))
+
+
+def a_total(impl, seed):
+    total = impl.Total(np.ones(2))
+    return [total.add(np.full(2, 3.0)), total.add(np.zeros(2))]
+
+
+PROBES = {"doubled": [some_calls, iterators], "Total": [a_total]}
+REFERENCE = Names({"doubled": doubled, "Total": Total})
+
+
+@pytest.fixture(autouse=True)
+def small_task(monkeypatch):
+    for module in (diagnosis, steady):
+        monkeypatch.setattr(module, "reference", lambda: REFERENCE)
+        monkeypatch.setattr(module, "probes", lambda task: PROBES[task])
+    monkeypatch.setattr(steady, "right_outputs", lambda task, seed: diagnosis.outputs(REFERENCE, task, seed))
+
+
+def said_of(task, implementation):
+    return steady.unsteady(Names({task: implementation}), task, 0).sentence
+
+
+def by_address():
+    known = {}
+
+    def doubled_once(x, extra=()):
+        return known.setdefault(id(x), (x, doubled(x, extra)))[1]
+
+    return doubled_once
+
+
+def of_one_buffer():
+    room = np.empty(100)
+
+    def doubled_into(x, extra=()):
+        room[: len(x)] = doubled(x, extra)
+        return room[: len(x)]
+
+    return doubled_into
+
+
+def collecting(x, extra=(), seen=[]):  # noqa: B006  this is the mistake
+    seen.append(1)
+    return doubled(x, extra) + (len(seen) > 8)
+
+
+class SharedTotal(Total):
+    parts = []  # noqa: RUF012  this is the mistake
+
+    def __init__(self, start):
+        self.parts.clear()
+        self.parts.append(start)
+
+
+class OtherTotal:
+    """The same in another way: a sum that is kept as a number."""
+
+    def __init__(self, start):
+        self.sum = start
+
+    def add(self, x):
+        self.sum = self.sum + x
+        return self.sum
+
+
+def test_what_keeps_nothing_is_steady():
+    assert said_of("doubled", doubled) == ""
+    assert said_of("doubled", lambda x, extra=(): sum(extra) + x + x) == ""
+    assert said_of("Total", Total) == said_of("Total", OtherTotal) == ""
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [(by_address, "in the same objects"), (of_one_buffer, "changes when it is called again"),
+     (lambda: collecting, "called again with the same arguments")],
+)  # fmt: skip
+def test_what_a_function_keeps_is_told(made, said):
+    assert said in said_of("doubled", made())
+
+
+def test_objects_that_share_something_are_told():
+    assert "used in turns disturb each other" in said_of("Total", SharedTotal)
+
+
+def test_what_moves_the_reference_too_is_not_asked(monkeypatch):
+    monkeypatch.setattr(steady, "reference", lambda: Names({"doubled": by_address(), "Total": SharedTotal}))
+    monkeypatch.setattr(diagnosis, "reference", steady.reference)
+    assert said_of("doubled", by_address()) == ""
+    assert said_of("Total", SharedTotal) == ""
+
+
+def test_calls_with_an_iterator_are_left_out():
+    calls = steady.calls_of_probes("doubled", 0)
+    assert len(calls) == 8 and all(c.kwargs.get("extra") in (None, [1, 2]) for c in calls)

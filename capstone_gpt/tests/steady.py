@@ -1,0 +1,230 @@
+"""What must not matter to a right answer. The same bytes in every project.
+
+The calls of a task's probes are made again, after one another and in the other order, and with other numbers in the
+same tensors and lists; objects of a class are used in turns. A right answer gives what it gave before. Whatever moves
+the reference too is not asked, and neither are calls with arguments that cannot be made a second time.
+"""
+
+import functools
+import inspect
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from attempts import Call, Names, Recorder, copied, reference, setting
+from compare import Raised, brief, is_array, same
+from diagnosis import Finding, bound, output, outputs, probes, raised, right_outputs, seed_everything, situation
+
+MOST_CALLS = 60  # of the probes of two seeds
+CONSTANTS = (int, float, complex, str, bytes, type(None), np.generic, range, type)
+FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
+KEEPS = "something is kept from one call to the next. Is it a global name, a default argument or a cache?"
+SHARES = "what belongs to one object is kept by the class, by a default argument or by a global name"
+
+
+class Change(NamedTuple):
+    """A result that changed when it should not have."""
+
+    call: Call
+    first: Any
+    then: Any
+
+
+# ---------------------------------------------------------------- functions
+
+
+def can_be_made_again(x: Any) -> bool:
+    """Can a copy stand for this value? An iterator is used up, and what cannot be copied is the same object twice."""
+    if isinstance(x, dict):
+        return all(map(can_be_made_again, [*x, *x.values()]))
+    if isinstance(x, (list, tuple, set, frozenset)):
+        return all(map(can_be_made_again, x))
+    return isinstance(x, FUNCTIONS) or not hasattr(x, "__next__") and copied(x) is not x or isinstance(x, CONSTANTS)
+
+
+def is_settled(result: Any) -> bool:
+    """Is this a result that can be looked at twice?"""
+    return not hasattr(result, "__next__") and not isinstance(result, Exception)
+
+
+def kept(x: Any) -> Any:
+    """A copy of a result to compare with, also of tensors inside a graph."""
+    if type(x) in (list, tuple):
+        return type(x)(map(kept, x))
+    return x.detach().clone() if hasattr(x, "detach") else copied(x)
+
+
+def calls_of_probes(task: str, seed: int) -> list[Call]:
+    """The calls that the probes of two seeds make of the reference, without those that raise."""
+    found = []
+    for s in (seed, seed + 1):
+        theirs = Recorder(reference())
+        for probe in probes(task):
+            output(probe, theirs, s)
+        found.append(theirs._calls.get(task, []))
+    fine = [[c for c in calls if can_be_made_again([c.args, c.kwargs]) and is_settled(c.result)] for calls in found]
+    return [c for calls in fine for c in calls[: MOST_CALLS // 2]]
+
+
+def result_of(function: Callable, args: tuple, kwargs: dict) -> Any:
+    seed_everything(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            return raised(error)
+
+
+def made(function: Callable, call: Call) -> Any:
+    return result_of(function, copied(call.args), copied(call.kwargs))
+
+
+def again(function: Callable, calls: list[Call]) -> tuple[Change | None, Change | None]:
+    """(a call whose second result is another, a result that changed later)."""
+    first = [made(function, c) for c in calls]
+    as_they_were = [kept(x) for x in first]
+    then = [made(function, c) for c in calls[::-1]][::-1]
+    changed = [Change(*x) for x in zip(calls, as_they_were, then, strict=True) if not same(x[2], x[1])]
+    moved = [Change(*x) for x in zip(calls, as_they_were, first, strict=True) if not same(x[2], x[1])]
+    return next(iter(changed), None), next(iter(moved), None)
+
+
+def alike(x: Any, y: Any) -> bool:
+    """Can the numbers of `y` be put into `x`?"""
+    if is_array(x):
+        return type(x) is type(y) and x.shape == y.shape and x.dtype == y.dtype
+    return type(x) is type(y)
+
+
+def put(x: Any, y: Any) -> Any:
+    """`x` with the contents of `y`, or `y` where `x` cannot be changed."""
+    if isinstance(x, np.ndarray) and x.flags.writeable:
+        x[...] = y
+    elif is_array(x) and not isinstance(x, np.ndarray):
+        try:
+            x.data.copy_(y)
+        except RuntimeError:  # an expanded tensor
+            return y
+    elif isinstance(x, (list, bytearray)):
+        x[:] = copied(y)
+    elif isinstance(x, (dict, set)):
+        x.clear()
+        x.update(copied(y))
+    else:
+        return y
+    return x
+
+
+def same_objects(function: Callable, calls: list[Call]) -> Change | None:
+    """A call that gives another result when its numbers come in the objects of an earlier call."""
+    for i, one in enumerate(calls):
+        for two in calls[i + 1 :]:
+            fits = len(one.args) == len(two.args) and one.kwargs.keys() == two.kwargs.keys()
+            if not fits or not all(map(alike, one.args, two.args)) or same([*one.args], [*two.args]):
+                continue
+            want, args, kwargs = made(function, two), copied(one.args), copied(one.kwargs)
+            result_of(function, args, kwargs)
+            got = result_of(
+                function, tuple(map(put, args, two.args)), {k: put(kwargs[k], two.kwargs[k]) for k in kwargs}
+            )
+            if not same(got, want):
+                return Change(two, want, got)
+            break
+    return None
+
+
+def of_function(attempt: Names, task: str, seed: int) -> Finding:
+    calls = calls_of_probes(task, seed)
+    mine, ours = getattr(attempt, task), getattr(reference(), task)
+    changed, moved = again(mine, calls)
+    if moved and again(ours, calls)[1] is None:
+        said = "a result that it gave before changes when it is called again: is one tensor or list given each time?"
+        return finding(task, said, moved)
+    if changed and again(ours, calls)[0] is None:
+        return finding(task, f"called again with the same arguments, it gives another result: {KEEPS}", changed)
+    changed = same_objects(mine, calls)
+    if changed and same_objects(ours, calls) is None:
+        said = f"with other numbers in the same objects, it gives another result than with new objects: {KEEPS}"
+        return finding(task, said, changed)
+    return Finding("")
+
+
+def finding(task: str, said: str, change: Change) -> Finding:
+    arguments = ", ".join(f"{n}={brief(x)}" for n, x in bound(getattr(reference(), task), change.call).items())
+    lines = (f"call:   {task}({arguments})", f"first:  {brief(change.first)}", f"then:   {brief(change.then)}")
+    return Finding(said, "", lines, "symptom")
+
+
+# ---------------------------------------------------------------- classes
+
+
+def turned(x: Any) -> Any:
+    """Other numbers in the same shape, for the object that is used in turns."""
+    if isinstance(x, (list, tuple)) and type(x) in (list, tuple):
+        return type(x)(map(turned, x))
+    if is_array(x) and str(x.dtype).removeprefix("torch.").startswith(("float", "bfloat")):
+        return -x
+    return copied(x)
+
+
+def in_turns(cls: type) -> type:
+    """The class, each object of which has a shadow that gets the same calls with other numbers, after its own."""
+    shadows, busy = {}, []
+
+    def turn(name: str, method: Callable) -> Callable:
+        @functools.wraps(method)
+        def both(self, *args, **kwargs):
+            if busy:
+                return method(self, *args, **kwargs)
+            other = [turned(x) for x in args], {k: turned(x) for k, x in kwargs.items()}
+            busy.append(name)
+            try:
+                result = method(self, *args, **kwargs)
+                try:
+                    if name == "__init__":
+                        shadows[id(self)] = cls(*other[0], **other[1])
+                    elif id(self) in shadows:
+                        getattr(shadows[id(self)], name)(*other[0], **other[1])
+                except Exception:  # other numbers may be none that it takes
+                    shadows.pop(id(self), None)
+                return result
+            finally:
+                busy.pop()
+
+        return both
+
+    names = {n for c in cls.__mro__ for n, v in vars(c).items() if inspect.isfunction(v) and c.__module__ != "builtins"}
+    own = {n for c in cls.__mro__ if c.__module__.split(".")[0] != "torch" for n in vars(c)}
+    wrapped = {n for n in names & own if not n.startswith("_") or n in ("__init__", "__call__")}
+    return type(cls.__name__, (cls,), {n: turn(n, getattr(cls, n)) for n in wrapped})
+
+
+def of_class(attempt: Names, task: str, seed: int) -> Finding:
+    ours = Names({task: in_turns(getattr(reference(), task))}, fallback=reference())
+    want = right_outputs(task, seed)
+    if not same(outputs(ours, task, seed), want):
+        return Finding("")
+    mine = Names({**attempt._names, task: in_turns(getattr(attempt, task))}, fallback=reference())
+    got = outputs(mine, task, seed)
+    for probe, g, w in zip(probes(task), got, want, strict=True):
+        if not same(g, w):
+            said = f"on {situation(probe)}: two objects that are used in turns disturb each other: {SHARES}"
+            return Finding(said + (f" ({brief(g)})" if isinstance(g, Raised) else ""), "", (), "symptom")
+    return Finding("")
+
+
+def unsteady(attempt: Names, task: str, seed: int) -> Finding:
+    """What moves an attempt that is right on every probe, and does not move the reference. "" if nothing does."""
+    obj = attempt._names.get(task)
+    if inspect.isclass(obj) and inspect.isclass(getattr(reference(), task)):
+        return of_class(attempt, task, seed)
+    if (
+        inspect.isfunction(obj)
+        and inspect.isfunction(getattr(reference(), task))
+        and task not in setting("INPLACE", ())
+    ):
+        return of_function(attempt, task, seed)
+    return Finding("")
