@@ -5,6 +5,7 @@ Two wrong settings make a mistake of their own, with a sentence made of the two.
 """
 
 import math
+from functools import partial
 from itertools import combinations
 
 import candidates
@@ -112,17 +113,29 @@ def one_two_and_four_pairs(impl, seed):
 def twelve_digits(impl, seed):
     """Float64 keeps 16 digits, float32 seven."""
     found = {}
-    for words, base in (("with the base 10,000", 10_000.0), ("with a base of many digits", 142_857.3 + seed % 50)):
-        theta = impl.frequencies(22, base)
-        right = torch.tensor([base ** (-2 * i / 22) for i in range(11)], dtype=torch.float64)
+    bases = {"the base 10,000": 10_000.0, "a base of many digits": 142_857.3 + seed % 50, "the base 5,000,000": 5e6}
+    calls = {f"with {words}": (22, base) for words, base in bases.items()}
+    calls |= {"with the base 0.00001": (22, 1e-5), "with a width of 256": (256, 10_000.0)}
+    for words, (dim, base) in calls.items():
+        theta = impl.frequencies(dim, base)
+        right = torch.tensor([base ** (-2 * i / dim) for i in range(dim // 2)], dtype=torch.float64)
         close = theta.shape == right.shape and bool(((theta - right) / right).abs().max() < 1e-12)
         found[f"the frequencies have twelve right digits {words}"] = close
     return found
 
 
+def a_base_of_one(impl, seed):
+    """Every pair rotates by one radian."""
+    return tensor(the_frequencies=impl.frequencies(8, 1.0))
+
+
+def frequencies_asked_for_by_name(impl, seed):
+    return tensor(the_frequencies=impl.frequencies(base=500.0, dim=8))
+
+
 def widths_and_bases_that_are_refused(impl, seed):
-    bad = {f"dim {dim}": (dim, 10_000.0) for dim in (0, 1, 7, -2)}
-    bad |= {f"base {base}": (8, base) for base in (0.0, -1.0, math.inf, math.nan)}
+    bad = {f"dim {dim}": (dim, 10_000.0) for dim in (0, 1, 7, -1, -2, -3)}
+    bad |= {f"base {base}": (8, base) for base in (0.0, -1.0, math.inf, -math.inf, math.nan)}
     return {what: error_of(lambda dim=dim, base=base: impl.frequencies(dim, base)) for what, (dim, base) in bad.items()}
 
 
@@ -211,15 +224,36 @@ def far_rows(impl, seed):
     """Angles in float64 give every row to the precision of float32; angles in float32 are off by 1e-4 here."""
     table, p = impl.sinusoidal_table(5000, 4, 2.0), torch.arange(4900, 5000).double()
     angle = p * 2.0**-0.5
-    off = (table[4900:, 2].double() - angle.sin()).abs().max()
-    right = {f"rows 4,900 to 4,999 are right to {most}": bool(off < most) for most in (1e-6, 1e-5)}
+    columns = {"sines": (table[4900:, 2], angle.sin()), "cosines": (table[4900:, 3], angle.cos())}
+    off = {words: (got.double() - want).abs().max() for words, (got, want) in columns.items()}
+    right = {f"{w} of rows 4,900 to 4,999 are right to {m}": bool(off[w] < m) for w in off for m in (1e-6, 1e-5)}
     return right | {"needs a gradient": table.requires_grad}
+
+
+def rows_beyond_32_768(impl, seed):
+    return tensor(the_last_rows=impl.sinusoidal_table(33_003, 2)[33_000:])
+
+
+def a_table_of_one_pair(impl, seed):
+    return tensor(the_table=impl.sinusoidal_table(4, 2))
+
+
+def bases_of_one_and_below(impl, seed):
+    return tensor(base_1=impl.sinusoidal_table(4, 6, 1.0), base_a_half=impl.sinusoidal_table(4, 6, 0.5))
+
+
+def a_long_table_and_then_a_short_one(impl, seed):
+    return tensor(nine_rows=impl.sinusoidal_table(9, 4, 77.0), three_rows=impl.sinusoidal_table(3, 4, 77.0))
+
+
+def a_table_asked_for_by_name(impl, seed):
+    return tensor(the_table=impl.sinusoidal_table(base=300.0, dim=4, max_seq_len=3))
 
 
 def inputs_without_a_table(impl, seed):
     calls = {f"{n} positions": (n, 8) for n in (0, -1)}
-    calls |= {f"a width of {d}": (5, d) for d in (0, 7)}
-    calls |= {f"a base of {base}": (5, 8, base) for base in (0.0, -1.0, math.inf, math.nan)}
+    calls |= {f"a width of {d}": (5, d) for d in (0, 1, 7, -2)}
+    calls |= {f"a base of {base}": (5, 8, base) for base in (0.0, -1.0, math.inf, -math.inf, math.nan)}
     return {what: error_of(lambda call=call: impl.sinusoidal_table(*call)) for what, call in calls.items()}
 
 
@@ -232,6 +266,7 @@ TRIG = "with sine and cosine SWAPPED"
 ROUNDED_ANGLE = "that rounds the angle to the dtype of the pairs before it takes cosine and sine"
 DETACHED = "through which no gradient passes"
 PAIRS_FLOAT32 = "that calculates in float32, whatever the dtype of the pairs"
+ANGLE_FLOAT32 = "that rounds the angle to float32"
 
 ROTATE = {
     "sign": ["counter-clockwise", CLOCKWISE],
@@ -239,7 +274,7 @@ ROTATE = {
     "order": ["at once", OVERWRITTEN],
     "matrix": ["rotation", NO_MINUS, REFLECTION],
     "unit": ["radians", DEGREES],
-    "dtype": ["of the pairs", ANGLES_DTYPE, ROUNDED_ANGLE, PAIRS_FLOAT32],
+    "dtype": ["of the pairs", ANGLES_DTYPE, ROUNDED_ANGLE, PAIRS_FLOAT32, ANGLE_FLOAT32],
     "gradient": ["passes", DETACHED],
 }
 ROTATE_HINTS = {
@@ -251,6 +286,7 @@ ROTATE_HINTS = {
     DEGREES: "How much is a quarter of a rotation in the unit of torch.cos?",
     ANGLES_DTYPE: "A float16 query times a float64 cosine: which dtype has the product?",
     ROUNDED_ANGLE: "What is left of an angle of 3,000.4 radians in float16?",
+    ANGLE_FLOAT32: "How far apart are neighbouring float32 numbers at 100,000 radians?",
     PAIRS_FLOAT32: "Float64 pairs have 16 digits: how many of them has your result?",
     DETACHED: "How would W_q be trained, if queries are rotated after it?",
 }
@@ -262,6 +298,7 @@ def wrong_rotate(sign, trig, order, matrix, unit, dtype, gradient):
         if dtype == PAIRS_FLOAT32:
             x, y, angle = x.float(), y.float(), angle.float()
         angle = angle.to(pairs.dtype) if dtype == ROUNDED_ANGLE else angle
+        angle = angle.float() if dtype == ANGLE_FLOAT32 else angle
         angle = torch.deg2rad(angle) if unit == DEGREES else angle
         cos, sin = angle.cos(), -angle.sin() if sign == CLOCKWISE else angle.sin()
         if dtype != ANGLES_DTYPE:
@@ -324,8 +361,85 @@ def pairs_that_are_a_transposed_view(impl, seed):
 def twelve_digits_of_a_pair(impl, seed):
     pairs, angle = torch.tensor([[0.6, -1.7]], dtype=torch.float64), torch.tensor([0.7], dtype=torch.float64)
     right = torch.view_as_real(torch.polar(torch.ones_like(angle), angle) * torch.view_as_complex(pairs))
-    found = impl.rotate(pairs, angle)
-    return {"float64 pairs have twelve right digits": bool(((found - right) / right).abs().max() < 1e-12)}
+    found, kept = impl.rotate(pairs, angle), impl.rotate(pairs, torch.zeros(1))
+    return {
+        "float64 pairs have twelve right digits": bool(((found - right) / right).abs().max() < 1e-12),
+        "a float32 angle of 0 leaves float64 pairs as they are": kept.dtype == pairs.dtype
+        and bool((kept == pairs).all()),
+    }
+
+
+def far_angles_in_float64(impl, seed):
+    """Near 100,000 float32 holds an angle to 0.004."""
+    angle = torch.linspace(100_000, 100_003, 5, dtype=torch.float64)
+    return tensor(float32_pairs=impl.rotate(torch.tensor([1.0, 0.0]), angle))
+
+
+def half_precision_pairs_and_far_angles(impl, seed):
+    """(1, 0) becomes (cos, sin), which bfloat16 holds to 0.002."""
+    angle = torch.linspace(1_000_000, 1_000_006, 64, dtype=torch.float64)
+    right, found = torch.stack((angle.cos(), angle.sin()), -1), {}
+    for dtype in (torch.float16, torch.bfloat16):
+        rotated = impl.rotate(torch.tensor([1.0, 0.0]).to(dtype), angle)
+        near = rotated.shape == right.shape and bool((rotated.double() - right).abs().max() < 0.005)
+        found |= {f"dtype of {dtype} pairs": str(rotated.dtype), f"{dtype} pairs are right to 0.005": near}
+    return found
+
+
+def pairs_and_angles_that_both_broadcast(impl, seed):
+    pairs = torch.randn(3, 2, generator=generator(seed + 5))
+    angle = torch.tensor([0.3, -1.0, 2.0, 4.0])
+    return tensor(
+        three_pairs_by_a_row_of_angles=impl.rotate(pairs[:, None], angle[None]),
+        three_pairs_by_four_angles=impl.rotate(pairs[:, None], angle),
+        a_column_of_angles_by_three_pairs=impl.rotate(pairs, angle[:, None]),
+        angles_with_more_axes=impl.rotate(pairs, angle.view(2, 2, 1)),
+        as_many_angles_as_pairs_on_another_axis=impl.rotate(pairs, angle[:3, None]),
+    )
+
+
+def one_pair_and_one_angle(impl, seed):
+    pair = torch.tensor([3.0, -4.0], dtype=torch.float64)
+    return tensor(the_pair=impl.rotate(pair, torch.tensor(2.5, dtype=torch.float64)))
+
+
+def slices_and_expanded_views(impl, seed):
+    wide, angle = torch.randn(4, 3, generator=generator(seed + 6)).double(), torch.linspace(0, 2, 12).double()
+    return tensor(
+        a_slice_of_wider_rows=impl.rotate(wide[:, 1:], angle[:4]),
+        one_pair_expanded=impl.rotate(wide[:1, :2].expand(4, 2), angle[:4]),
+        every_third_angle=impl.rotate(wide[:, :2], angle[::3]),
+        one_angle_expanded=impl.rotate(wide[:, :2], angle[5:6].expand(4)),
+        transposed_angles=impl.rotate(wide[:, :2], angle.view(4, 3).T),
+    )
+
+
+def gradient_of(rotated, pairs):
+    """The gradient of the first coordinates plus three times the second ones; None if there is no path."""
+    if not rotated.requires_grad:
+        return None
+    return torch.autograd.grad((rotated * torch.tensor([1.0, 3.0]).to(rotated)).sum(), pairs)[0]
+
+
+def gradients_in_other_dtypes(impl, seed):
+    angle, found = torch.linspace(0, 2, 4, dtype=torch.float64), {}
+    for dtype in (torch.float32, torch.float16, torch.bfloat16):
+        pairs = torch.ones(4, 2, dtype=dtype, requires_grad=True)
+        gradient = gradient_of(impl.rotate(pairs, angle), pairs)
+        right = torch.stack((angle.cos() + 3 * angle.sin(), 3 * angle.cos() - angle.sin()), -1)
+        near = gradient is not None and bool((gradient.double() - right).abs().max() < 0.1)
+        found[f"the gradient of {dtype} pairs is right to 0.1"] = near
+    return found
+
+
+def gradients_of_one_pair_and_many_angles(impl, seed):
+    pair = torch.tensor([0.5, -2.0], dtype=torch.float64, requires_grad=True)
+    gradient = gradient_of(impl.rotate(pair, torch.linspace(0, 2, 4, dtype=torch.float64)), pair)
+    return {"a gradient passes": False} if gradient is None else tensor(the_gradient=gradient)
+
+
+def a_rotation_asked_for_by_name(impl, seed):
+    return tensor(the_pairs=impl.rotate(angle=torch.tensor(0.7), pairs=torch.tensor([[1.0, 2.0], [3.0, -4.0]])))
 
 
 def gradients_of_the_pairs(impl, seed):
@@ -345,6 +459,7 @@ KEYS_BACKWARDS = "with the sign flipped in the keys alone"
 QUERIES_BACKWARDS = "with the sign flipped in the queries alone"
 MIXED = "whose interleaved layout pairs halves, with each angle at two coordinates side by side"
 DEFAULT = "whose DEFAULT layout is the interleaved one"
+NO_GRADIENT = "through which no gradient passes"
 KEYS_DTYPE = "that gives the keys the dtype of the queries"
 FROM_0, WHOLE = "that IGNORES the positions given and counts from 0", "that rounds positions down to whole numbers"
 FIRST_ROW = "that gives every row of the batch the first row's positions"
@@ -367,6 +482,7 @@ ROPE = {
     "given": ["base", ROPE_BASE],
     "lengths": ["equal", ANY_LENGTH],
     "default": ["half", DEFAULT],
+    "gradient": ["passes", NO_GRADIENT],
 }
 ROPE_HINTS = {
     NEIGHBOURS: "In the half layout, which coordinate rotates with coordinate 0?",
@@ -392,13 +508,14 @@ ROPE_HINTS = {
     ROPE_BASE: "Does base=500.0 change your result?",
     KEYS_DTYPE: "Queries in float32 and keys in float64: which dtype should the rotated keys have?",
     ANY_LENGTH: "One position for a query: which positions do ten keys have?",
+    NO_GRADIENT: "How would W_q and W_k be trained, if no gradient reaches them?",
     DEFAULT: "Which layout has a call that names none?",
 }
 ROPE_ALONE = [*ROPE["precision"][1:], *ROPE["which"][1:], ALL_HEADS, READ_WRITE, MIXED, WHOLE, FIRST_ROW]
-ROPE_ALONE += [KEYS_BACKWARDS, QUERIES_BACKWARDS, ROPE_BASE, ANY_LENGTH, DEFAULT]
+ROPE_ALONE += [KEYS_BACKWARDS, QUERIES_BACKWARDS, ROPE_BASE, ANY_LENGTH, DEFAULT, NO_GRADIENT]
 
 
-def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads, given, lengths, default):
+def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads, given, lengths, default, gradient):
     def rotated(x, at, base, layout, clockwise):
         shape = x.shape
         if heads == ALL_HEADS:
@@ -430,6 +547,7 @@ def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads
         if q.shape[3] % 2 or layout not in LAYOUTS:
             raise ValueError("an odd width or an unknown layout")
         base = 10_000.0 if given == ROPE_BASE else base
+        q, k = (q.detach(), k.detach()) if gradient == NO_GRADIENT else (q, k)
         at = torch.arange(T, device=device) if positions == FROM_0 else at.long() if positions == WHOLE else at
         at = at[:1] if positions == FIRST_ROW and at.ndim == 2 else at
         for _ in range(2 if which == TWICE else 1):
@@ -441,13 +559,16 @@ def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads
     return lambda q, k, positions, base=10_000.0, layout=named: apply_rope(q, k, positions, base, layout)
 
 
+OTHER_LAYOUTS = ["llama", "Half", "halves", "interleave", "Interleaved", ""]
+
+
 def queries_and_keys(seed, heads=(3, 3), dtype=torch.float64):
     g = generator(seed)
     return [torch.randn(2, h, 5, 8, generator=g, dtype=torch.float64).to(dtype) for h in heads]
 
 
-def rotated_pair(impl, q, k, *arguments, **options):
-    q, k = impl.apply_rope(q, k, *arguments, **options)
+def rotated_pair(impl, *arguments, **options):
+    q, k = impl.apply_rope(*arguments, **options)
     return tensor(the_queries=q, the_keys=k)
 
 
@@ -518,10 +639,92 @@ def queries_and_keys_of_two_dtypes(impl, seed):
     return rotated_pair(impl, q.float(), k, torch.arange(5))
 
 
+def float64_beside_half_precision(impl, seed):
+    """The one must not be rounded for the other's sake."""
+    x, at, found = queries_and_keys(seed + 7)[0], torch.arange(5), {}
+    for layout in LAYOUTS:
+        want = impl.apply_rope(x, x, at, layout=layout)[0]
+        for dtype in (torch.float32, torch.float16, torch.bfloat16):
+            low, exact = impl.apply_rope(x.to(dtype), x, at, layout=layout)
+            exact_too, low_too = impl.apply_rope(x, x.to(dtype), at, layout=layout)
+            words = f"beside {dtype}, {layout} layout"
+            found[f"dtypes {words}"] = [str(y.dtype) for y in (low, exact, exact_too, low_too)]
+            off = max(float((y.double() - want).abs().max()) for y in (exact, exact_too))
+            found[f"float64 {words}, is right to 1e-12"] = off < 1e-12
+            off = max(float((y.double() - want).abs().max()) for y in (low, low_too))
+            found[f"what is rounded {words}, is right to 0.05"] = off < 0.05
+    return found
+
+
 def gradients_of_queries_and_keys(impl, seed):
-    inputs = [x.requires_grad_() for x in queries_and_keys(seed + 8)]
-    outputs = impl.apply_rope(*inputs, torch.arange(5))
-    return {"a gradient passes through queries and keys": [x.requires_grad for x in outputs]}
+    """Of the rotated coordinates, weighted by 0, 1, 2, ..., in float64; whether one passes, in half precision."""
+    found = {}
+    for layout in LAYOUTS:
+        inputs = [x.requires_grad_() for x in queries_and_keys(seed + 8)]
+        outputs = impl.apply_rope(*inputs, torch.arange(5), layout=layout)
+        if not all(x.requires_grad for x in outputs):
+            return {"a gradient passes through queries and keys": [x.requires_grad for x in outputs]}
+        total = sum((x * torch.arange(x.numel()).view(x.shape)).sum() for x in outputs)
+        gradients = torch.autograd.grad(total, inputs)
+        words = [f"the gradient of the {what} in the {layout} layout" for what in ("queries", "keys")]
+        found |= tensor(**dict(zip(words, gradients, strict=True)))
+        low = [x.detach().half().requires_grad_() for x in inputs]
+        found[f"a gradient passes in float16, {layout} layout"] = [
+            x.requires_grad for x in impl.apply_rope(*low, torch.arange(5), layout=layout)
+        ]
+    return found
+
+
+def positions_in_int16_and_int32(impl, seed):
+    inputs, at = queries_and_keys(seed + 13), torch.arange(5) * 4001 + 300
+    found = {f"{dtype} positions": impl.apply_rope(*inputs, at.to(dtype))[0] for dtype in (torch.int16, torch.int32)}
+    return tensor(**found)
+
+
+def positions_out_of_order(impl, seed):
+    return rotated_pair(impl, *queries_and_keys(seed + 14), torch.tensor([9, 4, 4, 0, 7]))
+
+
+def one_row_of_positions_for_a_batch_of_one(impl, seed):
+    q, k = (x[:1] for x in queries_and_keys(seed + 15))
+    return rotated_pair(impl, q, k, torch.tensor([[3, 4, 9, 10, 12]]))
+
+
+def positions_that_are_views(impl, seed):
+    inputs = queries_and_keys(seed + 16)
+    views = {
+        "one row expanded": torch.tensor([3, 4, 9, 10, 12]).expand(2, 5),
+        "a transposed table": torch.tensor([[3, 0], [4, 1], [9, 2], [10, 5], [12, 6]]).T,
+        "every second number": torch.tensor([3, 0, 4, 0, 9, 0, 10, 0, 12, 0])[::2],
+    }
+    return tensor(**{words: impl.apply_rope(*inputs, at)[1] for words, at in views.items()})
+
+
+def fewer_key_heads_and_rows_of_fractions(impl, seed):
+    """In both layouts, with another base given by name, and at last with one key head."""
+    at, found = torch.tensor([[0.5, 1.25, 7.0, 8.0, 9.75], [3.0, 2.0, 0.5, 0.25, 11.5]]).double(), {}
+    for layout in LAYOUTS:
+        for heads in (2, 1):
+            q, k = queries_and_keys(seed + 17, heads=(4, heads))
+            q, k = impl.apply_rope(q, k, at, layout=layout, base=20.0 + seed % 50)
+            words = f"with {heads} key heads, {layout} layout"
+            found |= {f"the queries {words}": q, f"the keys {words}": k}
+    return tensor(**found)
+
+
+def queries_and_keys_that_are_expanded_views(impl, seed):
+    q, k = (x[:1, :1, :1].expand(2, 3, 5, 8) for x in queries_and_keys(seed + 18))
+    return rotated_pair(impl, q, k, torch.arange(5))
+
+
+def heads_of_256_and_a_large_base(impl, seed):
+    q = torch.randn(1, 1, 2, 256, generator=generator(seed + 19), dtype=torch.float64)
+    return rotated_pair(impl, q, 2 * q, torch.tensor([3, 5000]), 500_000.0)
+
+
+def a_rotary_embedding_asked_for_by_name(impl, seed):
+    q, k = queries_and_keys(seed + 20)
+    return rotated_pair(impl, layout="interleaved", base=300.0, positions=torch.arange(5), k=k, q=q)
 
 
 def one_token_of_one_pair(impl, seed):
@@ -536,6 +739,24 @@ def one_token_of_two_pairs(impl, seed):
 
 def far_positions_in_float64(impl, seed):
     return rotated_pair(impl, *queries_and_keys(seed + 5), torch.arange(5) + 100_003)
+
+
+def far_positions_and_float32_queries(impl, seed):
+    return rotated_pair(impl, *queries_and_keys(seed + 5, dtype=torch.float32), torch.arange(5) + 100_003)
+
+
+def far_positions_in_half_precision(impl, seed):
+    """Whether queries in float16 and bfloat16 keep the phase where float32 does not resolve it."""
+    q, k = queries_and_keys(seed + 6)
+    found = {}
+    for layout in LAYOUTS:
+        exact = impl.apply_rope(q, k, torch.arange(5) + 1_000_003, layout=layout)
+        for dtype, most in ((torch.float16, 0.02), (torch.bfloat16, 0.1)):
+            coarse = impl.apply_rope(q.to(dtype), k.to(dtype), torch.arange(5) + 1_000_003, layout=layout)
+            near = [bool((a - b.double()).abs().max() < most) for a, b in zip(exact, coarse, strict=True)]
+            found[f"{dtype} is near float64, {layout} layout"] = near
+            found[f"dtypes of {dtype} queries and keys, {layout} layout"] = [str(x.dtype) for x in coarse]
+    return found
 
 
 def far_positions_in_float16(impl, seed):
@@ -555,16 +776,30 @@ def inputs_that_do_not_fit(impl, seed):
         "one position for five tokens": (q, q, torch.zeros(1)),
         "three rows of positions for a batch of two": (q, q, torch.zeros(3, 5)),
         "one row of positions for a batch of two": (q, q, torch.zeros(1, 5)),
+        "positions of shape (T, B)": (q, q, torch.zeros(5, 2)),
+        "positions of shape (B, 1)": (q, q, torch.zeros(2, 1)),
+        "positions of shape (B, 1, T)": (q, q, torch.zeros(2, 1, 5)),
+        "positions of shape (1, 1, T) for a batch of one": (q[:1], q[:1], torch.zeros(1, 1, 5)),
+        "positions of shape (B) for one token each": (q[:, :, :1], q[:, :, :1], torch.zeros(2)),
+        "a position without dimension for five tokens": (q, q, torch.tensor(3)),
+        "a position without dimension for one token": (q[:, :, :1], q[:, :, :1], torch.tensor(3)),
+        "no positions": (q, q, torch.zeros(0)),
         "one query, ten keys and one position": (q[:, :, :1], ten_keys, torch.tensor([9])),
         "one query, ten keys and ten positions": (q[:, :, :1], ten_keys, torch.arange(10)),
         "five queries, one key and five positions": (q, q[:, :, :1], torch.arange(5)),
         "a batch of two queries and one of one key": (q, q[:1], torch.arange(5)),
+        "a batch of one query and of two keys": (q[:1], q, torch.arange(5)),
         "keys of half the width": (q, q[..., :2], torch.arange(5)),
+        "keys of twice the width": (q[..., :2], q, torch.arange(5)),
         "an odd width": (q[..., :3], q[..., :3], torch.arange(5)),
+        "an odd width, interleaved": (q[..., :3], q[..., :3], torch.arange(5), 10_000.0, "interleaved"),
+        "a width of one": (q[..., :1], q[..., :1], torch.arange(5)),
         "positions in bfloat16": (q, q, torch.arange(5).bfloat16()),
         "positions in float16": (q, q, torch.arange(5).half()),
-        "an unknown layout": (q, q, torch.arange(5), 10_000.0, "llama"),
+        "rows of positions in float16": (q, q, torch.zeros(2, 5).half()),
+        "rows of positions in bfloat16": (q, q, torch.zeros(2, 5).bfloat16()),
     }
+    calls |= {f"the layout {named!r}": (q, q, torch.arange(5), 10_000.0, named) for named in OTHER_LAYOUTS}
     return {what: error_of(lambda call=call: impl.apply_rope(*call)) for what, call in calls.items()}
 
 
@@ -654,12 +889,13 @@ def what_it_returns(impl, seed):
 
 def what_it_calls(impl, seed):
     """The workbook promises what an encoding is called with, and nothing more."""
-    whole, inside, shapes = [], [], []
+    whole, inside, shapes, alike = [], [], [], []
 
     def rotary(q, k, positions):
         whole.append(positions.dtype in (torch.int16, torch.int32, torch.int64))
         inside.append(0 <= int(positions.min()) and int(positions.max()) <= 50_000)
         shapes.append(q.ndim == k.ndim == 4 and q.shape[-1] % 4 == 0 and positions.shape == q.shape[2:3])
+        alike.append(q.shape == k.shape)
         return candidates.half_layout(q, k, positions)
 
     try:
@@ -670,7 +906,13 @@ def what_it_calls(impl, seed):
         "all positions are integers": all(whole),
         "all positions are from 0 to 50,000": all(inside),
         "all shapes are B H T D and (T), D a multiple of 4": all(shapes),
+        "q and k have one shape": all(alike),
     }
+
+
+def an_encoding_without_a_name(impl, seed):
+    """Not every callable is a function."""
+    return {"the returned value": impl.assert_relative(partial(candidates.half_layout))}
 
 
 # ---------------------------------------------------------------- rotary_attention
@@ -687,6 +929,7 @@ ZERO_MASK = "that sets the scores of the future to 0 instead of minus infinity"
 SMALL_MASK = "that sets the scores of the future to a finite number instead of minus infinity"
 SELF_MASK, POSITION_MASK = "whose mask hides the token itself", "whose mask compares positions, not the order of tokens"
 OVER_QUERIES, ATTENTION_BASE = "with the softmax over the queries", "that IGNORES the base given"
+PROMOTED = "whose output is float64 whatever the dtype of the inputs"
 ATTENTION_FLOAT32 = "in which something is calculated in float32, whatever the dtype of the inputs"
 
 ATTENTION = {
@@ -706,7 +949,8 @@ ATTENTION = {
     ],
     "axis": ["keys", OVER_QUERIES],
     "given": ["base", ATTENTION_BASE],
-    "dtype": ["of the inputs", ATTENTION_FLOAT32],
+    "dtype": ["of the inputs", ATTENTION_FLOAT32, PROMOTED],
+    "gradient": ["passes", NO_GRADIENT],
 }
 ATTENTION_HINTS = {
     VALUES_TOO: "A weighted sum of values rotated by different angles: who rotates it back?",
@@ -728,15 +972,18 @@ ATTENTION_HINTS = {
     POSITION_MASK: "Two tokens with the same position: may the earlier one see the later one?",
     OVER_QUERIES: "The weights of which tokens add up to 1: those of one query, or those of one key?",
     ATTENTION_BASE: "Does base=300.0 change your result?",
+    PROMOTED: "Which dtype has the sum of a float32 tensor and a float64 one?",
+    NO_GRADIENT: "How would W_q, W_k and W_v be trained, if no gradient reaches them?",
     ATTENTION_FLOAT32: "Float64 inputs have 16 digits: which step leaves seven of them?",
 }
 
 
-def wrong_attention(rotated, positions, scale, mask, axis, given, dtype):
+def wrong_attention(rotated, positions, scale, mask, axis, given, dtype, gradient):
     def attention(q, k, v, at, base):
         if not q.shape[2] == k.shape[2] == v.shape[2]:
             raise ValueError("q, k and v must have one length")
         T = q.shape[2]
+        q, k, v = (x.detach() if gradient == NO_GRADIENT else x for x in (q, k, v))
         at = torch.arange(T) if positions == COUNTED else at
         base = 10_000.0 if given == ATTENTION_BASE else base
         if rotated == QUERIES:
@@ -758,6 +1005,7 @@ def wrong_attention(rotated, positions, scale, mask, axis, given, dtype):
         weights = s.softmax(-2 if axis == OVER_QUERIES else -1, dtype=kind).to(s.dtype)
         weights = weights.nan_to_num() if mask == SELF_ZEROS else weights.tril() if mask == AFTERWARDS else weights
         y = weights @ v
+        y = y.double() if dtype == PROMOTED else y
         return candidates.apply_rope(y, y, at, base)[0] if rotated == OUTPUT else y
 
     return lambda q, k, v, positions, base=10_000.0: attention(q, k, v, positions, base)
@@ -784,6 +1032,65 @@ def tokens_far_apart(impl, seed):
 def scores_far_below_zero(impl, seed):
     q, _, v = qkv(seed + 3)
     return tensor(the_output=impl.rotary_attention(1e5 * q, -1e5 * q, v, torch.arange(5)))
+
+
+def scores_near_the_end_of_float64(impl, seed):
+    """Minus infinity is below -1e300, and -1e30 is not."""
+    q, _, v = qkv(seed + 3)
+    return tensor(the_output=impl.rotary_attention(1e150 * q, -1e150 * q, v, torch.arange(5)))
+
+
+def inputs_in_float32(impl, seed):
+    """At positions where float32 does not resolve the phase."""
+    at = torch.tensor([0.0, 1, 2, 3, 5], dtype=torch.float64) * 1.7 + 100_000
+    return tensor(the_output=impl.rotary_attention(*(x.float() for x in qkv(seed + 8)), at))
+
+
+def inputs_in_half_precision(impl, seed):
+    inputs, found = qkv(seed + 9), {}
+    exact = impl.rotary_attention(*inputs, torch.arange(5))
+    for dtype in (torch.float16, torch.bfloat16):
+        got = impl.rotary_attention(*(x.to(dtype) for x in inputs), torch.arange(5))
+        found[f"dtype of the output of {dtype} inputs"] = str(got.dtype)
+        found[f"{dtype} is near float64"] = bool((got.double() - exact).abs().max() < 0.2)
+    return found
+
+
+def forty_tokens(impl, seed):
+    g = generator(seed + 10)
+    q, k, v = (torch.randn(1, 1, 40, 6, generator=g, dtype=torch.float64) for _ in range(3))
+    return tensor(the_output=impl.rotary_attention(q, k, v, torch.arange(40)))
+
+
+def positions_in_int32_out_of_order(impl, seed):
+    at = torch.tensor([9, 4, 4, 0, 7], dtype=torch.int32)
+    return tensor(the_output=impl.rotary_attention(*qkv(seed + 11), at))
+
+
+def rows_of_positions_and_another_base(impl, seed):
+    at = torch.tensor([[0, 1, 3, 6, 10], [5, 6, 7, 9, 8]])
+    return tensor(the_output=impl.rotary_attention(*qkv(seed + 12), at, 20.0 + seed % 50))
+
+
+def inputs_that_are_expanded_views(impl, seed):
+    q, k, v = (x[:1, :1, :1].expand(2, 3, 5, 8) for x in qkv(seed + 13))
+    v = torch.arange(40.0, dtype=torch.float64).view(1, 1, 5, 8).expand(2, 3, 5, 8)
+    return tensor(the_output=impl.rotary_attention(q, k, v, torch.arange(5) * 3))
+
+
+def gradients_of_queries_keys_and_values(impl, seed):
+    inputs = [x.requires_grad_() for x in qkv(seed + 14)]
+    output = impl.rotary_attention(*inputs, torch.arange(5))
+    total = (output * torch.arange(output.numel()).view(output.shape)).sum()
+    gradients = torch.autograd.grad(total, inputs, allow_unused=True) if output.requires_grad else [None] * 3
+    if any(x is None for x in gradients):
+        return {"a gradient passes to queries, keys and values": [x is not None for x in gradients]}
+    return tensor(**dict(zip(("of_the_queries", "of_the_keys", "of_the_values"), gradients, strict=True)))
+
+
+def attention_asked_for_by_name(impl, seed):
+    q, k, v = qkv(seed + 15)
+    return tensor(the_output=impl.rotary_attention(base=300.0, positions=torch.arange(5), v=v, k=k, q=q))
 
 
 def twelve_digits_of_an_output(impl, seed):
@@ -823,6 +1130,11 @@ def shapes_that_differ(impl, seed):
         "fewer values than keys": (q, k, v[:, :, :4], torch.arange(5)),
         "more values than keys": (q[:, :, :4], k[:, :, :4], v, torch.arange(4)),
         "fewer keys than queries": (q, k[:, :, :4], v[:, :, :4], torch.arange(5)),
+        "fewer keys than queries and values": (q, k[:, :, :4], v, torch.arange(5)),
+        "fewer queries than keys": (q[:, :, :4], k, v, torch.arange(4)),
+        "fewer queries than keys and a position for each key": (q[:, :, :4], k, v, torch.arange(5)),
+        "one query, five keys and one position": (q[:, :, :1], k, v, torch.arange(1)),
+        "one value for five keys": (q, k, v[:, :, :1], torch.arange(5)),
     }
     return {what: error_of(lambda call=call: impl.rotary_attention(*call)) for what, call in calls.items()}
 
@@ -898,6 +1210,19 @@ def other_numbers_of_heads(impl, seed):
         seventeen_heads=impl.alibi_slopes(17),
         many_heads=impl.alibi_slopes(17 + seed % 15),
     )
+
+
+def five_to_seven_heads(impl, seed):
+    words = {5: "five heads", 6: "six heads", 7: "seven heads"}
+    return tensor(**{words[n]: impl.alibi_slopes(n) for n in words})
+
+
+def a_hundred_heads_and_more(impl, seed):
+    return tensor(**{f"{n} heads": impl.alibi_slopes(n) for n in (32, 63, 64, 100, 128, 200)})
+
+
+def slopes_asked_for_by_name(impl, seed):
+    return tensor(the_slopes=impl.alibi_slopes(num_heads=4))
 
 
 def no_heads(impl, seed):
@@ -1006,10 +1331,39 @@ def trained_on_one_token(impl, seed):
     )
 
 
+def positions_in_every_dtype(impl, seed):
+    """Products that int16 and int32 cannot hold."""
+    at, found = torch.tensor([3, 20_001, 30_000]), {}
+    for dtype in (torch.int16, torch.int32, torch.float32):
+        found[f"{dtype} of a long text"] = impl.interpolate(at.to(dtype), 300_000, 900_000)
+        found[f"{dtype} of a short text"] = impl.interpolate(at.to(dtype), 40_000, 35_000)
+    return tensor(**found)
+
+
+def texts_one_token_longer(impl, seed):
+    return tensor(
+        nine_tokens=impl.interpolate(torch.arange(9), 8, 9),
+        token_100_of_101=impl.interpolate(torch.tensor([100]), 100, 101),
+    )
+
+
+def positions_that_are_a_transposed_view(impl, seed):
+    return tensor(three_rows=impl.interpolate(torch.arange(6).view(2, 3).T, 8, 32))
+
+
+def an_interpolation_asked_for_by_name(impl, seed):
+    return tensor(the_positions=impl.interpolate(seq_len=32, trained_len=8, positions=torch.arange(5)))
+
+
+PAIRS_OF_LENGTHS = [(0, 8), (8, 0), (-1, 8), (8, -1), (0, 0), (-8, -16)]  # trained, of the text
+
+
 def inputs_that_are_refused(impl, seed):
-    calls = {f"trained on {a}, a text of {b}": (torch.arange(4), a, b) for a, b in ((0, 8), (8, 0), (-1, 8))}
+    calls = {f"trained on {a}, a text of {b}": (torch.arange(4), a, b) for a, b in PAIRS_OF_LENGTHS}
     calls |= {f"positions in {t}": (torch.arange(4).to(t), 8, 16) for t in (torch.bfloat16, torch.float16)}
-    calls["positions in float16, of a short text"] = (torch.arange(4).half(), 8, 4)
+    calls |= {
+        f"positions in {t}, of a short text": (torch.arange(4).to(t), 8, 4) for t in (torch.bfloat16, torch.float16)
+    }
     return {what: error_of(lambda call=call: impl.interpolate(*call)) for what, call in calls.items()}
 
 
@@ -1035,7 +1389,7 @@ KNOBS = {  # task: (noun, knobs, how to build it, hints, settings that are not c
         ROTATE,
         wrong_rotate,
         ROTATE_HINTS,
-        [NO_MINUS, REFLECTION, OVERWRITTEN, ANGLES_DTYPE, ROUNDED_ANGLE, PAIRS_FLOAT32, DETACHED],
+        [NO_MINUS, REFLECTION, OVERWRITTEN, *ROTATE["dtype"][1:], DETACHED],
     ),
     "apply_rope": ("a rotary embedding", ROPE, wrong_rope, ROPE_HINTS, ROPE_ALONE),
     "assert_relative": ("a test", RELATIVE, wrong_check, RELATIVE_HINTS, [LENGTHS, NO_SHIFT]),
@@ -1046,7 +1400,7 @@ KNOBS = {  # task: (noun, knobs, how to build it, hints, settings that are not c
         ATTENTION_HINTS,
         [
             *(QUERIES, INTERLEAVED, BY_TOKENS, SMALL_MASK, SELF_MASK, SELF_ZEROS, POSITION_MASK, AFTERWARDS),
-            *(OVER_QUERIES, ATTENTION_BASE, ATTENTION_FLOAT32),
+            *(OVER_QUERIES, ATTENTION_BASE, ATTENTION_FLOAT32, PROMOTED, NO_GRADIENT),
         ],
     ),
     "alibi_slopes": ("slopes", SLOPES, wrong_slopes, SLOPE_HINTS, [SORTED, SLOPES_FLOAT64, ABOVE, NEAREST]),
@@ -1064,6 +1418,8 @@ PROBES = {
         two_bases_and_one_width,
         one_two_and_four_pairs,
         twelve_digits,
+        a_base_of_one,
+        frequencies_asked_for_by_name,
         widths_and_bases_that_are_refused,
     ],
     "sinusoidal_table": [
@@ -1074,6 +1430,11 @@ PROBES = {
         a_width_of_128,
         positions_beyond_256,
         far_rows,
+        rows_beyond_32_768,
+        a_table_of_one_pair,
+        bases_of_one_and_below,
+        a_long_table_and_then_a_short_one,
+        a_table_asked_for_by_name,
         inputs_without_a_table,
     ],
     "rotate": [
@@ -1086,6 +1447,14 @@ PROBES = {
         pairs_of_zeros,
         pairs_that_are_a_transposed_view,
         twelve_digits_of_a_pair,
+        far_angles_in_float64,
+        half_precision_pairs_and_far_angles,
+        pairs_and_angles_that_both_broadcast,
+        one_pair_and_one_angle,
+        slices_and_expanded_views,
+        gradients_in_other_dtypes,
+        gradients_of_one_pair_and_many_angles,
+        a_rotation_asked_for_by_name,
     ],
     "apply_rope": [
         half_layout,
@@ -1106,9 +1475,26 @@ PROBES = {
         one_token_of_two_pairs,
         far_positions_in_float64,
         far_positions_in_float16,
+        far_positions_and_float32_queries,
+        far_positions_in_half_precision,
+        float64_beside_half_precision,
+        positions_in_int16_and_int32,
+        positions_out_of_order,
+        one_row_of_positions_for_a_batch_of_one,
+        positions_that_are_views,
+        fewer_key_heads_and_rows_of_fractions,
+        queries_and_keys_that_are_expanded_views,
+        heads_of_256_and_a_large_base,
+        a_rotary_embedding_asked_for_by_name,
         inputs_that_do_not_fit,
     ],
-    "assert_relative": [encodings_that_are_relative, encodings_that_are_not_relative, what_it_returns, what_it_calls],
+    "assert_relative": [
+        encodings_that_are_relative,
+        encodings_that_are_not_relative,
+        what_it_returns,
+        what_it_calls,
+        an_encoding_without_a_name,
+    ],
     "rotary_attention": [
         five_tokens,
         one_token,
@@ -1119,9 +1505,26 @@ PROBES = {
         far_positions_with_fractions,
         two_bases_and_the_same_tokens,
         inputs_that_are_transposed_views,
+        inputs_that_are_expanded_views,
+        inputs_in_float32,
+        inputs_in_half_precision,
+        scores_near_the_end_of_float64,
+        forty_tokens,
+        positions_in_int32_out_of_order,
+        rows_of_positions_and_another_base,
+        gradients_of_queries_keys_and_values,
+        attention_asked_for_by_name,
         shapes_that_differ,
     ],
-    "alibi_slopes": [eight_heads, other_powers_of_two, other_numbers_of_heads, no_heads],
+    "alibi_slopes": [
+        eight_heads,
+        other_powers_of_two,
+        other_numbers_of_heads,
+        five_to_seven_heads,
+        a_hundred_heads_and_more,
+        slopes_asked_for_by_name,
+        no_heads,
+    ],
     "interpolate": [
         four_times_as_long,
         as_long_as_in_training,
@@ -1132,6 +1535,10 @@ PROBES = {
         far_positions_with_fractions_to_squeeze,
         positions_of_any_shape,
         trained_on_one_token,
+        positions_in_every_dtype,
+        texts_one_token_longer,
+        positions_that_are_a_transposed_view,
+        an_interpolation_asked_for_by_name,
         inputs_that_are_refused,
     ],
 }

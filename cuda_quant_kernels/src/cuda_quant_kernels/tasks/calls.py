@@ -1,7 +1,8 @@
 """What each task takes and gives: tensors are checked and become the arrays and numbers of its launcher.
 
-A budget is the number of 32-byte sectors of global memory that a call may move: the least possible, with room for other
-designs. It is far below what uncoalesced or repeated access costs.
+A budget is the number of 32-byte sectors of global memory that a call may move: twice what a plain kernel moves whose
+warps read and write neighbours. It leaves room for other designs, and is far below what uncoalesced or repeated access
+costs.
 """
 
 import ctypes
@@ -14,6 +15,7 @@ from torch import Tensor
 
 F = ctypes.c_float
 SECTOR = 32  # bytes
+WARP = 32  # threads
 TILE = 16
 LARGEST_K = 2**17 - 1  # 2^17 products of (-128)^2 are 2^31, one more than int32 holds
 
@@ -25,7 +27,7 @@ class Call:
     arrays: dict[str, np.ndarray]
     outputs: tuple[str, ...]
     numbers: tuple
-    budget: float
+    budget: float | int
 
 
 def _array(name: str, x: Tensor, dtype: torch.dtype, dims: int) -> np.ndarray:
@@ -41,6 +43,16 @@ def _finite(name: str, x: np.ndarray) -> np.ndarray:
     return x
 
 
+def _requests(elements: int) -> int:
+    """The requests of warps for so many neighbours."""
+    return -(-elements // WARP)
+
+
+def _sectors(cols: int, size: int) -> int:
+    """The most sectors that hold a warp's neighbours of `size` bytes in rows of `cols` elements that follow each other."""
+    return size + (cols * size % SECTOR > 0)
+
+
 def _check_k(k: int) -> None:
     if k > LARGEST_K:
         raise ValueError(f"K={k}: int32 sums are exact up to K={LARGEST_K}; split K and add the results")
@@ -54,22 +66,27 @@ def _same_size(name: str, got: int, want: int, what: str) -> None:
 def quantized_add(
     a: Tensor, b: Tensor, scale_a: float, zero_a: int, scale_b: float, zero_b: int, scale_c: float, zero_c: int
 ) -> Call:
-    """int8 (n,), int8 (n,) -> int8 (n,). Sums stay within int32 steps of c, where a conversion is exact."""
+    """int8 (n,), int8 (n,) -> int8 (n,). Zero-points are codes. Sums stay within int32 steps of c."""
     a, b = _array("a", a, torch.int8, 1), _array("b", b, torch.int8, 1)
     _same_size("b", len(b), len(a), "elements")
     for name, scale in (("scale_a", scale_a), ("scale_b", scale_b), ("scale_c", scale_c)):
         if not 0 < scale < float("inf"):
             raise ValueError(f"{name}={scale}: must be positive and finite; check the scales")
+    for name, zero in (("zero_a", zero_a), ("zero_b", zero_b), ("zero_c", zero_c)):
+        if not -128 <= zero <= 127:
+            raise ValueError(f"{name}={zero}: must be a code, from -128 to 127; check the zero-points")
     if 256 * (scale_a + scale_b) / scale_c >= 2**30:
         raise ValueError(f"scale_c={scale_c}: so small that sums leave int32; raise it")
     numbers = (len(a), F(scale_a), zero_a, F(scale_b), zero_b, F(scale_c), zero_c)
-    return Call({"a": a, "b": b, "c": np.empty_like(a)}, ("c",), numbers, 1.5 * 3 * len(a) / SECTOR)
+    return Call({"a": a, "b": b, "c": np.empty_like(a)}, ("c",), numbers, 2 * 3 * _requests(len(a)))
 
 
 def row_absmax(x: Tensor) -> Call:
     """float32 (R, C) -> float32 (R,)."""
     x = _finite("x", _array("x", x, torch.float32, 2))
-    return Call({"x": x, "absmax": np.empty(len(x), np.float32)}, ("absmax",), x.shape, 2 * x.nbytes / SECTOR)
+    rows, cols = x.shape
+    budget = 2 * rows * (_requests(cols) * _sectors(cols, 4) + 1)
+    return Call({"x": x, "absmax": np.empty(rows, np.float32)}, ("absmax",), x.shape, budget)
 
 
 def quantize_rows(x: Tensor, absmax: Tensor) -> Call:
@@ -80,7 +97,9 @@ def quantize_rows(x: Tensor, absmax: Tensor) -> Call:
     if not ((absmax == 0) | ((absmax >= smallest) & np.isfinite(absmax))).all():
         raise ValueError(f"absmax={absmax.min()} to {absmax.max()}: must be 0, or {smallest:.1e} and more; check it")
     arrays = {"x": x, "absmax": absmax, "q": np.empty(x.shape, np.int8), "scale": np.empty_like(absmax)}
-    return Call(arrays, ("q", "scale"), x.shape, 2 * 1.25 * x.nbytes / SECTOR)
+    rows, cols = x.shape
+    budget = 2 * rows * (_requests(cols) * (_sectors(cols, 4) + _sectors(cols, 1)) + 5)  # four warps read absmax
+    return Call(arrays, ("q", "scale"), x.shape, budget)
 
 
 def _gemm(a: Tensor, b: Tensor, operand_sectors: Callable[[int, int, int], float]) -> Call:
@@ -94,8 +113,12 @@ def _gemm(a: Tensor, b: Tensor, operand_sectors: Callable[[int, int, int], float
 
 
 def coalesced_gemm(a: Tensor, b: Tensor) -> Call:
-    """int8 (M, K), int8 (K, N) -> int32 (M, N). Each warp of outputs asks for two sectors at each step of k."""
-    return _gemm(a, b, lambda m, n, k: m * n / 32 * 2 * k)
+    """int8 (M, K), int8 (K, N) -> int32 (M, N).
+
+    At each step of k a warp of outputs asks for a sector of A for each row that it is in, and for two of B.
+    """
+    rows_of_a_warp = lambda m, n: min(m, 1 + (WARP - 1) / n)  # noqa: E731
+    return _gemm(a, b, lambda m, n, k: _requests(m * n) * k * (rows_of_a_warp(m, n) + 2))
 
 
 def tiled_gemm(a: Tensor, b: Tensor) -> Call:
@@ -113,14 +136,16 @@ def dp4a_dot(a: Tensor, b: Tensor) -> Call:
         raise ValueError(f"K={a.shape[1]}: a word holds four values, so K must be a multiple of 4; pad with zeros")
     _check_k(a.shape[1])
     arrays = {"a": a.view(np.int32), "b": b.view(np.int32), "dots": np.empty(len(a), np.int32)}
-    return Call(arrays, ("dots",), (len(a), a.shape[1] // 4), 1.5 * (2 * a.size / SECTOR + 2 * len(a)))
+    rows, words = len(a), a.shape[1] // 4
+    budget = 2 * rows * (2 * _requests(words) * _sectors(words, 4) + 1)
+    return Call(arrays, ("dots",), (rows, words), budget)
 
 
 def unpack_int4(packed: Tensor, n: int) -> Call:
     """uint8 (ceil(n / 2),) -> int8 (n,)."""
     packed = _array("packed", packed, torch.uint8, 1)
     _same_size("packed", len(packed), (n + 1) // 2, "bytes")
-    return Call({"packed": packed, "out": np.empty(n, np.int8)}, ("out",), (n,), 1.5 * 3 * n / SECTOR)
+    return Call({"packed": packed, "out": np.empty(n, np.int8)}, ("out",), (n,), 2 * 5 * _requests(len(packed)))
 
 
 CALLS: dict[str, Callable[..., Call]] = {

@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..build import BuildError, load
+from ..on_cpu.brackets import blank, line_of
 from ..on_cpu.cache import cached, key
 from ..on_cpu.library import Library
 from ..on_cpu.trace import Report
@@ -17,13 +18,20 @@ from .checks import DoesNotCompile, WrongKernel, checked
 FOLDER = Path(__file__).parent
 TASKS = tuple(CALLS)
 STUB = "NOT_IMPLEMENTED"
-PRELUDE = f"#include <cstdint>\n#include <cuda_runtime.h>\n#define {STUB}\nconstexpr int TILE = 16;\n"
+HEADERS = "".join(f"#include <{name}>\n" for name in ("cfloat", "climits", "cmath", "cstdint", "cuda_runtime.h"))
+PRELUDE = f"{HEADERS}#define {STUB}\nconstexpr int TILE = 16;\n"
 SECONDS = 3.0  # a kernel that computes for longer is stopped; the tasks' kernels take milliseconds
 
 
 def definition(source: str, name: str) -> str | None:
     """The text of `__global__ void name(...) {...}` without comments, or None where the source has no such kernel."""
     plain = re.sub(r"//[^\n]*|/\*.*?\*/", "", source, flags=re.S)
+    found = _span(plain, name)
+    return plain[slice(*found)] if found else None
+
+
+def _span(plain: str, name: str) -> tuple[int, int] | None:
+    """Where a kernel's definition begins and ends in a text without comments."""
     head = re.search(rf"__global__\s+(?:__launch_bounds__\([^)]*\)\s*)?void\s+{name}\s*\(", plain)
     opening = plain.find("{", head.end()) if head else -1
     if opening < 0:
@@ -32,8 +40,17 @@ def definition(source: str, name: str) -> str | None:
     for at in range(opening, len(plain)):
         depth += {"{": 1, "}": -1}.get(plain[at], 0)
         if depth == 0:
-            return plain[head.start() : at + 1]
-    return plain[head.start() :]
+            return head.start(), at + 1
+    return head.start(), len(plain)
+
+
+def _without_kernel_at(source: str, line: int, tasks: list[str]) -> str:
+    """The source without the task's kernel that a line is in; every other line stays where it was."""
+    plain = blank(source)
+    for start, end in filter(None, (_span(plain, task) for task in tasks)):
+        if line_of(source, start) <= line <= line_of(source, end):
+            return source[:start] + "\n" * source.count("\n", start, end) + source[end:]
+    return source
 
 
 def parameters(kernel: str) -> list[tuple[str, str]]:
@@ -58,7 +75,7 @@ class CudaSource:
     compiled at the first call, and the build is kept in the cache.
 
     Args:
-        text: the source. `<cstdint>`, `<cuda_runtime.h>` and TILE = 16 are there already.
+        text: the source. HEADERS and TILE = 16 are there already.
         name: what messages call it, such as "my_kernels.cu" or "starter.ipynb, code cell 3".
     """
 
@@ -99,28 +116,46 @@ class CudaSource:
             order = ", ".join(name for _, name in ours)
             raise WrongKernel(f"has other parameters than the workbook's, which are in this order: {order}", self.name)
         call = CALLS[task](*arguments)
-        outputs, report = checked(getattr(self.library, f"run_{task}"), self.library, self.place, call)
+        lib = self.library(task)
+        outputs, report = checked(getattr(lib, f"run_{task}"), lib, self.place, call)
         return outputs[0] if len(outputs) == 1 else tuple(outputs), report
 
+    def library(self, task: str) -> Library:
+        """The trace build with a task's kernel and its launcher. Raises DoesNotCompile with the learner's line."""
+        found = self._libraries[task]
+        if isinstance(found, DoesNotCompile):
+            raise found
+        return found
+
     @functools.cached_property
-    def library(self) -> Library:
-        """The trace build of the source and its launchers. Raises DoesNotCompile with the learner's line."""
-        defines = "".join(f"#define HAS_{task}\n" for task in self.kernels)
+    def _libraries(self) -> dict[str, Library | DoesNotCompile]:
+        """One build of all kernels. A kernel that does not compile is left out, and the others are built again."""
+        text, found = self.text, dict.fromkeys(self.kernels)
+        while left := [task for task in found if found[task] is None]:
+            try:
+                return found | dict.fromkeys(left, self._build(text, left))
+            except BuildError as error:
+                refusal, line = self._compiler_error(str(error))
+            text = _without_kernel_at(text, line, left)
+            gone = [task for task in left if not definition(text, task)]
+            found |= dict.fromkeys(gone or left, refusal)  # a line outside the kernels stops them all
+        return found
+
+    def _build(self, text: str, tasks: list[str]) -> Library:
+        defines = "".join(f"#define HAS_{task}\n" for task in tasks)
         launchers = (FOLDER / "launchers.cu").read_text()
-        text = f'{PRELUDE}{defines}#line 1 "attempt.cu"\n{self.text}\n#line 1 "launchers.cu"\n{launchers}'
+        text = f'{PRELUDE}{defines}#line 1 "attempt.cu"\n{text}\n#line 1 "launchers.cu"\n{launchers}'
         path = cached(f"attempt-{key(text)}.cu", lambda out: out.write_text(text) and None)
-        try:
-            lib = load(path, "trace")
-        except BuildError as error:
-            raise self._compiler_error(str(error)) from None
+        lib = load(path, "trace")
         lib.limit(SECONDS)
         return lib
 
-    def _compiler_error(self, log: str) -> DoesNotCompile:
+    def _compiler_error(self, log: str) -> tuple[DoesNotCompile, int]:
+        """(the first error, its line in the text or 0)."""
         if found := re.search(r"attempt\.cu:(\d+):\d+: error: (.*)", log):
-            return DoesNotCompile(f"does not compile: {found[2]}", self.place(int(found[1])))
+            return DoesNotCompile(f"does not compile: {found[2]}", self.place(int(found[1]))), int(found[1])
         found = re.search(r"error: (.*)", log)
-        return DoesNotCompile(f"does not compile: {found[1] if found else log.splitlines()[0]}", self.place(0))
+        return DoesNotCompile(f"does not compile: {found[1] if found else log.splitlines()[0]}", self.place(0)), 0
 
     def place(self, line: int) -> str:
         """Name and line of the source, for messages; line 0 is unknown."""
