@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from attempts import Call, Names, Recorder, copied, reference, setting
-from compare import Raised, brief, is_array, same
+from compare import Raised, brief, first_difference, is_array, same
 from diagnosis import Finding, bound, output, outputs, probes, raised, right_outputs, seed_everything, situation
+from symptoms import symptom
 
 MOST_CALLS = 60  # of the probes of two seeds
 CONSTANTS = (int, float, complex, str, bytes, type(None), np.generic, range, type)
@@ -154,8 +155,10 @@ def of_function(attempt: Names, task: str, seed: int) -> Finding:
 
 def finding(task: str, said: str, change: Change) -> Finding:
     arguments = ", ".join(f"{n}={brief(x)}" for n, x in bound(getattr(reference(), task), change.call).items())
-    lines = (f"call:   {task}({arguments})", f"first:  {brief(change.first)}", f"then:   {brief(change.then)}")
-    return Finding(said, "", lines, "symptom")
+    at, first, then = first_difference(change.first, change.then)
+    what = symptom(then, first) if is_array(first) else brief(then)
+    lines = [f"call:   {task}({arguments})", f"first:  {brief(first)}", f"then:   {what}"]
+    return Finding(said, "", (*lines, *([f"at:     {at}"] if at else [])), "symptom")
 
 
 # ---------------------------------------------------------------- classes
