@@ -31,6 +31,18 @@ def tensor(**named):
     return words | {f"dtype of {name}": str(value.dtype) for name, value in words.items()}
 
 
+def gradients(output, **inputs):
+    """Whether a gradient passes to each input, and which: of the output's numbers, weighted by 0, 1, 2, ..."""
+    weights = torch.arange(output.numel()).view(output.shape).to(output)
+    total, found = (output * weights).sum(), {}
+    for word, x in ((word.replace("_", " "), x) for word, x in inputs.items()):
+        args = {"retain_graph": True, "allow_unused": True}
+        gradient = torch.autograd.grad(total, x, **args)[0] if output.requires_grad else None
+        found[f"a gradient passes to {word}"] = gradient is not None
+        found[f"the gradient of {word}"] = torch.zeros_like(x) if gradient is None else gradient
+    return found
+
+
 def generator(seed):
     return torch.Generator().manual_seed(seed)
 
@@ -395,6 +407,7 @@ def pairs_and_angles_that_both_broadcast(impl, seed):
         a_column_of_angles_by_three_pairs=impl.rotate(pairs, angle[:, None]),
         angles_with_more_axes=impl.rotate(pairs, angle.view(2, 2, 1)),
         as_many_angles_as_pairs_on_another_axis=impl.rotate(pairs, angle[:3, None]),
+        a_row_of_pairs_by_a_column_of_angles=impl.rotate(pairs[None], angle[:3, None]),
     )
 
 
@@ -414,28 +427,21 @@ def slices_and_expanded_views(impl, seed):
     )
 
 
-def gradient_of(rotated, pairs):
-    """The gradient of the first coordinates plus three times the second ones; None if there is no path."""
-    if not rotated.requires_grad:
-        return None
-    return torch.autograd.grad((rotated * torch.tensor([1.0, 3.0]).to(rotated)).sum(), pairs)[0]
-
-
 def gradients_in_other_dtypes(impl, seed):
     angle, found = torch.linspace(0, 2, 4, dtype=torch.float64), {}
     for dtype in (torch.float32, torch.float16, torch.bfloat16):
         pairs = torch.ones(4, 2, dtype=dtype, requires_grad=True)
-        gradient = gradient_of(impl.rotate(pairs, angle), pairs)
-        right = torch.stack((angle.cos() + 3 * angle.sin(), 3 * angle.cos() - angle.sin()), -1)
-        near = gradient is not None and bool((gradient.double() - right).abs().max() < 0.1)
-        found[f"the gradient of {dtype} pairs is right to 0.1"] = near
+        gradient = gradients(impl.rotate(pairs, angle), the_pairs=pairs)["the gradient of the pairs"].double()
+        m = torch.arange(8).double().view(4, 2)
+        x, y = m[:, 0], m[:, 1]  # rotated back
+        right = torch.stack((x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()), -1)
+        found[f"the gradient of {dtype} pairs is right to 0.1"] = bool((gradient - right).abs().max() < 0.1)
     return found
 
 
 def gradients_of_one_pair_and_many_angles(impl, seed):
     pair = torch.tensor([0.5, -2.0], dtype=torch.float64, requires_grad=True)
-    gradient = gradient_of(impl.rotate(pair, torch.linspace(0, 2, 4, dtype=torch.float64)), pair)
-    return {"a gradient passes": False} if gradient is None else tensor(the_gradient=gradient)
+    return gradients(impl.rotate(pair, torch.linspace(0, 2, 4, dtype=torch.float64)), the_pair=pair)
 
 
 def a_rotation_asked_for_by_name(impl, seed):
@@ -444,11 +450,7 @@ def a_rotation_asked_for_by_name(impl, seed):
 
 def gradients_of_the_pairs(impl, seed):
     pairs = torch.randn(5, 2, generator=generator(seed + 3)).double().requires_grad_()
-    rotated = impl.rotate(pairs, torch.linspace(0, 2, 5, dtype=torch.float64))
-    if not rotated.requires_grad:
-        return {"a gradient passes": False}
-    weights = torch.arange(rotated.numel()).double().view(rotated.shape)
-    return {"a gradient passes": True} | tensor(the_gradient=torch.autograd.grad((rotated * weights).sum(), pairs)[0])
+    return gradients(impl.rotate(pairs, torch.linspace(0, 2, 5, dtype=torch.float64)), the_pairs=pairs)
 
 
 # ---------------------------------------------------------------- apply_rope
@@ -661,13 +663,9 @@ def gradients_of_queries_and_keys(impl, seed):
     found = {}
     for layout in LAYOUTS:
         inputs = [x.requires_grad_() for x in queries_and_keys(seed + 8)]
-        outputs = impl.apply_rope(*inputs, torch.arange(5), layout=layout)
-        if not all(x.requires_grad for x in outputs):
-            return {"a gradient passes through queries and keys": [x.requires_grad for x in outputs]}
-        total = sum((x * torch.arange(x.numel()).view(x.shape)).sum() for x in outputs)
-        gradients = torch.autograd.grad(total, inputs)
-        words = [f"the gradient of the {what} in the {layout} layout" for what in ("queries", "keys")]
-        found |= tensor(**dict(zip(words, gradients, strict=True)))
+        q, k = impl.apply_rope(*inputs, torch.arange(5), layout=layout)
+        got = gradients(torch.cat((q, k)), the_queries=inputs[0], the_keys=inputs[1])
+        found |= {f"{words}, {layout} layout": value for words, value in got.items()}
         low = [x.detach().half().requires_grad_() for x in inputs]
         found[f"a gradient passes in float16, {layout} layout"] = [
             x.requires_grad for x in impl.apply_rope(*low, torch.arange(5), layout=layout)
@@ -821,7 +819,7 @@ RELATIVE = {
 }
 RELATIVE_HINTS = {
     NO_SHIFT: "Relative means that something may change and the score not: what?",
-    NO_FAR: "A table of 512 rows, clamped: when would you notice?",
+    NO_FAR: "A table of 990 rows, clamped: when would you notice?",
     NO_APART: "Which property does an encoding that does nothing at all lack?",
     WIDE: "In float64, how much may a score change by rounding alone?",
     LENGTHS: "YaRN multiplies q and k by a factor. Do scores then depend on anything but the distance?",
@@ -1081,11 +1079,7 @@ def inputs_that_are_expanded_views(impl, seed):
 def gradients_of_queries_keys_and_values(impl, seed):
     inputs = [x.requires_grad_() for x in qkv(seed + 14)]
     output = impl.rotary_attention(*inputs, torch.arange(5))
-    total = (output * torch.arange(output.numel()).view(output.shape)).sum()
-    gradients = torch.autograd.grad(total, inputs, allow_unused=True) if output.requires_grad else [None] * 3
-    if any(x is None for x in gradients):
-        return {"a gradient passes to queries, keys and values": [x is not None for x in gradients]}
-    return tensor(**dict(zip(("of_the_queries", "of_the_keys", "of_the_values"), gradients, strict=True)))
+    return gradients(output, the_queries=inputs[0], the_keys=inputs[1], the_values=inputs[2])
 
 
 def attention_asked_for_by_name(impl, seed):
@@ -1305,8 +1299,11 @@ def far_positions(impl, seed):
     """Thirds of large numbers: float32 has seven digits."""
     at = torch.arange(5) + 1_000_000 + seed % 90
     off = (impl.interpolate(at, 700_000, 2_100_000) - at.double() / 3).abs().max()
-    quarter = (impl.interpolate(torch.tensor([30_000_001]), 10_000_000, 40_000_000) - 7_500_000.25).abs().max()
-    return {"thirds are right to 1e-6": bool(off < 1e-6), "quarters are right to 1e-6": bool(quarter < 1e-6)}
+    found = {"thirds are right to 1e-6": bool(off < 1e-6)}
+    for dtype in (torch.int64, torch.int32):
+        got = impl.interpolate(torch.tensor([30_000_001], dtype=dtype), 10_000_000, 40_000_000)
+        found[f"quarters of {dtype} positions are right to 1e-6"] = bool((got - 7_500_000.25).abs().max() < 1e-6)
+    return found
 
 
 def far_positions_with_fractions_to_squeeze(impl, seed):
@@ -1320,6 +1317,7 @@ def positions_of_any_shape(impl, seed):
     return tensor(
         two_rows=impl.interpolate(at.view(2, 3), 8, 32),
         two_rows_of_a_short_text=impl.interpolate(at.view(2, 3), 8, 6),
+        six_rows_of_a_text_of_two=impl.interpolate(at[:2].expand(6, 2), 8, 2),
         one_number=impl.interpolate(torch.tensor(4), 8, 32),
         no_positions=impl.interpolate(at[:0], 8, 32),
     )
@@ -1343,7 +1341,7 @@ def positions_in_every_dtype(impl, seed):
 def texts_one_token_longer(impl, seed):
     return tensor(
         nine_tokens=impl.interpolate(torch.arange(9), 8, 9),
-        token_100_of_101=impl.interpolate(torch.tensor([100]), 100, 101),
+        thirty_one_tokens=impl.interpolate(torch.arange(31), 30, 31),
     )
 
 

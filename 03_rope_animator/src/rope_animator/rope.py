@@ -84,7 +84,7 @@ def half_from_interleaved(dim: int) -> Int64[Tensor, "D"]:
 # ---------------------------------------------------------------- queries and keys
 
 
-def angles(positions: Real[Tensor, "*N T"], theta: Float64[Tensor, "P"]) -> Float64[Tensor, "*N T P"]:
+def angles(positions: Real[Tensor, "*N"], theta: Float64[Tensor, "P"]) -> Float64[Tensor, "*N P"]:
     """Position times frequency, in radians and in float64.
 
     They are computed on the CPU whatever the device of the positions: not every device has float64, and the table is
