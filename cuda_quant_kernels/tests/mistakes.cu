@@ -1,6 +1,7 @@
 // The classic mistakes as running kernels: one source a task, the mistakes as bits of a template argument, so that two
 // at once cost nothing more to write. KNOBS = 0 is right. tests/mistakes.py gives each its sentence and hint.
 #include <cstdint>
+#include <cuda_fp16.h>
 #include <cuda_runtime.h>
 #include <type_traits>
 
@@ -12,25 +13,30 @@ namespace add {
 enum {
     NO_BOUNDS = 1, MULTIPLIES = 2, TRUNCATES = 4, ZERO_FIRST = 8, WRAPS = 16, HALF_UP = 32, HALF_AWAY = 64, AT_127 = 128,
     NO_ZERO = 256, ADDS_ZEROS = 512, CLAMPS_FIRST = 1024, ONE_BLOCK = 2048, ROUNDS_LAST = 4096, RECIPROCAL = 8192,
-    OPPOSITE = 16384, INT8_DIFFERENCE = 32768
+    OPPOSITE = 16384, INT8_DIFFERENCE = 32768, SCATTERED = 65536, TERMS = 131072, INT16_STEPS = 262144, HALF_SCALES = 524288
 };
 }
+
+__device__ float half_precision(float x) { return __half2float(__float2half(x)); }
 
 template <int KNOBS>
 __global__ void wrong_add(const int8_t* a, const int8_t* b, int8_t* c, int n, float sa, int za, float sb, int zb,
                           float sc, int zc) {
     using namespace add;
-    int i = (KNOBS & ONE_BLOCK ? 0 : blockIdx.x * blockDim.x) + threadIdx.x, sign = KNOBS & (ADDS_ZEROS | OPPOSITE) ? -1 : 1;
+    int i = KNOBS & SCATTERED ? threadIdx.x * gridDim.x + blockIdx.x : (KNOBS & ONE_BLOCK ? 0 : blockIdx.x * blockDim.x) + threadIdx.x;
+    int sign = KNOBS & (ADDS_ZEROS | OPPOSITE) ? -1 : 1;
     if (!(KNOBS & NO_BOUNDS) && i >= n) return;
     int from_a = a[i] - sign * za, from_b = b[i] - sign * zb;
     if (KNOBS & INT8_DIFFERENCE) from_a = (int8_t)from_a, from_b = (int8_t)from_b;
+    if (KNOBS & HALF_SCALES) sa = half_precision(sa), sb = half_precision(sb), sc = half_precision(sc);
     float sum = from_a * sa + from_b * sb;
     if (KNOBS & OPPOSITE) zc = -zc;
     if (KNOBS & ZERO_FIRST) sum += zc;
-    sum = KNOBS & MULTIPLIES ? sum * sc : KNOBS & RECIPROCAL ? sum * (1.0f / sc) : sum / sc;
+    sum = KNOBS & TERMS ? from_a * sa / sc + from_b * sb / sc : KNOBS & MULTIPLIES ? sum * sc : KNOBS & RECIPROCAL ? sum * (1.0f / sc) : sum / sc;
     if (KNOBS & ROUNDS_LAST) sum += zc;
     int q = KNOBS & TRUNCATES ? (int)sum : KNOBS & HALF_UP ? (int)floorf(sum + 0.5f)
           : KNOBS & HALF_AWAY ? (int)roundf(sum) : __float2int_rn(sum);
+    if (KNOBS & INT16_STEPS) q = (int16_t)q;
     if (KNOBS & CLAMPS_FIRST) q = max(-128, min(127, q));
     if (!(KNOBS & (ZERO_FIRST | NO_ZERO | ROUNDS_LAST))) q += zc;
     c[i] = KNOBS & (WRAPS | CLAMPS_FIRST) ? (int8_t)q : (int8_t)max(KNOBS & AT_127 ? -127 : -128, min(127, q));
@@ -40,7 +46,8 @@ extern "C" int wrong_quantized_add(int knobs, const int8_t* a, const int8_t* b, 
 #define LAUNCH(K) wrong_add<K><<<(n + 127) / 128, 128>>>(a, b, c, n, sa, za, sb, zb, sc, zc)
 #define KNOWN CASE(0) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(8) CASE(9) CASE(10) CASE(12) CASE(16) \
     CASE(17) CASE(18) CASE(20) CASE(24) CASE(32) CASE(33) CASE(34) CASE(40) CASE(64) CASE(65) CASE(66) CASE(72) \
-    CASE(128) CASE(132) CASE(256) CASE(260) CASE(512) CASE(516) CASE(1024) CASE(2048) CASE(4096) CASE(8192) CASE(16384) CASE(32768)
+    CASE(128) CASE(132) CASE(256) CASE(260) CASE(512) CASE(516) CASE(1024) CASE(2048) CASE(4096) CASE(8192) CASE(16384) CASE(32768) \
+    CASE(65536) CASE(131072) CASE(262144) CASE(524288)
     DISPATCH(knobs)
 #undef LAUNCH
 #undef KNOWN
@@ -90,7 +97,7 @@ namespace rows_of {
 enum {
     MULTIPLIES = 1, TRUNCATES = 2, BY_128 = 4, ZERO_ROW = 8, CHUNKS = 16, NO_BOUNDS = 32, INVERTED = 64, BY_255 = 128,
     ALL_WRITE = 256, WRAPS = 512, SMALL = 1024, RECIPROCAL = 2048, AT_128 = 4096, OVER_128 = 8192, HALF_AWAY = 16384,
-    FIRST_ABSMAX = 32768, ZERO_CODES = 65536, BY_ABSMAX = 131072
+    FIRST_ABSMAX = 32768, ZERO_CODES = 65536, BY_ABSMAX = 131072, DOUBLE = 262144, INT16_STEPS = 524288, OWN_MAXIMUM = 1048576
 };
 }
 
@@ -98,6 +105,11 @@ template <int KNOBS> __global__ void wrong_rows(const float* x, const float* abs
     using namespace rows_of;
     size_t row = (size_t)blockIdx.x * cols;
     float m = absmax[KNOBS & FIRST_ABSMAX ? 0 : blockIdx.x], largest = KNOBS & (BY_128 | OVER_128) ? 128.0f : KNOBS & BY_255 ? 255.0f : 127.0f;
+    if (KNOBS & OWN_MAXIMUM && m > 0.0f) {
+        float own = 0.0f;
+        for (int c = 0; c < cols; ++c) own = fmaxf(own, fabsf(x[row + c]));
+        m = fminf(m, own);
+    }
     float s = KNOBS & INVERTED ? largest / m : m / largest;
     if (KNOBS & SMALL ? m < 1e-6f : !(KNOBS & ZERO_ROW) && m == 0.0f) s = 1.0f;
     if (threadIdx.x == 0 || KNOBS & ALL_WRITE) scale[blockIdx.x] = s;
@@ -107,7 +119,10 @@ template <int KNOBS> __global__ void wrong_rows(const float* x, const float* abs
         float y = KNOBS & (MULTIPLIES | INVERTED) ? x[row + c] * s : KNOBS & RECIPROCAL ? x[row + c] * (1.0f / s) : x[row + c] / s;
         if (KNOBS & BY_ABSMAX && m > 0.0f) y = x[row + c] * 127.0f / m;
         if (KNOBS & ZERO_CODES && m == 0.0f) y = 0.0f;
-        int v = KNOBS & TRUNCATES ? (int)y : KNOBS & HALF_AWAY ? (int)roundf(y) : __float2int_rn(y);
+        double steps = (double)x[row + c] / s;
+        int v = KNOBS & TRUNCATES ? (int)y : KNOBS & HALF_AWAY ? (int)roundf(y)
+              : KNOBS & DOUBLE ? __double2int_rn(steps) : __float2int_rn(y);
+        if (KNOBS & INT16_STEPS) v = (int16_t)v;
         q[row + c] = KNOBS & WRAPS ? (int8_t)v : (int8_t)max(KNOBS & (BY_128 | AT_128) ? -128 : -127, min(127, v));
     }
 }
@@ -115,7 +130,7 @@ extern "C" int wrong_quantize_rows(int knobs, const float* x, const float* absma
 #define LAUNCH(K) wrong_rows<K><<<rows, 128>>>(x, absmax, q, scale, cols)
 #define KNOWN CASE(0) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(8) CASE(10) CASE(12) CASE(16) CASE(17) \
     CASE(18) CASE(20) CASE(32) CASE(64) CASE(66) CASE(128) CASE(130) CASE(256) CASE(512) CASE(1024) CASE(2048) CASE(4096) CASE(8192) CASE(16384) \
-    CASE(32768) CASE(65536) CASE(131072)
+    CASE(32768) CASE(65536) CASE(131072) CASE(262144) CASE(524288) CASE(1048576)
     DISPATCH(knobs)
 #undef LAUNCH
 #undef KNOWN
@@ -245,12 +260,12 @@ extern "C" int wrong_dp4a_dot(int knobs, const int* a, const int* b, int* dots, 
 
 // ---- unpack_int4 ------------------------------------------------------------------------------------------------
 namespace nibbles {
-enum { HIGH_FIRST = 1, NO_SIGN = 2, OFFSET = 4, NO_BOUNDS = 8, ODD = 16, ABOVE_8 = 32, HIGH_SIGN = 64, HALVES = 128, PAIRS = 256, MAGNITUDE = 512, LOW_SIGN = 1024, SIGNED_BYTE = 2048 };
+enum { HIGH_FIRST = 1, NO_SIGN = 2, OFFSET = 4, NO_BOUNDS = 8, ODD = 16, ABOVE_8 = 32, HIGH_SIGN = 64, HALVES = 128, PAIRS = 256, MAGNITUDE = 512, LOW_SIGN = 1024, SIGNED_BYTE = 2048, SCATTERED = 4096 };
 }
 
 template <int KNOBS> __global__ void wrong_nibbles(const uint8_t* packed, int8_t* out, int n) {
     using namespace nibbles;
-    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    int i = KNOBS & SCATTERED ? threadIdx.x * gridDim.x + blockIdx.x : blockIdx.x * blockDim.x + threadIdx.x;
     if (!(KNOBS & NO_BOUNDS) && 2 * i + (KNOBS & PAIRS ? 1 : 0) >= n) return;
     int low = packed[i] & 15, high = packed[i] >> 4;
     auto value = [](int v, bool sign) {
@@ -264,7 +279,7 @@ template <int KNOBS> __global__ void wrong_nibbles(const uint8_t* packed, int8_t
 extern "C" int wrong_unpack_int4(int knobs, const uint8_t* packed, int8_t* out, int n) {
 #define LAUNCH(K) wrong_nibbles<K><<<((n + 1) / 2 + 127) / 128, 128>>>(packed, out, n)
 #define KNOWN CASE(0) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(8) CASE(9) CASE(10) CASE(12) CASE(16) CASE(17) CASE(18) CASE(20) \
-    CASE(32) CASE(33) CASE(64) CASE(65) CASE(128) CASE(130) CASE(132) CASE(256) CASE(512) CASE(1024) CASE(2048)
+    CASE(32) CASE(33) CASE(64) CASE(65) CASE(128) CASE(130) CASE(132) CASE(256) CASE(512) CASE(1024) CASE(2048) CASE(4096)
     DISPATCH(knobs)
 #undef LAUNCH
 #undef KNOWN

@@ -54,6 +54,13 @@ KNOBS = {
         8192: ("that multiplies by the RECIPROCAL of the output's scale", TWICE),
         16384: ("with the OPPOSITE sign of every zero-point", "which code of a stands for 0.0: za, or -za?"),
         32768: ("that keeps a - za in int8", "how far is 127 from a zero-point of -5, and what is the largest int8?"),
+        65536: ("that reads UNCOALESCED", COALESCED),
+        131072: (
+            "that divides each TERM by the output's scale",
+            "two quotients are rounded, and then their sum: is a tie still a tie?",
+        ),
+        262144: ("that keeps the number of steps in INT16", "a small scale of c makes how many steps of a large sum?"),
+        524288: ("with the scales in HALF precision", "how many digits of 0.0428 does a half keep?"),
     },
     "row_absmax": {
         1: ("whose warp reduction FORGETS the last step", REDUCTION),
@@ -111,6 +118,15 @@ KNOBS = {
         131072: (
             "that multiplies by 127 and DIVIDES BY ABSMAX",
             "s is rounded already: is x * 127 / absmax still the same number of steps of s?",
+        ),
+        262144: (
+            "that divides in DOUBLE precision",
+            "the scale and the quotient are floats: does 2.5000000001 stay apart from 2.5?",
+        ),
+        524288: ("that keeps the number of steps in INT16", "absmax may be a calibrated one: how many steps may x be?"),
+        1048576: (
+            "that takes the row's OWN maximum where it is smaller",
+            "absmax may be a calibrated one: what is the scale where no element reaches it?",
         ),
     },
     "coalesced_gemm": {
@@ -203,6 +219,7 @@ KNOBS = {
         512: ("that takes two's complement for SIGN AND MAGNITUDE", "1111 is minus one: what is 1001?"),
         1024: ("WITHOUT sign extension of the high nibble", "is byte >> 4 of an unsigned byte ever negative?"),
         2048: ("that divides a SIGNED byte by 16", "the byte 0xf3, read as int8, is -13: what is -13 % 16 in C++?"),
+        4096: ("that reads UNCOALESCED", COALESCED),
     },
 }
 PAIRS = {
@@ -326,6 +343,30 @@ def halves_of_a_scale_of_41(impl, seed):
     return impl.quantized_add(a, int8(seed, 256), 20.5, 3, 41.0, -5, 41.0, 7)
 
 
+def scales_of_any_fraction(impl, seed):
+    # Quotients are 107ths, and none is near a tie: float, fused or double steps give the same codes.
+    b = torch.arange(-128, 128).to(torch.int8)
+    return impl.quantized_add(int8(seed, 256), b, 0.018, -7, 0.032, 4, 0.0428, -9)
+
+
+def ties_at_a_scale_of_6(impl, seed):
+    b = torch.arange(-128, 128).to(torch.int8)  # sums are exact, and sixths of their terms are not
+    return impl.quantized_add(int8(seed, 256), b, 1.0, 3, 1.0, -5, 6.0, 7)
+
+
+def tiny_scales_and_extreme_zero_points(impl, seed):
+    codes = torch.arange(-128, 128).to(torch.int8)
+    return impl.quantized_add(codes, int8(seed, 256), 2.0**-60, -128, 2.0**-61, 127, 2.0**-60, -128)
+
+
+def sums_of_millions_of_steps(impl, seed):
+    return impl.quantized_add(int8(seed, 256), int8(seed + 9, 256), 1024.0, 3, 512.0, -5, 2.0**-10, 7)
+
+
+def a_length_of_4099(impl, seed):
+    return impl.quantized_add(int8(seed, 4099), int8(seed + 9, 4099), *SCALES)
+
+
 def rows_of_128(impl, seed):
     x = normal(seed, 3, 128)
     x[0] = -x[0].abs() - 1  # a row without a positive number
@@ -360,6 +401,20 @@ def one_row_of_1009(impl, seed):
     return impl.row_absmax(normal(seed, 1, 1009))
 
 
+def a_row_of_5003(impl, seed):
+    x = normal(seed, 1, 5003)
+    x[0, 5002] = -8.0
+    return impl.row_absmax(x)
+
+
+def rows_of_huge_numbers(impl, seed):
+    return 1e-38 * impl.row_absmax(torch.tensor([[1e38, -3e38, 2e38], [1.5e38, -1e38, 0.0]]))
+
+
+def rows_of_one_column(impl, seed):
+    return impl.row_absmax(normal(seed, 40, 1))
+
+
 def rows_with_outliers(seed, rows, cols):
     x = 20 * normal(seed, rows, cols)
     x[0, cols // 2] = -300.0
@@ -378,7 +433,7 @@ def a_row_of_zeros(impl, seed):
 
 
 def rows_of_tiny_numbers(impl, seed):
-    x = normal(seed, 4, 130) * torch.tensor([[1e-3], [1e-7], [1e-12], [1e-30]])
+    x = normal(seed, 5, 130) * torch.tensor([[1e-3], [1e-7], [1e-12], [1e-30], [3e-36]])
     return impl.quantize_rows(x, x.abs().amax(1))
 
 
@@ -399,6 +454,23 @@ def an_absmax_of_0_over_a_row_that_is_not(impl, seed):
 def values_beyond_absmax(impl, seed):
     x = normal(seed, 3, 130)
     return impl.quantize_rows(x, torch.tensor([0.25, 0.5, 1.5]))
+
+
+def values_far_beyond_absmax(impl, seed):
+    x = torch.tensor(
+        [[1e12, -1e12, 2.4e7, -2.4e7, 3e5, -3e5, 0.25]]
+    )  # more steps than an int holds, and more than 16 bits
+    return impl.quantize_rows(x, torch.ones(1))
+
+
+def an_absmax_above_every_value(impl, seed):
+    x = normal(seed, 3, 130)
+    return impl.quantize_rows(x, 2 * x.abs().amax(1))
+
+
+def a_row_of_5003_with_an_outlier(impl, seed):
+    x = rows_with_outliers(seed, 1, 5003)
+    return impl.quantize_rows(x, x.abs().amax(1))
 
 
 def the_row_of_the_workbook(impl, seed):
@@ -427,12 +499,24 @@ def the_matrices_of_the_workbook(impl, seed):
     return impl.coalesced_gemm(a.to(torch.int8), b.to(torch.int8))
 
 
-def a_square_of_16(impl, seed):
-    return impl.coalesced_gemm(int8(seed, 16, 16), int8(seed + 9, 16, 16))
+def a_square_of_32(impl, seed):
+    return impl.coalesced_gemm(int8(seed, 32, 32), int8(seed + 9, 32, 32))
 
 
 def prime_sides(impl, seed):
     return impl.coalesced_gemm(int8(seed, 37, 53), int8(seed + 9, 53, 41))
+
+
+def a_product_of_two_columns(impl, seed):
+    return impl.coalesced_gemm(int8(seed, 64, 40), int8(seed + 9, 40, 2))
+
+
+def a_product_with_k_of_1(impl, seed):
+    return impl.coalesced_gemm(int8(seed, 5, 1), int8(seed + 9, 1, 7))
+
+
+def a_wide_product(impl, seed):
+    return impl.coalesced_gemm(int8(seed, 3, 5), int8(seed + 9, 5, 300))
 
 
 def one_tile(impl, seed):
@@ -465,12 +549,28 @@ def two_tiles_down_and_three_along(impl, seed):
     return impl.tiled_gemm(int8(seed, 20, 24), int8(seed + 9, 24, 40))
 
 
+def a_tiled_product_of_two_columns(impl, seed):
+    return impl.tiled_gemm(int8(seed, 70, 40), int8(seed + 9, 40, 2))
+
+
+def a_tiled_product_with_k_of_1(impl, seed):
+    return impl.tiled_gemm(int8(seed, 5, 1), int8(seed + 9, 1, 33))
+
+
 def rows_of_32_words(impl, seed):
     return impl.dp4a_dot(int8(seed, 3, 128), int8(seed + 9, 3, 128))
 
 
 def rows_of_257_words(impl, seed):
     return impl.dp4a_dot(int8(seed, 7, 1028), int8(seed + 9, 7, 1028))
+
+
+def rows_of_20_words(impl, seed):
+    return impl.dp4a_dot(int8(seed, 4, 80), int8(seed + 9, 4, 80))
+
+
+def a_row_of_1300_words(impl, seed):
+    return impl.dp4a_dot(int8(seed, 1, 5200), int8(seed + 9, 1, 5200))
 
 
 def the_words_of_the_workbook(impl, seed):
@@ -492,6 +592,14 @@ def whole_blocks_of_bytes(impl, seed):
     return impl.unpack_int4(packed(seed, 256), 256)
 
 
+def every_byte(impl, seed):
+    return impl.unpack_int4(torch.arange(256).to(torch.uint8), 512)
+
+
+def an_odd_number_of_4099(impl, seed):
+    return impl.unpack_int4(packed(seed, 4099), 4099)
+
+
 def the_byte_of_the_workbook(impl, seed):
     return impl.unpack_int4(torch.tensor([0xF3], dtype=torch.uint8), 2)
 
@@ -511,6 +619,11 @@ PROBES = {
         sums_beyond_the_range,
         halves_of_a_scale_of_41,
         a_length_that_is_prime,
+        scales_of_any_fraction,
+        ties_at_a_scale_of_6,
+        tiny_scales_and_extreme_zero_points,
+        sums_of_millions_of_steps,
+        a_length_of_4099,
     ],
     "row_absmax": [
         a_row_of_four,
@@ -519,6 +632,9 @@ PROBES = {
         rows_of_1009,
         one_row_of_1009,
         rows_of_tiny_numbers_and_zeros,
+        rows_of_huge_numbers,
+        rows_of_one_column,
+        a_row_of_5003,
     ],
     "quantize_rows": [
         the_row_of_the_workbook,
@@ -530,8 +646,20 @@ PROBES = {
         halves_of_a_scale_of_100_over_127,
         an_absmax_of_0_over_a_row_that_is_not,
         rows_of_1009_with_outliers,
+        values_far_beyond_absmax,
+        an_absmax_above_every_value,
+        a_row_of_5003_with_an_outlier,
     ],
-    "coalesced_gemm": [the_matrices_of_the_workbook, a_short_k, a_long_k, a_square_of_16, prime_sides],
+    "coalesced_gemm": [
+        the_matrices_of_the_workbook,
+        a_short_k,
+        a_long_k,
+        a_square_of_32,
+        prime_sides,
+        a_product_of_two_columns,
+        a_wide_product,
+        a_product_with_k_of_1,
+    ],
     "tiled_gemm": [
         ones_over_k_of_20,
         one_tile,
@@ -540,7 +668,23 @@ PROBES = {
         four_tiles_of_prime_sides,
         two_tiles_down_and_three_along,
         a_k_of_1040,
+        a_tiled_product_of_two_columns,
+        a_tiled_product_with_k_of_1,
     ],
-    "dp4a_dot": [the_words_of_the_workbook, rows_of_32_words, a_sum_of_25_bits, rows_of_257_words],
-    "unpack_int4": [the_byte_of_the_workbook, whole_blocks_of_bytes, an_odd_number_of_values, a_block_that_is_not_full],
+    "dp4a_dot": [
+        the_words_of_the_workbook,
+        rows_of_32_words,
+        a_sum_of_25_bits,
+        rows_of_257_words,
+        rows_of_20_words,
+        a_row_of_1300_words,
+    ],
+    "unpack_int4": [
+        the_byte_of_the_workbook,
+        whole_blocks_of_bytes,
+        an_odd_number_of_values,
+        a_block_that_is_not_full,
+        every_byte,
+        an_odd_number_of_4099,
+    ],
 }

@@ -102,7 +102,7 @@ def quantize_rows(x: Tensor, absmax: Tensor) -> Call:
     return Call(arrays, ("q", "scale"), x.shape, budget)
 
 
-def _gemm(a: Tensor, b: Tensor, operand_sectors: Callable[[int, int, int], float]) -> Call:
+def _gemm(a: Tensor, b: Tensor, operand_sectors: Callable[[int, int, int], float | int]) -> Call:
     """int8 (M, K), int8 (K, N) -> int32 (M, N)."""
     a, b = _array("a", a, torch.int8, 2), _array("b", b, torch.int8, 2)
     _same_size("b", len(b), a.shape[1], "rows")
@@ -113,12 +113,15 @@ def _gemm(a: Tensor, b: Tensor, operand_sectors: Callable[[int, int, int], float
 
 
 def coalesced_gemm(a: Tensor, b: Tensor) -> Call:
-    """int8 (M, K), int8 (K, N) -> int32 (M, N).
+    """int8 (M, K), int8 (K, N) -> int32 (M, N)."""
 
-    At each step of k a warp of outputs asks for a sector of A for each row that it is in, and for two of B.
-    """
-    rows_of_a_warp = lambda m, n: min(m, 1 + (WARP - 1) / n)  # noqa: E731
-    return _gemm(a, b, lambda m, n, k: _requests(m * n) * k * (rows_of_a_warp(m, n) + 2))
+    def plain(m: int, n: int, k: int) -> float | int:
+        """At each step of k a warp reads one element of A for each row that it is in, and 32 neighbours in B."""
+        whole = n % WARP == 0  # a warp then lies in one row, and its part of a row of B in one sector
+        rows = 1 if whole else min(m, 1 + (WARP - 1) / n)
+        return _requests(m * n) * k * (rows + (1 if whole else 2))
+
+    return _gemm(a, b, plain)
 
 
 def tiled_gemm(a: Tensor, b: Tensor) -> Call:

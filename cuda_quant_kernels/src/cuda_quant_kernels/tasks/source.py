@@ -137,8 +137,11 @@ class CudaSource:
             except BuildError as error:
                 refusal, line = self._compiler_error(str(error))
             text = _without_kernel_at(text, line, left)
-            gone = [task for task in left if not definition(text, task)]
-            found |= dict.fromkeys(gone or left, refusal)  # a line outside the kernels stops them all
+            if gone := [task for task in left if not definition(text, task)]:
+                found |= dict.fromkeys(gone, refusal)
+                continue
+            sentence = f"{refusal}; the line is in no task's kernel, and none is graded without it"
+            return found | dict.fromkeys(left, DoesNotCompile(sentence, refusal.place))
         return found
 
     def _build(self, text: str, tasks: list[str]) -> Library:
