@@ -7,6 +7,7 @@ SAME_AXIS = "this axis is the same one counted from the end"
 NOT_NEGATIVE = "a magnitude is never negative"
 ZEROS = "a block of zeros stays zero whatever it is divided by"
 SAME_DTYPE = "the dtype is the same, and bucketize compares float64 with float32, too"
+IMPLICIT_AXIS = "without `dim`, PyTorch warns and takes the last axis of a matrix"
 
 EQUIVALENT = {
     "absmax_quantize": {
@@ -49,6 +50,14 @@ EQUIVALENT = {
         "1 -> -1, in: return ((codes[:, 0] * 16 + codes[:, 1]).to(torch.uint8), absmax)": "there are two columns",
     },
     "distillation_loss": {
+        (
+            "F.log_softmax(student / temperature, dim=1) -> F.log_softmax(student / temperature), "
+            "in: soft = F.log_softmax(student / temperature, dim=1)"
+        ): IMPLICIT_AXIS,
+        (
+            "F.log_softmax(teacher.detach() / temperature, dim=1) -> F.log_softmax(teacher.detach() / temperature), "
+            "in: target = F.log_softmax(teacher.detach() / temperature, dim=1)"
+        ): IMPLICIT_AXIS,
         "1 -> -1, in: soft = F.log_softmax(student / temperature, dim=1)": SAME_AXIS,
         "1 -> -1, in: target = F.log_softmax(teacher.detach() / temperature, dim=1)": SAME_AXIS,
         "1 -> -1, in: divergence = (target.exp() * (target - soft)).sum(dim=1).mean()": SAME_AXIS,
