@@ -3,6 +3,8 @@
 Each knob has its right setting first. Whatever differs from it is one mistake. Two at once have their own sentence.
 """
 
+import math
+
 import numpy as np
 from grader import combine, error_of
 from meaning_space import loss_and_gradients
@@ -106,14 +108,30 @@ def no_word_at_all(impl, seed):
 def widths_that_are_refused(impl, seed):
     ids = np.array([1, 2, 3])
     widths = {"zero": [1, 0, 1], "negative": [1, 1, -1], "too few": [1, 1], "a column": [[1], [1], [1]], "one": [1] * 3}
+    widths |= {"zero first": [0, 1, 1], "-5": [1, -5, 1], "too many": [1] * 4, "a row": [[1, 1, 1]], "a number": 1}
     calls = {name: lambda w=w: impl.pairs(ids, np.array(w)) for name, w in widths.items()}
-    for name, w in {"zero, for a word alone": [0], "a column, for a word alone": [[2]]}.items():
+    for name, w in {"zero, for a word alone": [0], "a column, for a word alone": [[2]], "a number alone": 2}.items():
         calls[name] = lambda w=w: impl.pairs(np.array([4]), np.array(w))
+    nothing, one = np.array([], dtype=np.int64), np.array([1])
+    calls["no width, for a word alone"] = lambda: impl.pairs(one, nothing)
+    calls["a width, for no word"] = lambda: impl.pairs(nothing, one)
     return refused(calls)
 
 
 def ids_above_two_to_the_31st(impl, seed):
     return impl.pairs(np.array([2**31 + 5, 7, 2**53 + 1]), np.array([2, 1, 1]))
+
+
+def a_sentence_of_three_hundred_words(impl, seed):
+    """Four windows are wide: two of them cover the whole sentence, and reach over more than 255 positions."""
+    ids, widths = np.random.default_rng(seed).integers(0, 1000, 300), np.ones(300, dtype=np.int64)
+    widths[[0, 60, 150, 299]] = 299, 30, 140, 400
+    return impl.pairs(ids, widths)
+
+
+def ids_and_widths_that_are_slices(impl, seed):
+    """Every second place of longer arrays; the widths backwards."""
+    return impl.pairs(np.arange(20, 40)[::2], np.random.default_rng(seed).integers(1, 4, 20)[::-2])
 
 
 # ---------------------------------------------------------------- keep_probability
@@ -175,12 +193,41 @@ def the_usual_threshold(impl, seed):
 
 def thresholds_of_every_size(impl, seed):
     counts = np.random.default_rng(seed).integers(1, 3000, 7)
-    return {f"threshold {t}": impl.keep_probability(counts, t) for t in (1e-11, 1e-6, 0.9, 1.0, 1.5, 40.0)}
+    sizes = (1e-6, 0.9, 1.0, 1.5, 40.0, 1e300, math.inf, 1, 2)
+    return {f"threshold {t}": impl.keep_probability(counts, t) for t in sizes}
+
+
+def very_small_thresholds(impl, seed):
+    """Last divided by the root of the threshold: these are below what a tolerance would notice."""
+    rare = {f"threshold {t}": impl.keep_probability(np.array([10**18, 10**9, 1]), t) for t in (1e-12, 1e-16, 1e-20)}
+    counts = np.random.default_rng(seed).integers(1, 3000, 7)
+    sizes = (1e-11, 1e-30, 1e-300)
+    return rare | {f"threshold {t}, over its root": impl.keep_probability(counts, t) / math.sqrt(t) for t in sizes}
+
+
+def a_vocabulary_of_one_word(impl, seed):
+    return impl.keep_probability(np.array([7]), 0.25)
+
+
+def counts_above_two_to_the_31st(impl, seed):
+    return impl.keep_probability(np.array([3 * 10**12, 7 * 10**10, 5 * 10**9, 5 * 10**9, 7]), 0.001)
+
+
+def words_of_the_same_count(impl, seed):
+    return impl.keep_probability(np.array([5, 90, 5, 1, 90, 90, 1]), 0.01)
+
+
+def counts_that_are_a_slice(impl, seed):
+    return impl.keep_probability(np.random.default_rng(seed).integers(1, 3000, 12)[::-2], 0.06)
+
+
+def the_threshold_given_by_its_name(impl, seed):
+    return impl.keep_probability(np.random.default_rng(seed).integers(1, 3000, 6), threshold=0.02)
 
 
 def counts_and_thresholds_that_are_refused(impl, seed):
     calls = {f"threshold {t}": ([3, 1], t) for t in (0.0, -1.0, 1e-9)}
-    calls |= {f"counts {counts}": (counts, 1e-3) for counts in ([3, 0], [-2, 5], [3, 1])}
+    calls |= {f"counts {counts}": (counts, 1e-3) for counts in ([3, 0], [-2, 5], [3, 0, 2], [3, 1])}
     return refused({name: lambda c=c, t=t: impl.keep_probability(np.array(c), t) for name, (c, t) in calls.items()})
 
 
@@ -266,16 +313,22 @@ def wrong_sampler(power, target, place, sum):
 
 def sampled(impl, seed, counts, *power):
     rng = np.random.default_rng(seed)
+    all_counts = counts.copy()
     sampler = impl.NegativeSampler(counts, *power)
     targets, uniforms = rng.integers(0, len(counts), 60), rng.random((60, 7))
-    before = targets.copy(), uniforms.copy()
+    before = targets.copy(), uniforms.copy(), all_counts
     words = sampler.sample(targets, uniforms)
-    unchanged = bool(np.array_equal(targets, before[0]) and np.array_equal(uniforms, before[1]))
+    first = np.copy(words)
+    arguments = targets, uniforms, counts
+    unchanged = all(np.array_equal(now, then) for now, then in zip(arguments, before, strict=True))
+    sampler.sample((targets + 1) % len(counts), 1 - 2**-20 - uniforms * 0.9)
+    kept = bool(np.array_equal(words, first))
     again = sampler.sample(targets, uniforms)
     return {
         "its arguments are unchanged": unchanged,
         "the probability": sampler.probability,
-        "the same numbers stand for the same words again": bool(np.array_equal(words, again)),
+        "the words stay what they are when others are sampled": kept,
+        "the same numbers stand for the same words again": bool(np.array_equal(first, again)),
         "the words": words,
     }
 
@@ -296,6 +349,56 @@ def another_power(impl, seed):
     return sampled(impl, seed + 1, np.array([70, 30, 11, 5]), 0.5)
 
 
+def counts_in_no_order(impl, seed):
+    return sampled(impl, seed + 2, np.array([9, 80, 1, 30, 30, 2]))
+
+
+def powers_given_by_name(impl, seed):
+    """0 draws all words alike; above 1, frequent words are drawn still more often; below 0, rare ones are."""
+    targets, uniforms = np.array([1, 3, 0]), np.random.default_rng(seed).random((3, 9))
+    found = {}
+    for p in (0.0, 2.0, -0.5):
+        sampler = impl.NegativeSampler(np.array([30, 7, 7, 2]), power=p)
+        found[f"power {p}, the probability"] = sampler.probability
+        found[f"power {p}, the words"] = sampler.sample(targets, uniforms)
+    return found
+
+
+def two_samplers_at_once(impl, seed):
+    first = impl.NegativeSampler(np.array([50, 20, 10, 5]))
+    second = impl.NegativeSampler(np.array([3, 3, 2, 40]), 1.0)
+    targets, uniforms = np.array([0, 3, 2, 1]), np.random.default_rng(seed).random((4, 9))
+    return {
+        "the first one's words": first.sample(targets, uniforms),
+        "the second one's words": second.sample(targets, uniforms),
+        "the first one's probability": first.probability,
+        "the second one's probability": second.probability,
+    }
+
+
+def words_far_more_frequent_than_others(impl, seed):
+    """Counts above 2^31. Without one of the frequent words, the rare ones have 3e-7 or 4e-9 of the line."""
+    sampler = impl.NegativeSampler(np.array([10**12, 3 * 10**9, 5, 1]))
+    points = 1 - np.array([[1.0, 1e-2, 2e-7, 1e-8], [1.0, 1e-2, 2e-9, 1e-10]])
+    return {"the probability": sampler.probability, "the words": sampler.sample(np.array([0, 1]), points)}
+
+
+def targets_and_uniforms_that_are_parts_of_tables(impl, seed):
+    """The targets are the second column of pairs, the uniform numbers a transposed table."""
+    rng = np.random.default_rng(seed + 3)
+    pairs, uniforms = rng.integers(0, 6, (20, 2)), rng.random((5, 20)).T
+    return impl.NegativeSampler(np.array([60, 31, 30, 9, 4, 1])).sample(pairs[:, 1], uniforms)
+
+
+def a_sampler_that_has_refused_something(impl, seed):
+    sampler, uniforms = impl.NegativeSampler(np.array([60, 31, 9, 4])), np.random.default_rng(seed).random((3, 9))
+    calls = {
+        "target": lambda: sampler.sample(np.array([1, 4, 0]), uniforms),
+        "uniform": lambda: sampler.sample(np.array([1, 3, 0]), uniforms + 1),
+    }
+    return {"refused": refused(calls), "the words": sampler.sample(np.array([1, 3, 0]), uniforms)}
+
+
 def the_first_and_the_last_word_as_targets(impl, seed):
     grid = np.tile(np.linspace(0, 0.999, 41), (3, 1))
     return impl.NegativeSampler(np.array([50, 20, 10, 10, 5])).sample(np.array([0, 4, 2]), grid)
@@ -306,8 +409,12 @@ def two_words(impl, seed):
 
 
 def a_point_on_an_edge(impl, seed):
-    """Without word 2 the line is 0.75 long, and 0.375, where word 0 ends and word 1 begins, is half of it."""
-    return impl.NegativeSampler(np.array([3, 3, 2]), 1.0).sample(np.array([2]), np.array([[0.5, 0.0]]))
+    """All shares are eighths: the points 3/8 and 2/8 lie exactly where one word ends and the next begins."""
+    where = {"before the gap": ([3, 3, 2], 2), "behind the gap": ([2, 3, 3], 0), "where the gap begins": ([2, 4, 2], 1)}
+    points = np.array([[0.5, 0.0, 0.9]])
+    return {
+        name: impl.NegativeSampler(np.array(c), 1.0).sample(np.array([t]), points) for name, (c, t) in where.items()
+    }
 
 
 def points_beside_the_edges(impl, seed):
@@ -320,8 +427,12 @@ def points_beside_the_edges(impl, seed):
     }
 
 
-def no_targets(impl, seed):
-    return impl.NegativeSampler(np.array([9, 1])).sample(np.array([], dtype=np.int64), np.zeros((0, 3)))
+def no_targets_or_no_uniforms(impl, seed):
+    sampler = impl.NegativeSampler(np.array([9, 1]))
+    return {
+        "no targets": sampler.sample(np.array([], dtype=np.int64), np.zeros((0, 3))),
+        "no uniforms": sampler.sample(np.array([1, 0]), np.zeros((2, 0))),
+    }
 
 
 def uniforms_next_to_the_edges(impl, seed):
@@ -355,16 +466,21 @@ def the_largest_uniform_number_and_the_last_word(impl, seed):
 
 def counts_targets_and_uniforms_that_are_refused(impl, seed):
     counts = {"one word": [7], "no word": [], "a count of zero": [3, 0], "two counts of one": [1, 1]}
+    counts |= {"a negative count": [5, -2, 4], "a count of zero first": [0, 3, 2]}
     calls = {name: lambda c=c: impl.NegativeSampler(np.array(c, dtype=np.int64)) for name, c in counts.items()}
     samples = {"target -1": (-1, 0.5), "target V": (3, 0.5), "the last target": (2, 0.5), "uniform 1": (0, 1.0)}
     samples |= {
         "uniform below 0": (0, -0.1),
+        "uniform just below 0": (0, -1e-12),
+        "uniform just below 1": (0, 1 - 1e-12),
         "uniform 0": (0, 0.0),
         "uniform 2": (0, 2.0),
     }
     for name, (t, u) in samples.items():
         both = np.array([1, t]), np.array([[0.5, 0.5], [0.5, u]])
         calls[name] = lambda args=both: impl.NegativeSampler(np.array([5, 3, 2])).sample(*args)
+        first = both[0][::-1], both[1][::-1, ::-1]
+        calls[f"{name}, in the first row"] = lambda args=first: impl.NegativeSampler(np.array([5, 3, 2])).sample(*args)
     return refused(calls)
 
 
@@ -487,7 +603,49 @@ def a_single_negative(impl, seed):
 
 
 def no_negatives(impl, seed):
-    return named(impl.loss_and_gradients(*vectors(seed + 4, K=0)))
+    dtypes = {"float64": np.float64, "float32": np.float32}
+    return {name: named(impl.loss_and_gradients(*vectors(seed + 4, K=0, dtype=d))) for name, d in dtypes.items()}
+
+
+def long_axes(impl, seed):
+    sizes = {"300 negatives": (2, 300, 3), "300 pairs": (300, 2, 3), "130 numbers": (2, 3, 130)}
+    return {name: named(impl.loss_and_gradients(*vectors(seed + 8, *size))) for name, size in sizes.items()}
+
+
+def equal_vectors(impl, seed):
+    """The same negative twice, a negative that is the context, a context that is the center."""
+    center, context, negatives = vectors(seed + 10)
+    negatives[:, 1], negatives[2, 2], context[3] = negatives[:, 0], context[2], center[3]
+    return named(impl.loss_and_gradients(center, context, negatives))
+
+
+def vectors_of_one_number(impl, seed):
+    return {
+        "five pairs": named(impl.loss_and_gradients(*vectors(seed + 7, D=1))),
+        "one pair, one negative": named(impl.loss_and_gradients(*vectors(seed + 7, B=1, K=1, D=1))),
+    }
+
+
+def vectors_in_slices_and_negatives_that_all_pairs_share(impl, seed):
+    center, context, negatives = vectors(seed + 9)
+    both = np.stack([center, context], axis=1)
+    transposed = np.ascontiguousarray(negatives.T).T
+    shared = np.broadcast_to(negatives[:1], negatives.shape)
+    return {
+        "slices": named(impl.loss_and_gradients(both[:, 0], both[:, 1], transposed)),
+        "shared negatives": named(impl.loss_and_gradients(both[:, 0], both[:, 1], shared)),
+    }
+
+
+def float32_vectors_with_scores_of_a_thousand(impl, seed):
+    center, context = np.array([[2, 0], [2, 1]]), np.array([[-500, 1], [500, 3]])
+    negatives = np.array([[[500, 3], [-500, 2]], [[-500, 1], [500, 1]]])
+    return named(impl.loss_and_gradients(*(x.astype(np.float32) for x in (center, context, negatives))))
+
+
+def scores_of_1e300(impl, seed):
+    center, context = np.array([[1e150, 0.0]]), np.array([[-1e150, 1.0]])
+    return named(impl.loss_and_gradients(center, context, np.array([[[1e150, 3.0], [-1e150, 2.0]]])))
 
 
 def very_large_scores(impl, seed):
@@ -515,6 +673,9 @@ def parts_of_other_shapes(impl, seed):
         "negatives of five pairs for one": (center[:1], context[:1], negatives),
         "negatives of one pair for all": (center, context, negatives[:1]),
         "negatives of another dimension": (center, context, negatives[:, :, :1]),
+        "contexts of another dimension": (center, context[:, :1], negatives),
+        "a context without its axis of pairs": (center, context[0], negatives),
+        "negatives without their axis": (center, context, negatives[:, 0]),
         "shapes that fit": (center, context, negatives),
     }
     return refused({name: lambda args=args: impl.loss_and_gradients(*args) for name, args in calls.items()})
@@ -619,8 +780,8 @@ def wrong_step(write, matrices, repeated, order, sign, size, loss, negatives_):
     return sgd_step
 
 
-def stepped(impl, pairs, negatives, seed, lr=0.3, dtype=np.float64):
-    w, c = np.random.default_rng(seed).standard_normal((2, 9, 5)).astype(dtype)
+def stepped(impl, pairs, negatives, seed, lr=0.3, dtype=np.float64, V=9, D=5, scale=1.0):
+    w, c = (scale * np.random.default_rng(seed).standard_normal((2, V, D))).astype(dtype)
     pairs, negatives = np.array(pairs), np.array(negatives)
     before = pairs.copy(), negatives.copy()
     loss = impl.sgd_step(w, c, pairs, negatives, lr)
@@ -645,7 +806,7 @@ def a_negative_that_is_its_pairs_context(impl, seed):
 
 
 def float32_vectors(impl, seed):
-    return stepped(impl, [[0, 1], [2, 3]], [[4], [6]], seed + 3, dtype=np.float32)
+    return stepped(impl, [[0, 1], [0, 2], [3, 1]], [[5, 5], [6, 5], [2, 7]], seed + 3, dtype=np.float32)
 
 
 def the_workbooks_two_pairs(impl, seed):
@@ -656,12 +817,71 @@ def the_workbooks_two_pairs(impl, seed):
     return centers
 
 
-def too_few_negatives(impl, seed):
-    w, c = np.random.default_rng(seed).standard_normal((2, 9, 5))
-    before = w.copy(), c.copy()
-    kind = error_of(lambda: impl.sgd_step(w, c, np.array([[0, 1], [2, 3]]), np.array([[4, 5]]), 0.1))
-    unchanged = bool(np.array_equal(w, before[0]) and np.array_equal(c, before[1]))
-    return {"the error": kind, "the matrices are unchanged": unchanged}
+def the_same_pair_twice(impl, seed):
+    return stepped(impl, [[0, 1], [0, 1], [2, 1]], [[4, 5], [4, 5], [4, 5]], seed + 5)
+
+
+def a_word_that_is_its_own_context(impl, seed):
+    return stepped(impl, [[3, 3], [3, 2]], [[3, 5], [6, 3]], seed + 6)
+
+
+def pairs_without_negatives(impl, seed):
+    w, c = np.random.default_rng(seed + 7).standard_normal((2, 9, 5))
+    loss = impl.sgd_step(w, c, np.array([[0, 1], [2, 3]]), np.zeros((2, 0), dtype=np.int64), 0.3)
+    return {"the loss": loss, "the centers": w, "the contexts": c}
+
+
+def vectors_with_scores_in_the_thousands(impl, seed):
+    return stepped(impl, [[0, 1], [2, 3], [0, 3]], [[4, 5], [6, 7], [8, 5]], seed + 8, scale=40.0)
+
+
+def three_hundred_words_of_one_number(impl, seed):
+    rng = np.random.default_rng(seed + 9)
+    return stepped(impl, rng.integers(0, 300, (20, 2)), rng.integers(0, 300, (20, 4)), seed + 9, V=300, D=1)
+
+
+def three_hundred_pairs_of_long_vectors(impl, seed):
+    """The rate is small: a word's gradients from three hundred pairs add up."""
+    rng = np.random.default_rng(seed + 13)
+    return stepped(impl, rng.integers(0, 40, (300, 2)), rng.integers(0, 40, (300, 2)), seed + 13, 0.01, V=40, D=130)
+
+
+def rates_given_by_name(impl, seed):
+    moved = {}
+    for lr in (0.0, 1.0, 2.5):
+        w, c = np.random.default_rng(seed + 10).standard_normal((2, 9, 5))
+        loss = impl.sgd_step(w, c, np.array([[0, 1], [2, 3]]), np.array([[4, 5], [6, 7]]), lr=lr)
+        moved[f"lr {lr}"] = {"the loss": loss, "the centers": w, "the contexts": c}
+    return moved
+
+
+def three_steps_of_the_same_matrices(impl, seed):
+    w, c = np.random.default_rng(seed + 11).standard_normal((2, 9, 5))
+    pairs, negatives = np.array([[0, 1], [2, 3], [4, 5]]), np.array([[4, 5], [6, 7], [8, 1]])
+    losses = [impl.sgd_step(w, c, pairs[:b], negatives[:b], lr) for b, lr in ((3, 0.3), (3, 0.1), (2, 0.3))]
+    return {"the losses": losses, "the centers": w, "the contexts": c}
+
+
+def matrices_and_ids_that_are_parts_of_larger_ones(impl, seed):
+    """The centers are every second column of a matrix, the contexts a transposed one, the ids columns of one table."""
+    rng = np.random.default_rng(seed + 12)
+    w, c, ids = rng.standard_normal((9, 11)), rng.standard_normal((10, 9)), rng.integers(0, 9, (6, 5))
+    loss = impl.sgd_step(w[:, 1::2], c[::2].T, ids[:, 1:3], ids[:, 3:], 0.3)
+    return {"the loss": loss, "the matrix that holds the centers": w, "the matrix that holds the contexts": c}
+
+
+def numbers_of_rows_that_are_refused(impl, seed):
+    found = {}
+    for n, rows in ((2, 1), (2, 3), (2, 0), (1, 2), (1, 0)):
+        w, c = np.random.default_rng(seed).standard_normal((2, 9, 5))
+        before, pairs = (w.copy(), c.copy()), np.array([[0, 1], [2, 3]])[:n]
+        kind = error_of(lambda w=w, c=c, p=pairs, r=rows: impl.sgd_step(w, c, p, np.array([[4, 5]] * 3)[:r], 0.1))
+        unchanged = bool(np.array_equal(w, before[0]) and np.array_equal(c, before[1]))
+        found[f"negatives for {rows}, where pairs are {n}"] = {
+            "the error": kind,
+            "the matrices are unchanged": unchanged,
+        }
+    return found
 
 
 # ---------------------------------------------------------------- analogy
@@ -744,8 +964,8 @@ def a_whole_ranking(impl, seed):
     return impl.analogy(words_of_all_lengths(seed), 3, 11, 7, 37)
 
 
-def the_best_nine_hundred_of_two_thousand(impl, seed):
-    return impl.analogy(words_of_all_lengths(seed + 4, V=2000), 3, 11, 7, 900)
+def a_whole_ranking_of_two_thousand(impl, seed):
+    return impl.analogy(words_of_all_lengths(seed + 4, V=2000), 3, 11, 7, 1997)
 
 
 def vectors_from_very_short_to_very_long(impl, seed):
@@ -763,6 +983,43 @@ def vectors_whose_squares_leave_the_range(impl, seed):
     return impl.analogy(v * np.array([[1.0], [1e-200], [1e200], [1e-300], [1e150], [1e300]]), 0, 1, 2, 3)
 
 
+def float32_vectors_whose_squares_leave_the_range(impl, seed):
+    """The square of 1e-30 is 0 in float32, and that of 1e30 is infinite."""
+    v = np.array([[1.0, 0], [1, 3], [-1, 0], [-1, 3], [2, 1], [-3, 1]])
+    v = v * np.array([[1.0], [1e-30], [1e30], [1e-35], [1e20], [1e37]])
+    return impl.analogy(v.astype(np.float32), 0, 1, 2, 3)
+
+
+def vectors_that_are_a_slice(impl, seed):
+    return impl.analogy(words_of_all_lengths(seed + 6, D=130).T.copy().T[::2], 3, 11, 7, 17)
+
+
+def topn_given_by_its_name(impl, seed):
+    return impl.analogy(words_of_all_lengths(seed + 7), 3, 11, 7, topn=4)
+
+
+def questions_of_equal_words(impl, seed):
+    v = words_of_all_lengths(seed + 8, V=12)
+    questions = {"a = b": (4, 4, 7, 10), "b = c": (4, 7, 7, 10), "a = b = c": (5, 5, 5, 11)}
+    return {name: impl.analogy(v, *q) for name, q in questions.items()}
+
+
+def as_few_words_as_there_can_be(impl, seed):
+    v = np.array([[1.0, 0], [1, 3], [-1, 0]])
+    return {
+        "two words": impl.analogy(v[:2], 0, 0, 0),
+        "three words": impl.analogy(v, 0, 1, 1),
+        "three words of one number": impl.analogy(np.array([[2.0], [-1.0], [-3.0]]), 0, 1, 1),
+    }
+
+
+def words_with_the_directions_of_the_questions_words(impl, seed):
+    """Words 20, 21 and 22 point the way of a, b and c. They are other words, and may be the answer."""
+    v = words_of_all_lengths(seed + 9)
+    v[[20, 21, 22]] = v[[3, 11, 7]] * np.array([[2.0], [0.5], [4.0]])
+    return impl.analogy(v, 3, 11, 7, 37)
+
+
 def the_best_word(impl, seed):
     return impl.analogy(words_of_all_lengths(seed + 1), 0, 1, 2)
 
@@ -778,6 +1035,7 @@ def the_first_and_the_last_word_in_the_question(impl, seed):
 def questions_that_are_refused(impl, seed):
     v = words_of_all_lengths(seed, V=9)
     questions = {"a = -1": (-1, 1, 2), "b = V": (0, 9, 2), "c = V": (0, 1, 9), "topn = 0": (0, 1, 2, 0)}
+    questions |= {"a = V": (9, 1, 2), "b = -1": (0, -1, 2), "c = -1": (0, 1, -1), "topn = -1": (0, 1, 2, -1)}
     questions |= {
         "topn = V - 2": (0, 1, 2, 7),
         "topn = V - 3": (0, 1, 2, 6),
@@ -786,14 +1044,21 @@ def questions_that_are_refused(impl, seed):
     }
     calls = {name: lambda q=q: impl.analogy(v, *q) for name, q in questions.items()}
     for name, value in {
-        "a zero vector": 0.0,
-        "a NaN vector": np.nan,
-        "an infinite vector": np.inf,
+        "zero": 0.0,
+        "NaN": np.nan,
+        "infinity": np.inf,
         "minus infinity": -np.inf,
     }.items():
         damaged = v.copy()
         damaged[5] = value
         calls[name] = lambda d=damaged: impl.analogy(d, 0, 1, 2)
+        for word, row in {"a": 0, "c": 2, "the last word": 8}.items():
+            damaged = v.copy()
+            damaged[row] = value
+            calls[f"{name}, of {word}"] = lambda d=damaged: impl.analogy(d, 0, 1, 2)
+        damaged = v.copy()
+        damaged[5, 2] = value
+        calls[f"{name}, in one place"] = lambda d=damaged: impl.analogy(d, 0, 1, 2)
     return refused(calls)
 
 
@@ -861,10 +1126,11 @@ def wrong_pca(center, order, variance, axes, scale, sign):
     return pca
 
 
-def signed(result):
+def signed(result, turned=True):
     """The three parts in words, each component with its (first) largest entry positive: its sign is free.
 
-    Components of the same variance may be turned in their plane. Of those only what does not depend on it is compared.
+    `turned`: components of the same variance may be turned in their plane. Of those only what does not depend on it is
+    compared.
     """
     if not isinstance(result, (tuple, list)) or len(result) != 3:
         return result
@@ -874,7 +1140,7 @@ def signed(result):
             large = (np.abs(row) > 0.99 * np.abs(row).max(initial=0) for row in components)
             sign = np.array([1.0 if row[at][0] > 0 else -1.0 for row, at in zip(components, large, strict=True)])
             coordinates, components = coordinates * sign, components * sign[:, None]
-            if np.size(variance) > 1 and np.allclose(variance, np.max(variance), rtol=1e-9):
+            if turned and np.size(variance) > 1 and np.allclose(variance, np.max(variance), rtol=1e-9):
                 coordinates, components = coordinates @ components, components.T @ components
     return {"the coordinates": coordinates, "the components": components, "the variance": variance}
 
@@ -914,6 +1180,58 @@ def as_many_components_as_points(impl, seed):
     return {"the lengths of the components": lengths, "the variance": variance, "the last ones": coordinates[:, 2]}
 
 
+def orthonormal(result):
+    """What does not depend on which components are taken where the variance is 0."""
+    if not isinstance(result, (tuple, list)) or len(result) != 3:
+        return result
+    coordinates, components, variance = result
+    return {
+        "the products of the components": components @ components.T,
+        "the points, counted from their mean": coordinates @ components,
+        "the variance": variance,
+    }
+
+
+def points_on_a_line(impl, seed):
+    """The second and the third variance are 0: any two directions at right angles to the line, and to each other."""
+    line = np.array([[0.0], [1.0], [2.0], [5.0]]) * np.array([1.0, 2.0, -2.0]) + 3
+    return orthonormal(impl.pca(line, 3))
+
+
+def points_that_are_all_the_same(impl, seed):
+    return orthonormal(impl.pca(np.array([[1.0, 2, 3]] * 4), 2))
+
+
+def points_of_one_number(impl, seed):
+    return signed(impl.pca(np.array([[1.0], [4.0], [2.0], [9.0]]), 1))
+
+
+def as_many_points_as_dimensions(impl, seed):
+    return signed(impl.pca(cloud(seed + 5, 5, 5), 2))
+
+
+def more_than_a_hundred_points_and_dimensions(impl, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((150, 120)) * 0.01
+    x[:, [7, 90, 119]] += rng.standard_normal((150, 3)) * np.array([9.0, 4.0, 2.0])
+    return signed(impl.pca(x, 3))
+
+
+def points_that_are_a_slice(impl, seed):
+    return signed(impl.pca(cloud(seed + 6, 30, 4).T.copy().T[::2], 2))
+
+
+def points_that_lie_very_close_or_very_far_apart(impl, seed):
+    """The coordinates in units of the scale, the variance in those of its square."""
+    found = {}
+    for scale in (1e-6, 1e6):
+        result = impl.pca(cloud(seed + 7, 20, 3) * scale, 2)
+        if isinstance(result, (tuple, list)) and len(result) == 3:
+            result = signed((result[0] / scale, result[1], result[2] / scale**2), turned=False)
+        found[f"scale {scale}"] = result
+    return found
+
+
 def nearly_equal_variances(impl, seed):
     """Points along three axes that are turned; the second variance is 0.97 of the first."""
     axes = np.array([[2.0, -1, 2], [2, 2, -1], [-1, 2, 2]]) / 3
@@ -933,7 +1251,7 @@ def far_from_the_origin(impl, seed):
 def numbers_of_components_that_are_refused(impl, seed):
     x = cloud(seed, 11, 4)
     calls = {"k = 0": (x, 0), "k = D + 1": (x, 5), "k = D": (x, 4), "k = N + 1": (x[:3], 4), "k = N": (x[:3], 3)}
-    calls["one point"] = (x[:1], 1)
+    calls |= {"one point": (x[:1], 1), "no point": (x[:0], 1), "k = -1": (x, -1), "one point, k = 0": (x[:1], 0)}
     return refused({name: lambda args=args: impl.pca(*args) for name, args in calls.items()})
 
 
@@ -949,23 +1267,37 @@ PROBES = {
         no_word_at_all,
         widths_that_are_refused,
         ids_above_two_to_the_31st,
+        a_sentence_of_three_hundred_words,
+        ids_and_widths_that_are_slices,
     ],
     "keep_probability": [
         the_workbooks_counts,
         frequent_and_rare_words,
         the_usual_threshold,
         thresholds_of_every_size,
+        very_small_thresholds,
+        a_vocabulary_of_one_word,
+        counts_above_two_to_the_31st,
+        words_of_the_same_count,
+        counts_that_are_a_slice,
+        the_threshold_given_by_its_name,
         counts_and_thresholds_that_are_refused,
     ],
     "NegativeSampler": [
         the_workbooks_vocabulary,
         a_natural_vocabulary,
         another_power,
+        counts_in_no_order,
+        powers_given_by_name,
+        two_samplers_at_once,
+        words_far_more_frequent_than_others,
+        targets_and_uniforms_that_are_parts_of_tables,
+        a_sampler_that_has_refused_something,
         the_first_and_the_last_word_as_targets,
         two_words,
         a_point_on_an_edge,
         points_beside_the_edges,
-        no_targets,
+        no_targets_or_no_uniforms,
         uniforms_next_to_the_edges,
         the_largest_uniform_number_and_the_last_word,
         counts_targets_and_uniforms_that_are_refused,
@@ -975,9 +1307,15 @@ PROBES = {
         ordinary_vectors,
         a_single_negative,
         no_negatives,
+        long_axes,
+        equal_vectors,
+        vectors_of_one_number,
+        vectors_in_slices_and_negatives_that_all_pairs_share,
         vectors_in_float32,
         scores_of_a_hundred,
+        float32_vectors_with_scores_of_a_thousand,
         very_large_scores,
+        scores_of_1e300,
         vectors_of_zeros,
         parts_of_other_shapes,
     ],
@@ -988,14 +1326,29 @@ PROBES = {
         the_workbooks_two_pairs,
         a_negative_that_is_its_pairs_context,
         float32_vectors,
-        too_few_negatives,
+        the_same_pair_twice,
+        a_word_that_is_its_own_context,
+        pairs_without_negatives,
+        vectors_with_scores_in_the_thousands,
+        three_hundred_words_of_one_number,
+        three_hundred_pairs_of_long_vectors,
+        rates_given_by_name,
+        three_steps_of_the_same_matrices,
+        matrices_and_ids_that_are_parts_of_larger_ones,
+        numbers_of_rows_that_are_refused,
     ],
     "analogy": [
         the_workbooks_four_words,
         a_whole_ranking,
-        the_best_nine_hundred_of_two_thousand,
+        a_whole_ranking_of_two_thousand,
         vectors_from_very_short_to_very_long,
         vectors_whose_squares_leave_the_range,
+        float32_vectors_whose_squares_leave_the_range,
+        vectors_that_are_a_slice,
+        topn_given_by_its_name,
+        questions_of_equal_words,
+        as_few_words_as_there_can_be,
+        words_with_the_directions_of_the_questions_words,
         the_best_word,
         a_question_with_a_word_twice,
         the_first_and_the_last_word_in_the_question,
@@ -1010,6 +1363,13 @@ PROBES = {
         as_many_components_as_points,
         nearly_equal_variances,
         two_points,
+        points_on_a_line,
+        points_that_are_all_the_same,
+        points_of_one_number,
+        as_many_points_as_dimensions,
+        more_than_a_hundred_points_and_dimensions,
+        points_that_are_a_slice,
+        points_that_lie_very_close_or_very_far_apart,
         far_from_the_origin,
         numbers_of_components_that_are_refused,
     ],

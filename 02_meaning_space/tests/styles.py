@@ -252,11 +252,11 @@ def pca_by_power_iteration(x, k):
     refuse_components(x, k)
     z = x - x.mean(axis=0, keepdims=True)
     covariance = z.T @ z / (len(x) - 1)
-    components = np.zeros((0, x.shape[1]))
+    components, small = np.zeros((0, x.shape[1])), 1e-9 * np.trace(covariance) or 1.0
     for _ in range(k):
         v = np.random.default_rng(0).standard_normal(x.shape[1])
         for _ in range(2000):
-            v = covariance @ v + 1e-9 * v
+            v = covariance @ v + small * v
             for _ in range(2):
                 v -= components.T @ (components @ v)
             v /= np.linalg.norm(v)

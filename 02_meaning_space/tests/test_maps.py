@@ -39,7 +39,7 @@ def test_pca_sorts_the_components(impl):
 
 
 @pytest.mark.task("pca")
-@pytest.mark.parametrize("shape", [(37, 7), (5, 11)])
+@pytest.mark.parametrize("shape", [(37, 7), (5, 11), (6, 6), (20, 90)])
 def test_pca_is_scikit_learns(impl, seed, shape):
     x = cloud(seed, *shape)
     want = PCA(3, svd_solver="full").fit(x)
@@ -69,6 +69,36 @@ def test_a_component_without_variance_has_length_one(impl):
 
 
 @pytest.mark.task("pca")
+@pytest.mark.parametrize("points", ["on a line", "all the same"])
+def test_components_without_variance_are_at_right_angles(impl, points):
+    line = np.array([[0.0], [1.0], [2.0], [5.0]]) * (points == "on a line")
+    coordinates, components, variance = impl.pca(line * np.array([1.0, 2.0, -2.0]) + 3, 3)
+    array(components, (3, 3), "f", "the components")
+    close(components @ components.T, np.eye(3), "rows of length one, at right angles to each other", atol=1e-9)
+    close(
+        variance, [42.0 * (points == "on a line"), 0, 0], "the variance along the line, and none elsewhere", atol=1e-9
+    )
+    close(np.abs(coordinates), np.abs((line - line.mean()) * [3, 0, 0]), "the places on the line", atol=1e-9)
+
+
+@pytest.mark.task("pca")
+def test_pca_of_points_of_one_number(impl):
+    coordinates, components, variance = impl.pca(np.array([[1.0], [4.0], [2.0], [9.0]]), 1)
+    close(np.abs(array(components, (1, 1), "f", "the components")), [[1.0]], "one dimension has one direction")
+    close(array(variance, (1,), "f", "the variance"), [38 / 3], "9 + 0 + 4 + 25, divided by 3")
+    close(coordinates * components, [[-3.0], [0], [-2], [5]], "counted from the mean 4", atol=1e-9)
+
+
+@pytest.mark.task("pca")
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_the_unit_of_the_points_does_not_matter(impl, scale):
+    x = cloud(1)
+    one, two = impl.pca(x, 3), impl.pca((x * scale).T.copy().T, 3)
+    close(two[2] / scale**2, one[2], f"the variance of points times {scale}, in units of the square", 1e-6)
+    close(up_to_sign(two[1], one[1]), one[1], f"the components of points times {scale}", 1e-6, 1e-8)
+
+
+@pytest.mark.task("pca")
 def test_pca_tells_nearly_equal_variances_apart(impl):
     axes = np.array([[2.0, -1, 2], [2, 2, -1], [-1, 2, 2]]) / 3
     half = np.diag([1, np.sqrt(0.97), 0.1]) @ axes
@@ -85,7 +115,7 @@ def test_pca_does_not_see_where_the_points_are(impl, seed):
 
 
 @pytest.mark.task("pca")
-@pytest.mark.parametrize("points, k", [(37, 0), (37, 8), (5, 6), (1, 1)])
+@pytest.mark.parametrize("points, k", [(37, 0), (37, -1), (37, 8), (5, 6), (1, 1), (0, 1)])
 def test_pca_refuses(impl, points, k):
     with pytest.raises(ValueError):
         impl.pca(cloud(0)[:points], k)

@@ -34,6 +34,51 @@ def test_the_edges_of_the_intervals_have_the_digits_of_float64(impl):
 
 
 @pytest.mark.task("NegativeSampler")
+@pytest.mark.parametrize(
+    "counts, target, words", [([3, 3, 2], 2, [1, 0]), ([2, 3, 3], 0, [2, 1]), ([2, 4, 2], 1, [2, 0])]
+)
+def test_a_point_on_a_border_belongs_to_the_word_behind_it(impl, counts, target, words):
+    """All shares are eighths, without rounding; half of the line is a border."""
+    got = impl.NegativeSampler(np.array(counts), 1.0).sample(np.array([target]), np.array([[0.5, 0.0]]))
+    assert got.tolist() == [words], "an interval includes its lower end"
+
+
+@pytest.mark.task("NegativeSampler")
+def test_a_second_sampler_leaves_the_first_as_it_is(impl):
+    counts = np.array([16, 81, 1])
+    first = impl.NegativeSampler(counts)
+    second = impl.NegativeSampler(np.array([1, 1, 1, 1]))
+    assert counts.tolist() == [16, 81, 1], "the counts belong to the caller"
+    close(first.probability, np.array([8, 27, 1]) / 36, "the probability of the first sampler")
+    close(second.probability, np.full(4, 0.25), "the probability of the second sampler")
+    got = first.sample(np.array([1, 1]), np.array([[0.5, 0.95], [0.85, 0.9]]))
+    second.sample(np.array([1, 1]), np.array([[0.5, 0.95], [0.85, 0.9]]))
+    assert got.tolist() == [[0, 2], [0, 2]], "without word 1 the line of the first sampler is 8 + 1 long"
+
+
+@pytest.mark.task("NegativeSampler")
+@pytest.mark.parametrize("power, weights", [(0.0, [1, 1, 1]), (2.0, [16, 4, 1]), (-1.0, [0.25, 0.5, 1])])
+def test_the_power_may_be_any_number(impl, power, weights):
+    got = impl.NegativeSampler(np.array([4, 2, 1]), power=power).probability
+    close(got, np.array(weights) / sum(weights), f"counts 4, 2 and 1 to the power {power}, with the sum 1")
+
+
+@pytest.mark.task("NegativeSampler")
+def test_counts_are_int64(impl):
+    sampler = impl.NegativeSampler(np.array([81, 16, 1]) * 10**12)
+    close(sampler.probability, np.array([27, 8, 1]) / 36, "the counts 81, 16 and 1, times 10^12")
+
+
+@pytest.mark.task("NegativeSampler")
+def test_no_target_no_uniform_and_parts_of_tables(impl):
+    sampler = impl.NegativeSampler(np.array([81, 16, 1]))
+    array(sampler.sample(np.array([], dtype=np.int64), np.zeros((0, 3))), (0, 3), "i")
+    array(sampler.sample(np.array([0, 2]), np.zeros((2, 0))), (2, 0), "i")
+    table, uniforms = np.array([[1, 0], [0, 1], [0, 2]]), np.array([[0.8, 0.95, 0.76], [0.9, 0.97, 0.79]])
+    assert sampler.sample(table[:, 1], uniforms.T).tolist() == [[1, 2], [0, 2], [0, 1]], "views of larger arrays"
+
+
+@pytest.mark.task("NegativeSampler")
 def test_negatives_are_never_the_target(impl, seed):
     rng = np.random.default_rng(seed)
     targets = rng.integers(0, len(COUNTS), 500)
@@ -58,14 +103,14 @@ def test_frequencies_pass_a_chi_square_test(impl, seed, target):
 
 
 @pytest.mark.task("NegativeSampler")
-@pytest.mark.parametrize("targets, uniform", [([10], 0.5), ([-1], 0.5), ([1], 1.0), ([1], -0.1)])
+@pytest.mark.parametrize("targets, uniform", [([10], 0.5), ([-1], 0.5), ([1], 1.0), ([1], -1e-12)])
 def test_samples_are_refused(impl, targets, uniform):
     with pytest.raises(ValueError):
         impl.NegativeSampler(COUNTS).sample(np.array(targets), np.array([[uniform]]))
 
 
 @pytest.mark.task("NegativeSampler")
-@pytest.mark.parametrize("counts", [[7], [3, 0]])
+@pytest.mark.parametrize("counts", [[7], [3, 0], [5, -2, 4]])
 def test_counts_are_refused(impl, counts):
     with pytest.raises(ValueError):
         impl.NegativeSampler(np.array(counts))

@@ -62,13 +62,64 @@ def test_loss_is_a_sum_over_any_number_of_negatives(impl, seed):
 
 
 @pytest.mark.task("loss_and_gradients")
-@pytest.mark.parametrize("part", ["context", "negatives"])
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (7, 2, 1), (3, 0, 4), (2, 300, 3), (300, 2, 3), (2, 2, 130)])
+def test_any_number_of_pairs_of_negatives_and_of_dimensions(impl, seed, sizes):
+    args = vectors(seed, *sizes)
+    for got, want in zip(impl.loss_and_gradients(*args), by_autograd(*args), strict=True):
+        close(array(got, want.shape, "f"), want, f"B, K, D = {sizes}", rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.task("loss_and_gradients")
+def test_equal_vectors_count_like_any_others(impl, seed):
+    """The same negative twice, a negative that is the context, a context that is the center."""
+    center, context, negatives = vectors(seed)
+    negatives[:, 1], negatives[2, 2], context[3] = negatives[:, 0], context[2], center[3]
+    for got, want in zip(
+        impl.loss_and_gradients(center, context, negatives), by_autograd(center, context, negatives), strict=True
+    ):
+        close(array(got, want.shape, "f"), want, "some of the vectors are equal", rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.task("loss_and_gradients")
+@pytest.mark.parametrize("K", [0, 2])
+def test_float32_vectors_have_float32_results(impl, K):
+    center, context = np.array([[2, 0]], dtype=np.float32), np.array([[-500, 1]], dtype=np.float32)
+    negatives = np.array([[[500, 3], [-500, 2]]], dtype=np.float32)[:, :K]
+    result = impl.loss_and_gradients(center, context, negatives)
+    want = [1000.0 + 1000.0 * (K > 0)], [[500 + 500 * (K > 0), -1 + 3 * (K > 0)]], [[-2, 0]], [[[2, 0], [0, 0]][:K]]
+    for got, right in zip(result, want, strict=True):
+        assert got.dtype == np.float32, f"a result is {got.dtype} where the arguments are float32"
+        close(got, np.reshape(right, got.shape), "the scores are -1000, 1000 and -1000", 1e-6, 1e-6)
+
+
+@pytest.mark.task("loss_and_gradients")
+def test_scores_of_1e300_stay_finite(impl):
+    center, context = np.array([[1e150, 0.0]]), np.array([[-1e150, 1.0]])
+    result = impl.loss_and_gradients(center, context, np.array([[[1e150, 3.0], [-1e150, 2.0]]]))
+    close(array(result[0], (1,), "f", "loss"), [2e300], "the context's loss is 1e300, so is the first negative's")
+    close(array(result[1], (1, 2), "f"), [[2e150, 2.0]], "the first negative, less the context")
+
+
+@pytest.mark.task("loss_and_gradients")
+def test_vectors_may_share_memory(impl, seed):
+    """Slices, a transposed array, and one row of negatives for all pairs."""
+    center, context, negatives = vectors(seed)
+    both = np.stack([center, context], axis=1)
+    for n in (np.ascontiguousarray(negatives.T).T, np.broadcast_to(negatives[:1], negatives.shape)):
+        want = by_autograd(center, context, np.array(n))
+        for got, right in zip(impl.loss_and_gradients(both[:, 0], both[:, 1], n), want, strict=True):
+            close(got, right, "the vectors are views of other arrays", rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.task("loss_and_gradients")
+@pytest.mark.parametrize("part", range(5))
 def test_parts_of_another_size_are_refused(impl, part):
-    """NumPy would use one row for all of them."""
+    """NumPy would use one row or one number for all of them."""
     center, context, negatives = vectors(0)
-    shapes = {"context": (center, context[:1], negatives), "negatives": (center, context, negatives[:1])}
+    contexts, tables = [context[:1], context[:, :1], context[0]], [negatives[:1], negatives[:, 0]]
+    cases = [*((center, c, negatives) for c in contexts), *((center, context, n) for n in tables)]
     with pytest.raises(ValueError):
-        impl.loss_and_gradients(*shapes[part])
+        impl.loss_and_gradients(*cases[part])
 
 
 # ---------------------------------------------------------------- sgd_step
@@ -88,13 +139,21 @@ def stepped_by_autograd(w, c, pairs, negatives, lr):
 
 
 @pytest.mark.task("sgd_step")
-@pytest.mark.parametrize("case", ["different words", "words that occur twice", "a long batch"])
+@pytest.mark.parametrize(
+    "case",
+    ["different words", "words that occur twice", "a long batch", "the same pair twice", "a word as its own context",
+     "no negatives", "three hundred pairs"],
+)  # fmt: skip
 def test_step_is_the_one_that_autograd_gives(impl, seed, case):
     rng = np.random.default_rng(seed + 1)
     pairs, negatives = {
         "different words": (np.array([[0, 1], [2, 3]]), np.array([[4, 5], [6, 7]])),
         "words that occur twice": (np.array([[0, 1], [0, 2], [3, 1]]), np.array([[5, 5], [6, 5], [2, 7]])),
         "a long batch": (rng.integers(0, 9, (40, 2)), rng.integers(0, 9, (40, 3))),
+        "the same pair twice": (np.array([[0, 1], [0, 1]]), np.array([[4, 5], [4, 5]])),
+        "a word as its own context": (np.array([[3, 3], [3, 2]]), np.array([[3, 5], [6, 3]])),
+        "three hundred pairs": (rng.integers(0, 9, (300, 2)), rng.integers(0, 9, (300, 3))),
+        "no negatives": (np.array([[0, 1], [2, 3]]), np.zeros((2, 0), dtype=np.int64)),
     }[case]
     w, c = matrices(seed)
     loss, want_w, want_c = stepped_by_autograd(w, c, pairs, negatives, 0.1)
@@ -106,6 +165,33 @@ def test_step_is_the_one_that_autograd_gives(impl, seed, case):
 
 
 @pytest.mark.task("sgd_step")
+@pytest.mark.parametrize("scale", [1.0, 40.0])
+def test_steps_with_any_rate_one_after_the_other(impl, seed, scale):
+    """Nothing is kept from one step to the next; scores of several thousand give no infinite loss."""
+    w, c = matrices(seed) * scale
+    pairs, negatives = np.array([[0, 1], [2, 3], [4, 5]]), np.array([[4, 5], [6, 7], [8, 1]])
+    for lr in (0.3, 2.5, 0.0, 1.0):
+        loss, want_w, want_c = stepped_by_autograd(w, c, pairs, negatives, lr)
+        got = impl.sgd_step(w, c, pairs, negatives, lr=lr)
+        close(got, loss, f"the mean loss before a step with lr {lr}")
+        close(w, want_w, f"the centers after a step with lr {lr}")
+        close(c, want_c, f"the contexts after a step with lr {lr}")
+
+
+@pytest.mark.task("sgd_step")
+def test_matrices_that_are_parts_of_larger_ones_are_changed_in_place(impl, seed):
+    rng = np.random.default_rng(seed)
+    w, c, ids = rng.standard_normal((9, 11)), rng.standard_normal((10, 9)), rng.integers(0, 9, (6, 5))
+    before_w, before_c = w.copy(), c.copy()
+    _, want_w, want_c = stepped_by_autograd(w[:, 1::2], c[::2].T, ids[:, 1:3], ids[:, 3:], 0.3)
+    impl.sgd_step(w[:, 1::2], c[::2].T, ids[:, 1:3], ids[:, 3:], 0.3)
+    close(w[:, 1::2], want_w, "the centers are every second column of a matrix")
+    close(c[::2].T, want_c, "the contexts are transposed rows of a matrix")
+    same = np.array_equal(w[:, ::2], before_w[:, ::2]) and np.array_equal(c[1::2], before_c[1::2])
+    assert same, "the rest of the larger matrices has changed"
+
+
+@pytest.mark.task("sgd_step")
 def test_steps_bring_the_loss_down(impl, seed):
     w, c = matrices(seed) * 0.1
     pairs, negatives = np.array([[0, 1], [2, 3], [0, 3]]), np.array([[4, 5], [6, 7], [8, 5]])
@@ -114,16 +200,21 @@ def test_steps_bring_the_loss_down(impl, seed):
 
 
 @pytest.mark.task("sgd_step")
-def test_step_refuses_missing_negatives(impl):
+@pytest.mark.parametrize("n, rows", [(2, 1), (2, 3), (2, 0), (1, 2), (1, 0)])
+def test_step_refuses_another_number_of_rows_of_negatives(impl, n, rows):
     w, c = matrices(0)
     before = w.copy(), c.copy()
     with pytest.raises(ValueError):
-        impl.sgd_step(w, c, np.array([[0, 1], [1, 2]]), np.array([[3]]), 0.1)
+        impl.sgd_step(w, c, np.array([[0, 1], [1, 2]])[:n], np.array([[3]] * 3)[:rows], 0.1)
     assert np.array_equal(w, before[0]) and np.array_equal(c, before[1]), "the matrices changed before the error"
 
 
 @pytest.mark.task("sgd_step")
 def test_the_mean_loss_is_a_float_for_float32_vectors(impl):
     w, c = matrices(0).astype(np.float32)
-    got = impl.sgd_step(w, c, np.array([[0, 1]]), np.array([[3]]), 0.1)
+    pairs, negatives = np.array([[0, 1], [0, 2], [3, 1]]), np.array([[5, 5], [6, 5], [2, 7]])
+    _, want_w, want_c = stepped_by_autograd(w, c, pairs, negatives, 0.1)
+    got = impl.sgd_step(w, c, pairs, negatives, 0.1)
     assert isinstance(got, float), f"the step returns a {type(got).__name__} where a float is expected"
+    close(w, want_w, "the centers in float32; words occur twice", 1e-5, 1e-6)
+    close(c, want_c, "the contexts in float32; words occur twice", 1e-5, 1e-6)

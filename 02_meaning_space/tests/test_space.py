@@ -69,17 +69,48 @@ def test_analogy_of_the_workbooks_words(impl):
 
 
 @pytest.mark.task("analogy")
-@pytest.mark.parametrize("args", [(0, 1, 53), (-1, 1, 2), (0, 1, 2, 0), (0, 1, 2, 51), (0, 1, 1, 52)])
+@pytest.mark.parametrize(
+    "args",
+    [(53, 1, 2), (0, 53, 2), (0, 1, 53), (-1, 1, 2), (0, -1, 2), (0, 1, -1), (0, 1, 2, 0), (0, 1, 2, -1), (0, 1, 2, 51),
+     (0, 1, 1, 52)],
+)  # fmt: skip
 def test_analogy_refuses(impl, args):
     with pytest.raises(ValueError):
         impl.analogy(words(0), *args)
 
 
 @pytest.mark.task("analogy")
-@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
-def test_analogy_refuses_vectors_without_direction(impl, value):
+def test_words_of_the_question_may_be_equal(impl):
+    """At angles of 0, 10, 25, 45, 70, 100 and 135 degrees."""
+    angle = np.deg2rad([0, 10, 25, 45, 70, 100, 135])
+    v = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    assert impl.analogy(v, 2, 2, 2, topn=6).tolist() == [1, 3, 0, 4, 5, 6], "the nearest to word 2, without word 2"
+    assert impl.analogy(v, 4, 4, 2, topn=5).tolist() == [1, 3, 0, 5, 6], "b - a + c is c: the nearest to word 2"
+    assert impl.analogy(v, 1, 4, 1, topn=5).tolist() == [3, 5, 2, 6, 0], "b - a + c is b: the nearest to word 4"
+    assert impl.analogy(v[:2], 0, 0, 0).tolist() == [1], "of two words, the other one"
+    assert impl.analogy(v[:, :1], 0, 4, 6, topn=4)[0] == 5, "vectors of one number point up or down"
+    twin = np.concatenate([v, 3 * v[4:5]])
+    assert impl.analogy(twin, 1, 4, 1).tolist() == [7], "word 7 has the direction of word 4, and is another word"
+
+
+@pytest.mark.task("analogy")
+def test_analogy_of_float32_vectors_and_of_a_slice(impl):
+    v = np.array([[1.0, 0], [1, 3], [-1, 0], [-1, 3], [2, 1]])
+    long_and_short = v * np.array([[1.0], [1e-30], [1e30], [1e-35], [1e20]])
+    got = impl.analogy(long_and_short.astype(np.float32), 0, 1, 2, 2)
+    assert array(got, (2,), "i").tolist() == [3, 4], "the square of 1e-30 is 0 in float32"
+    assert impl.analogy(np.repeat(v, 2, axis=0).T.copy().T[::2], 0, 1, 2, 2).tolist() == [3, 4], "a slice of an array"
+
+
+@pytest.mark.task("analogy")
+@pytest.mark.parametrize("where", [9, 0, 2, 52, (9, 4)])
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf, -np.inf])
+def test_analogy_refuses_vectors_without_direction(impl, value, where):
     v = words(0)
-    v[9] = value
+    v[where] = value
+    if value == 0 and where == (9, 4):  # a zero in one place is an ordinary vector
+        array(impl.analogy(v, 0, 1, 2), (1,), "i")
+        return
     with pytest.raises(ValueError), np.errstate(all="ignore"):  # NumPy may warn before the error
         impl.analogy(v, 0, 1, 2)
 

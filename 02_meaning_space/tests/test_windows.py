@@ -28,10 +28,41 @@ def test_pairs_are_those_of_the_definition(impl, seed):
 
 
 @pytest.mark.task("pairs")
-@pytest.mark.parametrize("ids, widths", [([1, 2, 3], [1, 2]), ([1, 2, 3], [1, 0, 1]), ([4], [0]), ([4], [[2]])])
+@pytest.mark.parametrize(
+    "ids, widths",
+    [
+        ([1, 2, 3], [1, 2]),
+        ([1, 2, 3], [1, 1, 1, 1]),
+        ([1, 2, 3], [[1, 1, 1]]),
+        ([1, 2, 3], 1),
+        ([1, 2, 3], [1, 0, 1]),
+        ([1, 2, 3], [0, 1, 1]),
+        ([1, 2, 3], [1, -5, 1]),
+        ([4], [0]),
+        ([4], [[2]]),
+        ([4], []),
+        ([], [1]),
+    ],
+)
 def test_pairs_refuse_bad_widths(impl, ids, widths):
     with pytest.raises(ValueError):
-        impl.pairs(np.array(ids), np.array(widths))
+        impl.pairs(np.array(ids, dtype=np.int64), np.array(widths, dtype=np.int64))
+
+
+@pytest.mark.task("pairs")
+def test_wide_windows_in_a_long_sentence(impl):
+    ids, widths = np.arange(1000, 1300), np.ones(300, dtype=np.int64)
+    widths[[0, 150]] = 299, 140
+    got = array(impl.pairs(ids, widths), (299 + 280 + 2 * 297 + 1, 2), "i")
+    assert got[:299, 1].tolist() == list(range(1001, 1300)), "the first word sees all the 299 others"
+    around = got[got[:, 0] == 1150, 1].tolist()
+    assert around == [*range(1010, 1150), *range(1151, 1291)], "a width of 140 is 140 words to either side"
+
+
+@pytest.mark.task("pairs")
+def test_pairs_of_every_second_place_of_an_array(impl):
+    got = impl.pairs(np.arange(6)[::2], np.array([1, 9, 2, 9, 1, 9])[::2])
+    assert array(got, (4, 2), "i").tolist() == [[0, 2], [2, 0], [2, 4], [4, 2]]
 
 
 @pytest.mark.task("pairs")
@@ -72,7 +103,34 @@ def test_keep_probability_never_leaves_zero_to_one(impl, seed):
 
 
 @pytest.mark.task("keep_probability")
-@pytest.mark.parametrize("counts, threshold", [([3, 1], 0.0), ([3, 1], -1.0), ([3, 0], 1e-3)])
+@pytest.mark.parametrize("threshold", [1e-300, 1e-20, 1e-9])
+def test_no_threshold_is_too_small(impl, threshold):
+    counts = np.array([64, 32, 4])
+    got = array(impl.keep_probability(counts, threshold=threshold), (3,), "f")
+    message = f"sqrt(t / f) over sqrt(t), for the threshold {threshold}"
+    close(got / np.sqrt(threshold), 1 / np.sqrt(counts / 100), message)
+
+
+@pytest.mark.task("keep_probability")
+@pytest.mark.parametrize("threshold", [1, 2, 1e300, np.inf])
+def test_no_threshold_is_too_large(impl, threshold):
+    close(array(impl.keep_probability(np.array([64, 32, 4]), threshold), (3,), "f"), [1, 1, 1], "from 1 on, all stay")
+
+
+@pytest.mark.task("keep_probability")
+def test_keep_probability_of_one_word_of_equal_ones_and_of_a_slice(impl):
+    close(impl.keep_probability(np.array([7]), 0.25), [0.5], "one word is all of the text")
+    close(impl.keep_probability(np.array([2, 1, 2, 9, 4, 0])[:4:2], 0.125), [0.5, 0.5], "two words, half of it each")
+
+
+@pytest.mark.task("keep_probability")
+def test_counts_are_int64(impl):
+    got = impl.keep_probability(np.array([64, 32, 4]) * 10**11, 0.04)
+    close(got, [0.25, 0.35355339059327373, 1.0], "the shares of 6.4e12, 3.2e12 and 4e11 are 0.64, 0.32 and 0.04")
+
+
+@pytest.mark.task("keep_probability")
+@pytest.mark.parametrize("counts, threshold", [([3, 1], 0.0), ([3, 1], -1.0), ([3, 0], 1e-3), ([3, -2, 4], 1e-3)])
 def test_keep_probability_refuses(impl, counts, threshold):
     with pytest.raises(ValueError), np.errstate(all="ignore"):  # NumPy may warn before the error
         impl.keep_probability(np.array(counts), threshold)

@@ -22,7 +22,7 @@ def log_sigmoid(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
 
 
 def loss_and_gradients(
-    center: Float[np.ndarray, "B D"], context: Float[np.ndarray, "_ _"], negatives: Float[np.ndarray, "_ K _"]
+    center: Float[np.ndarray, "B D"], context: Float[np.ndarray, "..."], negatives: Float[np.ndarray, "..."]
 ) -> tuple[Float[np.ndarray, "B"], Float[np.ndarray, "B D"], Float[np.ndarray, "B D"], Float[np.ndarray, "B K D"]]:
     """The loss of each pair in nats and its gradients, in the order of the arguments.
 

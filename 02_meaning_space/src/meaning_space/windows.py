@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 
-def keep_probability(counts: Int[np.ndarray, "V"], threshold: float = 1e-3) -> Float[np.ndarray, "V"]:
+def keep_probability(counts: Int[np.ndarray, "V"], threshold: float | int = 1e-3) -> Float[np.ndarray, "V"]:
     """The probability with which each occurrence of a word stays in the text: min(1, sqrt(t / f)).
 
     f is the word's share of all words, t the threshold. Mikolov et al. 2013b, eq. 5, gives the probability of
