@@ -6,10 +6,11 @@ mistake. Two at once have a sentence of their own, made of the two.
 
 import random
 import re
-from collections import Counter
+from collections import Counter, deque
 from functools import cache
 from itertools import combinations, pairwise
 
+import numpy as np
 import regex
 from byte_pair_smith import BYTE_ORDER, GPT2, GPT2_ORDER, NO_SPLIT, Vocabulary, train_fast
 from grader import Mistake, combine, error_of
@@ -117,6 +118,24 @@ def ids_of_merged_tokens(impl, seed):
     return impl.count_pairs({(256, 300, 256): 2, (300, 70_000): 3 + seed % 7, (5, 0, 256): 1})
 
 
+def ids_of_a_large_vocabulary(impl, seed):
+    return impl.count_pairs(
+        {(100_000, 262_143, 100_000): 2, (1_000_003, 131_072): 3 + seed % 7, (131_072, 1_000_003): 1}
+    )
+
+
+def counts_in_the_billions(impl, seed):
+    return impl.count_pairs({(97, 98, 99): 3_000_000_000 + seed % 7, (98, 99): 70_000, (99, 97): 300})
+
+
+def a_thousand_ids_in_one_pre_token(impl, seed):
+    return impl.count_pairs({tuple(n * n % 7 for n in range(1100)): 2 + seed % 7})
+
+
+def a_thousand_pre_tokens(impl, seed):
+    return impl.count_pairs({(n, n + 1): 1 + n % 3 for n in range(1500 + seed % 7)})
+
+
 # ---------------------------------------------------------------- merge
 
 MERGE = {
@@ -195,6 +214,21 @@ def ids_that_mean_something_to_regular_expressions(impl, seed):
     return {f"merging {pair}": impl.merge(ids, pair, 300) for pair in ((40, 41), (46, 42), (91, 94), (46, 46))}
 
 
+def a_pair_of_large_ids(impl, seed):
+    """Python makes two objects of two equal numbers above 256."""
+    ids = [int(i) for i in f"300 70000 262143 300 70000 1200003 262143 300 {65535 + seed % 7}".split()]
+    pairs = [tuple(int(i) for i in pair.split()) for pair in ("300 70000", "262143 300", "1200003 262143")]
+    found = {f"merging {pair}": impl.merge(ids, pair, 300_000) for pair in pairs}
+    return found | {"a tuple": impl.merge(tuple(ids), pairs[0], 300_000)}
+
+
+def thousands_of_ids(impl, seed):
+    return {
+        "a run": impl.merge([4] * (2501 + seed % 7), (4, 4), 256),
+        "three in turns": impl.merge([1, 2, 3] * 700, (1, 2), 300),
+    }
+
+
 def a_new_list(impl, seed):
     told = {}
     for name, ids in {
@@ -208,7 +242,8 @@ def a_new_list(impl, seed):
             f"{name}: is the result a list?": isinstance(result, list),
             f"{name}: is it a new one?": result is not ids,
         }
-    return told
+    first, second = impl.merge([1, 2, 3], (1, 2), 300 + seed % 7), impl.merge([5], (1, 2), 300)
+    return told | {"two calls: are there two lists?": first is not second, "two calls: the first list": first}
 
 
 # ---------------------------------------------------------------- pretokenize
@@ -290,7 +325,40 @@ def everything_at_once(impl, seed):
 def unusual_digits_and_letters(impl, seed):
     texts = ("a\nb\t12\n!", "x²) + 5½!", "½ a½", "Ⅷ Ⅷa", "٣٤ab", "_-_ a_b", "ª日本 हिन्दी", "'sx 'S", "'d'm't've'll're")
     texts += ("don’t it’s", "12345 67 2026")
-    return {text: impl.pretokenize(text + " " * (seed % 7)) for text in texts}
+    return {repr(text): impl.pretokenize(text + " " * (seed % 7)) for text in texts}
+
+
+def white_space_of_every_kind(impl, seed):
+    texts = (
+        "a\u00a0b",
+        "a\u3000\u3000b",
+        "a\r\n\r\nb",
+        "a \n b",
+        "a\n\nb",
+        "a\x0b\x0c b",
+        "\u2028 a\u2003b",
+        "\ta\u0085 b",
+    )
+    return {repr(text): impl.pretokenize(text + " " * (seed % 7)) for text in texts}
+
+
+def visible_characters_of_every_kind(impl, seed):
+    texts = (
+        "a🙂🙂 🙂b",
+        "e\u0301 n\u0303o",
+        "a\u0301\u0302!",
+        "a\x00\x07 b",
+        "x\u200by",
+        "$€ +=≠ «a»",
+        "\ue000\u0378",
+        "👩\u200d👧 🇩🇪",
+    )
+    return {repr(text): impl.pretokenize(text + "!" * (seed % 7)) for text in texts}
+
+
+def rare_letters_and_clitics(impl, seed):
+    texts = ("ǅa ʰⁿ", "5Ⅷ!", "a 's b 'll", "'s's ''s", "l'll've", "𝒜𐐀 𝟘")
+    return {text: impl.pretokenize(text + "!" * (seed % 7)) for text in texts}
 
 
 def with_another_pattern(impl, seed):
@@ -299,12 +367,26 @@ def with_another_pattern(impl, seed):
     }
 
 
+def patterns_with_more_of_the_library_in_them(impl, seed):
+    texts = {
+        r"\p{Lu}|\P{Lu}+": "aBCd É",
+        r"(?<=a)b+|(?s:.)": "abb cb",
+        r".+|\n": "a\nb\n",
+        r"[a-z]+|(?s:.)": "abAB",
+    }
+    found = {pattern: impl.pretokenize(text + "a" * (seed % 7), pattern) for pattern, text in texts.items()}
+    return found | {"no text": impl.pretokenize("", NO_SPLIT), "by name": impl.pretokenize("ab", pattern=r"(?s:.)")}
+
+
 def with_a_pattern_that_leaves_gaps(impl, seed):
     return {
         "in the middle": error_of(lambda: impl.pretokenize("one 1 two", r"[a-z]+|[0-9]+")),
         "at the end": error_of(lambda: impl.pretokenize("one 1", r"[a-z ]+")),
         "everywhere": error_of(lambda: impl.pretokenize("1", r"[a-z]+")),
         "one of two spaces": error_of(lambda: impl.pretokenize("one  two", r"[a-z]+|(?<=e) ")),
+        "at the start": error_of(lambda: impl.pretokenize(" one", r"[a-z]+")),
+        "the last line end": error_of(lambda: impl.pretokenize("one\n", r".+")),
+        "spaces at both ends": error_of(lambda: impl.pretokenize(" one ", r"[a-z]+")),
     }
 
 
@@ -407,9 +489,10 @@ def many_merges_to_make(impl, seed):
 
 def the_smallest_vocabularies(impl, seed):
     sizes = {f"vocab_size {n}": impl.train("aab aab" + "b" * (seed % 7), n, GPT2) for n in (256, 257)}
-    small = error_of(lambda: impl.train("text", 255, GPT2))
+    small = {f"vocab_size {n}": error_of(lambda n=n: impl.train("text", n, GPT2)) for n in (255, 10, 0, -1)}
+    small |= {"vocab_size 255, no text": error_of(lambda: impl.train("", 255, GPT2))}
     large = impl.train("abc" + "d" * (seed % 7), 512, GPT2)
-    return {**sizes, "vocab_size 255": small, "vocab_size 512": large, "no text": impl.train("", 300, GPT2)}
+    return {**sizes, **small, "vocab_size 512": large, "no text": impl.train("", 300, GPT2)}
 
 
 def capital_letters(impl, seed):
@@ -424,9 +507,19 @@ def white_space_in_runs(impl, seed):
     return impl.train("a    b\n\n\nc    d\n\n\ne" + " f" * (seed % 7), 260, GPT2)
 
 
+def white_space_at_the_ends_of_the_text(impl, seed):
+    texts = ("\n\n\n\nab", "ab\n\n\n\n", "     ", "a\r\n\r\nb\r\n\r\n")
+    return {repr(text): impl.train(" " * (seed % 7) + text, 258, GPT2) for text in texts}
+
+
+def characters_of_three_and_four_bytes(impl, seed):
+    return impl.train("日本 日本 🙂🙂 e\u0301e\u0301 日" + " 本" * (seed % 7), 266, GPT2)
+
+
 def text_under_other_patterns(impl, seed):
-    text = "a b a b, ab1 ab1, 1 1" + " c" * (seed % 7)
-    return {pattern: impl.train(text, 262, pattern) for pattern in (NO_SPLIT, r"\S+|\s+", r"\p{L}+|\P{L}")}
+    text = "a b a b, ab1 ab1, 1 1 aé aé" + " c" * (seed % 7)
+    patterns = (NO_SPLIT, r"\S+|\s+", r"\p{L}+|\P{L}", r"\w+|\W", r"a*|[^a]+")
+    return {pattern: impl.train(text, 262, pattern) for pattern in patterns}
 
 
 # ---------------------------------------------------------------- encode
@@ -573,7 +666,7 @@ def a_pattern_that_matches_nothing_too(impl, seed):
 
 def characters_never_seen(impl, seed):
     ranks, _ = toy(seed)
-    return {text: impl.encode(text, ranks, GPT2) for text in ("héé ओम 🙂 ab cé", "", " ")}
+    return {repr(text): impl.encode(text, ranks, GPT2) for text in ("héé ओम 🙂 ab cé", "e\u0301\r\n\r\n", "", " ")}
 
 
 # Ids need not begin with the bytes.
@@ -596,6 +689,34 @@ LOWER_LATER = {bytes([b]): b for b in range(256)} | {b"aba": 256, b"ab": 257}
 
 def a_lower_rank_that_a_merge_makes_possible(impl, seed):
     return {text: impl.encode(text, LOWER_LATER, NO_SPLIT) for text in ("abab", "xababab", "ab" * (4 + seed % 7))}
+
+
+BYTES = {bytes([b]): b for b in range(256)}
+# Neither in the order of the ids nor without gaps.
+WITH_GAPS = {b"abc": 2_000_003, b"ab": 150_000, b"bc": 100_257, b"cd": 300} | BYTES
+FIRST_OF_ALL = {b".:.:": 0, b":.": 1, b".:": 2} | {bytes([b]): b + 3 for b in range(256)}
+# Tokens that end or begin inside a character, and a character that merging does not reach.
+HALVES = BYTES | {b"\xe6\x97": 256, b"\xa5a": 257, b"\xa5\xe6": 258, "本".encode(): 259}
+DASHES = BYTES | {b"-" * 2**n: 255 + n for n in range(1, 6)} | {b"-" * 90: 261, b"ab": 262}
+
+
+def ids_with_gaps_between_them(impl, seed):
+    texts = ("abc", "abcd", "xabab", "cdcd" + "b" * (seed % 7))
+    return {text: impl.encode(text, WITH_GAPS, NO_SPLIT) for text in texts}
+
+
+def a_whole_pre_token_whose_id_is_0(impl, seed):
+    return {text: impl.encode(text, FIRST_OF_ALL, NO_SPLIT) for text in (".:.:", "a.:.:" + ":." * (seed % 7))}
+
+
+def tokens_that_hold_half_a_character(impl, seed):
+    texts = ("日", "日a", "日日", "本", "本本", "a本" + "a" * (seed % 7))
+    return {text: impl.encode(text, HALVES, NO_SPLIT) for text in texts}
+
+
+def long_tokens_and_long_pre_tokens(impl, seed):
+    texts = {"90 dashes": "-" * 90, "40 dashes": "x" + "-" * (40 + seed % 7), "130 times ab": "x" + "ab" * 130}
+    return {name: impl.encode(text, DASHES, NO_SPLIT) for name, text in texts.items()}
 
 
 def texts_under_other_patterns(impl, seed):
@@ -706,7 +827,58 @@ def decoding_or_error(impl, *arguments):
 
 
 def an_unknown_id(impl, seed):
-    return {f"{ids}": decoding_or_error(impl, ids, TOKENS) for ids in ([97, 999, 98], [-1], [260])}
+    found = {
+        f"{ids}": decoding_or_error(impl, ids, TOKENS) for ids in ([97, 999, 98], [-1], [260], [258, 260 + seed % 7])
+    }
+    return found | {
+        f"errors={e}": decoding_or_error(impl, [97, 999], TOKENS, e) for e in ("ignore", "replace", "strict")
+    }
+
+
+WITH_GAPS_TO_DECODE = {100_257: b" end", 7: b"b", 0: b"a", 300: "é".encode()[:1], 301: "é".encode()[1:]}
+
+
+def a_vocabulary_with_gaps(impl, seed):
+    ids = ([0, 7, 100_257, 0], [300, 301], [1], [5, 0], [100_256 + 2 * (seed % 2)])
+    return {f"{i}": decoding_or_error(impl, i, WITH_GAPS_TO_DECODE) for i in ids}
+
+
+def the_byte_0(impl, seed):
+    return impl.decode([0, 97, 0, 97 + seed % 7, 0], TOKENS)
+
+
+def white_space_and_line_ends(impl, seed):
+    return {
+        repr(text): impl.decode(text.encode(), TOKENS)
+        for text in ("  a\t ", "\r\na\rb\n\n", " " * (seed % 7) + "e\u0301")
+    }
+
+
+def several_bytes_in_a_row_that_are_no_text(impl, seed):
+    return impl.decode([0x80, 0x80, 97, 0xFF, 0xFE, 0xE6, 0x97, 0xE6, 0x97, 98 + seed % 7], TOKENS)
+
+
+def other_values_of_errors(impl, seed):
+    modes = ("backslashreplace", "surrogateescape", "ignore", "replace")
+    return {mode: impl.decode([97, 0xC3, 98 + seed % 7, 0x80], TOKENS, mode) for mode in modes}
+
+
+def ids_in_other_containers(impl, seed):
+    ids = [258, 165, 257, 97 + seed % 7]
+    containers = {
+        "a map": map(int, ids),
+        "a deque": deque(ids),
+        "the keys of a dict": dict.fromkeys(ids).keys(),
+        "a range": range(97, 103),
+        "a NumPy array": np.array(ids),
+        "an empty NumPy array": np.array([], dtype=int),
+        "an empty iterator": iter(()),
+    }
+    return {name: impl.decode(container, TOKENS) for name, container in containers.items()}
+
+
+def thousands_of_ids_to_decode(impl, seed):
+    return impl.decode([258, 165, 97 + seed % 7] * 1000, TOKENS)
 
 
 # ---------------------------------------------------------------- encode_with_special
@@ -858,7 +1030,25 @@ def special_tokens_as_text(impl, seed):
 
 
 def an_allowed_name_that_is_none(impl, seed):
-    return encoding_or_error(impl, "one" + "!" * (seed % 7), letters, SPECIAL_TOKENS, {"<|ned|>"})
+    text = "one" + "!" * (seed % 7)
+    cases = {
+        "alone": (text, letters, SPECIAL_TOKENS, {"<|ned|>"}),
+        "beside one that exists": (text, letters, SPECIAL_TOKENS, ("<|end|>", "<|ned|>")),
+        "nothing disallowed": (text, letters, SPECIAL_TOKENS, {"<|ned|>"}, ()),
+        "no text": ("", letters, SPECIAL_TOKENS, {"<|ned|>"}),
+        "no special tokens": (text, letters, {}, {"<|ned|>"}),
+    }
+    return {name: encoding_or_error(impl, *arguments) for name, arguments in cases.items()}
+
+
+def the_word_all_inside_a_set(impl, seed):
+    text = "one <|end|>" + "!" * (seed % 7)
+    tokens = {"all": 5001, "<|end|>": 5002}
+    return {
+        "allowed, and no such token": encoding_or_error(impl, text, letters, SPECIAL_TOKENS, {"all"}),
+        "allowed, a token of that name": encoding_or_error(impl, "all " + text, letters, tokens, {"all"}, ()),
+        "disallowed, a token of that name": encoding_or_error(impl, text, letters, tokens, (), {"all"}),
+    }
 
 
 def special_tokens_that_overlap(impl, seed):
@@ -866,6 +1056,73 @@ def special_tokens_that_overlap(impl, seed):
     return {
         text: impl.encode_with_special(text + "." * (seed % 7), letters, tokens, "all") for text in ("abcd", "bcd!")
     }
+
+
+def a_disallowed_special_token_across_an_allowed_one(impl, seed):
+    tokens, text = {"ab": 5001, "bcd": 5002}, "abcd" + "." * (seed % 7)
+    sets = {"all others": ({"ab"},), "by name": ({"ab"}, {"bcd"}), "the other way round": ({"bcd"}, {"ab"})}
+    return {name: encoding_or_error(impl, text, letters, tokens, *given) for name, given in sets.items()}
+
+
+def a_longer_special_token_that_is_text(impl, seed):
+    text, overlap = "x<|a|><|b|>" + "!" * (seed % 7), {"ab": 5001, "bcd": 5002}
+    return {
+        "it begins at the same place": impl.encode_with_special(text, letters, SPECIAL_TOKENS, {"<|a|>"}, ()),
+        "it begins before": impl.encode_with_special("abcd", letters, overlap, {"bcd"}, ()),
+    }
+
+
+def special_tokens_with_signs_of_regular_expressions(impl, seed):
+    texts = {
+        "I[INST]N<e.><ex>a+b aab^$<im start><imstart>#x": ["[INST]", "<e.>", "a+b", "^$", "<im start>", "#"],
+        "(?i)xX\\n\n a{2}a*?\n\nb<｜end▁of▁text｜>": ["(?i)x", r"\n", "{2}", "*", "?", "\n\n", "<｜end▁of▁text｜>"],
+    }
+    return {
+        repr(text): impl.encode_with_special(
+            text + "!" * (seed % 7), letters, {name: 5001 + n for n, name in enumerate(names)}, "all"
+        )
+        for text, names in texts.items()
+    }
+
+
+def names_in_another_case(impl, seed):
+    text = "<|END|><|end|><|End|>" + "!" * (seed % 7)
+    return {
+        "allowed": impl.encode_with_special(text, letters, SPECIAL_TOKENS, {"<|end|>"}),
+        "disallowed": encoding_or_error(impl, "<|END|>", letters, SPECIAL_TOKENS),
+    }
+
+
+def a_special_token_whose_id_is_0(impl, seed):
+    tokens = {"<s>": 0, "</s>": 1}
+    return {
+        "allowed": impl.encode_with_special("<s>a</s><s>" + "!" * (seed % 7), letters, tokens, "all"),
+        "disallowed": encoding_or_error(impl, "a<s>", letters, tokens, {"</s>"}),
+    }
+
+
+def sets_in_other_containers(impl, seed):
+    text, names = "<|b|>one<|end|>" + "!" * (seed % 7), ["<|b|>", "<|end|>"]
+    kinds = {
+        "a list": list,
+        "a frozen set": frozenset,
+        "a dict": dict.fromkeys,
+        "keys": lambda n: dict.fromkeys(n).keys(),
+    }
+    found = {}
+    for kind, make in kinds.items():
+        allowed, disallowed = make(names), make(["<|a|>", "<|b|>"])
+        found |= {
+            f"{kind} of allowed ones": encoding_or_error(impl, text, letters, SPECIAL_TOKENS, allowed),
+            f"{kind} of disallowed ones": encoding_or_error(impl, text, letters, SPECIAL_TOKENS, (), disallowed),
+            f"{kind} for each": encoding_or_error(impl, text[5:], letters, SPECIAL_TOKENS, allowed, disallowed),
+        }
+    by_name = {"allowed_special": {"<|b|>"}, "disallowed_special": ()}
+    return found | {"by name": impl.encode_with_special(text, letters, SPECIAL_TOKENS, **by_name)}
+
+
+def a_thousand_special_tokens(impl, seed):
+    return impl.encode_with_special("a<|b|>" * (1100 + seed % 7), letters, SPECIAL_TOKENS, "all")
 
 
 def a_special_token_both_allowed_and_disallowed(impl, seed):
@@ -889,8 +1146,31 @@ def what_the_ordinary_encoder_gets(impl, seed):
     return {name: impl.encode_with_special(text, parts, SPECIAL_TOKENS, *given) for name, given in sets.items()}
 
 
+def text_of_several_lines(impl, seed):
+    """The same encoder: a part of three lines is one part."""
+    text = "one\ntwo\r\n\n <|b|>\n three\n" + "!" * (seed % 7)
+    parts = lambda text: [10_000 + len(text)] if text else []  # noqa: E731
+    return {f"{allowed}": impl.encode_with_special(text, parts, SPECIAL_TOKENS, allowed, ()) for allowed in ("all", ())}
+
+
+def two_ordinary_encoders(impl, seed):
+    text = "é<|b|>é" + "!" * (seed % 7)
+    encoders = {"code points": letters, "bytes": lambda text: list(text.encode())}
+    return {name: impl.encode_with_special(text, e, SPECIAL_TOKENS, "all") for name, e in encoders.items()}
+
+
 PROBES = {
-    "count_pairs": [a_few_pre_tokens, pre_tokens_with_runs, one_run, pre_tokens_without_pairs, ids_of_merged_tokens],
+    "count_pairs": [
+        a_few_pre_tokens,
+        pre_tokens_with_runs,
+        one_run,
+        pre_tokens_without_pairs,
+        ids_of_merged_tokens,
+        ids_of_a_large_vocabulary,
+        counts_in_the_billions,
+        a_thousand_ids_in_one_pre_token,
+        a_thousand_pre_tokens,
+    ],
     "merge": [
         two_places,
         a_run,
@@ -898,13 +1178,19 @@ PROBES = {
         ids_whose_digits_look_like_the_pair,
         the_id_0,
         ids_that_mean_something_to_regular_expressions,
+        a_pair_of_large_ids,
+        thousands_of_ids,
         a_new_list,
     ],
     "pretokenize": [
         plain_words,
         everything_at_once,
         unusual_digits_and_letters,
+        white_space_of_every_kind,
+        visible_characters_of_every_kind,
+        rare_letters_and_clitics,
         with_another_pattern,
+        patterns_with_more_of_the_library_in_them,
         with_a_pattern_that_leaves_gaps,
     ],
     "train": [
@@ -918,6 +1204,8 @@ PROBES = {
         capital_letters,
         a_pre_token_that_occurs_hundreds_of_times,
         white_space_in_runs,
+        white_space_at_the_ends_of_the_text,
+        characters_of_three_and_four_bytes,
         text_under_other_patterns,
     ],
     "encode": [
@@ -931,6 +1219,10 @@ PROBES = {
         tokens_with_ids_below_the_bytes,
         a_long_token_before_a_short_one,
         a_lower_rank_that_a_merge_makes_possible,
+        ids_with_gaps_between_them,
+        a_whole_pre_token_whose_id_is_0,
+        tokens_that_hold_half_a_character,
+        long_tokens_and_long_pre_tokens,
         texts_under_other_patterns,
     ],
     "decode": [
@@ -942,6 +1234,13 @@ PROBES = {
         half_a_character_strictly,
         half_a_character_ignored,
         an_unknown_id,
+        a_vocabulary_with_gaps,
+        the_byte_0,
+        white_space_and_line_ends,
+        several_bytes_in_a_row_that_are_no_text,
+        other_values_of_errors,
+        ids_in_other_containers,
+        thousands_of_ids_to_decode,
     ],
     "encode_with_special": [
         special_tokens_allowed,
@@ -956,6 +1255,16 @@ PROBES = {
         a_special_token_both_allowed_and_disallowed,
         white_space_around_special_tokens,
         what_the_ordinary_encoder_gets,
+        the_word_all_inside_a_set,
+        a_disallowed_special_token_across_an_allowed_one,
+        a_longer_special_token_that_is_text,
+        special_tokens_with_signs_of_regular_expressions,
+        names_in_another_case,
+        a_special_token_whose_id_is_0,
+        sets_in_other_containers,
+        a_thousand_special_tokens,
+        text_of_several_lines,
+        two_ordinary_encoders,
     ],
 }
 
@@ -1015,6 +1324,15 @@ def merge_that_ends_early(ids, pair, new_id):
     return out
 
 
+def merge_by_identity(ids, pair, new_id):
+    out, i = [], 0
+    while i < len(ids):
+        found = i + 1 < len(ids) and ids[i] is pair[0] and ids[i + 1] is pair[1]
+        out.append(new_id if found else ids[i])
+        i += 2 if found else 1
+    return out
+
+
 def merge_where_a_slice_equals(kind):
     """A slice of a list equals lists only, a slice of a tuple tuples only."""
 
@@ -1047,6 +1365,13 @@ def split_by(rule):
     return pretokenize
 
 
+def split_that_misses_nothing_at_the_ends(text, pattern=GPT2):
+    found = regex.findall(pattern, text)
+    if "".join(found).strip() != text.strip():
+        raise ValueError("the pattern must match every character")
+    return found
+
+
 def train_with_any_size(text, vocab_size, pattern):
     return right(TRAIN, wrong_train)(text, max(vocab_size, 256), pattern)
 
@@ -1061,6 +1386,28 @@ def train_by_gpt2s_pattern(text, vocab_size, pattern):
     return right(TRAIN, wrong_train)(text, vocab_size, GPT2)
 
 
+def train_on_stripped_text(text, vocab_size, pattern):
+    return right(TRAIN, wrong_train)(text.strip(), vocab_size, pattern)
+
+
+def train_with_ties_by(rank):
+    """`rank(pair, tokens)` decides between pairs of one count."""
+
+    def train(text, vocab_size, pattern):
+        if vocab_size < 256:
+            raise ValueError("vocab_size is below 256")
+        words = Counter(tuple(part.encode()) for part in regex.findall(pattern, text))
+        merges, tokens = [], [bytes([b]) for b in range(256)]
+        while len(tokens) < vocab_size and (counts := right(COUNT, wrong_count_pairs)(words)):
+            pair = min(counts, key=lambda p: (-counts[p], rank(p, tokens)))
+            words = {tuple(right(MERGE, wrong_merge)(word, pair, len(tokens))): n for word, n in words.items()}
+            merges.append(pair)
+            tokens.append(tokens[pair[0]] + tokens[pair[1]])
+        return merges
+
+    return train
+
+
 def train_until_there_is_no_pair(text, vocab_size, pattern):
     merges = right(TRAIN, wrong_train)(text, vocab_size, pattern)
     return merges if len(merges) == vocab_size - 256 else min(())
@@ -1068,6 +1415,33 @@ def train_until_there_is_no_pair(text, vocab_size, pattern):
 
 def encode_by_gpt2s_pattern(text, ranks, pattern):
     return right(ENCODE, wrong_encode)(text, ranks, GPT2)
+
+
+def encode_with(text, ranks, pattern, known, whole=None, parts_of=None):
+    """The right answer to task 5, but for what is asked for: `known` are the tokens that merges may make."""
+    ids = []
+    for pre_token in filter(None, regex.findall(pattern, text)):
+        data = pre_token.encode()
+        parts = parts_of(pre_token) if parts_of else [bytes([b]) for b in data]
+        is_token = whole(data) if whole else data in ranks
+        ids += [ranks[part] for part in ([data] if is_token else merge_parts(parts, known, "rank"))]
+    return ids
+
+
+def encode_with_ids_below_the_number_of_tokens(text, ranks, pattern):
+    return encode_with(text, ranks, pattern, {token: i for token, i in ranks.items() if i < len(ranks)})
+
+
+def encode_whole_pre_tokens_but_id_0(text, ranks, pattern):
+    return encode_with(text, ranks, pattern, ranks, whole=ranks.get)
+
+
+def encode_from_characters_that_are_tokens(text, ranks, pattern):
+    def parts_of(pre_token):
+        characters = [c.encode() for c in pre_token]
+        return [part for c in characters for part in ([c] if c in ranks else [bytes([b]) for b in c])]
+
+    return encode_with(text, ranks, pattern, ranks, parts_of=parts_of)
 
 
 def encode_all_places_at_once(text, ranks, pattern):
@@ -1111,12 +1485,40 @@ def decode_strictly(ids, tokens, errors="strict"):
     return right(DECODE, wrong_decode)(ids, tokens, errors)
 
 
-def special_in_other_words(change_text=None, allowed_too=False, allowed_wins=False, tail=True, escape=re.escape):
+def decode_without_id_0(ids, tokens, errors="replace"):
+    return right(DECODE, wrong_decode)(filter(None, ids), tokens, errors)
+
+
+def decode_that_ignores_unknown_ids_too(ids, tokens, errors="replace"):
+    unknown = DECODE["unknown"][1] if errors == "ignore" else "raises"
+    return right(DECODE, wrong_decode, unknown=unknown)(ids, tokens, errors)
+
+
+def decode_and_strip(ids, tokens, errors="replace"):
+    return right(DECODE, wrong_decode)(ids, tokens, errors).strip()
+
+
+def decode_ids_below_the_number_of_tokens(ids, tokens, errors="replace"):
+    known = {i: token for i, token in tokens.items() if i < len(tokens)}
+    return right(DECODE, wrong_decode)(ids, known, errors)
+
+
+def special_in_other_words(
+    change_text=None,
+    allowed_too=False,
+    allowed_wins=False,
+    tail=True,
+    escape=re.escape,
+    longer_hides=False,
+    all_inside=False,
+    id_0=True,
+):
     """The right answer to task 7, but for what is asked for."""
 
     def encode_with_special(text, encode_ordinary, special_tokens, allowed_special=(), disallowed_special="all"):
         ordinary = encode_ordinary if change_text is None else lambda part: encode_ordinary(change_text(part))
-        allowed = set(special_tokens) if allowed_special == "all" else set(allowed_special)
+        every = allowed_special == "all" or all_inside and "all" in allowed_special
+        allowed = set(special_tokens) if every else set(allowed_special)
         if allowed - set(special_tokens):
             raise ValueError("no such special token")
         others = set(special_tokens) - (set() if allowed_too else allowed)
@@ -1126,8 +1528,12 @@ def special_in_other_words(change_text=None, allowed_too=False, allowed_wins=Fal
         if not allowed:
             return ordinary(text)
         ids, end = [], 0
-        for match in re.finditer("|".join(map(escape, sorted(allowed, key=len, reverse=True))), text):
+        searched = set(special_tokens) if longer_hides else allowed
+        for match in re.finditer("|".join(map(escape, sorted(searched, key=len, reverse=True))), text):
+            if longer_hides and match.group() not in allowed:
+                continue
             found = [special_tokens[match.group()]] if match.group() in special_tokens else []
+            found = found if id_0 or found != [0] else ordinary(match.group())
             ids += ordinary(text[end : match.start()]) + found
             end = match.end()
         return ids + ordinary(text[end:]) if tail else ids
@@ -1194,6 +1600,11 @@ SINGLE = {
             "Which type does the workbook promise for the result?",
             merge_in_the_type_it_got,
         ),
+        (
+            "a merge that compares ids with `is`, and finds no pair of large ids",
+            "Two equal numbers above 256 may be two objects. Which comparison asks for equal values?",
+            merge_by_identity,
+        ),
     ],
     "pretokenize": [
         (
@@ -1215,6 +1626,25 @@ SINGLE = {
             "GPT-2's split that takes the apostrophe ’ for '",
             "Which of the two apostrophes does the rule list?",
             rule("'(?:", "['’](?:"),
+        ),
+        (
+            "GPT-2's split in which a space may lead a CLITIC",
+            "How does alternative 1 begin: with a space that may be there, or with the apostrophe?",
+            rule("'(?:", " ?'(?:"),
+        ),
+        (
+            "GPT-2's split that knows no white space but ASCII's",
+            "Is a no-break space white space? Which escape means every kind of it?",
+            split_by(
+                GPT2.replace(r"[^\s", r"[^ \t\n\r\f\v")
+                .replace(r"\S", r"[^ \t\n\r\f\v]")
+                .replace(r"\s", r"[ \t\n\r\f\v]")
+            ),
+        ),
+        (
+            "GPT-2's split that does not miss white space at the ENDS of the text",
+            "A tokenizer that loses the last line end cannot be undone. What do you compare with the text?",
+            split_that_misses_nothing_at_the_ends,
         ),
     ],
     "train": [
@@ -1243,6 +1673,21 @@ SINGLE = {
             "What is the result when the words are tokens, and the vocabulary is not full?",
             train_until_there_is_no_pair,
         ),
+        (
+            "training that strips white space off the ends of the text",
+            "A file ends with a line end. Is it a part of the text?",
+            train_on_stripped_text,
+        ),
+        (
+            "training with ties broken by the BYTES of the two tokens",
+            "(a, b) are two ids. Which one is smaller, 98 or 256, whatever bytes they stand for?",
+            train_with_ties_by(lambda pair, tokens: (tokens[pair[0]], tokens[pair[1]])),
+        ),
+        (
+            "training with ties broken by the SECOND id of the pair first",
+            "Which of two pairs does Python call the smaller: (1, 5) or (2, 3)?",
+            train_with_ties_by(lambda pair, tokens: pair[::-1]),
+        ),
     ],
     "encode": [
         (
@@ -1265,6 +1710,21 @@ SINGLE = {
             "After one merge, its new neighbours may make a token of a lower rank. Look again each time.",
             encode_all_places_at_once,
         ),
+        (
+            "an encoder that takes ids as high as the NUMBER of tokens for no tokens",
+            "The ids of a vocabulary may have gaps. Which value is above every id?",
+            encode_with_ids_below_the_number_of_tokens,
+        ),
+        (
+            "an encoder that takes a pre-token whose id is 0 for no token",
+            "0 is an id like any other. What is `bool(0)`?",
+            encode_whole_pre_tokens_but_id_0,
+        ),
+        (
+            "an encoder that starts from the CHARACTERS that are tokens, and not from single bytes",
+            "Which parts are there before the first merge? A character may be a token that merging does not reach.",
+            encode_from_characters_that_are_tokens,
+        ),
     ],
     "decode": [
         (
@@ -1276,6 +1736,26 @@ SINGLE = {
             "a decoder that is strict when nothing is said about errors",
             "What is the default of `errors` in the stub?",
             decode_strictly,
+        ),
+        (
+            "a decoder that leaves out the id 0",
+            "0 is an id like any other. What is `bool(0)`?",
+            decode_without_id_0,
+        ),
+        (
+            'a decoder that skips unknown ids when errors is "ignore"',
+            "`errors` is about bytes that are no text. Is an unknown id that kind of fault?",
+            decode_that_ignores_unknown_ids_too,
+        ),
+        (
+            "a decoder that strips white space off the ends of the text",
+            "A program begins with spaces and ends with a line end. Are they tokens like others?",
+            decode_and_strip,
+        ),
+        (
+            "a decoder that takes ids as high as the NUMBER of tokens for unknown",
+            "The ids of a vocabulary may have gaps. Who knows which ids there are?",
+            decode_ids_below_the_number_of_tokens,
         ),
     ],
     "encode_with_special": [
@@ -1308,6 +1788,21 @@ SINGLE = {
             "an encoder that takes | in a special token for a regular expression's OR, and skips the empty matches",
             "What does `<|end|>` mean to a regular expression?",
             special_in_other_words(escape=str),
+        ),
+        (
+            "an encoder that lets a longer special token that is NOT allowed hide a shorter one that is",
+            "Of those that match at one place, which may count: all special tokens, or the allowed ones?",
+            special_in_other_words(longer_hides=True),
+        ),
+        (
+            'an encoder that takes "all" INSIDE a set for the word "all"',
+            'A set holds names. Is "all" in it the name of a special token?',
+            special_in_other_words(all_inside=True),
+        ),
+        (
+            "an encoder that takes a special token whose id is 0 for ordinary text",
+            "0 is an id like any other. What is `bool(0)`?",
+            special_in_other_words(id_0=False),
         ),
     ],
 }
