@@ -9,7 +9,7 @@ import mistakes
 import pytest
 import torch
 
-from cuda_quant_kernels.tasks import checks
+from cuda_quant_kernels.tasks import calls, checks
 from cuda_quant_kernels.tasks import source as sources
 
 ADD = """__global__ void quantized_add(const int8_t* a, const int8_t* b, int8_t* c, int n, float sa, int za, float sb,
@@ -203,6 +203,62 @@ def test_a_compiler_error_names_the_learners_line():
     assert error.place == "my_kernels.cu, line 3" and error.__notes__ == [error.place]
 
 
+def kernels(**changes):
+    """A source with the package's kernels of these tasks; `{old: new}` changes one."""
+    text = ""
+    for task, change in changes.items():
+        kernel = (sources.FOLDER / f"{task}.cu").read_text()
+        for old, new in change.items():
+            assert old in kernel
+            kernel = kernel.replace(old, new)
+        text += kernel
+    return text
+
+
+@pytest.mark.parametrize("change", [{"& 15": "& FIFTEEN"}, {">> 4;": ">> ;"}], ids=["a name", "an operand"])
+def test_a_kernel_that_does_not_compile_stops_no_other(change):
+    ones = torch.ones(1, 64, dtype=torch.int8)
+    text = kernels(row_absmax={}, unpack_int4=change, coalesced_gemm={"int sum": "int sun"}, dp4a_dot={})
+    cuda = sources.CudaSource(text, "my_kernels.cu")
+    assert cuda.run("dp4a_dot", ones, ones).item() == 64
+    assert cuda.run("row_absmax", torch.full((1, 5), -2.0)).item() == 2.0
+    with pytest.raises(checks.DoesNotCompile) as caught:
+        cuda.run("unpack_int4", torch.ones(2, dtype=torch.uint8), 4)
+    line = 1 + text[: text.index(next(iter(change.values())))].count("\n")
+    assert caught.value.place == f"my_kernels.cu, line {line}" and "none is graded" not in str(caught.value)
+    with pytest.raises(checks.DoesNotCompile, match="sum"):
+        cuda.run("coalesced_gemm", ones, ones.T)
+
+
+def test_a_line_outside_the_kernels_that_does_not_compile_is_said_to_stop_all():
+    text = "__device__ int helper() { return missing; }\n" + kernels(row_absmax={}, dp4a_dot={})
+    error = fault(text, "row_absmax", torch.ones(1, 5))
+    assert error.place == "my_kernels.cu, line 1" and "in no task's kernel, and none is graded" in str(error)
+
+
+@pytest.mark.parametrize("name", ["INT_MAX + FLT_MIN + INFINITY", "__half2float(__float2half(2.0f))"])
+def test_the_headers_that_the_workbook_names_are_there(name):
+    include = "#include <cuda_fp16.h>\n" if "half" in name else ""
+    text = include + kernels(row_absmax={"float m = 0.0f;": f"float m = 0.0f * (int)!({name});"})
+    assert sources.CudaSource(text, "a.cu").run("row_absmax", torch.full((1, 5), -2.0)).item() == 2.0
+
+
+@pytest.mark.parametrize("m, n, k", [(2, 3, 1100), (64, 2, 64), (31, 3, 61), (200, 1, 7), (1, 200, 7), (65, 33, 5)])
+@pytest.mark.parametrize("task", ["coalesced_gemm", "tiled_gemm"])
+def test_a_right_product_keeps_its_budget_in_every_shape(task, m, n, k):
+    a, b = (torch.ones(shape, dtype=torch.int8) for shape in ((m, k), (k, n)))
+    report = sources.CudaSource.read(sources.FOLDER / f"{task}.cu").trace(task, a, b)
+    assert report.total() < 0.75 * calls.CALLS[task](a, b).budget
+
+
+@pytest.mark.parametrize("rows, cols", [(200, 7), (200, 1), (3, 1009), (40, 32)])
+@pytest.mark.parametrize("task", ["row_absmax", "quantize_rows"])
+def test_a_right_kernel_for_rows_keeps_its_budget_in_every_shape(task, rows, cols):
+    arguments = (torch.ones(rows, cols), torch.ones(rows))[: 1 + (task == "quantize_rows")]
+    report = sources.CudaSource.read(sources.FOLDER / f"{task}.cu").trace(task, *arguments)
+    assert report.total() < 0.75 * calls.CALLS[task](*arguments).budget
+
+
 def test_a_stub_is_not_started():
     with pytest.raises(NotImplementedError):
         sources.CudaSource("__global__ void dp4a_dot(const int* a) {\n    NOT_IMPLEMENTED;\n}", "a.cu").run("dp4a_dot")
@@ -246,6 +302,7 @@ def test_a_notebook_cell_that_writes_a_file_is_an_attempt(tmp_path):
         (("dp4a_dot", torch.ones(1, 6, dtype=torch.int8), torch.ones(1, 6, dtype=torch.int8)), "multiple of 4"),
         (("unpack_int4", torch.ones(2, dtype=torch.uint8), 5), "packed=2 bytes: must have 3"),
         (("row_absmax", torch.ones(0, 4)), "non-empty"),
+        (("quantized_add", *[torch.ones(4, dtype=torch.int8)] * 2, 1.0, 0, 1.0, 200, 1.0, 0), "zero_b=200: must be"),
     ],
 )
 def test_arguments_that_a_task_does_not_take(arguments, message):

@@ -66,6 +66,30 @@ def test_atomics_and_a_spin_lock(lib, order):
     np.testing.assert_array_equal(_run(lib, 4, x, y), [2 * x.sum(), x.max(), x.min(), 64, 0, 128])
 
 
+CASTS = """#include <cuda_runtime.h>
+__global__ void casts_kernel(const float* x, int* y, int n) {
+    int i = threadIdx.x;
+    float twice = 2.0f * x[i];
+    y[i] = (int)x[i], y[n + i] = (int)rintf(x[i]), y[2 * n + i] = twice, y[3 * n + i] = (int)(2.0 * x[i]);
+}
+extern "C" int casts(const float* x, int* y, int n) {
+    casts_kernel<<<1, n>>>(x, y, n);
+    return (int)cudaGetLastError();
+}
+"""
+
+
+@pytest.mark.parametrize("target", ["cpu", "trace"])
+def test_a_conversion_to_int_saturates_and_makes_0_of_nan(target, tmp_path):
+    (tmp_path / "casts.cu").write_text(CASTS)
+    x = np.float32([1e12, -1e12, np.inf, -np.inf, np.nan, 2.7, -2.7, 2**31 - 128, -(2**31), 0.0])
+    y = guarded(np.zeros((4, len(x)), np.int32))
+    assert load(tmp_path / "casts.cu", target).casts(pointer(guarded(x)), pointer(y), len(x)) == 0
+    wide = np.nan_to_num(np.float64(x), posinf=1e30, neginf=-1e30)
+    for got, want in zip(np.array(y), (wide, np.rint(wide), 2 * wide, 2 * wide), strict=True):
+        np.testing.assert_array_equal(got, np.trunc(want.clip(-(2**31), 2**31 - 1)))
+
+
 def test_grid_and_block_in_three_dimensions(lib, order):
     got = _run(lib, 5, np.zeros(1, np.int32), np.zeros(12 * 40, np.int32))
     np.testing.assert_array_equal(got, (np.arange(12)[:, None] * 1000 + np.arange(40)).ravel())

@@ -49,7 +49,7 @@ def _requests(elements: int) -> int:
 
 
 def _sectors(cols: int, size: int) -> int:
-    """The most sectors that hold a warp's neighbours of `size` bytes in rows of `cols` elements that follow each other."""
+    """The most sectors that hold 32 neighbours of `size` bytes, in rows of `cols` elements without gaps."""
     return size + (cols * size % SECTOR > 0)
 
 
