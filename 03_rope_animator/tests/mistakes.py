@@ -114,7 +114,7 @@ def a_head_of_128(impl, seed):
 
 
 def two_bases_and_one_width(impl, seed):
-    first, other = impl.frequencies(8, 10_000.0), impl.frequencies(8, 20.0 + seed % 50)
+    first, other = impl.frequencies(8, 10_000.0), impl.frequencies(8, 20.7 + seed % 50)
     return tensor(at_first=first, with_another_base=other, with_the_first_base_again=impl.frequencies(8, 10_000.0))
 
 
@@ -220,7 +220,7 @@ def tables_of_one_and_two_positions(impl, seed):
 
 
 def two_bases_and_one_size(impl, seed):
-    first, other = impl.sinusoidal_table(5, 6), impl.sinusoidal_table(5, 6, 20.0 + seed % 50)
+    first, other = impl.sinusoidal_table(5, 6), impl.sinusoidal_table(5, 6, 20.7 + seed % 50)
     return tensor(at_first=first, with_another_base=other, with_the_first_base_again=impl.sinusoidal_table(5, 6))
 
 
@@ -233,12 +233,12 @@ def positions_beyond_256(impl, seed):
 
 
 def far_rows(impl, seed):
-    """Angles in float64 give every row to the precision of float32; angles in float32 are off by 1e-4 here."""
+    """Angles in float64 give every row to 3e-8, the rounding of float32; angles in float32 are off by 1e-4 here."""
     table, p = impl.sinusoidal_table(5000, 4, 2.0), torch.arange(4900, 5000).double()
     angle = p * 2.0**-0.5
     columns = {"sines": (table[4900:, 2], angle.sin()), "cosines": (table[4900:, 3], angle.cos())}
     off = {words: (got.double() - want).abs().max() for words, (got, want) in columns.items()}
-    right = {f"{w} of rows 4,900 to 4,999 are right to {m}": bool(off[w] < m) for w in off for m in (1e-6, 1e-5)}
+    right = {f"{w} of rows 4,900 to 4,999 are right to {m}": bool(off[w] < m) for w in off for m in (1e-7, 1e-6, 1e-5)}
     return right | {"needs a gradient": table.requires_grad}
 
 
@@ -407,13 +407,27 @@ def pairs_and_angles_that_both_broadcast(impl, seed):
         a_column_of_angles_by_three_pairs=impl.rotate(pairs, angle[:, None]),
         angles_with_more_axes=impl.rotate(pairs, angle.view(2, 2, 1)),
         as_many_angles_as_pairs_on_another_axis=impl.rotate(pairs, angle[:3, None]),
+        pairs_of_many_axes=impl.rotate(pairs.expand(2, 1, 4, 3, 2) + torch.arange(4.0).view(4, 1, 1), angle[:, None]),
         a_row_of_pairs_by_a_column_of_angles=impl.rotate(pairs[None], angle[:3, None]),
     )
 
 
+def angles_in_half_precision(impl, seed):
+    """The cosine of 0.75 in bfloat16 is right to 0.004."""
+    found = {}
+    for dtype in (torch.float16, torch.bfloat16):
+        x, y = impl.rotate(torch.tensor([1.0, 0.0]), torch.tensor([0.75]).to(dtype))[0].double().tolist()
+        found[f"an angle in {dtype} is right to 0.01"] = abs(x - math.cos(0.75)) + abs(y - math.sin(0.75)) < 0.01
+        found[f"dtype of float32 pairs and {dtype} angles"] = str(
+            impl.rotate(torch.ones(3, 2), torch.tensor([0.75]).to(dtype)).dtype
+        )
+    return found
+
+
 def one_pair_and_one_angle(impl, seed):
     pair = torch.tensor([3.0, -4.0], dtype=torch.float64)
-    return tensor(the_pair=impl.rotate(pair, torch.tensor(2.5, dtype=torch.float64)))
+    angle = torch.tensor(2.5, dtype=torch.float64)
+    return tensor(a_pair=impl.rotate(pair, angle), a_pair_by_a_negative_angle=impl.rotate(pair, -angle))
 
 
 def slices_and_expanded_views(impl, seed):
@@ -617,7 +631,7 @@ def queries_and_keys_that_are_transposed_views(impl, seed):
 
 def two_bases_and_one_shape(impl, seed):
     q, k = queries_and_keys(seed + 11)
-    bases = {"at first": 10_000.0, "with another base": 20.0 + seed % 50, "with the first base again": 10_000.0}
+    bases = {"at first": 10_000.0, "with another base": 20.7 + seed % 50, "with the first base again": 10_000.0}
     return tensor(**{words: impl.apply_rope(q, k, torch.arange(5), base)[0] for words, base in bases.items()})
 
 
@@ -704,7 +718,7 @@ def fewer_key_heads_and_rows_of_fractions(impl, seed):
     for layout in LAYOUTS:
         for heads in (2, 1):
             q, k = queries_and_keys(seed + 17, heads=(4, heads))
-            q, k = impl.apply_rope(q, k, at, layout=layout, base=20.0 + seed % 50)
+            q, k = impl.apply_rope(q, k, at, layout=layout, base=20.7 + seed % 50)
             words = f"with {heads} key heads, {layout} layout"
             found |= {f"the queries {words}": q, f"the keys {words}": k}
     return tensor(**found)
@@ -722,7 +736,9 @@ def heads_of_256_and_a_large_base(impl, seed):
 
 def a_rotary_embedding_asked_for_by_name(impl, seed):
     q, k = queries_and_keys(seed + 20)
-    return rotated_pair(impl, layout="interleaved", base=300.0, positions=torch.arange(5), k=k, q=q)
+    got = impl.apply_rope(layout="interleaved", base=300.0, positions=torch.arange(5), k=k, q=q)
+    pair = {"the result is a pair": isinstance(got, (tuple, list)) and len(got) == 2}
+    return pair | tensor(the_queries=got[0], the_keys=got[1])
 
 
 def one_token_of_one_pair(impl, seed):
@@ -737,6 +753,19 @@ def one_token_of_two_pairs(impl, seed):
 
 def far_positions_in_float64(impl, seed):
     return rotated_pair(impl, *queries_and_keys(seed + 5), torch.arange(5) + 100_003)
+
+
+def cosines_and_sines_of_queries_in_half_precision(impl, seed):
+    """(1, 0) becomes (cos, sin), which bfloat16 holds to 0.002; an angle of 6 it holds to 0.016."""
+    x, at, found = torch.zeros(1, 1, 64, 8, dtype=torch.float64), torch.arange(64), {}
+    x[..., 0] = 1
+    for layout in LAYOUTS:
+        exact = impl.apply_rope(x, x, at, layout=layout)[0]
+        for dtype, most in ((torch.float16, 1e-3), (torch.bfloat16, 8e-3)):
+            both = impl.apply_rope(x.to(dtype), x.to(dtype), at, layout=layout)
+            near = [bool((got.double() - exact).abs().max() < most) for got in both]
+            found[f"queries and keys in {dtype} are right to {most}, {layout} layout"] = near
+    return found
 
 
 def far_positions_and_float32_queries(impl, seed):
@@ -1067,7 +1096,7 @@ def positions_in_int32_out_of_order(impl, seed):
 
 def rows_of_positions_and_another_base(impl, seed):
     at = torch.tensor([[0, 1, 3, 6, 10], [5, 6, 7, 9, 8]])
-    return tensor(the_output=impl.rotary_attention(*qkv(seed + 12), at, 20.0 + seed % 50))
+    return tensor(the_output=impl.rotary_attention(*qkv(seed + 12), at, 20.7 + seed % 50))
 
 
 def inputs_that_are_expanded_views(impl, seed):
@@ -1104,7 +1133,7 @@ def far_positions_with_fractions(impl, seed):
 
 def two_bases_and_the_same_tokens(impl, seed):
     inputs, at = qkv(seed + 6), torch.arange(5)
-    bases = {"at first": 10_000.0, "with another base": 20.0 + seed % 50, "with the first base again": 10_000.0}
+    bases = {"at first": 10_000.0, "with another base": 20.7 + seed % 50, "with the first base again": 10_000.0}
     return tensor(**{words: impl.rotary_attention(*inputs, at, base) for words, base in bases.items()})
 
 
@@ -1129,6 +1158,9 @@ def shapes_that_differ(impl, seed):
         "fewer queries than keys and a position for each key": (q[:, :, :4], k, v, torch.arange(5)),
         "one query, five keys and one position": (q[:, :, :1], k, v, torch.arange(1)),
         "one value for five keys": (q, k, v[:, :, :1], torch.arange(5)),
+        "one position for five tokens": (q, k, v, torch.arange(1)),
+        "one row of positions for a batch of two": (q, k, v, torch.zeros(1, 5)),
+        "positions in bfloat16": (q, k, v, torch.arange(5).bfloat16()),
     }
     return {what: error_of(lambda call=call: impl.rotary_attention(*call)) for what, call in calls.items()}
 
@@ -1220,7 +1252,7 @@ def slopes_asked_for_by_name(impl, seed):
 
 
 def no_heads(impl, seed):
-    return {f"{n} heads": error_of(lambda n=n: impl.alibi_slopes(n)) for n in (0, -1, -3)}
+    return {f"{n} heads": error_of(lambda n=n: impl.alibi_slopes(n)) for n in (0, -1, -2, -3, -8)}
 
 
 # ---------------------------------------------------------------- interpolate
@@ -1317,6 +1349,7 @@ def positions_of_any_shape(impl, seed):
     return tensor(
         two_rows=impl.interpolate(at.view(2, 3), 8, 32),
         two_rows_of_a_short_text=impl.interpolate(at.view(2, 3), 8, 6),
+        two_rows_in_float64=impl.interpolate(at.view(2, 3).double(), 8, 32),
         six_rows_of_a_text_of_two=impl.interpolate(at[:2].expand(6, 2), 8, 2),
         one_number=impl.interpolate(torch.tensor(4), 8, 32),
         no_positions=impl.interpolate(at[:0], 8, 32),
@@ -1448,6 +1481,7 @@ PROBES = {
         far_angles_in_float64,
         half_precision_pairs_and_far_angles,
         pairs_and_angles_that_both_broadcast,
+        angles_in_half_precision,
         one_pair_and_one_angle,
         slices_and_expanded_views,
         gradients_in_other_dtypes,
@@ -1473,6 +1507,7 @@ PROBES = {
         one_token_of_two_pairs,
         far_positions_in_float64,
         far_positions_in_float16,
+        cosines_and_sines_of_queries_in_half_precision,
         far_positions_and_float32_queries,
         far_positions_in_half_precision,
         float64_beside_half_precision,

@@ -35,9 +35,10 @@ def test_frequencies_refuse_negative_odd_widths_and_minus_infinity(impl, dim, ba
 
 
 @pytest.mark.task("sinusoidal_table")
-def test_far_cosines_are_as_exact_as_near_ones(impl):
-    at = torch.arange(5000).double()
-    assert_close(impl.sinusoidal_table(5000, 4, 3.0)[:, 3].double(), (at / math.sqrt(3)).cos(), rtol=0, atol=1e-6)
+def test_only_the_table_is_rounded_to_float32(impl):
+    """Rounding a number below 1 costs 3e-8. Rounding an angle of up to 2 pi costs 2e-7."""
+    table, angle = impl.sinusoidal_table(5000, 4, 3.0).double(), torch.arange(5000).double() / math.sqrt(3)
+    assert_close(table[:, 2:], torch.stack((angle.sin(), angle.cos()), 1), rtol=0, atol=1e-7)
 
 
 @pytest.mark.task("sinusoidal_table")
@@ -106,6 +107,20 @@ def test_positions_of_every_dtype_become_float64(impl, dtype):
     at = torch.tensor([3, 20_001, 30_000])
     assert_close(impl.interpolate(at.to(dtype), 300_000, 900_000), at.double() / 3, rtol=1e-14, atol=0)
     assert_close(impl.interpolate(at.to(dtype), 40_000, 35_000), at.double(), rtol=0, atol=0)
+
+
+@pytest.mark.task("alibi_slopes")
+@pytest.mark.parametrize("heads", [-1, -2, -8])
+def test_slopes_refuse_negative_numbers_of_heads(impl, heads):
+    with pytest.raises(ValueError):
+        impl.alibi_slopes(heads)
+
+
+@pytest.mark.task("interpolate")
+def test_float64_positions_of_two_rows_stay_as_they_were(impl):
+    at = torch.arange(6).double().view(2, 3)
+    assert_close(impl.interpolate(at, 8, 32), torch.arange(6).double().view(2, 3) / 4, rtol=0, atol=0)
+    assert at.flatten().tolist() == [0, 1, 2, 3, 4, 5], "the positions given must stay as they were"
 
 
 @pytest.mark.task("interpolate")

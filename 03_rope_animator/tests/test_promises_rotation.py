@@ -39,6 +39,7 @@ def test_float64_pairs_are_not_rounded_to_the_dtype_of_the_angle(impl):
         ((3, 2), (2, 2, 1)),
         ((3, 2), (3, 1)),
         ((1, 3, 2), (3, 1)),
+        ((2, 1, 4, 3, 2), (4, 1)),
         ((2,), ()),
     ],
 )
@@ -46,6 +47,21 @@ def test_pairs_and_angles_broadcast_against_each_other(impl, pairs, angle):
     pairs, angle = normal(0, *pairs), normal(1, *angle)
     want = torch.view_as_real(torch.view_as_complex(pairs) * torch.exp(1j * angle))
     assert_close(impl.rotate(angle=angle, pairs=pairs), want, rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("rotate")
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_angles_may_be_in_half_precision(impl, dtype):
+    rotated = impl.rotate(torch.tensor([[1.0, 0.0]] * 3), torch.tensor(0.75).to(dtype))
+    assert_close(rotated, torch.tensor([[math.cos(0.75), math.sin(0.75)]] * 3), rtol=0, atol=5e-3)
+
+
+@pytest.mark.task("rotate")
+@pytest.mark.parametrize("angle", [2.5, -2.5])
+def test_one_angle_may_be_negative(impl, angle):
+    x, y = math.cos(angle), math.sin(angle)
+    assert_close(impl.rotate(float64([1, 0]), torch.tensor(angle, dtype=torch.float64)), float64([x, y]))
+    assert_close(impl.rotate(float64([[0, 2]]), float64([angle])), float64([[-2 * y, 2 * x]]))
 
 
 @pytest.mark.task("rotate")
@@ -90,6 +106,26 @@ def test_float64_is_not_rounded_for_the_others_sake(impl, layout, dtype):
         low, exact = impl.apply_rope(*pair, at, layout=layout)[:: 1 - 2 * i]
         assert (low.dtype, exact.dtype) == (dtype, torch.float64), "each keeps its own dtype"
         assert_close(exact, rotated_by_hand(x, at, 10_000.0, layout), rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("apply_rope")
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype, most", [(torch.float16, 1e-3), (torch.bfloat16, 8e-3)])
+def test_cosines_of_queries_are_rounded_and_not_the_angles(impl, layout, dtype, most):
+    """Rounded cosines are off by 0.00025 and 0.002. Rounded angles of up to 2 pi are off by 0.002 and 0.016."""
+    at, x = torch.arange(64), torch.zeros(1, 1, 64, 4)
+    x[..., 0] = 1
+    want = rotated_by_hand(x.double(), at, 10_000.0, layout)
+    for got in impl.apply_rope(x.to(dtype), x.to(dtype), at, layout=layout):
+        assert_close(got.double(), want, rtol=0, atol=most)
+
+
+@pytest.mark.task("apply_rope")
+def test_a_base_need_not_be_whole_and_the_result_is_a_pair(impl):
+    q, at = normal(0, 1, 1, 3, 4), torch.arange(3)
+    got = impl.apply_rope(q, q, at, 2.7)
+    assert isinstance(got, (tuple, list)) and len(got) == 2, "the rotated queries and the rotated keys"
+    assert_close(got[1], rotated_by_hand(q, at, 2.7, "half"), rtol=0, atol=1e-12)
 
 
 @pytest.mark.task("apply_rope")
@@ -208,11 +244,19 @@ def test_attention_over_forty_tokens_of_another_width(impl):
 
 
 @pytest.mark.task("rotary_attention")
+@pytest.mark.parametrize("at", [torch.zeros(1), torch.zeros(1, 5), torch.zeros(5).bfloat16(), torch.zeros(5).half()])
+def test_attention_refuses_the_positions_that_apply_rope_refuses(impl, at):
+    x = torch.zeros(2, 2, 5, 8)
+    with pytest.raises(ValueError):
+        impl.rotary_attention(x, x, x, at)
+
+
+@pytest.mark.task("rotary_attention")
 def test_attention_takes_rows_in_int32_another_base_and_expanded_views(impl):
     q, k, v = (normal(i, 1, 1, 5, 8).expand(2, 3, 5, 8) for i in range(3))
     for at in (torch.tensor([[0, 1, 3, 6, 10], [5, 6, 7, 9, 8]]).int(), torch.tensor([9, 4, 4, 0, 7]).int()):
-        got = impl.rotary_attention(base=20.0, positions=at, v=v, k=k, q=q)
-        assert_close(got, attention_by_hand(q, k, v, at, 20.0), rtol=0, atol=1e-12)
+        got = impl.rotary_attention(base=20.7, positions=at, v=v, k=k, q=q)
+        assert_close(got, attention_by_hand(q, k, v, at, 20.7), rtol=0, atol=1e-12)
 
 
 @pytest.mark.task("rotary_attention")
