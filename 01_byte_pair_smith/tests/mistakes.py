@@ -235,6 +235,7 @@ def a_new_list(impl, seed):
         "the pair is there": [1, 2, 3],
         "the pair is not there": [1, 3],
         "no ids": [],
+        "one id": [1],
         "a tuple": (1, 3),
     }.items():
         result = impl.merge(ids, (1, 2), 300 + seed % 7)
@@ -359,6 +360,10 @@ def visible_characters_of_every_kind(impl, seed):
 def rare_letters_and_clitics(impl, seed):
     texts = ("ǅa ʰⁿ", "5Ⅷ!", "a 's b 'll", "'s's ''s", "l'll've", "𝒜𐐀 𝟘")
     return {text: impl.pretokenize(text + "!" * (seed % 7)) for text in texts}
+
+
+def a_text_of_thousands_of_pre_tokens(impl, seed):
+    return impl.pretokenize("a 1" * 1100 + "y" * 1500 + "!" * (seed % 7))
 
 
 def with_another_pattern(impl, seed):
@@ -516,6 +521,14 @@ def characters_of_three_and_four_bytes(impl, seed):
     return impl.train("日本 日本 🙂🙂 e\u0301e\u0301 日" + " 本" * (seed % 7), 266, GPT2)
 
 
+def the_character_0(impl, seed):
+    return impl.train("\0\0\0 a\0" + " b" * (seed % 7), 260, GPT2)
+
+
+def hundreds_of_different_words(impl, seed):
+    return impl.train(" ".join(f"{n}x" for n in range(400 + seed % 7)) + " ab" * 3, 261, r"\S+|\s+")
+
+
 def text_under_other_patterns(impl, seed):
     text = "a b a b, ab1 ab1, 1 1 aé aé" + " c" * (seed % 7)
     patterns = (NO_SPLIT, r"\S+|\s+", r"\p{L}+|\P{L}", r"\w+|\W", r"a*|[^a]+")
@@ -556,9 +569,9 @@ ENCODE_HINTS = {
 
 
 def longest_from_left(parts, ranks):
-    out = []
+    out, longest = [], max(map(len, ranks))
     while parts:
-        n = next((n for n in range(len(parts), 1, -1) if b"".join(parts[:n]) in ranks), 1)
+        n = next((n for n in range(min(len(parts), longest), 1, -1) if b"".join(parts[:n]) in ranks), 1)
         out.append(b"".join(parts[:n]))
         parts = parts[n:]
     return out
@@ -666,7 +679,9 @@ def a_pattern_that_matches_nothing_too(impl, seed):
 
 def characters_never_seen(impl, seed):
     ranks, _ = toy(seed)
-    return {repr(text): impl.encode(text, ranks, GPT2) for text in ("héé ओम 🙂 ab cé", "e\u0301\r\n\r\n", "", " ")}
+    return {
+        repr(text): impl.encode(text, ranks, GPT2) for text in ("héé ओम 🙂 ab cé", "e\u0301\r\n\r\n", "\0a\0", "", " ")
+    }
 
 
 # Ids need not begin with the bytes.
@@ -717,6 +732,24 @@ def tokens_that_hold_half_a_character(impl, seed):
 def long_tokens_and_long_pre_tokens(impl, seed):
     texts = {"90 dashes": "-" * 90, "40 dashes": "x" + "-" * (40 + seed % 7), "130 times ab": "x" + "ab" * 130}
     return {name: impl.encode(text, DASHES, NO_SPLIT) for name, text in texts.items()}
+
+
+def thousands_of_pre_tokens(impl, seed):
+    return impl.encode(" x" * (1100 + seed % 7), BYTES, GPT2)
+
+
+# Each of the longer tokens can be made of two pairs of shorter ones.
+TWO_WAYS = BYTES | {b"ab": 256, b"bc": 257, b"abc": 258, b"cd": 259, b"abcd": 260, b"bcd": 261}
+
+
+def tokens_that_can_be_made_in_two_ways(impl, seed):
+    texts = ("xabc", "xbcd", "xabcd", "xabcabcd" + "d" * (seed % 7), "abbcd")
+    other = {token: 521 - i if i > 255 else i for token, i in TWO_WAYS.items()}
+    return {
+        f"{t}, {n}": impl.encode(t, r, NO_SPLIT)
+        for t in texts
+        for n, r in {"ab first": TWO_WAYS, "last": other}.items()
+    }
 
 
 def texts_under_other_patterns(impl, seed):
@@ -1058,6 +1091,15 @@ def special_tokens_that_overlap(impl, seed):
     }
 
 
+def special_tokens_around_and_beside_themselves(impl, seed):
+    """Without the allowed one, the first text would hold a disallowed one. It does not hold one as it is."""
+    text, end = "<|e<|b|>nd|>", "!" * (seed % 7)
+    return {
+        "one inside the letters of another": encoding_or_error(impl, text + end, letters, SPECIAL_TOKENS, {"<|b|>"}),
+        "one that overlaps itself": impl.encode_with_special("aaa" + end, letters, {"aa": 5001}, "all"),
+    }
+
+
 def a_disallowed_special_token_across_an_allowed_one(impl, seed):
     tokens, text = {"ab": 5001, "bcd": 5002}, "abcd" + "." * (seed % 7)
     sets = {"all others": ({"ab"},), "by name": ({"ab"}, {"bcd"}), "the other way round": ({"bcd"}, {"ab"})}
@@ -1189,6 +1231,7 @@ PROBES = {
         white_space_of_every_kind,
         visible_characters_of_every_kind,
         rare_letters_and_clitics,
+        a_text_of_thousands_of_pre_tokens,
         with_another_pattern,
         patterns_with_more_of_the_library_in_them,
         with_a_pattern_that_leaves_gaps,
@@ -1206,6 +1249,8 @@ PROBES = {
         white_space_in_runs,
         white_space_at_the_ends_of_the_text,
         characters_of_three_and_four_bytes,
+        the_character_0,
+        hundreds_of_different_words,
         text_under_other_patterns,
     ],
     "encode": [
@@ -1223,6 +1268,8 @@ PROBES = {
         a_whole_pre_token_whose_id_is_0,
         tokens_that_hold_half_a_character,
         long_tokens_and_long_pre_tokens,
+        thousands_of_pre_tokens,
+        tokens_that_can_be_made_in_two_ways,
         texts_under_other_patterns,
     ],
     "decode": [
@@ -1256,6 +1303,7 @@ PROBES = {
         white_space_around_special_tokens,
         what_the_ordinary_encoder_gets,
         the_word_all_inside_a_set,
+        special_tokens_around_and_beside_themselves,
         a_disallowed_special_token_across_an_allowed_one,
         a_longer_special_token_that_is_text,
         special_tokens_with_signs_of_regular_expressions,

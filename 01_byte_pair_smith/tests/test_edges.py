@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from byte_pair_smith import GPT2, NO_SPLIT, train_fast
 from grader import exactly
-from mistakes import BYTES, DASHES, FIRST_OF_ALL, HALVES, SPECIAL_TOKENS, TOKENS, WITH_GAPS, letters
+from mistakes import BYTES, DASHES, FIRST_OF_ALL, HALVES, SPECIAL_TOKENS, TOKENS, TWO_WAYS, WITH_GAPS, letters
 
 # ---------------------------------------------------------------- count_pairs
 
@@ -52,6 +52,11 @@ def test_white_space_of_every_kind(impl):
 
 
 @pytest.mark.task("pretokenize")
+def test_there_may_be_thousands_of_pre_tokens(impl):
+    exactly(impl.pretokenize("a 1" * 1200), ["a", " 1"] * 1200, "2,400 pre-tokens")
+
+
+@pytest.mark.task("pretokenize")
 def test_a_clitic_has_no_space_before_it(impl):
     exactly(impl.pretokenize("a 's b"), ["a", " '", "s", " b"], "the pre-tokens")
 
@@ -82,6 +87,11 @@ def test_a_pattern_is_one_of_the_library_regex(impl):
 def test_white_space_at_the_ends_is_text(impl):
     exactly([tuple(m) for m in impl.train("x\n\n\n\n", 257, GPT2)], [(10, 10)], "line ends at the end")
     exactly([tuple(m) for m in impl.train("   ", 257, GPT2)], [(32, 32)], "spaces alone")
+
+
+@pytest.mark.task("train")
+def test_the_character_0_is_a_byte_like_any_other(impl):
+    exactly([tuple(m) for m in impl.train("\0\0\0", 300, GPT2)], [(0, 0), (256, 0)], "the merges of three of them")
 
 
 @pytest.mark.task("train")
@@ -138,6 +148,13 @@ def test_merging_starts_from_bytes_whatever_characters_they_make(impl):
 def test_tokens_and_pre_tokens_may_be_long(impl):
     exactly(list(impl.encode("-" * 90, DASHES, NO_SPLIT)), [261], "90 dashes, which are a token")
     exactly(list(impl.encode("ab" * 1100, DASHES, NO_SPLIT)), [262] * 1100, "a pre-token of 1,100 merges")
+    exactly(list(impl.encode(" ab" * 1100, DASHES, GPT2)), [32, 262] * 1100, "1,100 pre-tokens")
+
+
+@pytest.mark.task("encode")
+def test_a_token_may_be_made_in_two_ways(impl):
+    for text, ids in (("xabc", [120, 258]), ("xbcd", [120, 261]), ("xabcd", [120, 260])):
+        exactly(list(impl.encode(text, TWO_WAYS, NO_SPLIT)), ids, text)
 
 
 @pytest.mark.task("encode")
@@ -203,6 +220,12 @@ def test_only_allowed_special_tokens_are_looked_for(impl):
 def test_a_disallowed_special_token_may_lie_across_an_allowed_one(impl):
     with pytest.raises(ValueError):
         impl.encode_with_special("abcd", letters, {"ab": 5001, "bcd": 5002}, {"ab"})
+
+
+@pytest.mark.task("encode_with_special")
+def test_the_text_is_searched_as_it_is(impl):
+    got = impl.encode_with_special("<|e<|b|>nd|>", letters, SPECIAL_TOKENS, {"<|b|>"})
+    exactly(list(got), [*letters("<|e"), 5004, *letters("nd|>")], "<|b|> inside the letters of <|end|>")
 
 
 @pytest.mark.task("encode_with_special")
