@@ -142,7 +142,7 @@ def stepped_by_autograd(w, c, pairs, negatives, lr):
 @pytest.mark.parametrize(
     "case",
     ["different words", "words that occur twice", "a long batch", "the same pair twice", "a word as its own context",
-     "no negatives", "three hundred pairs"],
+     "no negatives", "three hundred pairs", "one pair with one negative"],
 )  # fmt: skip
 def test_step_is_the_one_that_autograd_gives(impl, seed, case):
     rng = np.random.default_rng(seed + 1)
@@ -153,6 +153,7 @@ def test_step_is_the_one_that_autograd_gives(impl, seed, case):
         "the same pair twice": (np.array([[0, 1], [0, 1]]), np.array([[4, 5], [4, 5]])),
         "a word as its own context": (np.array([[3, 3], [3, 2]]), np.array([[3, 5], [6, 3]])),
         "three hundred pairs": (rng.integers(0, 9, (300, 2)), rng.integers(0, 9, (300, 3))),
+        "one pair with one negative": (np.array([[4, 8]]), np.array([[3]])),
         "no negatives": (np.array([[0, 1], [2, 3]]), np.zeros((2, 0), dtype=np.int64)),
     }[case]
     w, c = matrices(seed)
