@@ -6,6 +6,7 @@ mistake, named by its sentence.
 
 import functools
 import math
+import weakref
 
 import torch
 from grader import Mistake, combine, error_of
@@ -66,6 +67,8 @@ HIDING = [
     "that computes its softmax in float32, whatever the dtype of the arguments",
     "that subtracts the largest score of ALL keys, hidden ones too, so that small weights vanish",
     "that subtracts ONE largest score, of all rows, heads and queries, so that small weights vanish",
+    "that gives hidden keys a FINITE score, more than the lowest scores, and clears their weights too late",
+    "that returns float32 where the arguments have 16 bits",
 ]
 ATTEND_HINTS = {
     SCALE[1]: "What is the variance of a dot product of two D-dimensional unit-variance vectors?",
@@ -90,6 +93,8 @@ ATTEND_HINTS = {
     HIDING[3]: "What is the softmax of a row of -inf, and what should the row be?",
     HIDING[4]: "A hidden key has a score of 20,000, the others of 1: what is left of it after the subtraction?",
     HIDING[5]: "float64 has 16 digits: how many are left after a softmax in float32?",
+    HIDING[8]: "Every score that is seen is -8e9, and the hidden ones have your number: who gets the weight?",
+    HIDING[9]: "A model in bfloat16 goes on with what it gets: in which dtype?",
     HIDING[7]: "Each query has a softmax of its own: over which axis is its largest score?",
     HIDING[6]: "The largest score belongs to a key that is hidden: how large are the exponentials of the others?",
 }
@@ -132,13 +137,15 @@ def wrong_attend(scale=SCALE[0], mask=MASK[0], padding=PADDING[0], axis=AXIS[0],
             return (scores * seen).softmax(dim) @ v
         if hiding == HIDING[4]:
             return ((scores - 1e4 * ~seen).softmax(dim) * seen) @ v
-        if hiding in HIDING[6:]:
+        if hiding in HIDING[6:8]:
             top = scores.max() if hiding == HIDING[7] else scores.amax(dim, keepdim=True)
             e = (scores - top).exp() * seen
             return e / e.sum(dim, keepdim=True).clamp(min=1e-30) @ v
-        scores = scores.masked_fill(~seen, -1e9 if hiding == HIDING[2] else -math.inf)
+        finite = max(-1e9, torch.finfo(q.dtype).min)
+        scores = scores.masked_fill(~seen, finite if hiding in (HIDING[2], HIDING[8]) else -math.inf)
         weights = (scores.float() if hiding == HIDING[5] else scores).softmax(dim).to(q.dtype)
-        return (weights if hiding in HIDING[2:4] else weights.masked_fill(~seen, 0.0)) @ v
+        out = (weights if hiding in HIDING[2:4] else weights.masked_fill(~seen, 0.0)) @ v
+        return out.float() if hiding == HIDING[9] and out.dtype.itemsize == 2 else out
 
     return attend
 
@@ -167,12 +174,15 @@ def rows_with_padding(impl, seed):
 
 def one_query_and_padding(impl, seed):
     attention_mask = torch.arange(5) >= torch.tensor([[0], [1], [3]])
-    return impl.attend(*qkv(seed + 4, 1, 5), attention_mask)
+    return impl.attend(*qkv(seed + 4, 1, 5), attention_mask=attention_mask)
 
 
 def queries_that_see_no_key(impl, seed):
     attention_mask = torch.arange(4) >= torch.tensor([[0], [2], [4]])
-    return impl.attend(*qkv(seed + 5, 4, 4), attention_mask)
+    return {
+        "some rows": impl.attend(*qkv(seed + 5, 4, 4), attention_mask),
+        "every key of every row is padding": impl.attend(*qkv(seed + 5, 2, 4), torch.zeros_like(attention_mask)),
+    }
 
 
 def padding_in_the_middle_and_at_the_end(impl, seed):
@@ -213,7 +223,63 @@ def the_numbers_of_the_workbook(impl, seed):
 
 
 def more_queries_than_keys(impl, seed):
-    return {"the error": error_of(lambda: impl.attend(*qkv(seed, 5, 4)))}
+    attention_mask = torch.ones(3, 4, dtype=torch.bool)
+    return {
+        "the error": error_of(lambda: impl.attend(*qkv(seed, 5, 4))),
+        "the error with an attention_mask": error_of(lambda: impl.attend(*qkv(seed, 5, 4), attention_mask)),
+        "the error of 5 queries and 1 key": error_of(lambda: impl.attend(*qkv(seed, 5, 1))),
+    }
+
+
+def single_rows_heads_keys_and_numbers(impl, seed):
+    q, k, v = qkv(seed + 11, 2, 4)
+    return {
+        "one query and one key": impl.attend(*qkv(seed, 1, 1)),
+        "one row": impl.attend(q[:1], k[:1], v[:1]),
+        "one head": impl.attend(q[:, :1], k[:, :1], v[:, :1]),
+        "one number in each head": impl.attend(q[..., :1], k[..., :1], v[..., :1]),
+    }
+
+
+def a_long_text(impl, seed):
+    return impl.attend(*(x[:1, :1] for x in qkv(seed + 12, 150, 300)))
+
+
+def views_of_other_tensors(impl, seed):
+    """As a model and its cache hand them on: transposed, cut from longer memory, expanded."""
+    q, k, v = qkv(seed + 13, 3, 6)
+    q = q.transpose(1, 2).contiguous().transpose(1, 2)
+    k = torch.cat([k, k], dim=2)[:, :, :6]
+    attention_mask = torch.tensor([[True, False, True, True, True, True]]).expand(3, 6)
+    return impl.attend(q, k, v[:, :1].expand_as(v), attention_mask)
+
+
+def in_16_bits(impl, seed):
+    attention_mask, seen = torch.arange(5) >= torch.tensor([[0], [1], [5]]), {}
+    for dtype, room in ((torch.bfloat16, 0.3), (torch.float16, 0.05)):  # scores near 4, to 8 or 11 bits
+        q, k, v = qkv(seed + 14, 2, 5, dtype=dtype)
+        out = impl.attend(q, k, v, attention_mask)
+        mask = attention_mask[:, None, None] & torch.ones(2, 5, dtype=torch.bool).tril(3)
+        want = torch.nn.functional.scaled_dot_product_attention(q.double(), k.double(), v.double(), mask)
+        near = (out.double() - want.nan_to_num(0)).abs().max() < room
+        seen |= {f"the dtype for {dtype}": str(out.dtype), f"the numbers in {dtype} are near": bool(near)}
+    return seen
+
+
+def seen_keys_with_very_low_scores(impl, seed):
+    """All scores are the same, below -8e9: every key that is seen has the same weight."""
+    q, k = torch.zeros(3, 2, 2, 4), torch.zeros(3, 2, 5, 4)
+    q[..., 0], k[..., 0] = 2.0**17, -(2.0**17)
+    return impl.attend(q, k, qkv(seed + 15, 2, 5)[2][..., :4])
+
+
+def gradients_without_padding(impl, seed):
+    seen = {}
+    for Tq, Tk in ((3, 5), (1, 4)):
+        leaves = [x.requires_grad_() for x in qkv(seed + 16, Tq, Tk, dtype=torch.float64)]
+        impl.attend(*leaves).square().sum().backward()
+        seen |= {f"{Tq} queries: gradient of {name}": x.grad for name, x in zip("qkv", leaves, strict=True)}
+    return seen
 
 
 # ---------------------------------------------------------------- StaticCache
@@ -240,7 +306,12 @@ POSITION = [
     "whose position is the count of the layer that is furthest AHEAD",
     "whose position is the count of the LAST layer, not of the one that is furthest behind",
 ]
-RESET = ["clears", "whose reset leaves the last prompt in place", "whose reset allocates NEW memory"]
+RESET = [
+    "clears",
+    "whose reset leaves the last prompt in place",
+    "whose reset allocates NEW memory",
+    "whose reset does nothing to a step that is NOT COMPLETE",
+]
 FULL = [
     "raises",
     "that DROPS what does not fit, without a word",
@@ -250,6 +321,7 @@ FULL = [
     "that compares with the layer that is furthest BEHIND, not with the one that writes",
     "that refuses the LAST slot",
     "that leaves overflow to PyTorch, which writes ONE token to no slot at all, and says nothing",
+    "that RESETS itself when something does not fit",
 ]
 DTYPE = ["asked", "that ignores dtype"]
 DEVICE = ["asked", "that ignores device"]
@@ -257,11 +329,14 @@ MEMORY = [
     "at the start",
     "that makes its memory at the FIRST UPDATE, in the dtype and on the device of what comes",
     "whose memory belongs to the CLASS, so that two caches write into one",
+    "that holds MORE memory than its keys and values need: chunks twice, or slots that nothing can fill",
 ]
 GRADIENT = [
     "numbers",
     "that stores the graph of gradients with the keys",
     "that stores the graph of gradients, and detaches only what it RETURNS",
+    "that cuts the CALLER's keys from their graph, with detach_",
+    "that switches gradients OFF for the rest of the program",
 ]
 CACHE_HINTS = {
     SLOT[1]: "Where does the second chunk begin?",
@@ -280,6 +355,7 @@ CACHE_HINTS = {
     POSITION[3]: "Layer 0 has written and layer 1 has not: is the step complete?",
     POSITION[4]: "The last layer has written and the others have not: how many tokens does every layer hold?",
     RESET[1]: "What does the second prompt attend to?",
+    RESET[3]: "An error stops a step after layer 0. Who forgets what layer 0 has written?",
     RESET[2]: "A server resets for each request: how many bytes does it allocate in a day?",
     FULL[1]: "Would the caller rather have an error or a model that has forgotten the newest token?",
     FULL[2]: "Compare the end with the length before you write.",
@@ -287,11 +363,15 @@ CACHE_HINTS = {
     FULL[4]: "After the error, does a token that fits still go in?",
     FULL[5]: "Layer 0 holds 3 of 4 tokens and the others none. How many more fit into layer 0?",
     FULL[6]: "max_seq_len is 4, and 3 are held: does one more fit?",
+    FULL[8]: "The caller catches the error: are the old tokens still there?",
     FULL[7]: "x[:, 4:5] of four slots is empty. What does PyTorch do with one token that is assigned to it?",
     MEMORY[1]: "Who decides on the dtype and the device: the caller who builds the cache, or the first key?",
+    MEMORY[3]: "How many bytes does your cache hold after 40 tokens, and how many should it?",
     MEMORY[2]: "Two models, two caches: what is stored on self, and what on the class?",
     DTYPE[1]: "A model in bfloat16 asks for a cache in bfloat16: what does it get?",
     DEVICE[1]: "A model on a GPU asks for a cache beside it: what does it get?",
+    GRADIENT[3]: "An underscore at the end of a name: whose tensor does it change?",
+    GRADIENT[4]: "After your update, somebody trains a model. What do they need of PyTorch?",
     GRADIENT[2]: "What does the memory itself hold: the numbers, or the numbers and their history?",
     GRADIENT[1]: "Without no_grad, what does the cache keep alive besides the numbers?",
 }
@@ -336,7 +416,7 @@ def wrong_cache(
             return dict(zip(POSITION, (min(counts), 0, sum(counts), max(counts), counts[-1]), strict=True))[position]
 
         def reset(self):
-            if how_to_reset != RESET[1]:
+            if how_to_reset != RESET[1] and not (how_to_reset == RESET[3] and min(self.seq_lens) == 0):
                 self.seq_lens = [0] * self.layers
             if how_to_reset == RESET[2]:
                 self.keys, self.values = self.keys.clone(), self.values.clone()
@@ -356,6 +436,8 @@ def wrong_cache(
             if start + T + (full == FULL[6]) > self.max_seq_len and not drops:
                 if full == FULL[4]:
                     self.seq_lens[i] += T
+                if full == FULL[8]:
+                    self.reset()
                 if full in (FULL[0], FULL[2], *FULL[4:]):
                     raise (RuntimeError if full == FULL[2] else ValueError)("full")
                 if full == FULL[3]:
@@ -368,8 +450,14 @@ def wrong_cache(
                 k, v = k[:1].expand_as(k), v[:1].expand_as(v)
             if axes != "B H T D":
                 k, v = (x.transpose(1, 2).contiguous().view(x.shape) for x in (k, v))
-            if gradient == GRADIENT[0]:
+            if gradient == GRADIENT[3]:
+                k.detach_(), v.detach_()
+            if gradient == GRADIENT[4]:
+                torch.set_grad_enabled(False)
+            if gradient not in GRADIENT[1:3]:
                 k, v = k.detach(), v.detach()
+            if memory == MEMORY[3]:
+                vars(self).setdefault("chunks", []).append((k.clone(), v.clone()))
             where = i if layer == "each" else 0
             self.keys[where, :, :, at : at + T] = k
             self.values[where, :, :, at : at + T] = k if value == VALUE[1] else v
@@ -421,14 +509,27 @@ def an_early_layer_read_again(impl, seed):
     return {"the keys of layer 0": k.clone(), "the values of layer 0": v.clone()}
 
 
+def bytes_held(x):
+    """The bytes of all the memory that an object's tensors lie in."""
+    return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors_of(x)}.values())
+
+
 def memory_that_stays_in_place(impl, seed):
-    cache = impl.StaticCache(SHAPE, 3, 40)
-    old = cache.update(0, *kv(seed, 3))  # both are kept alive: freed memory could be given out again
-    new = cache.update(0, *kv(seed, 1))
+    cache, kept = impl.StaticCache(SHAPE, 3, 40), []
+    for T in (3, 1, 20):  # all are kept alive: freed memory could be given out again
+        kept.append([cache.update(layer, *kv(seed, T)) for layer in range(SHAPE.layers)])
     return {
-        "tokens held": new[0].shape[2],
-        "the keys are where they were": old[0].data_ptr() == new[0].data_ptr(),
-        "the values are where they were": old[1].data_ptr() == new[1].data_ptr(),
+        "tokens held": kept[-1][0][0].shape[2],
+        **{
+            f"the {name} are where they were": all(
+                old[layer][i].data_ptr() == kept[0][layer][i].data_ptr()
+                for old in kept
+                for layer in range(SHAPE.layers)
+            )
+            for i, name in enumerate(("keys", "values"))
+        },
+        "it holds no more memory than keys and values need": bytes_held(cache)
+        < 1.2 * 2 * SHAPE.layers * 3 * 40 * SHAPE.width * 4,
     }
 
 
@@ -447,13 +548,27 @@ def used_again_after_reset(impl, seed):
 
 def memory_kept_by_reset(impl, seed):
     cache = impl.StaticCache(SHAPE, 3, 5)
-    old = cache.update(0, *kv(seed, 2))  # kept alive, as above
+    old = [cache.update(layer, *kv(seed, 5)) for layer in range(SHAPE.layers)]  # kept alive, as above
     cache.reset()
-    new = cache.update(0, *kv(seed + 1, 2))
+    new = [cache.update(layer, *kv(seed + 1, 5)) for layer in range(SHAPE.layers)]  # all the room is free again
+    same_place = [
+        [a.data_ptr() == b.data_ptr() for a, b in zip(*pair, strict=True)] for pair in zip(old, new, strict=True)
+    ]
     return {
-        "the keys are where they were": old[0].data_ptr() == new[0].data_ptr(),
-        "the values are where they were": old[1].data_ptr() == new[1].data_ptr(),
+        "the keys are where they were": all(keys for keys, _ in same_place),
+        "the values are where they were": all(values for _, values in same_place),
     }
+
+
+def a_reset_in_the_middle_of_a_step(impl, seed):
+    cache, seen = impl.StaticCache(SHAPE, 3, 4), {}
+    cache.reset()
+    cache.update(0, *kv(seed, 3))
+    cache.reset()
+    cache.reset()
+    for layer in range(SHAPE.layers):
+        seen[f"the keys of layer {layer}"] = cache.update(layer, *kv(seed + layer, 2))[0].clone()
+    return seen | {"the position": cache.position}
 
 
 def filled_beyond_its_length(impl, seed):
@@ -481,6 +596,73 @@ def filled_to_the_last_slot(impl, seed):
     return {"the keys": k.clone(), "the values": v.clone(), "the error of one token more": error}
 
 
+def what_does_not_fit_into_an_empty_cache(impl, seed):
+    cache = impl.StaticCache(SHAPE, 3, 4)
+    error = error_of(lambda: cache.update(0, *kv(seed, 5)))
+    return {"the error": error, "position": cache.position, "keys": cache.update(0, *kv(seed, 4))[0].clone()}
+
+
+def what_an_error_leaves(impl, seed):
+    cache, seen = impl.StaticCache(SHAPE, 3, 4), {}
+    for layer in range(SHAPE.layers):
+        cache.update(layer, *kv(seed + layer, 3))
+    seen["the error of layer 1"] = error_of(lambda: cache.update(1, *kv(seed, 2)))
+    seen["position after the error"] = cache.position
+    for layer in range(SHAPE.layers):
+        k, v = cache.update(layer, *kv(seed + layer, 1))
+        seen |= {f"keys of layer {layer}": k.clone(), f"values of layer {layer}": v.clone()}
+    return seen
+
+
+def other_numbers_of_layers_rows_and_heads(impl, seed):
+    seen, g = {}, torch.Generator().manual_seed(seed)
+    for layers, rows, heads, D in ((1, 1, 1, 1), (4, 1, 3, 2), (2, 5, 1, 3)):
+        cache = impl.StaticCache(Config(53, 64, layers, heads, heads * D), rows, 6)
+        for T in (1, 2):
+            for layer in range(layers):
+                k, v = cache.update(layer, *torch.randn(2, rows, heads, T, D, generator=g))
+        at = f"{layers} layers, {rows} rows, {heads} heads of {D}: "
+        seen |= {at + "keys": k.clone(), at + "values": v.clone(), at + "position": cache.position}
+    return seen
+
+
+def three_hundred_tokens(impl, seed):
+    cache = impl.StaticCache(Config(53, 64, 1, 1, 2), 1, 300)
+    k, v = torch.randn(2, 1, 1, 300, 2, generator=torch.Generator().manual_seed(seed))
+    for part in (slice(0, 200), slice(200, 300)):
+        keys, values = cache.update(0, k[:, :, part], v[:, :, part])
+    return {"keys": keys.clone(), "values": values.clone(), "position": cache.position}
+
+
+def in_the_model_of_the_workbook(impl, seed):
+    model, tokens = model_and_tokens(seed, 5)
+    cache = impl.StaticCache(SHAPE, 2, 5)
+    with torch.no_grad():
+        seen = {f"the logits of {x.shape[1]} tokens": model(x, cache) for x in tokens.split([3, 2], dim=1)}
+    return seen | {"layers": cache.layers, "max_seq_len": cache.max_seq_len, "position": cache.position}
+
+
+def views_of_other_keys(impl, seed):
+    k, v = kv(seed, 2)
+    k = k.transpose(1, 2).contiguous().transpose(1, 2)
+    k, v = impl.StaticCache(SHAPE, 3, 4).update(0, k, v[:1].expand_as(v))
+    return {"the keys": k.clone(), "the values": v.clone()}
+
+
+def what_the_caller_keeps(impl, seed):
+    cache, leaves = impl.StaticCache(SHAPE, 3, 2), [x.requires_grad_() for x in kv(seed, 2)]
+    k, v = (2 * x for x in leaves)
+    held = cache.update(0, k, v)
+    seen = {
+        "the caller's keys have their graph": k.requires_grad,
+        "the caller's values have their graph": v.requires_grad,
+        "PyTorch records gradients": torch.is_grad_enabled(),
+    }
+    with torch.no_grad():
+        k.zero_(), v.zero_()
+    return seen | {"the keys when the caller's change": held[0].clone(), "the values": held[1].clone()}
+
+
 def layers_in_another_order(impl, seed):
     cache, seen = impl.StaticCache(SHAPE, 3, 4), {}
     for layer in (2, 0, 1):
@@ -498,19 +680,25 @@ def two_caches_side_by_side(impl, seed):
 
 def in_other_dtypes(impl, seed):
     seen = {}
-    for dtype in (torch.float64, torch.bfloat16):
-        cache = impl.StaticCache(SHAPE, 3, 4, dtype=dtype)
+    for dtype in (torch.float64, torch.bfloat16, torch.float16):
+        cache = impl.StaticCache(SHAPE, 3, 4, dtype, torch.device("cpu"))
         k, v = cache.update(0, *kv(seed, 2, dtype))
         seen |= {f"keys in {dtype}": k.clone(), f"values in {dtype}": v.clone()}
     return seen
 
 
-def tensors_of(x):
-    """The tensors that an object holds, in attributes, lists and dictionaries."""
+def tensors_of(x, seen=None):
+    """The tensors that an object holds, in attributes, slots, lists and dictionaries."""
+    seen = {} if seen is None else seen
     if isinstance(x, torch.Tensor):
         return [x]
-    inside = x.values() if isinstance(x, dict) else x if isinstance(x, (list, tuple)) else getattr(x, "__dict__", {})
-    return [t for item in (inside.values() if isinstance(inside, dict) else inside) for t in tensors_of(item)]
+    if id(x) in seen or isinstance(x, (str, type)):
+        return []
+    seen[id(x)] = x
+    slots = [name for c in type(x).__mro__ for name in getattr(c, "__slots__", ()) if hasattr(x, name)]
+    inside = [*getattr(x, "__dict__", {}).values(), *(getattr(x, name) for name in slots)]
+    inside += x.values() if isinstance(x, dict) else x if isinstance(x, (list, tuple)) else ()
+    return [t for item in inside for t in tensors_of(item, seen)]
 
 
 def on_another_device(impl, seed):
@@ -542,6 +730,7 @@ OFFSET = [
     "that gives ONE position to all new tokens of a later step",
     "that gives ONE position to all tokens of a step",
     "with positions one too far in each step AFTER THE FIRST",
+    "that counts the tokens of each cache ITSELF, and does not ask for its position",
 ]
 TRIANGLE = [
     "bottom right",
@@ -560,12 +749,15 @@ READ = [
 RESIDUAL = ["kept", "that forgets to keep what finish returns", "that adds the residual a SECOND time"]
 END = ["all logits", "that forgets the final norm", "that returns the LAST logits only"]
 PASSES = ["one", "that feeds its tokens ONE AT A TIME"]
+STEP_OFF = "a step that leaves gradients switched off for the rest of the program"
+STEP_FROZEN = "a step that takes the gradients from the model's parameters for good"
 BYPASS = "a step that hands all the work to model(tokens, cache)"
 FORWARD_HINTS = {
     OFFSET[1]: "A text of 10 tokens, fed as 6 and 4: which row of the position table does token 7 need?",
     OFFSET[2]: "The cache holds n tokens, at positions 0 to n - 1. Where does the next one stand?",
     OFFSET[3]: "The cache holds 4 tokens and 2 come: are both at position 4?",
     OFFSET[4]: "Two tokens come: may both stand at the same position?",
+    OFFSET[6]: "The cache holds 4 tokens that somebody else fed, or it has been reset: what does your count say?",
     OFFSET[5]: "The cache holds tokens 0 to n - 1. Which row of the position table comes next?",
     READ[5]: "A long text comes in two chunks of two tokens: what has the second one to attend to?",
     TRIANGLE[3]: "A prompt and single tokens come out right. Which keys does the first of two new tokens see?",
@@ -580,6 +772,8 @@ FORWARD_HINTS = {
     END[1]: "What stands between the last block and the head?",
     END[2]: "The caller wants logits after each of its tokens: how many are there?",
     PASSES[1]: "Right, and slow: how often are the weights read for a prompt of 1,000 tokens?",
+    STEP_OFF: "After your step, somebody trains a model. Which form of no_grad ends with the function?",
+    STEP_FROZEN: "After your step, somebody trains this model. Are its parameters as they were?",
     BYPASS: "Write it from the parts: the model's own forward is switched off in the check.",
 }
 
@@ -595,10 +789,14 @@ def wrong_forward(
             seen = ones.tril()
         return (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).masked_fill(~seen, -math.inf).softmax(-1) @ v
 
+    counts = weakref.WeakKeyDictionary()
+
     def forward_with_cache(model, tokens, cache):
         if read == READ[4] or (read == READ[5] and tokens.shape[1] > 1):
             cache.reset()
-        start = {OFFSET[1]: 0, OFFSET[2]: cache.position + 1}.get(offset, cache.position)
+        own = counts.get(cache, 0)
+        counts[cache] = own + tokens.shape[1]
+        start = {OFFSET[1]: 0, OFFSET[2]: cache.position + 1, OFFSET[6]: own}.get(offset, cache.position)
         start += offset == OFFSET[5] and start > 0
         positions = torch.arange(start, start + tokens.shape[1])
         same = offset == OFFSET[4] or (offset == OFFSET[3] and start)
@@ -619,6 +817,18 @@ def wrong_forward(
         return lambda model, tokens, cache: torch.cat(
             [forward_with_cache(model, token, cache) for token in tokens.split(1, dim=1)], dim=1
         )
+    return forward_with_cache
+
+
+def wrong_forward_and_leave(after):
+    """A right step that changes what does not belong to it."""
+
+    def forward_with_cache(model, tokens, cache):
+        out = wrong_forward()(model, tokens, cache)
+        model.requires_grad_(after != STEP_FROZEN)
+        torch.set_grad_enabled(torch.is_grad_enabled() and after != STEP_OFF)
+        return out
+
     return forward_with_cache
 
 
@@ -684,6 +894,74 @@ def one_row_in_float64_through_a_static_cache(impl, seed):
     return in_steps(impl, seed, [1, 6, 1], torch.float64, batch=1, static=True)
 
 
+class NothingElse:
+    """A cache with the five names that a model needs, and no other."""
+
+    max_seq_len = None
+
+    def __init__(self, config):
+        inside = GrowingCache(config)
+        self.layers, self.update, self.reset, self.held = (
+            config.layers,
+            inside.update,
+            inside.reset,
+            lambda: inside.position,
+        )
+
+    @property
+    def position(self):
+        return self.held()
+
+
+@torch.no_grad()
+def a_cache_that_others_have_used(impl, seed):
+    """Filled by the model itself, then used in turn with another cache, then reset."""
+    model, tokens = model_and_tokens(seed, 9)
+    cache, other = GrowingCache(SHAPE), StaticCache(SHAPE, 2, 9)
+    model(tokens[:, :4], cache)
+    model, seen = parts_only(model), {}
+    seen["after 4 tokens of the model's own"] = impl.forward_with_cache(model, tokens[:, 4:6], cache)
+    seen["a second cache"] = impl.forward_with_cache(model, tokens[:, 1:4], other)
+    seen["the first cache again"] = impl.forward_with_cache(model, tokens[:, 6:8], cache)
+    seen["the second cache again"] = impl.forward_with_cache(model, tokens[:, 4:], other)
+    cache.reset()
+    seen["after a reset"] = impl.forward_with_cache(model, tokens[:, :2], cache)
+    return seen
+
+
+@torch.no_grad()
+def other_models(impl, seed):
+    seen = {}
+    for layers, heads, width in ((1, 1, 6), (5, 3, 12)):
+        config = Config(vocab_size=53, context_length=8, layers=layers, heads=heads, width=width)
+        model, tokens = model_and_tokens(seed, 8, config=config)
+        cache = NothingElse(config)
+        for chunk in tokens.int().split([5, 3], dim=1):  # to the model's last position
+            at = f"{layers} layers and {heads} heads: the logits of {chunk.shape[1]} tokens in int32"
+            seen[at] = impl.forward_with_cache(parts_only(model), chunk, cache)
+    return seen
+
+
+def to_the_last_position(impl, seed):
+    return in_steps(impl, seed, [60, 1, 3], batch=1)
+
+
+@torch.no_grad()
+def a_model_in_bfloat16(impl, seed):
+    model, tokens = model_and_tokens(seed, 4)
+    out = impl.forward_with_cache(parts_only(model.bfloat16()), tokens, StaticCache(SHAPE, 2, 4, torch.bfloat16))
+    return {"the dtype": str(out.dtype), "the shape": list(out.shape), "finite": bool(out.isfinite().all())}
+
+
+def what_a_step_leaves_behind(impl, seed):
+    model, tokens = model_and_tokens(seed, 3)
+    impl.forward_with_cache(parts_only(model), tokens, GrowingCache(SHAPE))
+    return {
+        "gradients are on afterwards": torch.is_grad_enabled(),
+        "the model can be trained": all(p.requires_grad for p in model.parameters()),
+    }
+
+
 # ---------------------------------------------------------------- generate
 
 FEED = [
@@ -695,7 +973,12 @@ FEED = [
     "that feeds the prompt, and then the prompt's last token AGAIN",
     "that feeds the prompt ONE TOKEN AT A TIME",
 ]
-CLEAR = ["before", "that leaves the LAST PROMPT in the cache", "that resets the cache at its END, not before it begins"]
+CLEAR = [
+    "before",
+    "that leaves the LAST PROMPT in the cache",
+    "that resets the cache at its END, not before it begins",
+    "that resets the cache only if its POSITION is not 0",
+]
 CHOICE = [
     "last",
     "that reads the logits after the FIRST token fed",
@@ -710,10 +993,14 @@ RETURN = [
     "that returns int64, whatever the prompt is",
     "that STOPS at token 0, as if it ended the text",
     "that makes a token when NONE is asked for",
+    "that STOPS at the last token of the vocabulary, as if it ended the text",
 ]
 OWN = "a loop that ignores the cache it is given and makes its own"
 GRAD = "a loop that records GRADIENTS"
 OFF = "a loop that leaves gradients switched off for the rest of the program"
+ON = "a loop that switches gradients ON when it ends, though they were off before"
+AFTER_ERROR = "a loop that leaves gradients switched off after an ERROR"
+THAWED = "a loop after which EVERY parameter of the model requires gradients"
 FROZEN = "a loop that takes the gradients from the model's parameters for good"
 GENERATE_HINTS = {
     FEED[1]: "Right, and quadratic: how many tokens go through the model for 64 new ones?",
@@ -726,16 +1013,23 @@ GENERATE_HINTS = {
     CHOICE[3]: "Two prompts in one batch: does the second go on as the first does?",
     CHOICE[2]: "Greedy takes the most likely token: is there any chance in it?",
     CLEAR[1]: "Call it twice with the same cache: does the second answer depend on the first prompt?",
+    CLEAR[
+        3
+    ]: "A step that an error stopped has written layer 0 only: what is the position, and what does layer 0 hold?",
     CLEAR[2]: "The cache may hold somebody else's prompt when it is handed to you.",
     CHOICE[1]: "The logits at position t are about token t + 1. Which t do you want?",
     RETURN[1]: "What does the caller have to glue together to go on?",
     RETURN[2]: "The prefill gives a token too: how many decode steps are left?",
     RETURN[3]: "Which dtype had the prompt?",
     RETURN[4]: "argmax gives int64. What does cat make of int32 and int64?",
+    RETURN[7]: "Which token ends a text here? Did the caller ask for max_new_tokens, or for at most as many?",
     RETURN[5]: "Which token ends a text here? Did the caller ask for max_new_tokens, or for at most as many?",
     OWN: "What does the caller find in their cache afterwards?",
     GRAD: "Nobody calls backward here: what is the graph kept for?",
     OFF: "After your call, somebody trains a model. Which form of no_grad ends with the function?",
+    ON: "The caller works under no_grad: what is the state after your call?",
+    AFTER_ERROR: "The cache refuses a token. Which line of yours is not reached any more?",
+    THAWED: "Half of the model is frozen, for fine-tuning. Which parameters require gradients after your call?",
     FROZEN: "After your call, somebody trains this model. Are its parameters as they were?",
 }
 
@@ -744,7 +1038,7 @@ def wrong_generate(feed=FEED[0], clear=CLEAR[0], choice=CHOICE[0], returns=RETUR
     def generate(model, tokens, max_new_tokens, cache):
         if own:
             cache = GrowingCache(model.config)
-        if clear == CLEAR[0]:
+        if clear == CLEAR[0] or clear == CLEAR[3] and cache.position:
             cache.reset()
         out, T, piece = tokens, tokens.shape[1], tokens
         steps = {RETURN[2]: max(0, max_new_tokens - 1), RETURN[6]: max(1, max_new_tokens)}
@@ -756,7 +1050,7 @@ def wrong_generate(feed=FEED[0], clear=CLEAR[0], choice=CHOICE[0], returns=RETUR
                 model(token, cache)
             piece = piece[:, -1:] if feed == FEED[6] else piece
             logits = model(out) if feed == FEED[1] else model(piece, cache)
-            if returns == RETURN[5] and n and not piece.any():
+            if returns in (RETURN[5], RETURN[7]) and n and (piece == (returns == RETURN[7]) * 52).all():
                 break
             logits = logits[:, 0 if choice == CHOICE[1] else -1]
             new = logits.softmax(-1).multinomial(1) if choice == CHOICE[2] else logits.argmax(-1, keepdim=True)
@@ -769,14 +1063,23 @@ def wrong_generate(feed=FEED[0], clear=CLEAR[0], choice=CHOICE[0], returns=RETUR
         if clear == CLEAR[2]:
             cache.reset()
         out = out.int() if returns == RETURN[3] else out
-        if after == FROZEN:
-            model.requires_grad_(False)
+        if after in (FROZEN, THAWED):
+            model.requires_grad_(after == THAWED)
         return out[:, T:] if returns == RETURN[1] else out
 
-    def and_leave_gradients_off(*args):
+    def and_leave_gradients_off(*args, **kwargs):
         torch.set_grad_enabled(False)
-        return generate(*args)
+        return generate(*args, **kwargs)
 
+    def and_set_them_at_the_end(*args, **kwargs):
+        before = torch.is_grad_enabled()
+        torch.set_grad_enabled(False)
+        out = generate(*args, **kwargs)
+        torch.set_grad_enabled(before or after == ON)
+        return out
+
+    if after in (ON, AFTER_ERROR):
+        return and_set_them_at_the_end
     if after == OFF:
         return and_leave_gradients_off
     return generate if grad else torch.no_grad()(generate)
@@ -787,7 +1090,7 @@ def watch(model, seen):
 
     def note(module, args, out):
         seen["tokens fed at each step"].append(args[0].shape[1])
-        seen["gradients are recorded"] = out.requires_grad
+        seen["gradients are recorded"] = seen.get("gradients are recorded", False) or out.requires_grad
 
     return model.wte.register_forward_hook(note)
 
@@ -796,7 +1099,7 @@ def a_text_and_its_work(impl, seed):
     model, tokens = model_and_tokens(seed, 5)
     seen, cache = {"tokens fed at each step": []}, StaticCache(SHAPE, 2, 64)
     hook = watch(model, seen)
-    out = impl.generate(model, tokens, 5, cache)
+    out = impl.generate(model, tokens, max_new_tokens=5, cache=cache)
     hook.remove()
     return {**seen, "the tokens": out, "tokens in the cache afterwards": cache.position, "their dtype": str(out.dtype)}
 
@@ -832,18 +1135,61 @@ def gradients_put_back(probe):
     return inside
 
 
-def always_token_0(seed):
-    """A model whose logits are largest for token 0, whatever it reads, and a text for it."""
-    model, tokens = model_and_tokens(seed, 4)
+def always(token, seed, T=4):
+    """A model whose logits are largest for one token, whatever it reads, and a text for it."""
+    model, tokens = model_and_tokens(seed, T)
     with torch.no_grad():
         model.ln_f.weight.zero_()
         model.ln_f.bias.zero_()[0] = 1.0
-        model.wte.weight[:, 0] = torch.linspace(1.0, 0.0, SHAPE.vocab_size)
+        model.wte.weight[:, 0] = -(torch.arange(SHAPE.vocab_size) - token).abs() / SHAPE.vocab_size
     return model, tokens
 
 
 def a_model_that_always_says_token_0(impl, seed):
-    return impl.generate(*always_token_0(seed), 4, GrowingCache(SHAPE))
+    return impl.generate(*always(0, seed), 4, GrowingCache(SHAPE))
+
+
+def a_model_that_always_says_the_same(impl, seed):
+    seen = {}
+    for token in (1, 2, SHAPE.vocab_size - 1):
+        seen[f"token {token}"] = impl.generate(*always(token, seed), 4, GrowingCache(SHAPE))
+    return seen
+
+
+def forty_tokens_from_a_prompt_of_one(impl, seed):
+    config = Config(vocab_size=53, context_length=40, layers=1, heads=1, width=6)
+    model, tokens = model_and_tokens(seed, 1, config=config)
+    seen = {"tokens fed at each step": []}
+    hook = watch(model, seen)
+    out = impl.generate(model, tokens, 40, GrowingCache(config))
+    hook.remove()
+    return {**seen, "the tokens": out}
+
+
+def a_cache_with_the_promised_names_only(impl, seed):
+    model, tokens = model_and_tokens(seed, 6)
+    cache = NothingElse(SHAPE)
+    return {f"the tokens after a prompt of {T}": impl.generate(model, tokens[:, :T], 3, cache) for T in (6, 2)}
+
+
+def a_cache_left_in_the_middle_of_a_step(impl, seed):
+    model, tokens = model_and_tokens(seed, 4)
+    cache = GrowingCache(SHAPE)
+    cache.update(0, *(30 * x[:2] for x in kv(seed, 2)))
+    out = impl.generate(model, tokens, 3, cache)
+    return {"the tokens": out, "tokens held by layer 0": cache.update(0, *(x[:2] for x in kv(seed, 1)))[0].shape[2] - 1}
+
+
+def gradients_before_and_after(impl, seed):
+    model, tokens = model_and_tokens(seed, 3)
+    model.blocks[0].requires_grad_(False)
+    before, seen = [p.requires_grad for p in model.parameters()], {}
+    with torch.no_grad():
+        impl.generate(model, tokens, 2, GrowingCache(SHAPE))
+        seen["gradients were off: they are on afterwards"] = torch.is_grad_enabled()
+    seen["the error of a full cache"] = error_of(lambda: impl.generate(model, tokens, 4, StaticCache(SHAPE, 2, 5)))
+    seen["gradients are on after an error"] = torch.is_grad_enabled()
+    return seen | {"frozen and other parameters are as before": before == [p.requires_grad for p in model.parameters()]}
 
 
 def what_is_left_behind(impl, seed):
@@ -857,7 +1203,11 @@ def what_is_left_behind(impl, seed):
 
 def one_new_token_and_none(impl, seed):
     model, tokens = model_and_tokens(seed, 3, batch=1)
-    return {f"the tokens with {n} new": impl.generate(model, tokens, n, GrowingCache(SHAPE)) for n in (1, 0)}
+    seen, cache = {"tokens fed at each step": []}, GrowingCache(SHAPE)
+    hook = watch(model, seen)
+    seen["the tokens with 1 new"] = impl.generate(model, tokens, 1, cache)
+    hook.remove()
+    return {**seen, "tokens held": cache.position, "the tokens with 0 new": impl.generate(model, tokens, 0, cache)}
 
 
 def more_than_the_cache_or_the_model_has_room_for(impl, seed):
@@ -872,6 +1222,7 @@ def more_than_the_cache_or_the_model_has_room_for(impl, seed):
         "the error when the cache is too short": error(4, StaticCache(config, 2, 7)),
         "the error when the positions run out": no_position,
         "the tokens that just fit": impl.generate(model, tokens, 5, StaticCache(config, 2, 9)),
+        "the tokens that just have positions": impl.generate(model, tokens, 5, GrowingCache(config)),
     }
 
 
@@ -1014,6 +1365,15 @@ def a_batch_in_float32(impl, seed):
     }
 
 
+def single_layers_heads_and_tokens(impl, seed):
+    one = Config(vocab_size=53, context_length=61, layers=1, heads=1, width=1)
+    return {
+        "one layer, one head of one": impl.cache_bytes(config=one, batch_size=7, seq_len=3, itemsize=4),
+        "more tokens than the context": impl.cache_bytes(UNEQUAL, 2, 100, 2),
+        "no token yet": impl.cache_bytes(UNEQUAL, 2, 0, 2),
+    }
+
+
 def more_than_an_int32_counts(impl, seed):
     shape = Config(32_000, 2**17, 31, 29, 29 * 127)
     return {"a large model and a long text": impl.cache_bytes(shape, 3, 131_071, 2)}
@@ -1030,6 +1390,16 @@ def one_row(impl, seed):
 
 def a_batch_at_several_positions(impl, seed):
     return {f"position {p}": impl.decode_flops(UNEQUAL, p, 3) for p in (0, 1, 11 + seed)}
+
+
+def other_shapes(impl, seed):
+    one = Config(vocab_size=7, context_length=61, layers=1, heads=1, width=1)
+    large = Config(32_000, 2**17, 32, 32, 4096)
+    return {
+        "one layer, one head of one": impl.decode_flops(one, 4),
+        "batch_size by name": impl.decode_flops(config=UNEQUAL, position=5, batch_size=2),
+        "a large model": impl.decode_flops(large, 100_000, 64),
+    }
 
 
 # ---------------------------------------------------------------- quantize and dequantize
@@ -1062,6 +1432,7 @@ ZERO = [
     "with a floor of 1e-5 under the scale, so that small numbers become zeros",
     "that adds 1e-8 to every scale",
     "with a floor of 1e-8 under the scale, so that very small numbers become zeros",
+    "with a floor of 1e-12 under the scale, so that the smallest numbers become zeros",
 ]
 STEP = [
     "step",
@@ -1074,6 +1445,7 @@ NANS = [
     "that accepts NaN and infinity",
     "that accepts INFINITY",
     "that looks for NaN in the SUM, which overflows where the numbers do not",
+    "that looks for NaN and infinity in the FIRST row only",
 ]
 SCALE_DTYPE = [
     "float32",
@@ -1096,6 +1468,7 @@ QUANT_HINTS = {
     NANS[1]: "What is the largest magnitude of a row that holds NaN?",
     SCOPE[4]: "x has any number of axes. Which of them holds the numbers of one token?",
     SCOPE[5]: "Each token has its own scale: how many does a head with five tokens get?",
+    ZERO[5]: "Numbers of 1e-28 have scales of 1e-30: what does a scale of 1e-12 make of them?",
     ZERO[4]: "Numbers of 1e-9 have scales of 1e-11: what does a scale of 1e-8 make of them?",
     STEP[3]: "With s = 0.3, is 0.15 times 1 / s exactly one half? Is 0.15 / s?",
     ROUND[3]: "0.5, 1.5 and 2.5 steps become 0, 2 and 2: what does your rounding make of them?",
@@ -1103,6 +1476,7 @@ QUANT_HINTS = {
     ZERO[3]: "Numbers of 1e-9 have scales of 1e-11: what does 1e-8 do to them?",
     STEP[2]: "Does the largest number of a row get code 127?",
     NANS[2]: "A row with infinity has an infinite scale: what are its codes?",
+    NANS[4]: "The fifth token holds a NaN: who sees it?",
     NANS[3]: "Two numbers of 3e38 are finite. Is their sum?",
     SCALE_DTYPE[2]: "bfloat16 has eight bits: what is a / 127 in it, and what is it in float32?",
     SCALE_DTYPE[1]: "bfloat16 has eight bits of mantissa: how precise is a scale in it?",
@@ -1121,6 +1495,7 @@ def wrong_quantize(
 ):
     def quantize(x):
         refused = {NANS[0]: ~torch.isfinite(x), NANS[2]: torch.isnan(x), NANS[3]: ~torch.isfinite(x.sum())}
+        refused[NANS[4]] = ~torch.isfinite(x.reshape(-1, x.shape[-1])[0])
         if nans in refused and refused[nans].any():
             raise ValueError("not finite")
         size = x.abs() if abs == "abs" else x
@@ -1141,8 +1516,8 @@ def wrong_quantize(
         span = span if dtype in SCALE_DTYPE[1:] else span.float()
         scale = span / {RANGE[1]: 128, RANGE[2]: 255, RANGE[3]: 254, RANGE[4]: 254}.get(range, 127)
         scale = scale.float() if dtype == SCALE_DTYPE[2] else scale
-        if zero == ZERO[4]:
-            scale = scale.clamp(min=1e-8)
+        if zero in ZERO[4:]:
+            scale = scale.clamp(min=1e-8 if zero == ZERO[4] else 1e-12)
         elif zero == ZERO[0]:
             scale = torch.where(span == 0, torch.ones_like(scale), scale)
         elif zero == ZERO[2]:
@@ -1193,6 +1568,16 @@ def a_row_of_zeros(impl, seed):
     return {"the codes": codes, "every scale is positive and finite": usable}
 
 
+def nothing_but_zeros(impl, seed):
+    seen = {}
+    for x in (torch.zeros(2, 3, 4), -torch.zeros(4), torch.zeros(2, 4, dtype=torch.float16)):
+        codes, scale = impl.quantize(x)
+        usable = bool(torch.isfinite(scale).all() and (scale > 0).all())
+        at = f"{x.ndim} axes in {x.dtype}: "
+        seen |= {at + "the codes": codes, at + "every scale is positive and finite": usable}
+    return seen
+
+
 def four_numbers_of_the_workbook(impl, seed):
     return told(impl.quantize(torch.tensor([0.5, -1.27, 0.02, 0.0])))
 
@@ -1210,7 +1595,46 @@ def exact_halves_of_another_scale(impl, seed):
 
 def very_small_and_very_large_numbers(impl, seed):
     x = values(seed, (2, 3, 8))
-    return {"times 1e-9": told(impl.quantize(x * 1e-9)), "times 1e30": told(impl.quantize(x * 1e30))}
+    seen = {f"times {f}": told(impl.quantize(x * f)) for f in (1e-9, 1e30, 1e-28)}
+    for f in (1e-9, 1e-28):
+        seen[f"times {f}"]["the scales"] = seen[f"times {f}"]["the scales"] / f  # as large as the others
+    return seen
+
+
+def wide_single_and_many_rows(impl, seed):
+    return {
+        "rows of 300 numbers": told(impl.quantize(values(seed, (2, 2, 300)))),
+        "rows of one number": told(impl.quantize(values(seed, (3, 4, 1)))),
+        "one row of one number": told(impl.quantize(torch.tensor([-3.0]))),
+        "200 rows": told(impl.quantize(values(seed, (200, 3)))),
+    }
+
+
+def views_of_other_numbers(impl, seed):
+    x = values(seed, (3, 5, 2, 8))
+    return {
+        "transposed": told(impl.quantize(x.transpose(1, 2))),
+        "every second number": told(impl.quantize(x[..., ::2])),
+        "expanded": told(impl.quantize(x[:, :1].expand(3, 4, 2, 8))),
+    }
+
+
+def exact_halves_in_other_dtypes(impl, seed):
+    x = torch.tensor([127.0, 0.5, 1.5, 2.5, 40.5, -0.5, -1.5, -63.5]) * torch.tensor([[1.0], [0.25], [8.0]])
+    return {str(d): told(impl.quantize(x.to(d))) for d in (torch.float16, torch.bfloat16, torch.float64)}
+
+
+def sixteen_bits_to_quantize(impl, seed):
+    seen = {}
+    for dtype in (torch.float16, torch.bfloat16):
+        x = values(seed, (16, 64)).to(dtype)
+        codes, scale = impl.quantize(x)
+        off = (x.double() / scale.double() - codes.double()).abs().max()
+        seen |= {
+            f"the scales of {dtype}": scale,
+            f"no number of {dtype} is off by more than half a step": bool(off < 0.5001),
+        }
+    return seen
 
 
 def numbers_near_the_largest_of_their_dtype(impl, seed):
@@ -1232,7 +1656,15 @@ def numbers_that_no_scale_represents(impl, seed):
         x[0, 1, 2, 3] = bad
         return error_of(lambda: impl.quantize(x))
 
-    return {f"the error of {bad}": error(bad) for bad in (math.nan, math.inf, -math.inf)}
+    seen = {f"the error of {bad}": error(bad) for bad in (math.nan, math.inf, -math.inf)}
+    for dtype in (torch.float16, torch.bfloat16, torch.float64):
+        x = values(seed, (2, 4)).to(dtype)
+        x[1, 3] = math.nan
+        seen[f"the error of NaN at the end, in {dtype}"] = error_of(functools.partial(impl.quantize, x))
+        seen[f"the error of infinity in one row, in {dtype}"] = error_of(
+            lambda dtype=dtype: impl.quantize(torch.tensor([0.0, math.inf, -math.inf], dtype=dtype))
+        )
+    return seen
 
 
 DEQUANT = [
@@ -1301,6 +1733,11 @@ DEQUANT = [
         "0.1 in float32 is 0.100000001: how many digits of a float64 scale are left?",
         lambda codes, scale: (codes.float() * scale.float()).to(scale.dtype),
     ),
+    (
+        "a dequantize with a floor of 1e-8 under the scale",
+        "Numbers of 1e-9 have scales of 1e-11: what does your floor make of them?",
+        lambda codes, scale: codes * scale.clamp(min=1e-8),
+    ),
 ]
 
 
@@ -1330,6 +1767,27 @@ def other_dtypes_to_dequantize(impl, seed):
     return seen
 
 
+def very_small_and_very_large_scales(impl, seed):
+    codes = torch.arange(-127, 128, 2, dtype=torch.int8).repeat(3, 1)
+    scale = torch.tensor([[1e-11], [1e-30], [2.6e36]])
+    return {"the numbers, in units of their scale": impl.dequantize(codes, scale) / scale}
+
+
+def views_of_other_codes(impl, seed):
+    """As a cache hands them out: cut from longer memory."""
+    codes, scale = quantize(values(seed, (3, 2, 8, 16)))
+    return {
+        "the first of more tokens": impl.dequantize(codes[:, :, :5], scale[:, :, :5]),
+        "transposed": impl.dequantize(codes.transpose(0, 2), scale.transpose(0, 2)),
+        "expanded": impl.dequantize(codes[:, :1].expand_as(codes), scale[:1].expand_as(scale)),
+    }
+
+
+def rows_of_one_code(impl, seed):
+    codes = torch.tensor([[127], [-127], [3], [0]], dtype=torch.int8)
+    return impl.dequantize(codes, torch.tensor([[0.5], [0.25], [2.0], [1.0 + seed % 9]]))
+
+
 # ---------------------------------------------------------------- the catalogue
 
 PROBES = {
@@ -1346,6 +1804,12 @@ PROBES = {
         scores_in_the_hundreds,
         in_float64,
         the_numbers_of_the_workbook,
+        single_rows_heads_keys_and_numbers,
+        a_long_text,
+        views_of_other_tensors,
+        in_16_bits,
+        seen_keys_with_very_low_scores,
+        gradients_without_padding,
         more_queries_than_keys,
     ],
     "StaticCache": [
@@ -1355,51 +1819,87 @@ PROBES = {
         memory_that_stays_in_place,
         used_again_after_reset,
         memory_kept_by_reset,
+        a_reset_in_the_middle_of_a_step,
         filled_beyond_its_length,
         a_layer_that_is_full_before_the_others,
         filled_to_the_last_slot,
+        what_does_not_fit_into_an_empty_cache,
+        what_an_error_leaves,
         layers_in_another_order,
+        other_numbers_of_layers_rows_and_heads,
+        three_hundred_tokens,
         two_caches_side_by_side,
         in_other_dtypes,
         on_another_device,
         written_with_gradients_on,
+        views_of_other_keys,
+        what_the_caller_keeps,
+        in_the_model_of_the_workbook,
     ],
     "forward_with_cache": [
         a_prompt_at_once,
         a_prompt_and_then_single_tokens,
         a_prompt_in_chunks,
         one_row_in_float64_through_a_static_cache,
+        to_the_last_position,
+        a_cache_that_others_have_used,
+        other_models,
+        a_model_in_bfloat16,
+        what_a_step_leaves_behind,
     ],
     "generate": [
-        gradients_put_back(probe)
-        for probe in (
-            a_text_and_its_work,
-            a_cache_that_is_not_empty,
-            two_prompts_through_one_cache,
-            one_new_token_and_none,
-            a_prompt_in_int32,
-            a_model_that_always_says_token_0,
-            what_is_left_behind,
-            more_than_the_cache_or_the_model_has_room_for,
-        )
+        a_text_and_its_work,
+        a_cache_that_is_not_empty,
+        two_prompts_through_one_cache,
+        one_new_token_and_none,
+        a_prompt_in_int32,
+        a_model_that_always_says_token_0,
+        a_model_that_always_says_the_same,
+        forty_tokens_from_a_prompt_of_one,
+        a_cache_with_the_promised_names_only,
+        a_cache_left_in_the_middle_of_a_step,
+        what_is_left_behind,
+        gradients_before_and_after,
+        more_than_the_cache_or_the_model_has_room_for,
     ],
-    "cache_bytes": [a_batch_in_float32, other_item_sizes, more_than_an_int32_counts],
-    "decode_flops": [one_row, a_batch_at_several_positions],
+    "cache_bytes": [
+        a_batch_in_float32,
+        other_item_sizes,
+        single_layers_heads_and_tokens,
+        more_than_an_int32_counts,
+    ],
+    "decode_flops": [one_row, a_batch_at_several_positions, other_shapes],
     "quantize": [
         some_tokens,
         one_loud_token,
         all_negative_rows,
         a_row_of_zeros,
+        nothing_but_zeros,
+        wide_single_and_many_rows,
+        views_of_other_numbers,
         four_numbers_of_the_workbook,
         exact_halves,
         exact_halves_of_another_scale,
+        exact_halves_in_other_dtypes,
         very_small_and_very_large_numbers,
         numbers_near_the_largest_of_their_dtype,
         other_dtypes_to_quantize,
+        sixteen_bits_to_quantize,
         numbers_that_no_scale_represents,
     ],
-    "dequantize": [what_quantize_returned, every_code, one_row_of_codes, other_dtypes_to_dequantize],
+    "dequantize": [
+        what_quantize_returned,
+        every_code,
+        one_row_of_codes,
+        rows_of_one_code,
+        views_of_other_codes,
+        very_small_and_very_large_scales,
+        other_dtypes_to_dequantize,
+    ],
 }
+
+
+PROBES = {task: [gradients_put_back(probe) for probe in probes] for task, probes in PROBES.items()}
 
 
 def of(task):
@@ -1462,6 +1962,8 @@ def forward_mistakes():
         yield from combine("forward_with_cache", "a step", {knob: settings}, wrong_forward, FORWARD_HINTS)
     bypass = lambda model, tokens, cache: model(tokens, cache)  # noqa: E731
     yield Mistake("forward_with_cache", BYPASS, FORWARD_HINTS[BYPASS], 1, bypass)
+    for after in (STEP_OFF, STEP_FROZEN):
+        yield Mistake("forward_with_cache", after, FORWARD_HINTS[after], 1, wrong_forward_and_leave(after))
 
 
 def generate_mistakes():
@@ -1472,7 +1974,7 @@ def generate_mistakes():
         yield from combine("generate", "a loop", {knob: ["", *settings]}, wrong_generate, GENERATE_HINTS)
     yield Mistake("generate", OWN, GENERATE_HINTS[OWN], 1, wrong_generate(own=True))
     yield Mistake("generate", GRAD, GENERATE_HINTS[GRAD], 1, wrong_generate(grad=True))
-    for after in (OFF, FROZEN):
+    for after in (OFF, FROZEN, ON, AFTER_ERROR, THAWED):
         yield Mistake("generate", after, GENERATE_HINTS[after], 1, wrong_generate(after=after))
 
 

@@ -41,7 +41,7 @@ def attend_with_einsum(q, k, v, attention_mask=None):
     scores = torch.einsum("bhqd,bhkd->bhqk", q / math.sqrt(q.size(-1)), k)
     top = scores.masked_fill(hidden, torch.finfo(q.dtype).min).amax(-1, keepdim=True)
     e = torch.where(hidden, 0.0, torch.exp(torch.where(hidden, 0.0, scores - top)))
-    return torch.einsum("bhqk,bhkd->bhqd", e / e.sum(-1, keepdim=True).clamp(min=1e-30), v)
+    return torch.einsum("bhqk,bhkd->bhqd", e / e.sum(-1, keepdim=True).clamp(min=torch.finfo(q.dtype).tiny), v)
 
 
 def attend_by_the_library(q, k, v, attention_mask=None):

@@ -14,6 +14,13 @@ def kv(seed, T, batch=3, dtype=torch.float32):
     return [torch.randn(batch, SHAPE.heads, T, SHAPE.head_dim, generator=g).to(dtype) for _ in range(2)]
 
 
+@pytest.fixture(autouse=True)
+def gradients_put_back():
+    """An attempt that switches gradients off for good is wrong where that is tested, and not here."""
+    with torch.enable_grad():
+        yield
+
+
 def filled(kind, T, max_seq_len):
     """A cache of which every layer holds T tokens."""
     cache = kind(SHAPE, 3, max_seq_len)

@@ -25,6 +25,13 @@ def model_and_tokens(seed, T, batch=2):
     return model.eval(), torch.randint(SHAPE.vocab_size, (batch, T), generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.fixture(autouse=True)
+def gradients_put_back():
+    """An attempt that switches gradients off for good is wrong where that is tested, and not here."""
+    with torch.enable_grad():
+        yield
+
+
 def parts_only(model):
     """A copy with its own forward pass switched off: the task is to write one."""
 
