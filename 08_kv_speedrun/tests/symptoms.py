@@ -202,10 +202,10 @@ def whole_array(g: np.ndarray, w: np.ndarray, exact: bool, named: dict[str, floa
             return f"everywhere {factor(abs(mean), named) or f'{abs(mean):.4g} times the right value'}" + (
                 ", with the sign wrong" if mean < 0 else ""
             )
-    offset = g - w
-    if g.size > 1 and np.ptp(offset) < 1e-5 * max(1, np.abs(w).max()):
+    offset, rounding = g - w, 1e-5 * max(1, np.abs(w).max())
+    if g.size > 1 and np.ptp(offset) < rounding < abs(offset.mean()):
         return f"everywhere {abs(offset.mean()):.4g} too {'large' if offset.mean() > 0 else 'small'}"
-    if close(g, w * w) or close(g * g, w):
+    if np.abs(w).max() > 0.01 and (close(g, w * w) or close(g * g, w)):  # smaller squares are all close to zero
         return "the square of the right values" if close(g, w * w) else "the square root of the right values"
     return ""
 

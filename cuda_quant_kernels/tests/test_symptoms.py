@@ -129,6 +129,13 @@ def test_mutants_change_one_thing_each():
     assert all("raise ValueError" in t or "pass" in t for t in texts)
 
 
+def test_rounding_is_no_offset_and_small_numbers_are_no_squares():
+    right = np.array([0.5, 0.0, 0.125])
+    assert "nearly right" in symptom(right - 3e-6, right)
+    assert "square" not in symptom(np.array([3e-4, 2e-4]), np.array([2e-6, 5e-6]))
+    assert "square" in symptom(np.array([0.5, 0.25]), np.array([0.25, 0.0625]))
+
+
 def test_a_promised_error_counts_whatever_is_warned_of_before():
     def function():
         np.zeros(1) / np.zeros(1)
