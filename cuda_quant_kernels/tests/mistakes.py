@@ -154,7 +154,10 @@ KNOBS = {
             "WITHOUT the first barrier",
             "when thread 0 begins to multiply, has thread 255 stored its element of the tile?",
         ),
-        2: ("WITHOUT the second barrier", "a fast warp stores the next tile: is the slow one done with this one?"),
+        2: (
+            "whose LATER steps lack a barrier",
+            "a tile is stored, read, and stored again: which barrier stands between each two?",
+        ),
         4: (
             "with a barrier that only SOME threads reach",
             "threads outside C compute nothing, but a barrier waits for all 256: do they reach every one?",

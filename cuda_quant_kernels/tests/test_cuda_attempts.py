@@ -51,7 +51,7 @@ AHEAD = [([Path(mistakes.__file__).with_suffix(".cu")], "trace")]
 LEARNERS = {
     "no bounds check": ("quantized_add", ADD % "", "lets threads WITHOUT an element work"),
     "no first barrier": ("tiled_gemm", TILED % ("int", "", SYNC), "WITHOUT the first barrier"),
-    "no second barrier": ("tiled_gemm", TILED % ("int", SYNC, ""), "WITHOUT the second barrier"),
+    "no second barrier": ("tiled_gemm", TILED % ("int", SYNC, ""), "LATER steps lack a barrier"),
     "int8 sums": ("tiled_gemm", TILED % ("char", SYNC, SYNC), "INT8 ACCUMULATOR"),
     "swapped strides": (
         "coalesced_gemm",

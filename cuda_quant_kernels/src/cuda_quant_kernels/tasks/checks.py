@@ -19,7 +19,7 @@ from .calls import Call
 
 ORDERS = (("descending", 0), ("shuffled", 1))
 POISON, OTHER_POISON = 0x5A, 0xA5
-SMALL = 128  # sectors: below that, ragged edges would decide whether a run keeps its budget
+SMALL = 150  # sectors: below that, ragged edges would decide whether a run keeps its budget
 Place = Callable[[int], str]  # from a line of the source to its name in a message
 
 
