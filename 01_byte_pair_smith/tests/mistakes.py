@@ -526,7 +526,7 @@ def the_character_0(impl, seed):
 
 
 def hundreds_of_different_words(impl, seed):
-    return impl.train(" ".join(f"{n}x" for n in range(400 + seed % 7)) + " ab" * 3, 261, r"\S+|\s+")
+    return impl.train(" ".join(f"{n}qz" for n in range(400 + seed % 7)) + " ab" * 150, 258, r"\S+|\s+")
 
 
 def text_under_other_patterns(impl, seed):
