@@ -315,6 +315,15 @@ def copied(x: Any) -> Any:
         return x
 
 
+def kept(x: Any) -> Any:
+    """A copy of a result to compare with, also of tensors inside a graph."""
+    if type(x) in (list, tuple):
+        return type(x)(map(kept, x))
+    if type(x) is dict:
+        return {key: kept(value) for key, value in x.items()}
+    return x.detach().clone() if hasattr(x, "detach") else copied(x)
+
+
 @contextmanager
 def substituted(attempt: Names, names: list[str]) -> Iterator[None]:
     """While it lasts, the attempt's functions call the reference's tasks of these names instead of its own."""

@@ -7,7 +7,8 @@ import diagnosis
 import numpy as np
 import pytest
 import steady
-from attempts import Names
+from attempts import Names, kept
+from compare import same
 
 
 def doubled(x, extra=()):
@@ -113,6 +114,12 @@ def test_what_a_function_keeps_is_told(made, said):
 
 def test_objects_that_share_something_are_told():
     assert "used in turns disturb each other" in said_of("Total", SharedTotal)
+
+
+def test_one_list_that_is_given_again_and_again_is_compared_as_it_was():
+    impl = Names({"doubled": of_one_buffer()})
+    alone = kept(diagnosis.output(some_calls, impl, 0))
+    assert same(diagnosis.outputs(impl, "doubled", 0)[0], alone)
 
 
 def test_what_moves_the_reference_too_is_not_asked(monkeypatch):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from attempts import Call, Names, Recorder, copied, reference, setting
+from attempts import Call, Names, Recorder, copied, kept, reference, setting
 from compare import Raised, brief, first_difference, is_array, same
 from diagnosis import Finding, bound, output, outputs, probes, raised, right_outputs, seed_everything, situation
 from symptoms import symptom
@@ -48,13 +48,6 @@ def can_be_made_again(x: Any) -> bool:
 def is_settled(result: Any) -> bool:
     """Is this a result that can be looked at twice?"""
     return not hasattr(result, "__next__") and not isinstance(result, Exception)
-
-
-def kept(x: Any) -> Any:
-    """A copy of a result to compare with, also of tensors inside a graph."""
-    if type(x) in (list, tuple):
-        return type(x)(map(kept, x))
-    return x.detach().clone() if hasattr(x, "detach") else copied(x)
 
 
 def calls_of_probes(task: str, seed: int) -> list[Call]:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from attempts import Call, Names, Recorder, reference, substituted
+from attempts import Call, Names, Recorder, kept, reference, substituted
 from compare import Raised, array, brief, first_difference, is_array, is_exact, is_lost, is_telling, ordinal, same
 from limits import TooLong, bounded_memory, is_attempt, limited, place
 from mutants import mutants
@@ -133,7 +133,8 @@ def situation(probe: Callable) -> str:
 
 
 def outputs(impl: Names, task: str, seed: int) -> list[Any]:
-    return [output(p, impl, seed) for p in probes(task)]
+    """As they were: a list that an attempt gives again and again changes later."""
+    return [kept(output(p, impl, seed)) for p in probes(task)]
 
 
 @functools.lru_cache(64)
@@ -237,6 +238,8 @@ def failing_call(attempt: Names, task: str, seed: int, probe: Callable) -> tuple
         output(probe, theirs, seed)
         if len(theirs._calls.get(task, [])) == len(calls):  # the same calls: the same arguments, random state included
             want = theirs._calls[task][n].result
+        elif any(hasattr(x, "__next__") for x in [*call.args, *call.kwargs.values()]):
+            return None  # the attempt has used the iterator up
         else:
             try:
                 want = ours(*call.args, **call.kwargs)

@@ -179,7 +179,7 @@ def of_values(g: np.ndarray, w: np.ndarray, exact: bool, named: dict[str, float]
     if not np.isfinite(w).all():
         g, w = np.where(np.isfinite(w), g, 0), np.where(np.isfinite(w), w, 0)
     if exact and close(g, w):  # whole numbers, as float64: every relation below would hold of them
-        return f"nearly right: the largest error is {np.abs(g - w).max():.6g}, and whole numbers must be exact"
+        return f"off by up to {np.abs(g - w).max():.6g}, and whole numbers must be exact"
     for check in (whole_array, moved, sums, lower_precision):
         if said := check(g, w, exact, named):
             return said
@@ -312,9 +312,10 @@ def of_lists(got: list, want: list, named: dict[str, float]) -> str:
         if got == want[::-1]:
             return "reversed"
         if got == want:
-            i = next(i for i, (g, w) in enumerate(zip(got, want, strict=True)) if not same(g, w))
+            i = next((i for i, (g, w) in enumerate(zip(got, want, strict=True)) if not same(g, w)), 0)
             return f"item {i} is {a(type(got[i]).__name__)} where {a(type(want[i]).__name__)} is promised"
-        said = of_values(np.array(got, float), np.array(want, float), False, named)
+        exact = all(isinstance(x, numbers.Integral) for x in [*got, *want])
+        said = of_values(np.array(got, float), np.array(want, float), exact, named)
         return f"{said}: {brief(got)} for {brief(want)}"
     if all(isinstance(x, str) for x in [*got, *want]):
         place = next((i for i, (g, w) in enumerate(zip(got, want, strict=True)) if g != w), 0)

@@ -25,8 +25,8 @@ ROWS = np.array([[0.2, 0.3, 0.5], [0.1, 0.6, 0.3]])
         (-X, X, "the sign is wrong everywhere"),
         (X + 3, X, "everywhere 3 too large"),
         (X * 0, X, "all zeros"),
-        (np.array([[17022976]]), np.array([[17022977]]), "the largest error is 1, and whole numbers must be exact"),
-        (np.array([[2**25, 8]]), np.array([[2**25 + 1, 8]]), "the largest error is 1, and whole numbers"),
+        (np.array([[17022976]]), np.array([[17022977]]), "off by up to 1, and whole numbers must be exact"),
+        (np.array([[2**25, 8]]), np.array([[2**25 + 1, 8]]), "off by up to 1, and whole numbers"),
         (X.transpose(2, 1, 0), X, "axes exchanged: permute(2, 1, 0)"),
         (X[:, :, 1:], X, "only the last 3 of 4 along axis 2"),
         (X[:, :2], X, "only the first 2 of 3 along axis 1"),
@@ -134,6 +134,10 @@ def test_rounding_is_no_offset_and_small_numbers_are_no_squares():
     assert "nearly right" in symptom(right - 3e-6, right)
     assert "square" not in symptom(np.array([3e-4, 2e-4]), np.array([2e-6, 5e-6]))
     assert "square" in symptom(np.array([0.5, 0.25]), np.array([0.25, 0.0625]))
+
+
+def test_ids_are_whole_numbers():
+    assert "bfloat16" not in symptom([258, 256], [256, 256]) and "nearly" not in symptom([50257, 1], [50256, 1])
 
 
 def test_a_promised_error_counts_whatever_is_warned_of_before():
