@@ -30,7 +30,7 @@ def some_calls(impl, seed):
 
 
 def iterators(impl, seed):
-    return impl.doubled(np.ones(2), extra=iter([1, 2]))
+    return impl.doubled(np.full(2, 7.0), extra=iter([1, 2]))
 
 
 def a_total(impl, seed):
