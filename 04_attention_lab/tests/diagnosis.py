@@ -184,8 +184,9 @@ def of_some_probes(got: list, task: str, seed: int) -> Finding | None:
                 fits.append(mistake)
     if len(fits) != 1:
         return None
-    where, rest = (listed([names[i] for i in range(len(got)) if (i in wrong) == bad]) for bad in (True, False))
-    said = f"on {where} your output is that of {fits[0].sentence}; on {rest} it is right"
+    bad, fine = ([names[i] for i in range(len(got)) if (i in wrong) == is_bad] for is_bad in (True, False))
+    where = f"on {listed(bad)}" if len(bad) <= 5 else f"in {len(bad)} of {len(got)} situations"
+    said = f"{where} your output is that of {fits[0].sentence}; it is {right_on(fine, got)}"
     return Finding(said, fits[0].hint, (), "on some probes", fits[0])
 
 
