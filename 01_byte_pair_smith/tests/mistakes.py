@@ -357,6 +357,11 @@ def visible_characters_of_every_kind(impl, seed):
     return {repr(text): impl.pretokenize(text + "!" * (seed % 7)) for text in texts}
 
 
+def runs_of_white_space_before_every_kind_of_character(impl, seed):
+    texts = ("a  !", "a   (b)", "a  1", "a   ½", "a  é", "a  _", "a  ि", "a  🙂", "a  's", "a \n !", "a\t\t.", "a  ")
+    return {repr(text): impl.pretokenize(text + "." * (seed % 7)) for text in texts}
+
+
 def rare_letters_and_clitics(impl, seed):
     texts = ("ǅa ʰⁿ", "5Ⅷ!", "a 's b 'll", "'s's ''s", "l'll've", "𝒜𐐀 𝟘")
     return {text: impl.pretokenize(text + "!" * (seed % 7)) for text in texts}
@@ -734,6 +739,12 @@ def long_tokens_and_long_pre_tokens(impl, seed):
     return {name: impl.encode(text, DASHES, NO_SPLIT) for name, text in texts.items()}
 
 
+def texts_that_are_tokens_and_several_pre_tokens(impl, seed):
+    ranks = BYTES | {b"a b": 256, b" b": 257, b"ab.": 258, b"ab": 259, b"a1": 260}
+    texts = ("a b", "ab.", "a1", "ab", "a b" + " ab" * (seed % 7))
+    return {text: impl.encode(text, ranks, GPT2) for text in texts}
+
+
 def thousands_of_pre_tokens(impl, seed):
     return impl.encode(" x" * (1100 + seed % 7), BYTES, GPT2)
 
@@ -991,10 +1002,11 @@ def wrong_special(allowed, others, longest, escape, rest, all, as_text, unknown)
             raise ValueError("a special token that is not allowed")
         ids = []
         for n, part in enumerate(parts):
+            part = part.strip() if rest == SPECIAL["rest"][1] and len(parts) > 1 and not n % 2 else part
             if n % 2:
                 ids += [special_tokens.get(part, -1)]
-            elif not (rest == SPECIAL["rest"][2] and n == len(parts) - 1 and n):
-                ids += encode_ordinary(part.strip() if rest == SPECIAL["rest"][1] and len(parts) > 1 else part)
+            elif part and not (rest == SPECIAL["rest"][2] and n == len(parts) - 1 and n):
+                ids += encode_ordinary(part)
         return ids
 
     return encode_with_special
@@ -1195,6 +1207,22 @@ def text_of_several_lines(impl, seed):
     return {f"{allowed}": impl.encode_with_special(text, parts, SPECIAL_TOKENS, allowed, ()) for allowed in ("all", ())}
 
 
+def parts_without_text(impl, seed):
+    """An ordinary encoder that gives an id for no text, too."""
+    texts = ("<|b|>" * (2 + seed % 7), "<|end|>x<|end|>", "x<|end|><|b|>y", "")
+    encode = lambda text: [10_000 + len(text)]  # noqa: E731
+    found = {repr(text): impl.encode_with_special(text, encode, SPECIAL_TOKENS, "all") for text in texts}
+    return found | {"no text, none allowed": impl.encode_with_special("", encode, SPECIAL_TOKENS)}
+
+
+def a_whole_part_that_is_a_special_token_as_text(impl, seed):
+    text = "<|b|><|end|><|b|><|end|>x" + "!" * (seed % 7)
+    return {
+        "beside an allowed one": impl.encode_with_special(text, letters, SPECIAL_TOKENS, {"<|end|>"}, ()),
+        "the whole text": impl.encode_with_special("<|b|>", letters, SPECIAL_TOKENS, {"<|end|>"}, {"<|a|>"}),
+    }
+
+
 def two_ordinary_encoders(impl, seed):
     text = "é<|b|>é" + "!" * (seed % 7)
     encoders = {"code points": letters, "bytes": lambda text: list(text.encode())}
@@ -1230,6 +1258,7 @@ PROBES = {
         unusual_digits_and_letters,
         white_space_of_every_kind,
         visible_characters_of_every_kind,
+        runs_of_white_space_before_every_kind_of_character,
         rare_letters_and_clitics,
         a_text_of_thousands_of_pre_tokens,
         with_another_pattern,
@@ -1268,6 +1297,7 @@ PROBES = {
         a_whole_pre_token_whose_id_is_0,
         tokens_that_hold_half_a_character,
         long_tokens_and_long_pre_tokens,
+        texts_that_are_tokens_and_several_pre_tokens,
         thousands_of_pre_tokens,
         tokens_that_can_be_made_in_two_ways,
         texts_under_other_patterns,
@@ -1312,6 +1342,8 @@ PROBES = {
         sets_in_other_containers,
         a_thousand_special_tokens,
         text_of_several_lines,
+        parts_without_text,
+        a_whole_part_that_is_a_special_token_as_text,
         two_ordinary_encoders,
     ],
 }
@@ -1397,6 +1429,11 @@ def merge_where_a_slice_equals(kind):
 
 def merge_that_gives_back_its_argument(ids, pair, new_id):
     return right(MERGE, wrong_merge)(ids, pair, new_id) if tuple(pair) in pairwise(ids) else ids
+
+
+def merge_that_gives_back_a_list(ids, pair, new_id):
+    same_object = isinstance(ids, list) and tuple(pair) not in pairwise(ids)
+    return ids if same_object else right(MERGE, wrong_merge)(ids, pair, new_id)
 
 
 def merge_in_the_type_it_got(ids, pair, new_id):
@@ -1511,6 +1548,12 @@ def encode_with_one_whole_text(text, ranks, pattern):
     return right(ENCODE, wrong_encode, whole=ENCODE["whole"][1])(text, ranks, pattern)
 
 
+def encode_a_whole_text_first(text, ranks, pattern):
+    if text.encode() in ranks:
+        return [ranks[text.encode()]]
+    return right(ENCODE, wrong_encode)(text, ranks, pattern)
+
+
 def encode_the_shortest_first(text, ranks, pattern):
     ids = []
     for pre_token in filter(None, regex.findall(pattern, text)):
@@ -1560,11 +1603,18 @@ def special_in_other_words(
     longer_hides=False,
     all_inside=False,
     id_0=True,
+    empty_too=False,
+    whole_parts=False,
 ):
     """The right answer to task 7, but for what is asked for."""
 
     def encode_with_special(text, encode_ordinary, special_tokens, allowed_special=(), disallowed_special="all"):
-        ordinary = encode_ordinary if change_text is None else lambda part: encode_ordinary(change_text(part))
+        def ordinary(part):
+            part = change_text(part) if change_text else part
+            if whole_parts and part in special_tokens:
+                return [special_tokens[part]]
+            return encode_ordinary(part) if part or empty_too else []
+
         every = allowed_special == "all" or all_inside and "all" in allowed_special
         allowed = set(special_tokens) if every else set(allowed_special)
         if allowed - set(special_tokens):
@@ -1644,6 +1694,11 @@ SINGLE = {
             merge_that_gives_back_its_argument,
         ),
         (
+            "a merge that gives back the very LIST it was given when the pair does not occur",
+            "The caller may change the result. May the ids that it came from change with it?",
+            merge_that_gives_back_a_list,
+        ),
+        (
             "a merge that gives a tuple for a tuple",
             "Which type does the workbook promise for the result?",
             merge_in_the_type_it_got,
@@ -1679,6 +1734,16 @@ SINGLE = {
             "GPT-2's split in which a space may lead a CLITIC",
             "How does alternative 1 begin: with a space that may be there, or with the apostrophe?",
             rule("'(?:", " ?'(?:"),
+        ),
+        (
+            r"GPT-2's split in which a run of spaces leaves its last one to letters and digits only (\s+(?!\w))",
+            r"A visible character is more than a letter or a digit. Is `!` a \w, and which escape holds it?",
+            rule(r"\s+(?!\S)", r"\s+(?!\w)"),
+        ),
+        (
+            "GPT-2's split in which a run of spaces leaves its last one to LETTERS only",
+            "What stands before the number in two spaces and a number? Every visible character takes the last space.",
+            rule(r"\s+(?!\S)", r"\s+(?!\p{L})"),
         ),
         (
             "GPT-2's split that knows no white space but ASCII's",
@@ -1742,6 +1807,11 @@ SINGLE = {
             "an encoder that looks for the whole TEXT among the tokens, and not for each pre-token",
             "The rule is about a pre-token. Where does the look-up stand: before the split or after it?",
             encode_with_one_whole_text,
+        ),
+        (
+            "an encoder that looks for the whole TEXT among the tokens before it splits it",
+            "A text may be a token and still be two pre-tokens. Can a token lie across two?",
+            encode_a_whole_text_first,
         ),
         (
             "an encoder that makes the SHORTEST token first",
@@ -1851,6 +1921,16 @@ SINGLE = {
             "an encoder that takes a special token whose id is 0 for ordinary text",
             "0 is an id like any other. What is `bool(0)`?",
             special_in_other_words(id_0=False),
+        ),
+        (
+            "an encoder that calls encode_ordinary where there is NO text",
+            "Nothing has no ids. What does an encoder that begins each text with an id of its own give for no text?",
+            special_in_other_words(empty_too=True),
+        ),
+        (
+            "an encoder that gives a special token that is NOT allowed its id where it is a whole part of the text",
+            "After a split, how do you know which parts are special tokens that are allowed: by name, or by place?",
+            special_in_other_words(whole_parts=True),
         ),
     ],
 }

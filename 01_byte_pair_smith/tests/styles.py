@@ -209,12 +209,13 @@ def special_with_split(text, encode_ordinary, special_tokens, allowed_special=()
         raise ValueError("allowed_special names something else")
     if any(t in text for t in forbidden):
         raise ValueError("the text holds a special token")
-    if not allowed:
-        return encode_ordinary(text)
+    if not (allowed and text):
+        return encode_ordinary(text) if text else []
     pattern = "(" + "|".join(re.escape(t) for t in sorted(allowed, key=lambda t: (-len(t), t))) + ")"
     ids = []
     for n, part in enumerate(re.split(pattern, text)):
-        ids += [special_tokens[part]] if n % 2 else encode_ordinary(part)
+        if part:
+            ids += [special_tokens[part]] if n % 2 else encode_ordinary(part)
     return ids
 
 
@@ -234,9 +235,9 @@ def special_character_by_character(text, encode_ordinary, special_tokens, allowe
             ordinary += text[i]
             i += 1
         else:
-            ids += encode_ordinary(ordinary) + [special_tokens[here]]
+            ids += (encode_ordinary(ordinary) if ordinary else []) + [special_tokens[here]]
             ordinary, i = "", i + len(here)
-    return ids + encode_ordinary(ordinary)
+    return ids + encode_ordinary(ordinary) if ordinary else ids
 
 
 STYLES = {

@@ -52,6 +52,15 @@ def test_white_space_of_every_kind(impl):
 
 
 @pytest.mark.task("pretokenize")
+def test_every_visible_character_takes_the_last_space_of_a_run(impl):
+    for after in ("!", "(", "_", "1", "½", "é", "日", "🙂", "\u0301", "\x00"):
+        exactly(
+            impl.pretokenize(f"a   {after}"), ["a", "  ", f" {after}"], f"the pre-tokens of three spaces and {after!r}"
+        )
+    exactly(impl.pretokenize("a\t\t!"), ["a", "\t", "\t", "!"], "the pre-tokens of two tabs and !")
+
+
+@pytest.mark.task("pretokenize")
 def test_there_may_be_thousands_of_pre_tokens(impl):
     exactly(impl.pretokenize("a 1" * 1200), ["a", " 1"] * 1200, "2,400 pre-tokens")
 
@@ -214,6 +223,20 @@ def test_only_allowed_special_tokens_are_looked_for(impl):
     got = impl.encode_with_special("<|a|><|b|>", letters, SPECIAL_TOKENS, {"<|a|>"}, ())
     exactly(list(got), [5001, *letters("<|b|>")], "<|a|> is allowed, <|a|><|b|> is text")
     exactly(list(impl.encode_with_special("<|END|>", letters, SPECIAL_TOKENS)), letters("<|END|>"), "another case")
+
+
+@pytest.mark.task("encode_with_special")
+def test_the_ordinary_encoder_is_not_called_where_there_is_no_text(impl):
+    begin = lambda text: [0, *letters(text)]  # noqa: E731  each text begins with the id 0
+    for text, ids in (("<|b|><|b|>", [5004, 5004]), ("", []), ("<|b|>a<|b|>", [5004, 0, 97, 5004])):
+        exactly(list(impl.encode_with_special(text, begin, SPECIAL_TOKENS, "all")), ids, f"the ids of {text!r}")
+    exactly(list(impl.encode_with_special("", begin, SPECIAL_TOKENS)), [], "the ids of no text, with none allowed")
+
+
+@pytest.mark.task("encode_with_special")
+def test_a_special_token_as_text_may_be_a_whole_part(impl):
+    got = impl.encode_with_special("<|b|><|end|><|b|>", letters, SPECIAL_TOKENS, {"<|end|>"}, ())
+    exactly(list(got), [*letters("<|b|>"), 5003, *letters("<|b|>")], "<|end|> is allowed, <|b|> is text")
 
 
 @pytest.mark.task("encode_with_special")

@@ -3,6 +3,9 @@
 `<|endoftext|>` separates documents, and chat formats mark turns in the same way. Models obey such ids. A user who types
 the thirteen characters must not be able to produce one. So the caller says which special tokens count, and any other is
 an error. This is tiktoken's rule, with the same arguments and defaults.
+
+Where several special tokens match at one place, tiktoken's answer depends on an internal order. Here the longest of the
+allowed ones counts, and one that is ordinary text hides none of them.
 """
 
 import re
@@ -20,9 +23,9 @@ def encode_with_special(
 ) -> list[int]:
     """The ids of `text`. An allowed special token becomes its id, and `encode_ordinary` gets the text between.
 
-    Where several match at one place, the longest counts. "all" as `allowed_special` means every special token, as
-    `disallowed_special` every one that is not allowed. A special token in neither set is ordinary text,
-    and one in both is disallowed.
+    Where several allowed ones match at one place, the longest counts. "all" as `allowed_special` means every special
+    token, as `disallowed_special` every one that is not allowed. A special token in neither set is ordinary text, and
+    one in both is disallowed. `encode_ordinary` is not called where there is no text.
 
     Raises:
         TypeError: one of the two sets is a str other than "all".
@@ -41,13 +44,12 @@ def encode_with_special(
                 f"text={name!r} at character {text.index(name)}: a special token that is not allowed; put it into "
                 f"allowed_special to get its id, or pass disallowed_special=() to encode it as text"
             )
-    if not allowed:
-        return encode_ordinary(text)
     longest_first = sorted([name for name in special_tokens if name in allowed], key=len, reverse=True)
+    parts = re.split(f"({'|'.join(map(re.escape, longest_first))})", text) if allowed else [text]
     ids = []
-    end = 0
-    for match in re.finditer("|".join(map(re.escape, longest_first)), text):
-        ids += encode_ordinary(text[end : match.start()])
-        ids.append(special_tokens[match.group()])
-        end = match.end()
-    return ids + encode_ordinary(text[end:])
+    for n, part in enumerate(parts):
+        if n % 2:  # between two ordinary parts stands a special token
+            ids.append(special_tokens[part])
+        elif part != "":
+            ids += encode_ordinary(part)
+    return ids
