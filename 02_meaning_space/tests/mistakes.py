@@ -32,19 +32,31 @@ FROM_ONE = "that leave out the FIRST word of the sentence as a center"
 SAME_WORD = "that leave out every context that is the SAME WORD as the center"
 BY_DISTANCE = "in the order of their DISTANCE, not of the context's position"
 POSITIONS = "of POSITIONS, where the ids of the words are asked for"
+FLOATS = "of ids that have passed through FLOATS, which hold 53 bits of an int64"
+BY_IDS, LEFT_NEAREST = (
+    "SORTED by their ids, not by positions",
+    "with the contexts on the left in the order of their DISTANCE",
+)
+ONCE = "each of them ONCE, where the same pair can come twice"
+OVERFLOWN = "whose windows END BEFORE THEY BEGIN where i + w + 1 is above all int64"
 PAIRS = {
     "side": ["both", LEFT, RIGHT],
     "itself": ["left out", ITSELF, SAME_WORD],
-    "end": ["included", SHORT],
-    "order": ["center first", SWAPPED, BY_DISTANCE],
+    "end": ["included", SHORT, OVERFLOWN],
+    "order": ["center first", SWAPPED, BY_DISTANCE, LEFT_NEAREST, BY_IDS],
     "edge": ["stops", WRAPS],
     "width": ["its own", WIDEST, CONTEXTS_WIDTH],
     "start": ["zero", FROM_ONE],
-    "what": ["ids", POSITIONS],
+    "what": ["ids", POSITIONS, FLOATS, ONCE],
 }
 PAIRS_HINTS = {
     SAME_WORD: "A sentence may hold a word twice. Does the formula compare words, or positions?",
     BY_DISTANCE: "Which context comes first: the nearest one, or the one that stands first in the sentence?",
+    FLOATS: "How many bits has the fraction of a float64? An array of other numbers is made of which dtype?",
+    BY_IDS: "Which pair comes first: that of the first center in the sentence, or that of the smallest id?",
+    LEFT_NEAREST: "Which context comes first: the nearest one, or the one that stands first in the sentence?",
+    ONCE: "A word may stand twice near another: how many examples to learn from are these?",
+    OVERFLOWN: "What is np.int64(2**63 - 1) + 1, and what does int(w) change?",
     POSITIONS: "The word at position 0 of the worked example has the id 10. Which of the two is in the first pair?",
     LEFT: "Which contexts does the first word of the sentence have?",
     RIGHT: "Which contexts does the last word of the sentence have?",
@@ -62,17 +74,26 @@ def wrong_pairs(side, itself, end, order, edge, width, start, what):
     def pairs(ids, widths):
         refuse_widths(ids, widths)
         found, n = [], len(ids)
-        words = ids if what == "ids" else np.arange(n)
+        words = np.arange(n) if what == POSITIONS else ids
         for i in range(1 if start == FROM_ONE else 0, n):
             positions = range(-n if edge == WRAPS else 0, n)
-            for j in sorted(positions, key=lambda j: abs(j - i)) if order == BY_DISTANCE else positions:
-                w = {"its own": widths[i], WIDEST: widths.max(), CONTEXTS_WIDTH: widths[j]}[width]
+            for j in in_order(positions, i, order):
+                w = int({"its own": widths[i], WIDEST: widths.max(), CONTEXTS_WIDTH: widths[j]}[width])
                 low, high = (i if side == RIGHT else i - w), (i if side == LEFT else i + w - (end == SHORT))
+                high = -1 if end == OVERFLOWN and high >= 2**63 - 1 else high
                 if low <= j <= high and (j != i or itself == ITSELF) and (ids[j] != ids[i] or itself != SAME_WORD):
                     found.append((words[j], words[i]) if order == SWAPPED else (words[i], words[j]))
-        return np.array(found, dtype=np.int64).reshape(-1, 2)
+        found = sorted(found) if order == BY_IDS else list(dict.fromkeys(found)) if what == ONCE else found
+        return np.array(found, dtype=float if what == FLOATS else np.int64).reshape(-1, 2).astype(np.int64)
 
     return pairs
+
+
+def in_order(positions, i, order):
+    """The positions of contexts, in the order of a mistake."""
+    if order == LEFT_NEAREST:
+        return sorted(positions, key=lambda j: (j >= i, abs(j - i)))
+    return sorted(positions, key=lambda j: abs(j - i)) if order == BY_DISTANCE else positions
 
 
 def refuse_widths(ids, widths):
@@ -120,6 +141,11 @@ def widths_that_are_refused(impl, seed):
 
 def ids_above_two_to_the_31st(impl, seed):
     return impl.pairs(np.array([2**31 + 5, 7, 2**53 + 1]), np.array([2, 1, 1]))
+
+
+def windows_as_wide_as_an_int64_can_say(impl, seed):
+    widths = np.array([2**63 - 1, 1, 2**63 - 2, 1, 2**63 - 1])
+    return impl.pairs(np.array([8, 3, 5, 3, 1]), widths[np.random.default_rng(seed).permutation(5)])
 
 
 def a_sentence_of_three_hundred_words(impl, seed):
@@ -240,11 +266,25 @@ TOO_LOW = "whose words after the target are ONE TOO LOW, counted without the tar
 SHIFTED_WORD = "that counts the WORDS after the target one up, where the point shall move"
 AT_GAP = "that returns the TARGET for a point exactly where its interval began"
 OVER_END = "that returns the TARGET when rounding carries the point over the end of the line"
+PAST_END = "that returns V, which is no word, when rounding carries the point over the end of the line"
+FIRST_TARGET = "that takes the target of the FIRST row out in every row"
 SIDE = "that gives a point on a border to the word BEFORE it"
 BEFORE_IT, UNDIVIDED = "that returns the word BEFORE the one drawn", "whose probabilities do NOT add up to one"
 SAMPLER = {
     "power": ["3/4", UNIGRAM, FLAT],
-    "target": ["taken out", WITH_TARGET, NEXT, LONG, TOO_LOW, SHIFTED_WORD, AT_GAP, SIDE, OVER_END],
+    "target": [
+        "taken out",
+        WITH_TARGET,
+        NEXT,
+        LONG,
+        TOO_LOW,
+        SHIFTED_WORD,
+        AT_GAP,
+        SIDE,
+        OVER_END,
+        PAST_END,
+        FIRST_TARGET,
+    ],
     "place": ["its own", BEFORE_IT],
     "sum": ["one", UNDIVIDED],
 }
@@ -252,6 +292,8 @@ SAMPLER_HINTS = {
     SHIFTED_WORD: "The words after the gap are shorter or longer than the target. By how much does a point move up?",
     AT_GAP: "The target's interval includes its lower end. To which side of the gap does that point belong?",
     OVER_END: "The largest uniform number below 1, and the last word as the target: in whose interval is the point?",
+    PAST_END: "The largest uniform number below 1: in which word's interval is the point?",
+    FIRST_TARGET: "Every row has a target of its own. Which axis of the uniform numbers are the rows?",
     SIDE: "An interval includes its lower end. Which `side` of np.searchsorted does that mean?",
     UNIGRAM: "How often is 'the' drawn, and how often did the authors find that it should be?",
     FLAT: "A word that occurs a thousand times as often: is it no more likely to be a negative?",
@@ -279,6 +321,8 @@ def wrong_sampler(power, target, place, sum):
             if ((targets < 0) | (targets > last)).any() or not ((uniforms >= 0) & (uniforms < 1)).all():
                 raise ValueError("targets or uniforms")
             words = np.empty(uniforms.shape, dtype=np.int64)
+            if target == FIRST_TARGET:
+                return self.words(targets[0], uniforms)
             for t in np.unique(targets):
                 words[targets == t] = self.words(t, uniforms[targets == t])
             return words - (place == BEFORE_IT)
@@ -289,7 +333,7 @@ def wrong_sampler(power, target, place, sum):
             if target in (WITH_TARGET, NEXT):
                 word = np.minimum(np.searchsorted(np.cumsum(p), u, side="right"), last)
                 return np.where(word == t, (word + 1) % (last + 1), word) if target == NEXT else word
-            if target in (SHIFTED_WORD, AT_GAP, SIDE, OVER_END):
+            if target in (SHIFTED_WORD, AT_GAP, SIDE, OVER_END, PAST_END):
                 return self.along_the_whole_line(t, u)
             length = p.sum() - p[t] if target != LONG else p.sum()
             point = u * (length if sum == "one" else 1.0)
@@ -306,7 +350,8 @@ def wrong_sampler(power, target, place, sum):
             moves = point > start if target == AT_GAP else point >= start
             side = "left" if target == SIDE else "right"
             word = np.searchsorted(end, np.where(moves, point + p[t], point), side=side)
-            return np.minimum(word, last - 1 if t == last and target != OVER_END else last)
+            most = {OVER_END: last, PAST_END: last + 1}.get(target, last - 1 if t == last else last)
+            return np.minimum(word, most)
 
     return NegativeSampler
 
@@ -496,6 +541,9 @@ UPHILL = "with gradients that point the wrong way (y - sigmoid)"
 NO_LABEL = "whose gradients forget to SUBTRACT the label 1 of the context"
 OVERFLOWS = "as log(1 / (1 + exp(-x))), which OVERFLOWS for large scores"
 LOG_ZERO = "with log(1 - sigmoid(x)), which is the logarithm of ZERO from a score of 37 on"
+LOG_TINY = "with 1e-10 added inside the logarithm, so that a term of it NEVER passes 23"
+CLIPPED = "of scores that are CLIPPED to the range from -30 to 30"
+BY_BATCH = "whose gradients are divided by the number of PAIRS"
 INFONCE = "as a SOFTMAX over the context and the negatives (InfoNCE)"
 LOSS = {
     "labels": ["right", LABELS, ALL_ONES],
@@ -503,9 +551,9 @@ LOSS = {
     "center_part": ["all", ONLY_CONTEXT, ONLY_NEGATIVES],
     "sum": ["sum", AVERAGED],
     "places": ["right", EXCHANGED],
-    "sign": ["down", UPHILL],
+    "sign": ["down", UPHILL, BY_BATCH],
     "minus_one": ["there", NO_LABEL],
-    "log": ["stable", OVERFLOWS, LOG_ZERO],
+    "log": ["stable", OVERFLOWS, LOG_ZERO, LOG_TINY, CLIPPED],
     "kind": ["logistic", INFONCE],
 }
 LOSS_HINTS = {
@@ -520,6 +568,9 @@ LOSS_HINTS = {
     NO_LABEL: "The derivative by a score is sigmoid(score) minus the label. Which label has the context?",
     OVERFLOWS: "What is exp(-x) for x = -1000, and what is log(1 + exp(y)) close to for large y?",
     LOG_ZERO: "sigmoid(40) is 1 in float64. Which other form has 1 - sigmoid(x)?",
+    LOG_TINY: "The score of the context is -50: what is the loss, and what is yours?",
+    CLIPPED: "The score of the context is -50: what is the loss, and what is yours?",
+    BY_BATCH: "How does the gradient of one pair change when another pair stands beside it?",
     INFONCE: "Here each word is judged alone, by a sigmoid. In a softmax the negatives compete with the context.",
 }
 
@@ -535,6 +586,8 @@ def log_term(s, log):
             return -np.log(1 / (1 + np.exp(-s)))
         if log == LOG_ZERO:
             return -np.log(1 - sigmoid(-s))
+        if log == LOG_TINY:
+            return -np.log(sigmoid(s) + 1e-10)
         return np.logaddexp(0, -s)
 
 
@@ -549,13 +602,13 @@ def infonce(center, context, negatives):
 
 def wrong_loss(labels, sigmoid_, center_part, sum, places, sign, minus_one, log, kind):
     positive, negative = {"right": (1, 0), LABELS: (0, 1), ALL_ONES: (1, 1)}[labels]
-    inner = sigmoid if sigmoid_ == TWICE else lambda score: score
+    inner = {"once": lambda score: np.clip(score, -30, 30) if log == CLIPPED else score, TWICE: sigmoid}[sigmoid_]
 
     def term(score, label):
         s = inner(score)
         forgotten = minus_one == NO_LABEL and label == 1
         gradient = sigmoid(s) - (0 if forgotten else label)
-        return log_term(s if label else -s, log), gradient * (1 if sign == "down" else -1)
+        return log_term(s if label else -s, log), gradient * {"down": 1, UPHILL: -1, BY_BATCH: 1 / len(score)}[sign]
 
     def loss_and_gradients(center, context, negatives):
         if context.shape != center.shape or negatives.shape[::2] != center.shape:
@@ -696,15 +749,17 @@ LAST_NEGATIVE = "that keeps only the LAST gradient of a word that is a negative 
 ONE_BY_ONE = "that takes one pair AFTER the other, each at the vectors that the pair before it left"
 OWN_CONTEXT = "that leaves out a negative that is the CONTEXT of its own pair"
 OWN_CONTEXT_LOSS = "that leaves out a negative that is the CONTEXT of its own pair, in the loss too"
+ALL_CONTEXTS_FIRST = "that moves contexts and negatives BEFORE the centers' gradients are taken"
+SINGLE = "that returns a FLOAT32 for float32 matrices"
 CONTEXTS_FIRST = "that moves the contexts BEFORE the negatives' gradients are taken"
 STEP = {
     "write": ["all", CENTERS, NOT_NEGATIVES, COPIES, NOT_CENTERS],
     "matrices": ["right", MIXED],
     "repeated": ["added", LAST, LAST_NEGATIVE],
-    "order": ["together", BEFORE, ONE_BY_ONE, CONTEXTS_FIRST],
+    "order": ["together", BEFORE, ONE_BY_ONE, CONTEXTS_FIRST, ALL_CONTEXTS_FIRST],
     "sign": ["down", UP],
     "size": ["sum", MEAN, NO_RATE],
-    "loss": ["mean", SUMMED, AFTER],
+    "loss": ["mean", SUMMED, AFTER, SINGLE],
     "negatives_": ["all", OWN_CONTEXT, OWN_CONTEXT_LOSS],
 }
 STEP_HINTS = {
@@ -713,6 +768,8 @@ STEP_HINTS = {
     ONE_BY_ONE: "At which vectors are the gradients of all pairs of a batch taken?",
     OWN_CONTEXT: "Does the summed loss have a term for this negative? The sampler would not draw it.",
     OWN_CONTEXT_LOSS: "Which negatives count here, and whose work is it to leave the context out?",
+    ALL_CONTEXTS_FIRST: "The center's gradient holds the vectors of context and negatives: the old ones, or the new?",
+    SINGLE: "Is a np.float32 a float of Python? What does float() make of it?",
     CONTEXTS_FIRST: "One pair's context can be another pair's negative. At which vectors are all gradients taken?",
     CENTERS: "The loss has two sets of parameters. What happens to the output vectors, which begin at zero?",
     NOT_NEGATIVES: "The negatives' output vectors are parameters too. What pushes them away?",
@@ -765,6 +822,12 @@ def wrong_step(write, matrices, repeated, order, sign, size, loss, negatives_):
             d_center = d_center - np.einsum("bk,bkd->bd", own * sigmoid(scores), u_negative)
             d_negatives = d_negatives * ~own[:, :, None]
             value = value - (own * np.logaddexp(0, scores)).sum(1)
+        if order == ALL_CONTEXTS_FIRST:
+            moved, scores = contexts.copy(), np.einsum("bd,bkd->bk", v, u_negative)
+            add(moved, o, d_context)
+            add(moved, negatives, d_negatives)
+            d_center = -sigmoid(-(v * u).sum(1))[:, None] * moved[o]
+            d_center = d_center + np.einsum("bk,bkd->bd", sigmoid(scores), moved[negatives])
         if order == CONTEXTS_FIRST:
             add(contexts, o, d_context)
             _, d_center, _, d_negatives = loss_and_gradients(v, u, contexts[negatives])
@@ -775,6 +838,8 @@ def wrong_step(write, matrices, repeated, order, sign, size, loss, negatives_):
             add(contexts, negatives, d_negatives)
         if loss == AFTER:
             value = loss_and_gradients(centers[i], contexts[o], contexts[negatives])[0]
+        if loss == SINGLE:
+            return value.mean()
         return float(value.sum() if loss == SUMMED else value.mean())
 
     return sgd_step
@@ -786,7 +851,8 @@ def stepped(impl, pairs, negatives, seed, lr=0.3, dtype=np.float64, V=9, D=5, sc
     before = pairs.copy(), negatives.copy()
     loss = impl.sgd_step(w, c, pairs, negatives, lr)
     unchanged = bool(np.array_equal(pairs, before[0]) and np.array_equal(negatives, before[1]))
-    return {"the loss": loss, "the centers": w, "the contexts": c, "pairs and negatives are unchanged": unchanged}
+    found = {"the loss": loss, "the centers": w, "the contexts": c, "pairs and negatives are unchanged": unchanged}
+    return found | {"the loss is a float": isinstance(loss, float)}
 
 
 def different_words(impl, seed):
@@ -900,13 +966,15 @@ DISTANCE = "by the DISTANCE to candidates that keep their own length"
 ZERO, MINUS_ONE = "that gives the three words the score ZERO", "that gives the three words the score -1"
 DELETED = "with ids counted AFTER the three words were deleted"
 EXCHANGED_AB, NO_C = "with a and b EXCHANGED", "that forgets to add c"
+SAME_DIRECTION = "that leaves out every word with the DIRECTION of a word of the question"
+BY_ID = "with the best words in the order of their IDS"
 MULTIPLIED = "by 3CosMul, a PRODUCT of cosines, not their sum"
 WORST = "that returns the WORST words first"
 ANALOGY = {
     "length": ["one", RAW, HALF, CANDIDATES, DISTANCE],
-    "asked": ["left out", QUERY_LEFT, ONLY_C, DELETED, ZERO, MINUS_ONE],
+    "asked": ["left out", QUERY_LEFT, ONLY_C, DELETED, ZERO, MINUS_ONE, SAME_DIRECTION],
     "sum": ["b-a+c", EXCHANGED_AB, NO_C, MULTIPLIED],
-    "order": ["best first", WORST],
+    "order": ["best first", WORST, BY_ID],
 }
 ANALOGY_HINTS = {
     CANDIDATES: "A dot product with a longer candidate is larger. Shall a long vector win?",
@@ -920,6 +988,8 @@ ANALOGY_HINTS = {
     DELETED: "Which word has id 5 in a list from which three earlier ones were deleted?",
     EXCHANGED_AB: "man is to king as woman is to ...: from which word does the step start, and where does it end?",
     NO_C: "b - a is a step. From where is it taken?",
+    SAME_DIRECTION: "The formula leaves out three words. Does it leave out vectors?",
+    BY_ID: "The first of the answers is the best one. Which one is yours?",
     MULTIPLIED: "The task asks for the cosine with b - a + c: one cosine with a sum of vectors.",
     WORST: "argsort sorts upwards. Where does the greatest score end up?",
 }
@@ -949,8 +1019,11 @@ def wrong_analogy(length, asked, sum, order):
             score = np.delete(score, [a, b, c])
         else:
             lowest = {ZERO: 0.0, MINUS_ONE: -1.0}.get(asked, -np.inf)
+            if asked == SAME_DIRECTION:
+                score[np.isclose(unit @ unit[[a, b, c]].T, 1).any(axis=1)] = lowest
             score[{QUERY_LEFT: [], ONLY_C: [c]}.get(asked, [a, b, c])] = lowest
-        return np.argsort(-score if order == "best first" else score)[:topn]
+        best = np.argsort(score if order == WORST else -score)[:topn]
+        return np.sort(best) if order == BY_ID else best
 
     return analogy
 
@@ -1021,7 +1094,7 @@ def words_with_the_directions_of_the_questions_words(impl, seed):
     """Words 20, 21 and 22 point the way of a, b and c. They are other words, and may be the answer."""
     v = words_of_all_lengths(seed + 9)
     v[[20, 21, 22]] = v[[3, 11, 7]] * np.array([[2.0], [0.5], [4.0]])
-    return impl.analogy(v, 3, 11, 7, 37)
+    return impl.analogy(v, 3, 11, 7, 34)
 
 
 def the_best_word(impl, seed):
@@ -1079,12 +1152,13 @@ OTHER_AXIS = "read off the matrix of components along the WRONG AXIS, rows for c
 FULL_AXIS = "read off the FULL matrix of components along the wrong axis, columns of V^T for rows"
 STANDARD = "of STANDARDIZED dimensions"
 FLIPPED = "whose coordinates do not have the SIGNS of their components"
+EIGH_ROWS = "read off the matrix of np.linalg.eigh in ROWS, where its columns are the components"
 UNSORTED = "in the order in which np.linalg.eig returns them, NOT sorted"
 PCA = {
     "center": ["columns", UNCENTERED, ROWS_CENTERED, SHIFTED],
     "order": ["falling", ASCENDING, UNSORTED],
     "variance": ["N - 1", BY_N, SINGULAR, UNDIVIDED_PCA],
-    "axes": ["right", CONFUSED, OTHER_AXIS, FULL_AXIS, COLUMNS],
+    "axes": ["right", CONFUSED, OTHER_AXIS, FULL_AXIS, COLUMNS, EIGH_ROWS],
     "scale": ["as it is", STANDARD],
     "sign": ["alike", FLIPPED],
 }
@@ -1099,6 +1173,7 @@ PCA_HINTS = {
     CONFUSED: "How long is a component: as many numbers as there are points, or as there are dimensions?",
     COLUMNS: "Which shape has the second result: (k, D) or (D, k)?",
     OTHER_AXIS: "Multiply the covariance by your component: do you get a multiple of it?",
+    EIGH_ROWS: "Multiply the covariance by your component: do you get a multiple of it?",
     FULL_AXIS: "Multiply the covariance by your component: do you get a multiple of it?",
     FLIPPED: "Multiply the centered points by your components: do you get your coordinates, sign by sign?",
     UNSORTED: "np.linalg.eig promises no order of its eigenvalues. Which component is the principal one?",
@@ -1117,6 +1192,8 @@ def wrong_pca(center, order, variance, axes, scale, sign):
         if order == UNSORTED:
             value, columns = np.linalg.eig(z.T @ z / (len(x) - 1))
             s, components = np.sqrt(np.maximum(value.real, 0) * (len(x) - 1)), columns.real.T
+        if axes == EIGH_ROWS:
+            components = np.linalg.eigh(z.T @ z / (len(x) - 1))[1][::-1]
         if order == ASCENDING:
             s, components = s[::-1], components[::-1]
         components = (components.T if axes in (OTHER_AXIS, FULL_AXIS) else components)[:k]
@@ -1149,6 +1226,15 @@ def signed(result, turned=True):
     return {"the coordinates": coordinates, "the components": components, "the variance": variance}
 
 
+def are_eigenvectors(x, components):
+    if np.ndim(components) != 2 or np.shape(components)[1] != x.shape[1]:
+        return False
+    covariance = np.cov(x, rowvar=False)
+    images = components @ covariance
+    multiples = np.sum(images * components, axis=1, keepdims=True) * components
+    return bool(np.allclose(images, multiples, rtol=0, atol=1e-6 * np.abs(covariance).max()))
+
+
 def cloud(seed, N, D):
     """Points with well separated variances, along directions that are not the axes, far from the origin."""
     rng = np.random.default_rng(seed)
@@ -1166,7 +1252,12 @@ def dimensions_of_rising_variance(impl, seed):
 
 
 def three_of_five_components(impl, seed):
-    return signed(impl.pca(cloud(seed, 30, 5), 3))
+    x = cloud(seed, 30, 5)
+    result = impl.pca(x, 3)
+    found = signed(result)
+    if not isinstance(found, dict):
+        return found
+    return {"the covariance times a component is a multiple of it": are_eigenvectors(x, result[1])} | found
 
 
 def all_of_four_components(impl, seed):
@@ -1179,9 +1270,9 @@ def fewer_points_than_dimensions(impl, seed):
 
 def as_many_components_as_points(impl, seed):
     """Three centered points lie in a plane: the third variance is 0. Its component is free, but of length one."""
-    coordinates, components, variance = impl.pca(np.array([[1.0, 0, 0, 2], [0, 3, 0, 1], [4, 0, 1, 0]]), 3)
+    _, components, variance = impl.pca(np.array([[1.0, 0, 0, 2], [0, 3, 0, 1], [4, 0, 1, 0]]), 3)
     lengths = np.linalg.norm(components, axis=1)
-    return {"the lengths of the components": lengths, "the variance": variance, "the last ones": coordinates[:, 2]}
+    return {"the lengths of the components": lengths, "the variance": variance}
 
 
 def orthonormal(result):
@@ -1203,7 +1294,7 @@ def points_on_a_line(impl, seed):
 
 
 def points_that_are_all_the_same(impl, seed):
-    return orthonormal(impl.pca(np.array([[1.0, 2, 3]] * 4), 2))
+    return orthonormal(impl.pca(np.array([[1.0, 2, 3]] * 4), 3))
 
 
 def points_of_one_number(impl, seed):
@@ -1225,15 +1316,19 @@ def points_that_are_a_slice(impl, seed):
     return signed(impl.pca(cloud(seed + 6, 30, 4).T.copy().T[::2], 2))
 
 
-def points_that_lie_very_close_or_very_far_apart(impl, seed):
+def in_units(result, scale):
     """The coordinates in units of the scale, the variance in those of its square."""
-    found = {}
-    for scale in (1e-6, 1e6):
-        result = impl.pca(cloud(seed + 7, 20, 3) * scale, 2)
-        if isinstance(result, (tuple, list)) and len(result) == 3:
-            result = signed((result[0] / scale, result[1], result[2] / scale**2), turned=False)
-        found[f"scale {scale}"] = result
-    return found
+    if not isinstance(result, (tuple, list)) or len(result) != 3:
+        return result
+    return signed((result[0] / scale, result[1], result[2] / scale**2), turned=False)
+
+
+def points_that_lie_very_close_together(impl, seed):
+    return in_units(impl.pca(cloud(seed + 7, 20, 3) * 1e-6, 2), 1e-6)
+
+
+def points_that_lie_very_far_apart(impl, seed):
+    return in_units(impl.pca(cloud(seed + 7, 20, 3) * 1e6, 2), 1e6)
 
 
 def nearly_equal_variances(impl, seed):
@@ -1254,8 +1349,9 @@ def far_from_the_origin(impl, seed):
 
 def numbers_of_components_that_are_refused(impl, seed):
     x = cloud(seed, 11, 4)
-    calls = {"k = 0": (x, 0), "k = D + 1": (x, 5), "k = D": (x, 4), "k = N + 1": (x[:3], 4), "k = N": (x[:3], 3)}
-    calls |= {"one point": (x[:1], 1), "no point": (x[:0], 1), "k = -1": (x, -1), "one point, k = 0": (x[:1], 0)}
+    calls = {"k = 0": (x, 0), "k = D + 1": (x, 5), "k = N + 1": (x[:3], 4), "k = -1": (x, -1)}
+    calls |= {"one point": (x[:1], 1), "no point": (x[:0], 1), "one point, k = 0": (x[:1], 0)}
+    calls |= {"k = D": (x, 4), "k = N": (x[:3], 3)}  # last: their signs are free, and the first other call is shown
     return refused({name: lambda args=args: impl.pca(*args) for name, args in calls.items()})
 
 
@@ -1271,6 +1367,7 @@ PROBES = {
         no_word_at_all,
         widths_that_are_refused,
         ids_above_two_to_the_31st,
+        windows_as_wide_as_an_int64_can_say,
         a_sentence_of_three_hundred_words,
         ids_and_widths_that_are_slices,
     ],
@@ -1311,12 +1408,12 @@ PROBES = {
         ordinary_vectors,
         a_single_negative,
         no_negatives,
-        long_axes,
         equal_vectors,
         vectors_of_one_number,
         vectors_in_slices_and_negatives_that_all_pairs_share,
         vectors_in_float32,
         scores_of_a_hundred,
+        long_axes,
         float32_vectors_with_scores_of_a_thousand,
         very_large_scores,
         scores_of_1e300,
@@ -1352,8 +1449,8 @@ PROBES = {
         vectors_that_are_a_slice,
         topn_given_by_its_name,
         questions_of_equal_words,
-        as_few_words_as_there_can_be,
         words_with_the_directions_of_the_questions_words,
+        as_few_words_as_there_can_be,
         the_best_word,
         a_question_with_a_word_twice,
         the_first_and_the_last_word_in_the_question,
@@ -1374,7 +1471,8 @@ PROBES = {
         as_many_points_as_dimensions,
         more_than_a_hundred_points_and_dimensions,
         points_that_are_a_slice,
-        points_that_lie_very_close_or_very_far_apart,
+        points_that_lie_very_close_together,
+        points_that_lie_very_far_apart,
         far_from_the_origin,
         numbers_of_components_that_are_refused,
     ],
@@ -1395,7 +1493,12 @@ def of(task):
             PAIRS,
             wrong_pairs,
             PAIRS_HINTS,
-            [(LEFT, SHORT), (LEFT, FROM_ONE), (RIGHT, WRAPS), *alone(PAIRS, SAME_WORD, BY_DISTANCE, POSITIONS)],
+            [
+                (LEFT, SHORT),
+                (LEFT, FROM_ONE),
+                (RIGHT, WRAPS),
+                *alone(PAIRS, SAME_WORD, BY_DISTANCE, POSITIONS, FLOATS, BY_IDS, LEFT_NEAREST, ONCE, OVERFLOWN),
+            ],
         ),
         "keep_probability": (
             "a probability",
@@ -1409,14 +1512,19 @@ def of(task):
             SAMPLER,
             wrong_sampler,
             SAMPLER_HINTS,
-            alone(SAMPLER, UNDIVIDED, LONG, TOO_LOW, SHIFTED_WORD, AT_GAP, SIDE, OVER_END),
+            alone(SAMPLER, UNDIVIDED, LONG, TOO_LOW, SHIFTED_WORD, AT_GAP, SIDE, OVER_END, PAST_END, FIRST_TARGET),
         ),
         "loss_and_gradients": (
             "a loss",
             LOSS,
             wrong_loss,
             LOSS_HINTS,
-            [(TWICE, OVERFLOWS), (TWICE, LOG_ZERO), (LABELS, LOG_ZERO), *alone(LOSS, INFONCE)],
+            [
+                (TWICE, OVERFLOWS),
+                (TWICE, LOG_ZERO),
+                (LABELS, LOG_ZERO),
+                *alone(LOSS, INFONCE, LOG_TINY, CLIPPED, BY_BATCH),
+            ],
         ),
         "sgd_step": (
             "a step",
@@ -1426,7 +1534,17 @@ def of(task):
             [(COPIES, w) for w in (BEFORE, LAST, UP, MEAN, NO_RATE, AFTER)]
             + [
                 (CENTERS, BEFORE),
-                *alone(STEP, NOT_CENTERS, LAST_NEGATIVE, ONE_BY_ONE, OWN_CONTEXT, OWN_CONTEXT_LOSS, CONTEXTS_FIRST),
+                *alone(
+                    STEP,
+                    NOT_CENTERS,
+                    LAST_NEGATIVE,
+                    ONE_BY_ONE,
+                    OWN_CONTEXT,
+                    OWN_CONTEXT_LOSS,
+                    CONTEXTS_FIRST,
+                    ALL_CONTEXTS_FIRST,
+                    SINGLE,
+                ),
             ],
         ),
         "analogy": (
@@ -1435,14 +1553,14 @@ def of(task):
             wrong_analogy,
             ANALOGY_HINTS,
             [(ONLY_C, NO_C), (MULTIPLIED, RAW), (MULTIPLIED, HALF)]
-            + alone(ANALOGY, CANDIDATES, DISTANCE, ZERO, MINUS_ONE),
+            + alone(ANALOGY, CANDIDATES, DISTANCE, ZERO, MINUS_ONE, SAME_DIRECTION, BY_ID),
         ),
         "pca": (
             "components",
             PCA,
             wrong_pca,
             PCA_HINTS,
-            [(CONFUSED, SHIFTED), (UNCENTERED, SHIFTED), *alone(PCA, COLUMNS, FULL_AXIS, UNSORTED, FLIPPED)],
+            [(CONFUSED, SHIFTED), (UNCENTERED, SHIFTED), *alone(PCA, COLUMNS, FULL_AXIS, UNSORTED, FLIPPED, EIGH_ROWS)],
         ),
     }[task]
     yield from combine(task, noun, knobs, build, hints, without=without)

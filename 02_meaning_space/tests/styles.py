@@ -17,7 +17,7 @@ def refuse_widths(ids, widths):
 def pairs_by_slices(ids, widths):
     refuse_widths(ids, widths)
     rows = [np.empty((0, 2), dtype=np.int64)]
-    for i, w in enumerate(widths):
+    for i, w in enumerate(widths.tolist()):
         around = np.concatenate([ids[max(i - w, 0) : i], ids[i + 1 : i + w + 1]])
         rows.append(np.column_stack([np.full(len(around), ids[i]), around]))
     return np.concatenate(rows).astype(np.int64)

@@ -71,6 +71,13 @@ def test_pairs_keep_all_64_bits_of_an_id(impl):
     assert got.tolist() == [[2**31 + 5, 2**53 + 1], [2**53 + 1, 2**31 + 5]], "an id is an int64"
 
 
+@pytest.mark.task("pairs")
+@pytest.mark.parametrize("widest", [2**63 - 1, 2**63 - 2, 2**62])
+def test_no_window_is_too_wide(impl, widest):
+    got = array(impl.pairs(np.array([4, 5, 6]), np.array([widest, 1, widest])), (6, 2), "i").tolist()
+    assert got == [[4, 5], [4, 6], [5, 4], [5, 6], [6, 4], [6, 5]], f"a width of {widest} is the whole sentence"
+
+
 # ---------------------------------------------------------------- keep_probability
 
 

@@ -39,7 +39,7 @@ def pairs(ids: Int[np.ndarray, "N"], widths: Int[np.ndarray, "..."]) -> Int[np.n
     if (widths < 1).any():
         raise ValueError(f"widths={widths.min()}: must be at least 1; a window reaches one word to either side")
     found = []
-    for i, width in enumerate(widths):
+    for i, width in enumerate(widths.tolist()):  # Python's integers: i + width may be above all int64
         first = max(0, i - width)
         last = min(len(ids) - 1, i + width)
         for j in range(first, last + 1):
