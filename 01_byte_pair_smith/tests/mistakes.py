@@ -362,6 +362,24 @@ def runs_of_white_space_before_every_kind_of_character(impl, seed):
     return {repr(text): impl.pretokenize(text + "." * (seed % 7)) for text in texts}
 
 
+def texts_of_prose_and_of_programs(impl, seed):
+    texts = (
+        "well-known 'em rock'n'roll a`s 'Ll 'Re",
+        "iPhone OpenAI dEF",
+        "日本語 東京",
+        "a\u200db \u00adc",
+        "a\n's b\t'd",
+    )
+    texts += (
+        "3.14 1,000 -12 +5 50% 1e-9",
+        "x+=1; #!$.?-> a.€+~",
+        "a  \u200bb   \x00",
+        "a" + " " * 130 + "b\n" + "\t" * 130,
+    )
+    texts += ("9" * 70, "." * 70 + "=" * 70, "a" * 70 + " " + "日" * 70)
+    return {repr(text[:20]): impl.pretokenize(text + "." * (seed % 7)) for text in texts}
+
+
 def rare_letters_and_clitics(impl, seed):
     texts = ("ǅa ʰⁿ", "5Ⅷ!", "a 's b 'll", "'s's ''s", "l'll've", "𝒜𐐀 𝟘")
     return {text: impl.pretokenize(text + "!" * (seed % 7)) for text in texts}
@@ -1259,6 +1277,7 @@ PROBES = {
         white_space_of_every_kind,
         visible_characters_of_every_kind,
         runs_of_white_space_before_every_kind_of_character,
+        texts_of_prose_and_of_programs,
         rare_letters_and_clitics,
         a_text_of_thousands_of_pre_tokens,
         with_another_pattern,

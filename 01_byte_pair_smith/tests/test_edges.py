@@ -61,6 +61,14 @@ def test_every_visible_character_takes_the_last_space_of_a_run(impl):
 
 
 @pytest.mark.task("pretokenize")
+def test_runs_may_be_long_and_signs_belong_to_no_word(impl):
+    exactly(impl.pretokenize("a-b 3.14 -5%"), ["a", "-", "b", " 3", ".", "14", " -", "5", "%"], "signs between words")
+    exactly(impl.pretokenize("a\n's'em"), ["a", "\n", "'s", "'", "em"], "a clitic after a line end, and none")
+    exactly(impl.pretokenize("9" * 50 + "." * 50 + " " * 200), ["9" * 50, "." * 50, " " * 200], "three long runs")
+    exactly(impl.pretokenize("OpenAI 日本語"), ["OpenAI", " 日本語"], "two words")
+
+
+@pytest.mark.task("pretokenize")
 def test_there_may_be_thousands_of_pre_tokens(impl):
     exactly(impl.pretokenize("a 1" * 1200), ["a", " 1"] * 1200, "2,400 pre-tokens")
 
