@@ -55,14 +55,15 @@ FROM_ONE = "that start at i = 1, so that the pair of 1 radian a token is missing
 RISING, REVERSED = "that RISE with i: the wavelengths instead of the frequencies", "in the reverse order, slowest first"
 TURNS, CYCLES = "in rotations per token, not radians", "multiplied by 2 pi"
 IN_FLOAT32, OTHER_BASE = "in float32", "that IGNORE the base given"
-TOO_LATE = "that become float64 only after a calculation in float32"
+TOO_LATE = "that become float64 too late, after they were float32"
+EXPONENTS = "whose exponents 2i/d are divided in float32"
 ROUNDED_BASE = "whose base is rounded to float32"
 
 FREQUENCIES = {
     "exponent": ["2i/d", HALVED, DOUBLED, TO_ONE, FROM_ONE],
     "direction": ["falling", RISING, REVERSED],
     "unit": ["radians", TURNS, CYCLES],
-    "dtype": ["float64", IN_FLOAT32, TOO_LATE],
+    "dtype": ["float64", IN_FLOAT32, TOO_LATE, EXPONENTS],
     "given": ["base", OTHER_BASE, ROUNDED_BASE],
 }
 FREQUENCY_HINTS = {
@@ -75,7 +76,8 @@ FREQUENCY_HINTS = {
     TURNS: "cos and sin expect radians: how many are one rotation?",
     CYCLES: "The formula has no pi in it: which unit does it give?",
     IN_FLOAT32: "What is left of a frequency's relative error of 6e-8 at position 100,000, in radians?",
-    TOO_LATE: "Which dtype has 2i/d before you convert it? How many digits does it have?",
+    TOO_LATE: "Which dtype has the tensor that you convert? How many digits does it have?",
+    EXPONENTS: "Which dtype has torch.arange(0, 6, 2) / 6? How many digits of 1/3 are left?",
     OTHER_BASE: "Does frequencies(16, base=500.0) differ from frequencies(16)?",
     ROUNDED_BASE: "Which dtype has torch.tensor(142857.3)? How many digits of the base are left?",
 }
@@ -92,6 +94,7 @@ def wrong_frequencies(exponent, direction, unit, dtype, given):
         i = torch.arange(dim // 2, dtype=torch.float32 if dtype == TOO_LATE else torch.float64)
         powers = {"2i/d": 2 * i / dim, HALVED: i / dim, DOUBLED: 4 * i / dim, FROM_ONE: 2 * (i + 1) / dim}
         power = powers.get(exponent, i / max(1, dim // 2 - 1))
+        power = power.float().double() if dtype == EXPONENTS else power
         theta = base ** (power if direction == RISING else -power)
         theta = theta.flip(0) if direction == REVERSED else theta
         theta = theta * {TURNS: 1 / (2 * math.pi), CYCLES: 2 * math.pi}.get(unit, 1)
@@ -158,13 +161,14 @@ EACH_ITS_OWN = "in which every column has a frequency of its own, so that no col
 COUNTED_FROM_1, ROUNDED = "with positions counted from 1", "whose positions are rounded to bfloat16"
 IN_FLOAT64, TABLE_BASE = "in float64", "that IGNORES the base given"
 TABLE_ANGLES, LEARNED = "whose angles are float32", "that asks for a gradient, as if it were learned"
+TABLE_THETA = "whose frequencies are float32, though its angles are float64"
 
 SINUSOIDAL = {
     "trig": ["sine first", SWAPPED],
     "columns": ["interleaved", SEPARATE],
     "exponent": ["2i/d", HALVED, EACH_ITS_OWN],
     "start": ["0", COUNTED_FROM_1, ROUNDED],
-    "dtype": ["float32", IN_FLOAT64, TABLE_ANGLES, LEARNED],
+    "dtype": ["float32", IN_FLOAT64, TABLE_ANGLES, TABLE_THETA, LEARNED],
     "given": ["base", TABLE_BASE],
 }
 SINUSOIDAL_HINTS = {
@@ -177,6 +181,7 @@ SINUSOIDAL_HINTS = {
     ROUNDED: "Which integers above 256 can bfloat16 represent?",
     IN_FLOAT64: "Which dtype do embeddings have? In which dtype does the task want the table?",
     TABLE_ANGLES: "An angle of 3,500 radians in float32: how far away is the next one?",
+    TABLE_THETA: "What is a relative error of 6e-8 in a frequency at position 100,000, in radians?",
     LEARNED: "Which numbers of a sinusoidal table does training change?",
     TABLE_BASE: "Does a table with base=500.0 differ from one with the default base?",
 }
@@ -195,6 +200,7 @@ def wrong_table(trig, columns, exponent, start, dtype, given):
         positions = torch.arange(max_seq_len, dtype=torch.float64) + (start == COUNTED_FROM_1)
         positions = positions.bfloat16().double() if start == ROUNDED else positions
         theta = base**-power
+        theta = theta.float().double() if dtype == TABLE_THETA else theta
         angle = positions[:, None] * theta
         if dtype == TABLE_ANGLES:
             angle = positions.float()[:, None] * theta.float()
@@ -239,7 +245,12 @@ def far_rows(impl, seed):
     columns = {"sines": (table[4900:, 2], angle.sin()), "cosines": (table[4900:, 3], angle.cos())}
     off = {words: (got.double() - want).abs().max() for words, (got, want) in columns.items()}
     right = {f"{w} of rows 4,900 to 4,999 are right to {m}": bool(off[w] < m) for w in off for m in (1e-7, 1e-6, 1e-5)}
-    return right | {"needs a gradient": table.requires_grad}
+    turns = torch.complex(table[4900:, 3], table[4900:, 2]).to(torch.complex128)
+    apart = (turns[1:] / turns[:-1] - turns[1] / turns[0]).abs().max()
+    return right | {
+        "needs a gradient": table.requires_grad,
+        "each of these rows is the one before, rotated by one and the same angle, to 1e-5": bool(apart < 1e-5),
+    }
 
 
 def rows_beyond_32_768(impl, seed):
@@ -427,7 +438,13 @@ def angles_in_half_precision(impl, seed):
 def one_pair_and_one_angle(impl, seed):
     pair = torch.tensor([3.0, -4.0], dtype=torch.float64)
     angle = torch.tensor(2.5, dtype=torch.float64)
-    return tensor(a_pair=impl.rotate(pair, angle), a_pair_by_a_negative_angle=impl.rotate(pair, -angle))
+    half = torch.tensor(math.pi, dtype=torch.float64)
+    return tensor(
+        a_pair=impl.rotate(pair, angle),
+        a_pair_by_a_negative_angle=impl.rotate(pair, -angle),
+        a_pair_by_half_a_rotation=impl.rotate(pair, half),
+        a_float32_pair_by_half_a_rotation=impl.rotate(pair.float(), half.float()),
+    )
 
 
 def slices_and_expanded_views(impl, seed):
@@ -438,6 +455,7 @@ def slices_and_expanded_views(impl, seed):
         every_third_angle=impl.rotate(wide[:, :2], angle[::3]),
         one_angle_expanded=impl.rotate(wide[:, :2], angle[5:6].expand(4)),
         transposed_angles=impl.rotate(wide[:, :2], angle.view(4, 3).T),
+        a_table_of_pairs_with_its_first_axes_exchanged=impl.rotate(angle.view(2, 3, 2).transpose(0, 1), angle[:2]),
     )
 
 
@@ -478,6 +496,9 @@ DEFAULT = "whose DEFAULT layout is the interleaved one"
 NO_GRADIENT = "through which no gradient passes"
 KEYS_DTYPE = "that gives the keys the dtype of the queries"
 FROM_0, WHOLE = "that IGNORES the positions given and counts from 0", "that rounds positions down to whole numbers"
+FROM_FIRST = "that counts on from the first position given instead of using each of them"
+KEYS_BASE = "that IGNORES the base given when it rotates the keys"
+AS_GIVEN = "whose angles have the dtype of the positions, so that float32 positions give float32 angles"
 FIRST_ROW = "that gives every row of the batch the first row's positions"
 FLOAT32_ANGLES, FLOAT32_THETA = "whose angles are float32", "whose frequencies are float32"
 Q_ANGLES = "whose angles have the dtype of q, so that half precision loses the phase"
@@ -491,11 +512,11 @@ ROPE = {
     "sign": ["forward", CLOCKWISE, KEYS_BACKWARDS, QUERIES_BACKWARDS],
     "exponent": ["2i/d", HALVED],
     "trig": ["cos, sin", TRIG],
-    "positions": ["given", FROM_0, WHOLE, FIRST_ROW],
-    "precision": ["float64", FLOAT32_ANGLES, FLOAT32_THETA, Q_ANGLES, NOT_CAST, KEYS_DTYPE],
+    "positions": ["given", FROM_0, FROM_FIRST, WHOLE, FIRST_ROW],
+    "precision": ["float64", FLOAT32_ANGLES, FLOAT32_THETA, AS_GIVEN, Q_ANGLES, NOT_CAST, KEYS_DTYPE],
     "which": ["both", Q_ONLY, TWICE],
     "heads": ["each", ALL_HEADS],
-    "given": ["base", ROPE_BASE],
+    "given": ["base", ROPE_BASE, KEYS_BASE],
     "lengths": ["equal", ANY_LENGTH],
     "default": ["half", DEFAULT],
     "gradient": ["passes", NO_GRADIENT],
@@ -512,23 +533,26 @@ ROPE_HINTS = {
     HALVED: "How slow is the last pair? It should be near 1/base.",
     TRIG: "What should a token at position 0 look like afterwards?",
     FROM_0: "With 100 tokens in a cache, which position has the next one?",
+    FROM_FIRST: "Tokens 0, 10 and 20 of a text: which positions have the second and the third?",
     WHOLE: "What becomes of a position that was squeezed to 2.5?",
     FIRST_ROW: "Two prompts padded on the left by different amounts: do their first words have the same position?",
     FLOAT32_ANGLES: "How far apart are neighbouring float32 numbers at 100,000 radians?",
     FLOAT32_THETA: "What is a relative error of 6e-8 in a frequency at position 100,000, in radians?",
+    AS_GIVEN: "A float32 position times a frequency: in which dtype do you multiply?",
     Q_ANGLES: "Which integers above 2,048 can float16 represent?",
     NOT_CAST: "Which dtype has the product of a float16 and a float64 tensor?",
     Q_ONLY: "Shift both tokens by one: does their score stay?",
     TWICE: "At position 1 the first pair rotates by one radian: by how much does yours?",
     ALL_HEADS: "Has every head fast pairs and slow ones, or does the first head have all the fast ones?",
     ROPE_BASE: "Does base=500.0 change your result?",
+    KEYS_BASE: "Does base=500.0 change the rotated keys?",
     KEYS_DTYPE: "Queries in float32 and keys in float64: which dtype should the rotated keys have?",
     ANY_LENGTH: "One position for a query: which positions do ten keys have?",
     NO_GRADIENT: "How would W_q and W_k be trained, if no gradient reaches them?",
     DEFAULT: "Which layout has a call that names none?",
 }
-ROPE_ALONE = [*ROPE["precision"][1:], *ROPE["which"][1:], ALL_HEADS, READ_WRITE, MIXED, WHOLE, FIRST_ROW]
-ROPE_ALONE += [KEYS_BACKWARDS, QUERIES_BACKWARDS, ROPE_BASE, ANY_LENGTH, DEFAULT, NO_GRADIENT]
+ROPE_ALONE = [*ROPE["precision"][1:], *ROPE["which"][1:], ALL_HEADS, READ_WRITE, MIXED, FROM_FIRST, WHOLE, FIRST_ROW]
+ROPE_ALONE += [KEYS_BACKWARDS, QUERIES_BACKWARDS, ROPE_BASE, KEYS_BASE, ANY_LENGTH, DEFAULT, NO_GRADIENT]
 
 
 def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads, given, lengths, default, gradient):
@@ -542,7 +566,9 @@ def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads
         i = torch.arange(x.shape[-1] // 2, dtype=torch.float64)
         theta = base ** (-(1 if exponent == HALVED else 2) * i / x.shape[-1])
         theta = theta.float().double() if precision == FLOAT32_THETA else theta
-        kind = {FLOAT32_ANGLES: torch.float32, Q_ANGLES: x.dtype}.get(precision, torch.float64)
+        of_positions = at.dtype if at.is_floating_point() else torch.float64
+        kinds = {FLOAT32_ANGLES: torch.float32, Q_ANGLES: x.dtype, AS_GIVEN: of_positions}
+        kind = kinds.get(precision, torch.float64)
         angle = (at.to(kind)[..., None] * theta.to(kind)).unsqueeze(-3)
         cos, sin = angle.cos(), (-angle if clockwise else angle).sin()
         if precision != NOT_CAST:
@@ -563,18 +589,23 @@ def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads
         if q.shape[3] % 2 or layout not in LAYOUTS:
             raise ValueError("an odd width or an unknown layout")
         base = 10_000.0 if given == ROPE_BASE else base
+        if not 0 < base < math.inf:
+            raise ValueError("the base must be positive and finite")
+        keys_base = 10_000.0 if given == KEYS_BASE else base
         q, k = (q.detach(), k.detach()) if gradient == NO_GRADIENT else (q, k)
         at = torch.arange(T, device=device) if positions == FROM_0 else at.long() if positions == WHOLE else at
+        at = at[..., :1] + torch.arange(T, device=device) if positions == FROM_FIRST else at
         at = at[:1] if positions == FIRST_ROW and at.ndim == 2 else at
         for _ in range(2 if which == TWICE else 1):
             q = rotated(q, at, base, layout, sign in (CLOCKWISE, QUERIES_BACKWARDS))
-            k = k if which == Q_ONLY else rotated(k, at, base, layout, sign in (CLOCKWISE, KEYS_BACKWARDS))
+            k = k if which == Q_ONLY else rotated(k, at, keys_base, layout, sign in (CLOCKWISE, KEYS_BACKWARDS))
         return q, k.to(q.dtype) if precision == KEYS_DTYPE else k
 
     named = "interleaved" if default == DEFAULT else "half"
     return lambda q, k, positions, base=10_000.0, layout=named: apply_rope(q, k, positions, base, layout)
 
 
+UNUSABLE_BASES = [0.0, -1.0, math.inf, -math.inf, math.nan]
 OTHER_LAYOUTS = ["llama", "Half", "halves", "interleave", "Interleaved", ""]
 
 
@@ -609,7 +640,7 @@ def positions_between_whole_numbers(impl, seed):
 
 
 def positions_in_float32(impl, seed):
-    return rotated_pair(impl, *queries_and_keys(seed + 4), torch.tensor([0.0, 0.75, 2.0, 1000.0, 4001.0]))
+    return rotated_pair(impl, *queries_and_keys(seed + 4), torch.tensor([0.0, 0.75, 2.0, 50_003.5, 99_998.0]))
 
 
 def far_positions_between_whole_numbers(impl, seed):
@@ -623,10 +654,15 @@ def one_token_of_each_row(impl, seed):
 
 
 def queries_and_keys_that_are_transposed_views(impl, seed):
-    q, k = (x.mT.contiguous().mT for x in queries_and_keys(seed + 10))
-    both = [impl.apply_rope(q, k, torch.arange(5), layout=layout) for layout in LAYOUTS]
-    words = [f"the {what} in the {layout} layout" for layout in LAYOUTS for what in ("queries", "keys")]
-    return tensor(**dict(zip(words, (x for pair in both for x in pair), strict=True)))
+    """Of tensors B H D T, and of tensors B T H D, which a projection makes."""
+    found = {}
+    for kept, axes in (("B H D T", (2, 3)), ("B T H D", (1, 2))):
+        q, k = (x.transpose(*axes).contiguous().transpose(*axes) for x in queries_and_keys(seed + 10, heads=(4, 2)))
+        for layout in LAYOUTS:
+            both = impl.apply_rope(q, k, torch.arange(5), layout=layout)
+            words = [f"the {what} of views of {kept}, {layout} layout" for what in ("queries", "keys")]
+            found |= dict(zip(words, both, strict=True))
+    return tensor(**found)
 
 
 def two_bases_and_one_shape(impl, seed):
@@ -684,6 +720,9 @@ def gradients_of_queries_and_keys(impl, seed):
         found[f"a gradient passes in float16, {layout} layout"] = [
             x.requires_grad for x in impl.apply_rope(*low, torch.arange(5), layout=layout)
         ]
+        zeros = torch.zeros(1, 1, 3, 4, dtype=torch.float64, requires_grad=True)
+        got = gradients(impl.apply_rope(zeros, zeros, torch.arange(3), layout=layout)[0], zeros=zeros)
+        found[f"the gradient of queries of zeros, {layout} layout"] = got["the gradient of zeros"]
     return found
 
 
@@ -826,6 +865,7 @@ def inputs_that_do_not_fit(impl, seed):
         "rows of positions in float16": (q, q, torch.zeros(2, 5).half()),
         "rows of positions in bfloat16": (q, q, torch.zeros(2, 5).bfloat16()),
     }
+    calls |= {f"the base {base}": (q, q, torch.arange(5), base) for base in UNUSABLE_BASES}
     calls |= {f"the layout {named!r}": (q, q, torch.arange(5), 10_000.0, named) for named in OTHER_LAYOUTS}
     return {what: error_of(lambda call=call: impl.apply_rope(*call)) for what, call in calls.items()}
 
@@ -951,6 +991,7 @@ UNSCALED, NO_MASK = "WITHOUT the 1/sqrt(d) scale", "WITHOUT the causal mask"
 BY_WIDTH, PAST_MASK = "with the scale 1/d instead of 1/sqrt(d)", "whose mask hides the past, not the future"
 BY_TOKENS = "with the scale 1/sqrt(T) instead of 1/sqrt(d)"
 SELF_ZEROS = "whose mask hides the token itself, so that the first output is zero"
+ZERO_HIDES = "that hides every score of exactly 0, and not only the future"
 AFTERWARDS = "that hides the future AFTER the softmax, so that the weights do not sum to 1"
 ZERO_MASK = "that sets the scores of the future to 0 instead of minus infinity"
 SMALL_MASK = "that sets the scores of the future to a finite number instead of minus infinity"
@@ -972,6 +1013,7 @@ ATTENTION = {
         SELF_MASK,
         SELF_ZEROS,
         POSITION_MASK,
+        ZERO_HIDES,
         AFTERWARDS,
     ],
     "axis": ["keys", OVER_QUERIES],
@@ -995,6 +1037,7 @@ ATTENTION_HINTS = {
     SMALL_MASK: "What does softmax make of a score of -10,000 when the others are -1,000,000?",
     SELF_MASK: "What may the first token attend to?",
     SELF_ZEROS: "What may the first token attend to?",
+    ZERO_HIDES: "A query of zeros: which tokens does it attend to?",
     AFTERWARDS: "Without the future, do the weights of one query still sum to 1?",
     POSITION_MASK: "Two tokens with the same position: may the earlier one see the later one?",
     OVER_QUERIES: "The weights of which tokens add up to 1: those of one query, or those of one key?",
@@ -1026,6 +1069,8 @@ def wrong_attention(rotated, positions, scale, mask, axis, given, dtype, gradien
             future = future.mT
         if mask == POSITION_MASK:
             future = (at[..., None, :] > at[..., :, None]).unsqueeze(-3)
+        if mask == ZERO_HIDES:
+            future = s.tril() == 0
         hidden = {ZERO_MASK: 0.0, SMALL_MASK: -100.0}.get(mask, -math.inf)
         s = s if mask in (NO_MASK, AFTERWARDS) else s.masked_fill(future, hidden)
         kind = torch.float32 if dtype == ATTENTION_FLOAT32 else s.dtype
@@ -1128,7 +1173,10 @@ def twelve_digits_of_an_output(impl, seed):
 
 def far_positions_with_fractions(impl, seed):
     at = torch.tensor([0.0, 1, 2, 3, 5], dtype=torch.float64) * 1.7 + 100_000
-    return tensor(the_output=impl.rotary_attention(*qkv(seed + 5), at))
+    return tensor(
+        the_output=impl.rotary_attention(*qkv(seed + 5), at),
+        with_float32_positions=impl.rotary_attention(*qkv(seed + 5), at.float()),
+    )
 
 
 def two_bases_and_the_same_tokens(impl, seed):
@@ -1138,8 +1186,21 @@ def two_bases_and_the_same_tokens(impl, seed):
 
 
 def inputs_that_are_transposed_views(impl, seed):
-    q, k, v = (x.mT.contiguous().mT for x in qkv(seed + 7))
-    return tensor(the_output=impl.rotary_attention(q, k, v, torch.arange(5)))
+    """Of tensors B H D T, and of tensors B T H D, which a projection makes."""
+    found = {}
+    for kept, axes in (("B H D T", (2, 3)), ("B T H D", (1, 2))):
+        inputs = (x.transpose(*axes).contiguous().transpose(*axes) for x in qkv(seed + 7))
+        found[f"the output of views of {kept}"] = impl.rotary_attention(*inputs, torch.arange(5))
+    return tensor(**found)
+
+
+def queries_of_zeros(impl, seed):
+    """Every score is 0, so that each output is the mean of the values so far."""
+    q, k, v = qkv(seed + 16)
+    return tensor(
+        queries_of_zeros=impl.rotary_attention(0 * q, k, v, torch.arange(5)),
+        keys_of_zeros=impl.rotary_attention(q, 0 * k, v, torch.arange(5)),
+    )
 
 
 def rows_with_positions_of_their_own(impl, seed):
@@ -1161,7 +1222,10 @@ def shapes_that_differ(impl, seed):
         "one position for five tokens": (q, k, v, torch.arange(1)),
         "one row of positions for a batch of two": (q, k, v, torch.zeros(1, 5)),
         "positions in bfloat16": (q, k, v, torch.arange(5).bfloat16()),
+        "positions in float16": (q, k, v, torch.arange(5).half()),
+        "an odd width": (q[..., :3], k[..., :3], v[..., :3], torch.arange(5)),
     }
+    calls |= {f"the base {base}": (q, k, v, torch.arange(5), base) for base in UNUSABLE_BASES}
     return {what: error_of(lambda call=call: impl.rotary_attention(*call)) for what, call in calls.items()}
 
 
@@ -1263,32 +1327,43 @@ END_POINTS = "that lets the end points meet, (L - 1) / (L' - 1)"
 SHORT_TOO = "that rescales texts SHORTER than the trained length too"
 FLOORED = "that rounds to whole positions, so that neighbours collide"
 SQUEEZED_FLOAT32, PRODUCT = "in float32", "that becomes float64 only after a multiplication in float32"
+ROUNDED_FIRST = "that rounds the positions to float32 before it multiplies"
+LAST_GIVEN = "whose ratio comes from the largest position given, not from the length of the text"
 RATIO = "whose ratio is rounded to float32"
 
 SQUEEZE = {
-    "way": ["squeezed", STRETCHED, CLAMPED, WRAPPED, END_POINTS],
+    "way": ["squeezed", STRETCHED, CLAMPED, WRAPPED, END_POINTS, LAST_GIVEN],
     "short": ["left alone", SHORT_TOO],
     "whole": ["real", FLOORED],
-    "dtype": ["float64", SQUEEZED_FLOAT32, PRODUCT, RATIO],
+    "dtype": ["float64", SQUEEZED_FLOAT32, PRODUCT, ROUNDED_FIRST, RATIO],
 }
 SQUEEZE_HINTS = {
     STRETCHED: "Is the last position inside the trained range?",
     CLAMPED: "Do the last two tokens still have different positions?",
     WRAPPED: "Do tokens 0 and L have the same position?",
     END_POINTS: "What is the ratio in the paper: of lengths, or of last positions?",
+    LAST_GIVEN: "Token 4 alone, of a text of 32: by how much is it squeezed?",
     SHORT_TOO: "A text of the trained length needs no help: what does yours do to one of half that?",
     FLOORED: "Four tokens squeezed into one position: in which order were they?",
     PRODUCT: "An integer tensor times a Python float: which dtype has the product?",
+    ROUNDED_FIRST: "Which dtype has positions.float()? How many digits of 1,000,000.333 are left?",
     RATIO: "Which dtype has torch.tensor(1 / 3)? How many digits of the ratio are left?",
     SQUEEZED_FLOAT32: "Positions become angles in float64: what does rounding them before cost?",
 }
+
+
+SQUEEZE_ALONE = [SQUEEZED_FLOAT32, PRODUCT, ROUNDED_FIRST, RATIO, LAST_GIVEN]
 
 
 def wrong_interpolate(way, short, whole, dtype):
     def interpolate(positions, trained_len, seq_len):
         if trained_len < 1 or seq_len < 1 or positions.dtype in (torch.float16, torch.bfloat16):
             raise ValueError(f"trained_len={trained_len}, seq_len={seq_len} must be at least 1")
-        p = positions.double()
+        if dtype == PRODUCT:
+            return (positions * min(1.0, trained_len / seq_len)).double()
+        p = positions.float().double() if dtype == ROUNDED_FIRST else positions.double()
+        if way == LAST_GIVEN:
+            return p * min(1.0, trained_len / (1 + p.max().item())) if p.numel() else p
         if seq_len > trained_len or short == SHORT_TOO:
             p = {
                 "squeezed": p * (torch.tensor(trained_len / seq_len) if dtype == RATIO else trained_len / seq_len),
@@ -1297,7 +1372,6 @@ def wrong_interpolate(way, short, whole, dtype):
                 WRAPPED: p % trained_len,
             }.get(way, p * (trained_len - 1) / max(1, seq_len - 1))
         p = p.floor() if whole == FLOORED else p
-        p = p.float().double() if dtype == PRODUCT else p
         return p.float() if dtype == SQUEEZED_FLOAT32 else p
 
     return interpolate
@@ -1406,14 +1480,14 @@ KNOBS = {  # task: (noun, knobs, how to build it, hints, settings that are not c
         FREQUENCIES,
         wrong_frequencies,
         FREQUENCY_HINTS,
-        [IN_FLOAT32, TOO_LATE, FROM_ONE, DOUBLED, CYCLES, OTHER_BASE, ROUNDED_BASE],
+        [IN_FLOAT32, TOO_LATE, EXPONENTS, FROM_ONE, DOUBLED, CYCLES, OTHER_BASE, ROUNDED_BASE],
     ),
     "sinusoidal_table": (
         "a table",
         SINUSOIDAL,
         wrong_table,
         SINUSOIDAL_HINTS,
-        [ROUNDED, IN_FLOAT64, TABLE_ANGLES, LEARNED, TABLE_BASE],
+        [ROUNDED, IN_FLOAT64, TABLE_ANGLES, TABLE_THETA, LEARNED, TABLE_BASE],
     ),
     "rotate": (
         "a rotation",
@@ -1430,12 +1504,12 @@ KNOBS = {  # task: (noun, knobs, how to build it, hints, settings that are not c
         wrong_attention,
         ATTENTION_HINTS,
         [
-            *(QUERIES, INTERLEAVED, BY_TOKENS, SMALL_MASK, SELF_MASK, SELF_ZEROS, POSITION_MASK, AFTERWARDS),
-            *(OVER_QUERIES, ATTENTION_BASE, ATTENTION_FLOAT32, PROMOTED, NO_GRADIENT),
+            *(QUERIES, INTERLEAVED, BY_TOKENS, SMALL_MASK, SELF_MASK, SELF_ZEROS, POSITION_MASK),
+            *(ZERO_HIDES, AFTERWARDS, OVER_QUERIES, ATTENTION_BASE, ATTENTION_FLOAT32, PROMOTED, NO_GRADIENT),
         ],
     ),
     "alibi_slopes": ("slopes", SLOPES, wrong_slopes, SLOPE_HINTS, [SORTED, SLOPES_FLOAT64, ABOVE, NEAREST]),
-    "interpolate": ("an interpolation", SQUEEZE, wrong_interpolate, SQUEEZE_HINTS, [SQUEEZED_FLOAT32, PRODUCT, RATIO]),
+    "interpolate": ("an interpolation", SQUEEZE, wrong_interpolate, SQUEEZE_HINTS, SQUEEZE_ALONE),
 }
 WITHOUT = {  # pairs in which one mistake hides the other
     "rotary_attention": [(NOTHING, COUNTED)],
@@ -1472,6 +1546,7 @@ PROBES = {
         pairs_and_angles,
         one_angle_for_many_pairs,
         many_angles_for_one_pair,
+        one_pair_and_one_angle,
         float16_pairs_and_float64_angles,
         cosines_and_sines_in_float16,
         gradients_of_the_pairs,
@@ -1482,7 +1557,6 @@ PROBES = {
         half_precision_pairs_and_far_angles,
         pairs_and_angles_that_both_broadcast,
         angles_in_half_precision,
-        one_pair_and_one_angle,
         slices_and_expanded_views,
         gradients_in_other_dtypes,
         gradients_of_one_pair_and_many_angles,
@@ -1539,6 +1613,7 @@ PROBES = {
         two_bases_and_the_same_tokens,
         inputs_that_are_transposed_views,
         inputs_that_are_expanded_views,
+        queries_of_zeros,
         inputs_in_float32,
         inputs_in_half_precision,
         scores_near_the_end_of_float64,

@@ -70,8 +70,10 @@ def rotate_by_matrices(pairs, angle):
 # ---------------------------------------------------------------- apply_rope
 
 
-def check_inputs(q, k, positions, layout):
+def check_inputs(q, k, positions, base, layout):
     tokens = q.size(2)
+    if not (base > 0 and math.isfinite(base)):
+        raise ValueError("a positive base, please")
     if layout != "half" and layout != "interleaved":
         raise ValueError("no such layout")
     if k.size(2) != tokens or k.size(0) != q.size(0) or k.size(3) != q.size(3) or q.size(3) % 2:
@@ -84,7 +86,7 @@ def check_inputs(q, k, positions, layout):
 
 def rope_by_rotate_half(q, k, positions, base=10_000.0, layout="half"):
     """As in `transformers`: x cos + rotate_half(x) sin; the interleaved layout is permuted there and back."""
-    check_inputs(q, k, positions, layout)
+    check_inputs(q, k, positions, base, layout)
     width = q.shape[-1]
     theta = 1.0 / base ** (torch.arange(0, width, 2).double() / width)
     angle = torch.einsum("...t,p->...tp", positions.double(), theta)
@@ -104,7 +106,7 @@ def rope_by_rotate_half(q, k, positions, base=10_000.0, layout="half"):
 
 def rope_pair_by_pair(q, k, positions, base=10_000.0, layout="half"):
     """Every pair of coordinates in a loop, written into a copy."""
-    check_inputs(q, k, positions, layout)
+    check_inputs(q, k, positions, base, layout)
     pairs = q.shape[3] // 2
     results = []
     for x in (q, k):

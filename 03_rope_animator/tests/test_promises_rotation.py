@@ -84,7 +84,68 @@ def test_gradients_of_one_pair_in_other_dtypes(impl, dtype, most):
     assert_close(gradient.double(), torch.stack((cos + 3 * sin, 3 * cos - sin)).sum(1), rtol=0, atol=most)
 
 
+@pytest.mark.task("rotate")
+@pytest.mark.parametrize("dtype, most", [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+def test_half_a_rotation_turns_a_pair_around(impl, dtype, most):
+    pairs = normal(0, 3, 2, dtype=dtype)
+    for angle in (math.pi, -math.pi, 3 * math.pi):
+        assert_close(impl.rotate(pairs, torch.tensor(angle, dtype=dtype)), -pairs, rtol=0, atol=most)
+
+
+@pytest.mark.task("rotate")
+def test_the_first_axes_of_a_table_of_pairs_may_be_exchanged(impl):
+    pairs, angle = normal(0, 4, 3, 2).transpose(0, 1), normal(1, 4)
+    want = torch.view_as_real(torch.view_as_complex(pairs.contiguous()) * torch.exp(1j * angle))
+    assert_close(impl.rotate(pairs, angle), want, rtol=0, atol=1e-12)
+
+
 # ---------------------------------------------------------------- apply_rope
+
+
+@pytest.mark.task("apply_rope")
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("axes", [(1, 2), (2, 3), (0, 3), (0, 1)])
+def test_queries_and_keys_may_be_transposed_views(impl, layout, axes):
+    """A projection makes (B, T, H, D), of which (B, H, T, D) is a view: its axes 1 and 2 are exchanged."""
+    q, k, at = normal(0, 2, 4, 3, 6), normal(1, 2, 2, 3, 6), torch.arange(3) + 7
+    views = [x.transpose(*axes).contiguous().transpose(*axes) for x in (q, k)]
+    for got, x in zip(impl.apply_rope(*views, at, layout=layout), (q, k), strict=True):
+        assert_close(got, rotated_by_hand(x, at, 10_000.0, layout), rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("apply_rope")
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_queries_and_keys_of_zeros_have_gradients(impl, layout):
+    at, inputs = torch.arange(3), [torch.zeros(1, 2, 3, 4, dtype=torch.float64, requires_grad=True) for _ in "qk"]
+    weights = normal(0, 1, 2, 3, 4)
+    outputs = impl.apply_rope(*inputs, at, layout=layout)
+    for gradient in torch.autograd.grad(sum((y * weights).sum() for y in outputs), inputs):
+        assert_close(gradient, rotated_by_hand(weights, -at, 10_000.0, layout), rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("apply_rope")
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout_of_positions", [(3,), (2, 3)])
+def test_the_base_given_is_that_of_queries_and_of_keys(impl, layout, layout_of_positions):
+    q, k, at = normal(0, 2, 2, 3, 4), normal(1, 2, 2, 3, 4), torch.tensor([5, 2, 40]).expand(layout_of_positions)
+    for got, x in zip(impl.apply_rope(q, k, at, 30.0, layout), (q, k), strict=True):
+        assert_close(got, rotated_by_hand(x, at, 30.0, layout), rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("apply_rope")
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("shape", [(3,), (2, 3)])
+def test_angles_of_far_positions_are_float64(impl, layout, dtype, shape):
+    q, at = normal(0, 2, 2, 3, 6), torch.tensor([99_998, 50_003.5, 77_777]).to(dtype).expand(shape)
+    assert_close(impl.apply_rope(q, q, at, layout=layout)[0], rotated_by_hand(q, at, 1e4, layout), rtol=0, atol=1e-9)
+
+
+@pytest.mark.task("apply_rope")
+@pytest.mark.parametrize("base", [0.0, -1.0, math.inf, -math.inf, math.nan])
+def test_apply_rope_refuses_the_bases_that_frequencies_refuses(impl, base):
+    with pytest.raises(ValueError):
+        impl.apply_rope(torch.zeros(1, 1, 2, 4), torch.zeros(1, 1, 2, 4), torch.arange(2), base)
 
 
 @pytest.mark.task("apply_rope")
@@ -257,6 +318,47 @@ def test_attention_takes_rows_in_int32_another_base_and_expanded_views(impl):
     for at in (torch.tensor([[0, 1, 3, 6, 10], [5, 6, 7, 9, 8]]).int(), torch.tensor([9, 4, 4, 0, 7]).int()):
         got = impl.rotary_attention(base=20.7, positions=at, v=v, k=k, q=q)
         assert_close(got, attention_by_hand(q, k, v, at, 20.7), rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("rotary_attention")
+@pytest.mark.parametrize("axes", [(1, 2), (2, 3), (0, 3), (0, 1)])
+def test_inputs_of_attention_may_be_transposed_views(impl, axes):
+    q, k, v = (normal(i, 2, 3, 5, 8) for i in range(3))
+    views = (x.transpose(*axes).contiguous().transpose(*axes) for x in (q, k, v))
+    want = attention_by_hand(q, k, v, torch.arange(5))
+    assert_close(impl.rotary_attention(*views, torch.arange(5)), want, rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("rotary_attention")
+@pytest.mark.parametrize("zero", [0, 1])
+def test_scores_of_zero_are_not_hidden(impl, zero):
+    """A query or keys of zeros: every score is 0, and each output is the mean of the values so far."""
+    inputs = [normal(i, 2, 2, 5, 8) for i in range(3)]
+    inputs[zero] = torch.zeros_like(inputs[zero])
+    want = inputs[2].cumsum(2) / torch.arange(1, 6).view(5, 1)
+    assert_close(impl.rotary_attention(*inputs, torch.arange(5)), want, rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("rotary_attention")
+@pytest.mark.parametrize("shape", [(3,), (2, 3)])
+def test_angles_of_attention_are_float64_whatever_the_dtype_of_the_positions(impl, shape):
+    inputs, at = [normal(i, 2, 2, 3, 6) for i in range(3)], torch.tensor([99_998, 50_003.5, 77_777])
+    for dtype in (torch.float64, torch.float32):
+        got = impl.rotary_attention(*inputs, at.to(dtype).expand(shape))
+        assert_close(got, attention_by_hand(*inputs, at.expand(shape)), rtol=0, atol=1e-9)
+
+
+@pytest.mark.task("rotary_attention")
+@pytest.mark.parametrize("base", [0.0, -1.0, math.inf, math.nan])
+def test_attention_refuses_the_bases_that_apply_rope_refuses(impl, base):
+    with pytest.raises(ValueError):
+        impl.rotary_attention(*torch.zeros(3, 1, 1, 2, 4), torch.arange(2), base)
+
+
+@pytest.mark.task("rotary_attention")
+def test_attention_refuses_an_odd_width(impl):
+    with pytest.raises(ValueError):
+        impl.rotary_attention(*torch.zeros(3, 1, 1, 2, 3), torch.arange(2))
 
 
 @pytest.mark.task("rotary_attention")
