@@ -129,6 +129,7 @@ def no_word_at_all(impl, seed):
 def widths_that_are_refused(impl, seed):
     ids = np.array([1, 2, 3])
     widths = {"zero": [1, 0, 1], "negative": [1, 1, -1], "too few": [1, 1], "a column": [[1], [1], [1]], "one": [1] * 3}
+    widths |= {"the lowest int64": [1, -(2**63), 1]}
     widths |= {"zero first": [0, 1, 1], "-5": [1, -5, 1], "too many": [1] * 4, "a row": [[1, 1, 1]], "a number": 1}
     calls = {name: lambda w=w: impl.pairs(ids, np.array(w)) for name, w in widths.items()}
     for name, w in {"zero, for a word alone": [0], "a column, for a word alone": [[2]], "a number alone": 2}.items():
@@ -236,7 +237,10 @@ def a_vocabulary_of_one_word(impl, seed):
 
 
 def counts_above_two_to_the_31st(impl, seed):
-    return impl.keep_probability(np.array([3 * 10**12, 7 * 10**10, 5 * 10**9, 5 * 10**9, 7]), 0.001)
+    return {
+        "trillions": impl.keep_probability(np.array([3 * 10**12, 7 * 10**10, 5 * 10**9, 5 * 10**9, 7]), 0.001),
+        "a sum just below 2^63": impl.keep_probability(np.array([2**61, 2**62, 2**60, 3]), 0.001),
+    }
 
 
 def words_of_the_same_count(impl, seed):
@@ -253,7 +257,8 @@ def the_threshold_given_by_its_name(impl, seed):
 
 def counts_and_thresholds_that_are_refused(impl, seed):
     calls = {f"threshold {t}": ([3, 1], t) for t in (0.0, -1.0, 1e-9)}
-    calls |= {f"counts {counts}": (counts, 1e-3) for counts in ([3, 0], [-2, 5], [3, 0, 2], [3, 1])}
+    refused_counts = [3, 0], [-2, 5], [3, 0, 2], [5, -(2**63), 2], [3, 1]
+    calls |= {f"counts {counts}": (counts, 1e-3) for counts in refused_counts}
     return refused({name: lambda c=c, t=t: impl.keep_probability(np.array(c), t) for name, (c, t) in calls.items()})
 
 
@@ -428,6 +433,12 @@ def words_far_more_frequent_than_others(impl, seed):
     return {"the probability": sampler.probability, "the words": sampler.sample(np.array([0, 1]), points)}
 
 
+def counts_with_a_sum_just_below_two_to_the_63rd(impl, seed):
+    sampler = impl.NegativeSampler(np.array([2**61, 2**62, 2**60, 3]), 1.0)
+    targets, uniforms = np.array([1, 0, 3]), np.random.default_rng(seed).random((3, 9))
+    return {"the probability": sampler.probability, "the words": sampler.sample(targets, uniforms)}
+
+
 def targets_and_uniforms_that_are_parts_of_tables(impl, seed):
     """The targets are the second column of pairs, the uniform numbers a transposed table."""
     rng = np.random.default_rng(seed + 3)
@@ -511,9 +522,10 @@ def the_largest_uniform_number_and_the_last_word(impl, seed):
 
 def counts_targets_and_uniforms_that_are_refused(impl, seed):
     counts = {"one word": [7], "no word": [], "a count of zero": [3, 0], "two counts of one": [1, 1]}
-    counts |= {"a negative count": [5, -2, 4], "a count of zero first": [0, 3, 2]}
+    counts |= {"a negative count": [5, -2, 4], "a count of zero first": [0, 3, 2], "the lowest int64": [4, -(2**63), 9]}
     calls = {name: lambda c=c: impl.NegativeSampler(np.array(c, dtype=np.int64)) for name, c in counts.items()}
     samples = {"target -1": (-1, 0.5), "target V": (3, 0.5), "the last target": (2, 0.5), "uniform 1": (0, 1.0)}
+    samples |= {"target 2^63 - 1": (2**63 - 1, 0.5), "target -2^63": (-(2**63), 0.5)}
     samples |= {
         "uniform below 0": (0, -0.1),
         "uniform just below 0": (0, -1e-12),
@@ -1119,6 +1131,7 @@ def questions_that_are_refused(impl, seed):
         "a word twice, topn = V - 1": (0, 1, 1, 8),
         "b = c, topn = V - 2": (0, 1, 1, 7),
     }
+    questions |= {"a = 10^20": (10**20, 1, 2), "c = -10^20": (0, 1, -(10**20)), "topn = 10^20": (0, 1, 2, 10**20)}
     calls = {name: lambda q=q: impl.analogy(v, *q) for name, q in questions.items()}
     for name, value in {
         "zero": 0.0,
@@ -1349,7 +1362,7 @@ def far_from_the_origin(impl, seed):
 
 def numbers_of_components_that_are_refused(impl, seed):
     x = cloud(seed, 11, 4)
-    calls = {"k = 0": (x, 0), "k = D + 1": (x, 5), "k = N + 1": (x[:3], 4), "k = -1": (x, -1)}
+    calls = {"k = 0": (x, 0), "k = D + 1": (x, 5), "k = N + 1": (x[:3], 4), "k = -1": (x, -1), "k = 10^20": (x, 10**20)}
     calls |= {"one point": (x[:1], 1), "no point": (x[:0], 1), "one point, k = 0": (x[:1], 0)}
     calls |= {"k = D": (x, 4), "k = N": (x[:3], 3)}  # last: their signs are free, and the first other call is shown
     return refused({name: lambda args=args: impl.pca(*args) for name, args in calls.items()})
@@ -1392,6 +1405,7 @@ PROBES = {
         powers_given_by_name,
         two_samplers_at_once,
         words_far_more_frequent_than_others,
+        counts_with_a_sum_just_below_two_to_the_63rd,
         targets_and_uniforms_that_are_parts_of_tables,
         a_sampler_that_has_refused_something,
         the_first_and_the_last_word_as_targets,
