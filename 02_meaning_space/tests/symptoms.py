@@ -135,6 +135,9 @@ def of_arrays(got: Any, want: Any, named: dict[str, float]) -> str:
         return f"{RIGHT_BUT} {kinds[0]} where {kinds[1]} is expected"
     note = "" if kinds[0] == kinds[1] else f" (and the dtype is {kinds[0]}, not {kinds[1]})"
     exact = is_exact(g) and is_exact(w)
+    if exact and g.shape == w.shape and close(g.astype(float), w.astype(float)):  # every relation below would hold
+        apart = np.abs(g.astype(object) - w.astype(object)).max()
+        return f"off by up to {int(apart)}, and whole numbers must be exact{note}"
     g, w = g.astype(float), w.astype(float)
     said = of_shapes(g, w) if g.shape != w.shape else of_values(g, w, exact, named)
     return said and said + note
@@ -178,8 +181,6 @@ def of_values(g: np.ndarray, w: np.ndarray, exact: bool, named: dict[str, float]
         return f"{beside}, in {other.sum()} of {g.size} places, the first at {first(other)}"
     if not np.isfinite(w).all():
         g, w = np.where(np.isfinite(w), g, 0), np.where(np.isfinite(w), w, 0)
-    if exact and close(g, w):  # whole numbers, as float64: every relation below would hold of them
-        return f"off by up to {np.abs(g - w).max():.6g}, and whole numbers must be exact"
     for check in (whole_array, moved, sums, lower_precision):
         if said := check(g, w, exact, named):
             return said
@@ -314,8 +315,8 @@ def of_lists(got: list, want: list, named: dict[str, float]) -> str:
         if got == want:
             i = next((i for i, (g, w) in enumerate(zip(got, want, strict=True)) if not same(g, w)), 0)
             return f"item {i} is {a(type(got[i]).__name__)} where {a(type(want[i]).__name__)} is promised"
-        exact = all(isinstance(x, numbers.Integral) for x in [*got, *want])
-        said = of_values(np.array(got, float), np.array(want, float), exact, named)
+        small = all(isinstance(x, numbers.Integral) and abs(x) < 2**63 for x in [*got, *want])
+        said = of_arrays(*(np.array(x, np.int64 if small else float) for x in (got, want)), named)
         return f"{said}: {brief(got)} for {brief(want)}"
     if all(isinstance(x, str) for x in [*got, *want]):
         place = next((i for i, (g, w) in enumerate(zip(got, want, strict=True)) if g != w), 0)

@@ -137,6 +137,7 @@ def test_rounding_is_no_offset_and_small_numbers_are_no_squares():
 
 
 def test_ids_are_whole_numbers():
+    assert "off by up to 1," in symptom(np.array([2**53]), np.array([2**53 + 1]))
     assert "bfloat16" not in symptom([258, 256], [256, 256]) and "nearly" not in symptom([50257, 1], [50256, 1])
 
 
