@@ -1567,6 +1567,16 @@ def encode_with_one_whole_text(text, ranks, pattern):
     return right(ENCODE, wrong_encode, whole=ENCODE["whole"][1])(text, ranks, pattern)
 
 
+def encode_what_is_left_by_value(text, ranks, pattern):
+    by_value = lambda part: part[0] if len(part) == 1 else ranks[part]  # noqa: E731
+    ids = []
+    for pre_token in filter(None, regex.findall(pattern, text)):
+        data = pre_token.encode()
+        parts = merge_parts([bytes([b]) for b in data], ranks, "rank")
+        ids += [ranks[data]] if data in ranks else map(by_value, parts)
+    return ids
+
+
 def encode_a_whole_text_first(text, ranks, pattern):
     if text.encode() in ranks:
         return [ranks[text.encode()]]
@@ -1826,6 +1836,11 @@ SINGLE = {
             "an encoder that looks for the whole TEXT among the tokens, and not for each pre-token",
             "The rule is about a pre-token. Where does the look-up stand: before the split or after it?",
             encode_with_one_whole_text,
+        ),
+        (
+            "an encoder that numbers the bytes that no merge takes by their VALUE",
+            "In GPT-2's vocabulary, which id has the byte 33? Where do the ids of single bytes come from?",
+            encode_what_is_left_by_value,
         ),
         (
             "an encoder that looks for the whole TEXT among the tokens before it splits it",

@@ -157,7 +157,7 @@ def trial(section: dict | None = None) -> str:
     trials = (section or markdown.section("trial"))["trials"]
     kinds = list(trials[0]["wrong"]["first"])
     rows, said = [["wrong attempts", "number", *kinds]], []
-    for name, each in zip(("first trial", "second trial"), trials, strict=True):
+    for name, each in zip(("first trial", "second trial", "third trial"), trials, strict=True):
         for run in ("first", "last"):
             counts = each["wrong"][run]
             rows.append([f"{name}, {run} run", sum(counts.values()), *(counts[kind] for kind in kinds)])
