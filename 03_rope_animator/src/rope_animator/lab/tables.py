@@ -5,6 +5,7 @@ from .bench import LIMITS, PEER
 from .plots import name
 
 FACTORS = ("1", "2", "4", "8")
+ORDINALS = ("first", "second", "third", "fourth", "fifth")
 
 
 def headline(section: dict | None = None) -> str:
@@ -95,7 +96,8 @@ def trial(section: dict | None = None) -> str:
     trials = (section or markdown.section("trial"))["trials"]
     kinds = list(trials[0]["wrong"]["first"])
     rows, said = [["wrong attempts", "number", *kinds]], []
-    for which, each in zip(("first trial", "second trial"), trials, strict=True):
+    for i, each in enumerate(trials):
+        which = f"{ORDINALS[i]} trial"
         for run, counts in each["wrong"].items():
             rows.append([f"{which}, {run} run", str(sum(counts.values())), *(str(counts[kind]) for kind in kinds)])
         right = each["right"]
