@@ -27,6 +27,8 @@ STRIDES = "how far is it from A[0, 0] to A[1, 0] when A is M x K?"
 TWICE = "1 / s is rounded, and the product with it once more: is a tie still a tie?"
 FLOAT_SUM = "a float has 24 bits of mantissa: to which sum is 1 too little to add?"
 FIRST_STEP = "after distances 8, 4, 2 and 1, has lane 0 met lane 16?"
+SHUFFLES_DOWN = "a shuffle down moves values to lower lanes: which lane has met all the others?"
+UNSET = "an output holds any bits at first: who sets it to 0?"
 KNOBS = {
     "quantized_add": {
         1: ("that lets threads WITHOUT an element work", LAST_BLOCK),
@@ -61,6 +63,10 @@ KNOBS = {
         ),
         262144: ("that keeps the number of steps in INT16", "a small scale of c makes how many steps of a large sum?"),
         524288: ("with the scales in HALF precision", "how many digits of 0.0428 does a half keep?"),
+        1048576: (
+            "that saturates BEFORE the output's zero-point is added, and after",
+            "-130 steps and a zero-point of 7 are the code -123: what are -128 and 7?",
+        ),
     },
     "row_absmax": {
         1: ("whose warp reduction FORGETS the last step", REDUCTION),
@@ -90,6 +96,9 @@ KNOBS = {
         ),
         8192: ("whose rows begin 128 elements apart", "x is stored by rows: how far is it from x[0, 0] to x[1, 0]?"),
         16384: ("that FORGETS the last warp", "128 threads are how many warps, and which maxima have met?"),
+        32768: ("whose maximum begins ABOVE zero", "a row of zeros has 0: what must a thread hold that has seen none?"),
+        65536: ("that takes the root of the largest SQUARE", "1e-30 is a float: is its square one, and that of 1e30?"),
+        131072: ("whose LAST lane writes after shuffles DOWN", SHUFFLES_DOWN),
     },
     "quantize_rows": {
         1: ("MULTIPLIED by the scale", "the scale is the size of a step: how many steps is x?"),
@@ -128,6 +137,15 @@ KNOBS = {
             "that takes the row's OWN maximum where it is smaller",
             "absmax may be a calibrated one: what is the scale where no element reaches it?",
         ),
+        2097152: ("that rounds a half UP", "what do 0.5, 1.5 and 2.5 become, if on average nothing is to be added?"),
+        4194304: (
+            "that reads the scale where a thread writes it, WITHOUT a barrier",
+            "thread 0 has written the scale: how does thread 1 know?",
+        ),
+        8388608: (
+            "that divides by absmax and MULTIPLIES BY 127",
+            "x / absmax is rounded, and its product with 127 once more: is a tie still a tie?",
+        ),
     },
     "coalesced_gemm": {
         1: ("with an INT8 ACCUMULATOR", ONE_PRODUCT),
@@ -148,6 +166,10 @@ KNOBS = {
         512: ("that divides the thread's number by M", "how many elements does a row of C have?"),
         1024: ("with a FLOAT ACCUMULATOR", FLOAT_SUM),
         2048: ("that adds up in GLOBAL memory", "how often is c read and written, and what would a register cost?"),
+        4096: ("that adds to an output that NOTHING has set", UNSET),
+        8192: ("with rows of B that are K long", "B is K x N: how far is it from B[0, 0] to B[1, 0]?"),
+        16384: ("with rows of A that are N long", STRIDES),
+        32768: ("that DROPS what steps of FOUR leave over", "K = 53: which step of four reaches the last product?"),
     },
     "tiled_gemm": {
         1: (
@@ -185,6 +207,12 @@ KNOBS = {
         16384: ("with a FLOAT ACCUMULATOR", FLOAT_SUM),
         32768: ("that keeps the sum of each STEP in int16", "16 products of 127 and 127 are 258064"),
         65536: ("with an INT16 ACCUMULATOR", "three products of 127 and 127 are 48387"),
+        131072: ("that adds to an output that NOTHING has set", UNSET),
+        262144: (
+            "whose tiles KEEP bytes of an earlier step",
+            "K = 20: what does a tile hold for k = 20 to 31 in the second step?",
+        ),
+        524288: ("with rows of B that are K long", "B is K x N: how far is it from B[0, 0] to B[1, 0]?"),
     },
     "dp4a_dot": {
         1: ("whose warp reduction FORGETS the last step", REDUCTION),
@@ -202,6 +230,12 @@ KNOBS = {
         4096: ("whose warp reduction FORGETS the first step", FIRST_STEP),
         8192: ("of the first QUARTER of the words", "`words` counts words: how many of them has a row?"),
         16384: ("with a FLOAT ACCUMULATOR", FLOAT_SUM),
+        32768: (
+            "that FORGETS a lane's earlier words",
+            "33 words are more than 32 lanes: what is lane 0's third argument in its second step?",
+        ),
+        65536: ("that adds to an output that NOTHING has set", UNSET),
+        131072: ("whose LAST lane writes after shuffles DOWN", SHUFFLES_DOWN),
     },
     "unpack_int4": {
         1: ("with the HIGH nibble first", "which bits of the byte hold the even element?"),
@@ -223,6 +257,11 @@ KNOBS = {
         1024: ("WITHOUT sign extension of the high nibble", "is byte >> 4 of an unsigned byte ever negative?"),
         2048: ("that divides a SIGNED byte by 16", "the byte 0xf3, read as int8, is -13: what is -13 % 16 in C++?"),
         4096: ("that reads UNCOALESCED", COALESCED),
+        8192: (
+            "with a thread for each VALUE",
+            "the grid has a thread for each byte: how many values is a thread's part?",
+        ),
+        16384: ("that shifts the low nibble in INT", "a byte << 4 is an int of 32 bits: which bit is its sign?"),
     },
 }
 PAIRS = {
@@ -393,7 +432,8 @@ def rows_of_small_numbers(impl, seed):
 def rows_of_tiny_numbers_and_zeros(impl, seed):
     x = 1e-30 * normal(seed, 3, 140)
     x[1] = 0
-    return 1e30 * impl.row_absmax(x)  # what is compared is as large as 1
+    m = impl.row_absmax(x)
+    return 1e30 * m, m == 0  # what is compared is as large as 1, or yes and no
 
 
 def a_row_of_four(impl, seed):

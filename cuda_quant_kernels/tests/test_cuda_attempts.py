@@ -72,18 +72,6 @@ def test_a_learners_kernel_is_told_what_it_did(task, source, sentence):
     assert sentence in diagnosis.diagnose(attempt, task, 3).sentence
 
 
-def test_faults_are_told_apart_by_who_makes_them():
-    kernel = """__global__ void unpack_int4(const uint8_t* packed, int8_t* out, int n) {
-        if (threadIdx.x == %d) %s = packed[0];
-    }"""
-    made = [
-        fault(kernel % how, "unpack_int4", torch.ones(64, dtype=torch.uint8), 128)
-        for how in ((3, "out[n]"), (3, "out[n + 1]"), (5, "out[n]"))
-    ]
-    first, same, other = ((type(error), error.facts) for error in made)
-    assert first == same != other
-
-
 def test_a_step_outside_for_another_reason_is_not_called_a_missing_check():
     source = GEMM % ("row = 1 + t / n, col = t % n", "row * k + kk", "kk * n + col")
     attempt = grader.Names(mistakes.read_cuda("my_kernels.cu", source))

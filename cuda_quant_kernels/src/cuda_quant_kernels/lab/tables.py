@@ -218,6 +218,7 @@ def _bounds(found: dict) -> str:
     return f"{watchers} {behind} Of {found['of']} results these are wrong: {inside}."
 
 
+TRIALS = ("first trial", "second trial", "third trial")
 VERDICTS = ("attempts", "named", "explained by a symptom", "falsely named", "told nothing useful", "RIGHT")
 
 
@@ -226,7 +227,7 @@ def trial(section: dict | None = None) -> str:
     section = section or markdown.section("trial")
     rows = [
         (f"{name}, {kind}, {when}", *(each[kind][when].get(verdict, "–") for verdict in VERDICTS))
-        for name, each in zip(("first trial", "second trial"), section["trials"], strict=True)
+        for name, each in zip(TRIALS, section["trials"], strict=True)
         for kind in ("wrong", "right")
         for when in ("first", "last")
         if when in each[kind]

@@ -119,11 +119,12 @@ def raise_first_fault(report: Report, place: Place) -> None:
     for race in report.races:
         threads = "of two blocks" if race.blocks_differ else f"{race.threads[0]} and {race.threads[1]}"
         second = place(race.lines[1]).split()[-1]
+        known = {race.name} & {row.name for row in report.rows if row.space == "global"}  # shared ones are the author's
         raise Race(
             f"race on {race.name}: the {race.kinds[0]} here and the {race.kinds[1]} of line {second}, "
             f"by threads {threads}, have no barrier between them",
             place(race.lines[0]),
-            (*sorted(race.kinds), race.blocks_differ),
+            (*sorted(race.kinds), race.blocks_differ, *known),
         )
     for fault in report.faults:
         raise Race(fault.message, place(fault.line), ("uninitialised",))
@@ -138,7 +139,8 @@ def compare(name: str, first: np.ndarray, second: np.ndarray, order: str) -> Non
         return
     at = differ[0]
     if (bytes_a[at] == POISON).all() and (bytes_b[at] == OTHER_POISON).all():
-        raise Unwritten(f"element {at} of {name} is never written ({differ.size} of {a.size} are not)")
+        sentence = f"element {at} of {name} is never written ({differ.size} of {a.size} are not)"
+        raise Unwritten(sentence, facts=(name, int(at), differ.size))
     raise Unwritten(f"{name}[{at}] is {a[at]} in one order of the threads and {b[at]} in {order} order")
 
 
