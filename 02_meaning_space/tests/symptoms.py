@@ -236,7 +236,7 @@ def moved(g: np.ndarray, w: np.ndarray, exact: bool, named: dict[str, float]) ->
 
 def sums(g: np.ndarray, w: np.ndarray, exact: bool, named: dict[str, float]) -> str:
     """Rows of a distribution that do not sum to one."""
-    if exact or g.ndim == 0 or g.shape[-1] < 2 or not close(w.sum(-1), np.ones(w.shape[:-1])):
+    if exact or g.ndim == 0 or g.shape[-1] < 2 or (w < 0).any() or not close(w.sum(-1), np.ones(w.shape[:-1])):
         return ""
     total = g.sum(-1)
     if close(total, np.ones_like(total)):

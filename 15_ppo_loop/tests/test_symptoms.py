@@ -136,6 +136,10 @@ def test_rounding_is_no_offset_and_small_numbers_are_no_squares():
     assert "square" in symptom(np.array([0.5, 0.25]), np.array([0.25, 0.0625]))
 
 
+def test_a_row_with_a_negative_number_is_no_distribution():
+    assert "sum to one" not in symptom(np.array([0.0, 4.0]), np.array([-3.0, 4.0]))
+
+
 def test_ids_are_whole_numbers():
     assert "off by up to 1," in symptom(np.array([2**53]), np.array([2**53 + 1]))
     assert "bfloat16" not in symptom([258, 256], [256, 256]) and "nearly" not in symptom([50257, 1], [50256, 1])
