@@ -56,6 +56,7 @@ PADDING = [
     "that gives ZEROS to the queries at padding too, whatever they may see",
     "with the mask of the FIRST row for every row",
     "that hides the keys where attention_mask is True, and shows the padding",
+    "that COUNTS the padding of a row, and takes it to be on the left",
 ]
 AXIS = ["keys", "with its softmax over the QUERIES"]
 HIDING = [
@@ -69,6 +70,9 @@ HIDING = [
     "that subtracts ONE largest score, of all rows, heads and queries, so that small weights vanish",
     "that gives hidden keys a FINITE score, more than the lowest scores, and clears their weights too late",
     "that returns float32 where the arguments have 16 bits",
+    "that gives hidden keys a FINITE score, more than the lowest scores, and leaves them their weights",
+    "that gives zeros to a row that is ALL padding, and NaN to a query whose own keys are",
+    "that adds a bias of -inf, whose NaN is gone from the output and comes back in the GRADIENTS",
 ]
 ATTEND_HINTS = {
     SCALE[1]: "What is the variance of a dot product of two D-dimensional unit-variance vectors?",
@@ -86,6 +90,7 @@ ATTEND_HINTS = {
     PADDING[4]: "The weights of a row add up to one: how much of it goes to padding?",
     PADDING[5]: "The mask is about keys. Key 4 is padding, keys 0 to 3 are not: what does query 4 see?",
     PADDING[6]: "Two prompts of different lengths: is the same key padding in both?",
+    PADDING[8]: "The padding may be anywhere in the row: which keys does a mask of 1 0 1 0 1 hide?",
     PADDING[7]: "PyTorch's key_padding_mask is True at padding. What is True here?",
     AXIS[1]: "Whose weights must sum to one, and over what?",
     HIDING[1]: "A score of zero: what weight does the softmax give it?",
@@ -94,6 +99,9 @@ ATTEND_HINTS = {
     HIDING[4]: "A hidden key has a score of 20,000, the others of 1: what is left of it after the subtraction?",
     HIDING[5]: "float64 has 16 digits: how many are left after a softmax in float32?",
     HIDING[8]: "Every score that is seen is -8e9, and the hidden ones have your number: who gets the weight?",
+    HIDING[10]: "Every score that is seen is -8e9, and the hidden ones have your number: who gets the weight?",
+    HIDING[11]: "Key 0 is padding, keys 1 to 4 are not: what does query 0 see?",
+    HIDING[12]: "What is the gradient of a softmax that is NaN? Which of `+` and `masked_fill` lets it through?",
     HIDING[9]: "A model in bfloat16 goes on with what it gets: in which dtype?",
     HIDING[7]: "Each query has a softmax of its own: over which axis is its largest score?",
     HIDING[6]: "The largest score belongs to a key that is hidden: how large are the exponentials of the others?",
@@ -126,6 +134,9 @@ def wrong_attend(scale=SCALE[0], mask=MASK[0], padding=PADDING[0], axis=AXIS[0],
                 seen = seen & attention_mask[:, None, None, :] & attention_mask[:, None, -Tq:, None]
             elif padding == PADDING[7]:
                 seen = seen & ~attention_mask[:, None, None, :]
+            elif padding == PADDING[8]:
+                first = (~attention_mask).sum(1)[:, None, None, None]
+                seen = seen & (torch.arange(Tk) >= first)
             elif padding == PADDING[6]:
                 seen = seen & attention_mask[:1, None, None, :]
             else:
@@ -141,8 +152,14 @@ def wrong_attend(scale=SCALE[0], mask=MASK[0], padding=PADDING[0], axis=AXIS[0],
             top = scores.max() if hiding == HIDING[7] else scores.amax(dim, keepdim=True)
             e = (scores - top).exp() * seen
             return e / e.sum(dim, keepdim=True).clamp(min=1e-30) @ v
+        if hiding == HIDING[12]:
+            return (scores + torch.zeros_like(scores).masked_fill(~seen, -math.inf)).softmax(dim).nan_to_num(0) @ v
         finite = max(-1e9, torch.finfo(q.dtype).min)
-        scores = scores.masked_fill(~seen, finite if hiding in (HIDING[2], HIDING[8]) else -math.inf)
+        scores = scores.masked_fill(~seen, finite if hiding in (HIDING[2], HIDING[8], HIDING[10]) else -math.inf)
+        if hiding in HIDING[10:12]:
+            whole = hiding == HIDING[11] and attention_mask is not None
+            empty = ~(attention_mask[:, None, None] if whole else seen).any(-1, keepdim=True)
+            return scores.softmax(dim).masked_fill(empty & (hiding == HIDING[10] or whole), 0.0) @ v
         weights = (scores.float() if hiding == HIDING[5] else scores).softmax(dim).to(q.dtype)
         out = (weights if hiding in HIDING[2:4] else weights.masked_fill(~seen, 0.0)) @ v
         return out.float() if hiding == HIDING[9] and out.dtype.itemsize == 2 else out
@@ -289,6 +306,7 @@ VIEW = [
     "filled",
     "that returns its EMPTY slots too",
     "that COPIES all it holds at every step, by cat or clone",
+    "that returns COPIES where a view is not contiguous, by contiguous or reshape",
 ]
 COUNT = [
     "each layer's",
@@ -323,13 +341,14 @@ FULL = [
     "that leaves overflow to PyTorch, which writes ONE token to no slot at all, and says nothing",
     "that RESETS itself when something does not fit",
 ]
-DTYPE = ["asked", "that ignores dtype"]
+DTYPE = ["asked", "that ignores dtype", "that ignores dtype and device for its VALUES"]
 DEVICE = ["asked", "that ignores device"]
 MEMORY = [
     "at the start",
     "that makes its memory at the FIRST UPDATE, in the dtype and on the device of what comes",
     "whose memory belongs to the CLASS, so that two caches write into one",
     "that holds MORE memory than its keys and values need: chunks twice, or slots that nothing can fill",
+    "whose memory is kept by its SHAPE, so that the next cache of that shape writes into it",
 ]
 GRADIENT = [
     "numbers",
@@ -342,6 +361,7 @@ CACHE_HINTS = {
     SLOT[1]: "Where does the second chunk begin?",
     SLOT[2]: "After three tokens, which slots are filled, and what is in slot 0?",
     VIEW[1]: "A key of zeros has a score of zero, not of minus infinity: does it take part in the softmax?",
+    VIEW[3]: "A view of the filled slots is not contiguous: what does contiguous() do then?",
     VIEW[2]: "How many bytes does your thousandth token copy?",
     COUNT[2]: "Layer 0 holds 3 tokens and layer 1 none: in which slot does layer 0 go on?",
     COUNT[1]: "Layer 0 gets two chunks before layer 1 gets one: where does the second begin?",
@@ -367,7 +387,9 @@ CACHE_HINTS = {
     FULL[7]: "x[:, 4:5] of four slots is empty. What does PyTorch do with one token that is assigned to it?",
     MEMORY[1]: "Who decides on the dtype and the device: the caller who builds the cache, or the first key?",
     MEMORY[3]: "How many bytes does your cache hold after 40 tokens, and how many should it?",
+    MEMORY[4]: "Two users, two caches of one shape: in whose memory are their keys?",
     MEMORY[2]: "Two models, two caches: what is stored on self, and what on the class?",
+    DTYPE[2]: "A model in float64 asks for a cache in float64: which dtype have its keys, and which its values?",
     DTYPE[1]: "A model in bfloat16 asks for a cache in bfloat16: what does it get?",
     DEVICE[1]: "A model on a GPU asks for a cache beside it: what does it get?",
     GRADIENT[3]: "An underscore at the end of a name: whose tensor does it change?",
@@ -393,17 +415,21 @@ def wrong_cache(
     count=COUNT[0],
     memory=MEMORY[0],
 ):
-    ask_dtype, ask_device, how_to_reset, shared = dtype, device, reset, {}
+    ask_dtype, ask_device, how_to_reset, shared, by_shape = dtype, device, reset, {}, {}
 
     class Cache:
         def __init__(self, config, batch_size, max_seq_len, dtype=torch.float32, device="cpu"):
             self.layers, self.max_seq_len = config.layers, max_seq_len
             shape = (config.layers, batch_size, config.heads, max_seq_len, config.head_dim)
-            dtype = dtype if ask_dtype == DTYPE[0] else torch.float32
+            dtype = torch.float32 if ask_dtype == DTYPE[1] else dtype
             device = device if ask_device == DEVICE[0] else "cpu"
             self.keys = torch.zeros(shape, dtype=dtype, device=device)
             self.values = self.keys if value == VALUE[2] else torch.zeros(shape, dtype=dtype, device=device)
             self.seq_lens = [0] * config.layers
+            if ask_dtype == DTYPE[2]:
+                self.values = torch.zeros(shape)
+            if memory == MEMORY[4]:
+                self.keys, self.values = by_shape.setdefault((shape, dtype, str(device)), (self.keys, self.values))
             if memory == MEMORY[1]:
                 self.keys = self.values = None
             if memory == MEMORY[2]:
@@ -469,6 +495,7 @@ def wrong_cache(
             end = self.max_seq_len if view == VIEW[1] else start + T
             out = self.keys[where, :, :, :end], self.values[where, :, :, :end]
             out = tuple(x.detach() for x in out) if gradient == GRADIENT[2] else out
+            out = tuple(x.contiguous() for x in out) if view == VIEW[3] else out
             return tuple(x.clone() for x in out) if view == VIEW[2] else out
 
     return Cache
@@ -731,6 +758,7 @@ OFFSET = [
     "that gives ONE position to all tokens of a step",
     "with positions one too far in each step AFTER THE FIRST",
     "that counts the tokens of each cache ITSELF, and does not ask for its position",
+    "that begins at position 0 again when MORE THAN ONE token comes",
 ]
 TRIANGLE = [
     "bottom right",
@@ -749,6 +777,7 @@ READ = [
 RESIDUAL = ["kept", "that forgets to keep what finish returns", "that adds the residual a SECOND time"]
 END = ["all logits", "that forgets the final norm", "that returns the LAST logits only"]
 PASSES = ["one", "that feeds its tokens ONE AT A TIME"]
+DIGITS = ["the model's", "that computes its attention in FLOAT32, whatever the dtype of the model"]
 STEP_OFF = "a step that leaves gradients switched off for the rest of the program"
 STEP_FROZEN = "a step that takes the gradients from the model's parameters for good"
 BYPASS = "a step that hands all the work to model(tokens, cache)"
@@ -758,6 +787,8 @@ FORWARD_HINTS = {
     OFFSET[3]: "The cache holds 4 tokens and 2 come: are both at position 4?",
     OFFSET[4]: "Two tokens come: may both stand at the same position?",
     OFFSET[6]: "The cache holds 4 tokens that somebody else fed, or it has been reset: what does your count say?",
+    DIGITS[1]: "float64 has 16 digits: how many are left after an attention in float32?",
+    OFFSET[7]: "A text of 10 tokens, fed as 6 and 4: which row of the position table does token 7 need?",
     OFFSET[5]: "The cache holds tokens 0 to n - 1. Which row of the position table comes next?",
     READ[5]: "A long text comes in two chunks of two tokens: what has the second one to attend to?",
     TRIANGLE[3]: "A prompt and single tokens come out right. Which keys does the first of two new tokens see?",
@@ -779,7 +810,13 @@ FORWARD_HINTS = {
 
 
 def wrong_forward(
-    offset=OFFSET[0], triangle=TRIANGLE[0], read=READ[0], residual=RESIDUAL[0], end=END[0], passes=PASSES[0]
+    offset=OFFSET[0],
+    triangle=TRIANGLE[0],
+    read=READ[0],
+    residual=RESIDUAL[0],
+    end=END[0],
+    passes=PASSES[0],
+    digits=DIGITS[0],
 ):
     def attend(q, k, v):
         Tq, Tk = q.shape[2], k.shape[2]
@@ -787,7 +824,10 @@ def wrong_forward(
         seen = {TRIANGLE[0]: ones.tril(Tk - Tq), TRIANGLE[1]: ones.tril()}.get(triangle, ones)
         if triangle == TRIANGLE[3] and Tq > 1:
             seen = ones.tril()
-        return (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).masked_fill(~seen, -math.inf).softmax(-1) @ v
+        dtype = q.dtype
+        q, k, v = (x.float() for x in (q, k, v)) if digits == DIGITS[1] else (q, k, v)
+        weights = (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).masked_fill(~seen, -math.inf).softmax(-1)
+        return (weights @ v).to(dtype)
 
     counts = weakref.WeakKeyDictionary()
 
@@ -798,6 +838,7 @@ def wrong_forward(
         counts[cache] = own + tokens.shape[1]
         start = {OFFSET[1]: 0, OFFSET[2]: cache.position + 1, OFFSET[6]: own}.get(offset, cache.position)
         start += offset == OFFSET[5] and start > 0
+        start *= offset != OFFSET[7] or tokens.shape[1] == 1
         positions = torch.arange(start, start + tokens.shape[1])
         same = offset == OFFSET[4] or (offset == OFFSET[3] and start)
         x = model.wte(tokens) + model.wpe(positions * 0 + start if same else positions)
@@ -914,6 +955,29 @@ class NothingElse:
 
 
 @torch.no_grad()
+def the_digits_of_float64(impl, seed):
+    """A step of the attempt beside the model's own, of logits of order ten."""
+    model, tokens = model_and_tokens(seed, 7)
+    model, cache = model.double(), GrowingCache(SHAPE)
+    want = model(tokens)
+    model = parts_only(model)
+    got = torch.cat([impl.forward_with_cache(model, x, cache) for x in tokens.split([4, 1, 2], dim=1)], dim=1)
+    return {"the logits": got, "they are right to 1e-10": bool((got - want).abs().max() < 1e-10)}
+
+
+@torch.no_grad()
+def two_caches_in_turns(impl, seed):
+    model, tokens = model_and_tokens(seed, 9)
+    model, one, other = parts_only(model), GrowingCache(SHAPE), StaticCache(SHAPE, 2, 9)
+    return {
+        "6 tokens into the first cache": impl.forward_with_cache(model, tokens[:, :6], one),
+        "3 into the second": impl.forward_with_cache(model, tokens[:, 2:5], other),
+        "1 more into the first": impl.forward_with_cache(model, tokens[:, 6:7], one),
+        "2 more into the second": impl.forward_with_cache(model, tokens[:, 5:7], other),
+    }
+
+
+@torch.no_grad()
 def a_cache_that_others_have_used(impl, seed):
     """Filled by the model itself, then used in turn with another cache, then reset."""
     model, tokens = model_and_tokens(seed, 9)
@@ -994,6 +1058,7 @@ RETURN = [
     "that STOPS at token 0, as if it ended the text",
     "that makes a token when NONE is asked for",
     "that STOPS at the last token of the vocabulary, as if it ended the text",
+    "that REFUSES a cache with room for all tokens but the last, which is never fed",
 ]
 OWN = "a loop that ignores the cache it is given and makes its own"
 GRAD = "a loop that records GRADIENTS"
@@ -1022,6 +1087,7 @@ GENERATE_HINTS = {
     RETURN[2]: "The prefill gives a token too: how many decode steps are left?",
     RETURN[3]: "Which dtype had the prompt?",
     RETURN[4]: "argmax gives int64. What does cat make of int32 and int64?",
+    RETURN[8]: "A prompt of 7 and 4 new tokens: how many tokens go through the model?",
     RETURN[7]: "Which token ends a text here? Did the caller ask for max_new_tokens, or for at most as many?",
     RETURN[5]: "Which token ends a text here? Did the caller ask for max_new_tokens, or for at most as many?",
     OWN: "What does the caller find in their cache afterwards?",
@@ -1041,6 +1107,8 @@ def wrong_generate(feed=FEED[0], clear=CLEAR[0], choice=CHOICE[0], returns=RETUR
         if clear == CLEAR[0] or clear == CLEAR[3] and cache.position:
             cache.reset()
         out, T, piece = tokens, tokens.shape[1], tokens
+        if returns == RETURN[8] and cache.max_seq_len is not None and T + max_new_tokens > cache.max_seq_len:
+            raise ValueError("no room")
         steps = {RETURN[2]: max(0, max_new_tokens - 1), RETURN[6]: max(1, max_new_tokens)}
         for n in range(steps.get(returns, max_new_tokens)):
             if feed == FEED[5] and n == 0:
@@ -1239,6 +1307,7 @@ BYTES = {
         "of one token too few",
         "of the whole context_length, not of seq_len tokens",
         "of whole blocks of 16 tokens, not of seq_len tokens",
+        "that stops at context_length tokens, though seq_len may be more",
     ],
     "unit": [
         "bytes",
@@ -1246,9 +1315,16 @@ BYTES = {
         "in ELEMENTS, not bytes",
         "divided by 8, as if itemsize were in bits",
         "with 4 bytes for each number, whatever itemsize is",
+        "with a scale for each token and head added where itemsize is 1",
     ],
-    "heads": ["once", "that multiplies the whole width by the heads again", "that forgets the heads"],
+    "heads": [
+        "once",
+        "that multiplies the whole width by the heads again",
+        "that forgets the heads",
+        "with heads of 64 numbers, whatever the config is",
+    ],
     "shape": ["the config's", "of GPT-2's shape, whatever the config is"],
+    "count": ["any", "counted in INT32, which wraps round", "rounded to FLOAT32, which has 24 bits"],
 }
 BYTES_HINTS = {
     BYTES["pair"][1]: "What does the cache keep for a token, apart from its key?",
@@ -1257,6 +1333,11 @@ BYTES_HINTS = {
     BYTES["batch"][1]: "Do two prompts in one batch share their keys?",
     BYTES["tokens"][1]: "seq_len tokens are held. How many did you count?",
     BYTES["tokens"][2]: "The context may be 1,024 tokens long. How many does the caller ask about?",
+    BYTES["tokens"][4]: "The question is about seq_len tokens. Who says that they fit into this model?",
+    BYTES["unit"][5]: "A number takes itemsize bytes. Which numbers does the formula count?",
+    BYTES["heads"][3]: "Which of your factors do not come from the arguments?",
+    BYTES["count"][1]: "How large may an int32 be, and how many bytes are 200 GB?",
+    BYTES["count"][2]: "Python's whole numbers are exact. What makes floats of yours?",
     BYTES["tokens"][3]: "This cache is no paged one: how many slots does one token take?",
     BYTES["unit"][3]: "What is the itemsize of float32 in PyTorch: 4 or 32?",
     BYTES["unit"][4]: "How large is the same cache in bfloat16?",
@@ -1268,7 +1349,17 @@ BYTES_HINTS = {
 }
 
 
-def wrong_bytes(pair, layers, batch, tokens, unit, heads, shape):
+def counted_in(count, total):
+    """A whole number as int32 or float32 holds it."""
+    if count == COUNT_IN[2]:
+        return int(torch.tensor(float(total), dtype=torch.float32).double())
+    return (total + 2**31) % 2**32 - 2**31 if count == COUNT_IN[1] else total
+
+
+COUNT_IN = BYTES["count"]
+
+
+def wrong_bytes(pair, layers, batch, tokens, unit, heads, shape, count):
     def cache_bytes(config, batch_size, seq_len, itemsize):
         config = Config.gpt2() if shape == BYTES["shape"][1] else config
         n = {BYTES["pair"][0]: 2, BYTES["pair"][2]: 3}.get(pair, 1)
@@ -1277,11 +1368,18 @@ def wrong_bytes(pair, layers, batch, tokens, unit, heads, shape):
             BYTES["tokens"][1]: seq_len - 1,
             BYTES["tokens"][2]: config.context_length,
             BYTES["tokens"][3]: -(-seq_len // 16) * 16,
+            BYTES["tokens"][4]: min(seq_len, config.context_length),
         }.get(tokens, seq_len)
-        n *= config.head_dim * {BYTES["heads"][0]: config.heads, BYTES["heads"][1]: config.heads**2}.get(heads, 1)
+        head_dim = 64 if heads == BYTES["heads"][3] else config.head_dim
+        scales = 4 if unit == BYTES["unit"][5] and itemsize == 1 else 0
+        n *= {BYTES["heads"][1]: config.heads**2, BYTES["heads"][2]: 1}.get(heads, config.heads)
+        if count != COUNT_IN[0] or scales:
+            return counted_in(count, n * (head_dim * itemsize + scales))
+        n *= head_dim
         if unit == BYTES["unit"][3]:
             return n * itemsize // 8
-        return n * {"bytes": itemsize, BYTES["unit"][1]: 8 * itemsize, BYTES["unit"][4]: 4}.get(unit, 1)
+        each = {"bytes": itemsize, BYTES["unit"][1]: 8 * itemsize, BYTES["unit"][2]: 1, BYTES["unit"][4]: 4}
+        return n * each.get(unit, itemsize)
 
     return cache_bytes
 
@@ -1308,11 +1406,18 @@ FLOPS = {
         "with the attention of ONE head",
         "in which EACH head has the whole width",
         "in which the weights miss the value of the NEW token",
+        "WITHOUT attention when the cache is EMPTY",
+        *(f"with {n} operation{'s' * (n > 1)} more for each score, as for a softmax" for n in range(1, 6)),
     ],
     "mlp": ["in", "WITHOUT the MLP", "with ONE of the two matrices of the MLP"],
     "batch": ["all", "of ONE row of the batch"],
+    "count": COUNT_IN,
 }
 FLOPS_HINTS = {
+    **{more: "Which of the operations of attention does the table count?" for more in FLOPS["products"][7:]},
+    FLOPS["products"][6]: "The first token of a text: how many keys does it meet, with its own?",
+    COUNT_IN[1]: "How large may an int32 be, and how many operations are 4 TFLOP?",
+    COUNT_IN[2]: "Python's whole numbers are exact. What makes floats of yours?",
     FLOPS["add"][1]: "One multiplication and one addition.",
     FLOPS["head"][1]: "In GPT-2 small the head holds 38.6 of 124 million weights.",
     FLOPS["head"][2]: "How often are logits computed in a step?",
@@ -1334,16 +1439,17 @@ FLOPS_HINTS = {
 }
 
 
-def wrong_flops(add, head, keys, products, mlp, batch):
+def wrong_flops(add, head, keys, products, mlp, batch, count):
     def decode_flops(config, position, batch_size=1):
         C, n = config.width, position + (keys != FLOPS["keys"][1])
         if keys == FLOPS["keys"][4]:
-            one = wrong_flops(add, head, FLOPS["keys"][0], products, mlp, batch)
+            one = wrong_flops(add, head, FLOPS["keys"][0], products, mlp, batch, count)
             return sum(one(config, earlier, batch_size) for earlier in range(n))
         met = n * {FLOPS["keys"][2]: n, FLOPS["keys"][3]: n, FLOPS["keys"][5]: batch_size}.get(keys, 1)
         width = {FLOPS["products"][3]: config.head_dim, FLOPS["products"][4]: C * config.heads}.get(products, C)
         attention = {FLOPS["products"][1]: 1, FLOPS["products"][2]: 0}.get(products, 2) * width * met
         attention -= C if products == FLOPS["products"][5] else 0
+        attention *= products != FLOPS["products"][6] or position > 0
         fed = n if keys == FLOPS["keys"][3] else 1
         weights = {FLOPS["mlp"][1]: 4, FLOPS["mlp"][2]: 8}.get(mlp, 12) * C * C * fed
         heads = {FLOPS["head"][1]: 0, FLOPS["head"][2]: config.layers}.get(head, 1) * C * config.vocab_size * fed
@@ -1351,15 +1457,23 @@ def wrong_flops(add, head, keys, products, mlp, batch):
         total = rows * (config.layers * (weights + attention) + heads)
         if head == FLOPS["head"][3]:
             total -= (rows - 1) * heads
+        if products in FLOPS["products"][7:]:
+            more = 1 + FLOPS["products"][7:].index(products)
+            return 2 * total + more * rows * config.layers * config.heads * n
         sums = config.layers * (9 * C + config.heads * n + C) + config.vocab_size
-        return total if add == FLOPS["add"][1] else 2 * total - (rows * sums if add == FLOPS["add"][2] else 0)
+        total = total if add == FLOPS["add"][1] else 2 * total - (rows * sums if add == FLOPS["add"][2] else 0)
+        return counted_in(count, total)
 
     return decode_flops
 
 
+# A probe of these two tasks holds three numbers at most. From four on, mutants are searched, and a mutant that raises
+# a number to the power of such a large one computes for hours in a single step, which no limit of time interrupts.
+
+
 def a_batch_in_float32(impl, seed):
     return {
-        "a small model": impl.cache_bytes(UNEQUAL, 3, 17 + seed, 4),
+        "a small model": impl.cache_bytes(UNEQUAL, 3, 24 + seed % 37, 4),
         "GPT-2's whole context": impl.cache_bytes(Config.gpt2(), 1, 1024, 4),
         "GPT-2's first token": impl.cache_bytes(Config.gpt2(), 1, 1, 4),
     }
@@ -1369,9 +1483,28 @@ def single_layers_heads_and_tokens(impl, seed):
     one = Config(vocab_size=53, context_length=61, layers=1, heads=1, width=1)
     return {
         "one layer, one head of one": impl.cache_bytes(config=one, batch_size=7, seq_len=3, itemsize=4),
-        "more tokens than the context": impl.cache_bytes(UNEQUAL, 2, 100, 2),
         "no token yet": impl.cache_bytes(UNEQUAL, 2, 0, 2),
     }
+
+
+def more_tokens_than_the_context(impl, seed):
+    return {f"{n} tokens": impl.cache_bytes(UNEQUAL, 2, n, 2) for n in (61, 62, 100)}
+
+
+def the_same_tokens_in_other_models(impl, seed):
+    shapes = (UNEQUAL, Config(53, 61, 2, 5, 35), Config(53, 61, 3, 5, 45))
+    return {f"{c.layers} layers, {c.heads} heads, width {c.width}": impl.cache_bytes(c, 2, 23, 4) for c in shapes}
+
+
+def the_same_model_with_other_numbers(impl, seed):
+    asked = ((2, 23, 2), (3, 23, 2), (2, 22, 2))
+    return {f"{B} rows, {T} tokens, {size} bytes": impl.cache_bytes(UNEQUAL, B, T, size) for B, T, size in asked}
+
+
+def more_than_a_float32_counts(impl, seed):
+    """Odd multiples of 2, above 2^25: float32 has 24 bits."""
+    shape = Config(50_257, 1025, 13, 5, 5 * 153)
+    return {f"{n} tokens": impl.cache_bytes(shape, 3, n, 1) for n in (1021, 1023)}
 
 
 def more_than_an_int32_counts(impl, seed):
@@ -1379,27 +1512,54 @@ def more_than_an_int32_counts(impl, seed):
     return {"a large model and a long text": impl.cache_bytes(shape, 3, 131_071, 2)}
 
 
+def more_than_a_float64_counts(impl, seed):
+    """An odd multiple of 2, above 2^54: float64 has 53 bits."""
+    return impl.cache_bytes(Config(32_000, 2**17, 127, 131, 131 * 127), 65_537, 131_071, 1)
+
+
 def other_item_sizes(impl, seed):
     return {f"{size} bytes each": impl.cache_bytes(UNEQUAL, 2, 5, size) for size in (1, 2, 8)}
 
 
 def one_row(impl, seed):
-    seen = {f"position {p}": impl.decode_flops(UNEQUAL, p) for p in (6, 0, 30 + seed)}
+    seen = {f"position {p}": impl.decode_flops(UNEQUAL, p) for p in (6, 30 + seed % 29)}
     return seen | {"the example of the workbook": impl.decode_flops(SHAPE, 7)}
 
 
+def the_first_and_the_last_positions(impl, seed):
+    return {f"position {p} of 61": impl.decode_flops(UNEQUAL, p) for p in (0, 1, 60)}
+
+
 def a_batch_at_several_positions(impl, seed):
-    return {f"position {p}": impl.decode_flops(UNEQUAL, p, 3) for p in (0, 1, 11 + seed)}
+    return {f"position {p}": impl.decode_flops(UNEQUAL, p, 3) for p in (0, 1, 11 + seed % 50)}
+
+
+def the_same_position_in_other_models(impl, seed):
+    shapes = (UNEQUAL, Config(53, 61, 2, 5, 35), Config(59, 61, 3, 5, 45))
+    return {f"{c.layers} layers, width {c.width}, {c.vocab_size}": impl.decode_flops(c, 23, 2) for c in shapes}
 
 
 def other_shapes(impl, seed):
     one = Config(vocab_size=7, context_length=61, layers=1, heads=1, width=1)
-    large = Config(32_000, 2**17, 32, 32, 4096)
     return {
         "one layer, one head of one": impl.decode_flops(one, 4),
         "batch_size by name": impl.decode_flops(config=UNEQUAL, position=5, batch_size=2),
-        "a large model": impl.decode_flops(large, 100_000, 64),
     }
+
+
+def more_operations_than_a_float32_counts(impl, seed):
+    """Odd multiples of 2, above 2^25: float32 has 24 bits."""
+    shape = Config(50_257, 64, 13, 5, 765)
+    return {f"position {p}": impl.decode_flops(shape, p) for p in (0, 2, 62)}
+
+
+def more_operations_than_an_int32_counts(impl, seed):
+    return {"a large model": impl.decode_flops(Config(32_000, 2**17, 32, 32, 4096), 100_000, 64)}
+
+
+def more_operations_than_a_float64_counts(impl, seed):
+    """An odd multiple of 2, above 2^54: float64 has 53 bits."""
+    return impl.decode_flops(Config(32_003, 2**20, 127, 127, 127 * 127), 1000, 65_537)
 
 
 # ---------------------------------------------------------------- quantize and dequantize
@@ -1411,6 +1571,7 @@ SCOPE = [
     "whose scale goes over the TOKENS, not over the numbers of a token",
     "whose scale goes over the FIRST axis, not over the last",
     "with one scale for ALL TOKENS of a head: over the last two axes",
+    *(f"whose scale goes over axis {n}, counted from the left, whatever axes there are" for n in (1, 2, 3)),
 ]
 ROUND = [
     "even",
@@ -1467,6 +1628,7 @@ QUANT_HINTS = {
     STEP[1]: "codes times scale should be x again.",
     NANS[1]: "What is the largest magnitude of a row that holds NaN?",
     SCOPE[4]: "x has any number of axes. Which of them holds the numbers of one token?",
+    **{axis: "A row alone has one axis, the cache's keys have four: which axis do they share?" for axis in SCOPE[6:]},
     SCOPE[5]: "Each token has its own scale: how many does a head with five tokens get?",
     ZERO[5]: "Numbers of 1e-28 have scales of 1e-30: what does a scale of 1e-12 make of them?",
     ZERO[4]: "Numbers of 1e-9 have scales of 1e-11: what does a scale of 1e-8 make of them?",
@@ -1509,6 +1671,8 @@ def wrong_quantize(
             top = size.amax((-2, -1), keepdim=True).expand(*x.shape[:-1], 1)
         elif scope == SCOPE[4]:
             top = size.amax(0, keepdim=True)
+        elif scope in SCOPE[6:]:
+            top = size.amax(1 + SCOPE[6:].index(scope), keepdim=True)
         else:
             top = size.amax(-1, keepdim=True)
         low = x.amin(-1, keepdim=True)
@@ -1536,9 +1700,17 @@ def wrong_quantize(
     return quantize
 
 
+def off_the_halves(x):
+    """x, with the largest number of its row where x / s is near a half, so that float64 gives the codes of float32."""
+    top = x.double().abs().amax(-1, keepdim=True)
+    steps = x.double() / (top / 127).float().masked_fill(top == 0, 1)
+    near = (steps - steps.floor() - 0.5).abs() < 1e-3
+    return torch.where(near, x.sign() * top.to(x.dtype), x)
+
+
 def values(seed, shape=(3, 2, 5, 16)):
     x = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-    return x * torch.linspace(0.1, 4, shape[-2])[:, None]
+    return off_the_halves(x * torch.linspace(0.1, 4, shape[-2])[:, None])
 
 
 def told(quantized):
@@ -1557,7 +1729,7 @@ def one_loud_token(impl, seed):
 
 
 def all_negative_rows(impl, seed):
-    return told(impl.quantize(-values(seed).abs() - 0.1))
+    return told(impl.quantize(off_the_halves(-values(seed).abs() - 0.1)))
 
 
 def a_row_of_zeros(impl, seed):
@@ -1607,11 +1779,13 @@ def wide_single_and_many_rows(impl, seed):
         "rows of one number": told(impl.quantize(values(seed, (3, 4, 1)))),
         "one row of one number": told(impl.quantize(torch.tensor([-3.0]))),
         "200 rows": told(impl.quantize(values(seed, (200, 3)))),
+        "axes of length one": [told(impl.quantize(values(seed, s))) for s in ((2, 1, 4), (1, 3, 4), (2, 1, 1, 3, 4))],
     }
 
 
 def views_of_other_numbers(impl, seed):
     x = values(seed, (3, 5, 2, 8))
+    x[..., ::2] = off_the_halves(x[..., ::2])  # x keeps the largest number of each row: both are off the halves
     return {
         "transposed": told(impl.quantize(x.transpose(1, 2))),
         "every second number": told(impl.quantize(x[..., ::2])),
@@ -1640,14 +1814,14 @@ def sixteen_bits_to_quantize(impl, seed):
 def numbers_near_the_largest_of_their_dtype(impl, seed):
     x = 1 + torch.rand(2, 3, 8, generator=torch.Generator().manual_seed(seed))
     return {
-        "float32": told(impl.quantize(x * 1.5e38)),
-        "float16": told(impl.quantize((x * 3e4).half())),
+        "float32": told(impl.quantize(off_the_halves(x * 1.5e38))),
+        "float16": told(impl.quantize(off_the_halves((x * 3e4).half()))),
     }
 
 
 def other_dtypes_to_quantize(impl, seed):
     x = values(seed, (2, 3, 8))
-    return {str(dtype): told(impl.quantize(x.to(dtype))) for dtype in (torch.bfloat16, torch.float64)}
+    return {str(d): told(impl.quantize(off_the_halves(x.to(d)))) for d in (torch.bfloat16, torch.float64)}
 
 
 def numbers_that_no_scale_represents(impl, seed):
@@ -1734,6 +1908,26 @@ DEQUANT = [
         lambda codes, scale: (codes.float() * scale.float()).to(scale.dtype),
     ),
     (
+        "a dequantize that SQUEEZES the scale, which loses axes of length one",
+        "A batch of codes (2, 1, 4) has scales (2, 1, 1): what does squeeze leave of them?",
+        lambda codes, scale: codes * scale.squeeze()[..., None],
+    ),
+    (
+        "a dequantize that puts the scales into ONE column",
+        "Codes may have any number of axes: which shape have the scales of (3, 2, 5, 16)?",
+        lambda codes, scale: codes * scale.reshape(-1, 1),
+    ),
+    (
+        "a dequantize that calls view, which needs memory in order",
+        "The codes may be a slice or a transpose: which of view and reshape takes any tensor?",
+        lambda codes, scale: (codes.view(-1, codes.shape[-1]) * scale.reshape(-1, 1)).view(codes.shape),
+    ),
+    (
+        "a dequantize that rounds to FOUR decimals",
+        "Who promises that a number is larger than 0.0001?",
+        lambda codes, scale: (codes * scale).round(decimals=4),
+    ),
+    (
         "a dequantize with a floor of 1e-8 under the scale",
         "Numbers of 1e-9 have scales of 1e-11: what does your floor make of them?",
         lambda codes, scale: codes * scale.clamp(min=1e-8),
@@ -1781,6 +1975,15 @@ def views_of_other_codes(impl, seed):
         "transposed": impl.dequantize(codes.transpose(0, 2), scale.transpose(0, 2)),
         "expanded": impl.dequantize(codes[:, :1].expand_as(codes), scale[:1].expand_as(scale)),
     }
+
+
+def axes_of_length_one(impl, seed):
+    """The tensors are whole, so that a view of them is one of their memory."""
+    seen = {}
+    for shape in ((2, 1, 4), (1, 3, 4), (2, 1, 3, 4), (1, 1, 4), (1, 1, 1, 1)):
+        codes, scale = quantize(values(seed, shape))
+        seen[f"codes {list(shape)}"] = impl.dequantize(codes, scale)
+    return seen
 
 
 def rows_of_one_code(impl, seed):
@@ -1842,6 +2045,8 @@ PROBES = {
         a_prompt_in_chunks,
         one_row_in_float64_through_a_static_cache,
         to_the_last_position,
+        the_digits_of_float64,
+        two_caches_in_turns,
         a_cache_that_others_have_used,
         other_models,
         a_model_in_bfloat16,
@@ -1866,9 +2071,23 @@ PROBES = {
         a_batch_in_float32,
         other_item_sizes,
         single_layers_heads_and_tokens,
+        more_tokens_than_the_context,
+        the_same_tokens_in_other_models,
+        the_same_model_with_other_numbers,
+        more_than_a_float32_counts,
         more_than_an_int32_counts,
+        more_than_a_float64_counts,
     ],
-    "decode_flops": [one_row, a_batch_at_several_positions, other_shapes],
+    "decode_flops": [
+        one_row,
+        the_first_and_the_last_positions,
+        a_batch_at_several_positions,
+        the_same_position_in_other_models,
+        other_shapes,
+        more_operations_than_a_float32_counts,
+        more_operations_than_an_int32_counts,
+        more_operations_than_a_float64_counts,
+    ],
     "quantize": [
         some_tokens,
         one_loud_token,
@@ -1892,6 +2111,7 @@ PROBES = {
         every_code,
         one_row_of_codes,
         rows_of_one_code,
+        axes_of_length_one,
         views_of_other_codes,
         very_small_and_very_large_scales,
         other_dtypes_to_dequantize,
@@ -1957,7 +2177,7 @@ def forward_mistakes():
     pairs = {"offset": OFFSET[:3], "triangle": TRIANGLE[:3], "read": READ[:4]}
     yield from combine("forward_with_cache", "a step", pairs, wrong_forward, FORWARD_HINTS, without=same)
     singles = {"offset": ["", *OFFSET[3:]], "triangle": ["", *TRIANGLE[3:]], "read": ["", *READ[4:]]}
-    singles |= {"residual": RESIDUAL, "end": END, "passes": PASSES}
+    singles |= {"residual": RESIDUAL, "end": END, "passes": PASSES, "digits": DIGITS}
     for knob, settings in singles.items():
         yield from combine("forward_with_cache", "a step", {knob: settings}, wrong_forward, FORWARD_HINTS)
     bypass = lambda model, tokens, cache: model(tokens, cache)  # noqa: E731
@@ -1987,6 +2207,7 @@ def only(knobs, task, noun, build, hints, new):
 
 def bytes_mistakes():
     alone = {"tokens": BYTES["tokens"][2:], "unit": BYTES["unit"][3:], "shape": BYTES["shape"][1:]}
+    alone |= {"heads": BYTES["heads"][3:], "count": COUNT_IN[1:]}
     pairs = {knob: [c for c in choices if c not in alone.get(knob, ())] for knob, choices in BYTES.items()}
     common = ("cache_bytes", "the cache's size")
     yield from combine(*common, pairs, wrong_bytes, BYTES_HINTS)
@@ -1996,7 +2217,7 @@ def bytes_mistakes():
 def flops_mistakes():
     nothing = [(FLOPS["products"][2], wrong) for wrong in FLOPS["keys"][1:3]]  # keys that are not multiplied
     alone = {"add": FLOPS["add"][2:], "head": FLOPS["head"][3:], "keys": FLOPS["keys"][3:]}
-    alone |= {"products": FLOPS["products"][3:], "mlp": FLOPS["mlp"][2:]}
+    alone |= {"products": FLOPS["products"][3:], "mlp": FLOPS["mlp"][2:], "count": COUNT_IN[1:]}
     pairs = {knob: [c for c in choices if c not in alone.get(knob, ())] for knob, choices in FLOPS.items()}
     common = ("decode_flops", "the cost of a step")
     yield from combine(*common, pairs, wrong_flops, FLOPS_HINTS, without=nothing)

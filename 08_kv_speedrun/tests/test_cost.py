@@ -51,13 +51,22 @@ def test_no_token_takes_no_byte_and_the_context_is_no_limit(impl):
         exactly(got, 2 * 3 * 2 * T * 14 * 2, f"bytes of {T} tokens")
 
 
+@pytest.mark.task("cache_bytes")
+def test_each_model_has_its_own_bytes_to_the_last(impl):
+    large = Config(32_000, 2**17, 127, 131, 131 * 127)
+    for config, rows, T in ((SHAPES[0], 1, 9), (SHAPES[1], 1, 9), (SHAPES[1], 2, 9), (large, 65_537, 131_071)):
+        want = 2 * config.layers * rows * T * config.width
+        exactly(index(impl.cache_bytes(config, rows, T, 1)), want, f"bytes of {rows} rows of {T} tokens in {config}")
+
+
 @pytest.mark.task("decode_flops")
-@pytest.mark.parametrize("position", [1, 6, 29])
+@pytest.mark.parametrize("position", [0, 1, 6, 29, 39])
 def test_decode_flops_equals_the_counter(impl, seed, position):
     for config in SHAPES:
         model, cache = GPT(config), GrowingCache(config)
         tokens = torch.randint(config.vocab_size, (2, position + 1))
-        model(tokens[:, :position], cache)
+        if position:
+            model(tokens[:, :position], cache)
         exactly(
             index(impl.decode_flops(config, position, 2)),
             counted(lambda m=model, t=tokens, c=cache: m(t[:, -1:], c)),
@@ -73,6 +82,22 @@ def test_decode_flops_of_one_row_is_the_default(impl):
         2 * (12 * (12 * 768 * 768 + 2 * 768) + 768 * 50257),
         "FLOPs of GPT-2's first token",
     )
+
+
+@pytest.mark.task("decode_flops")
+@pytest.mark.parametrize(
+    "config, position, rows",
+    [
+        (Config(50_257, 64, 13, 5, 765), 0, 1),  # more than float32 counts
+        (Config(32_000, 2**17, 32, 32, 4096), 100_000, 64),  # than int32
+        (Config(32_003, 2**20, 127, 127, 127 * 127), 1000, 65_537),  # than float64
+    ],
+    ids=["float32", "int32", "float64"],
+)
+def test_decode_flops_are_whole_numbers_of_any_size(impl, config, position, rows):
+    C = config.width
+    want = 2 * rows * (config.layers * (12 * C * C + 2 * C * (position + 1)) + C * config.vocab_size)
+    exactly(index(impl.decode_flops(config, position, rows)), want, "FLOPs")
 
 
 @pytest.mark.parametrize("last_only", [False, True])

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from grader import exactly
 from kv_speedrun import GPT, Config, GrowingCache, StaticCache, generate_without_cache, quantize
-from mistakes import NothingElse, always, bytes_held, parts_only
+from mistakes import NothingElse, always, bytes_held, off_the_halves, parts_only
 
 SHAPE = Config(vocab_size=53, context_length=64, layers=3, heads=2, width=14)
 EXACT = {"rtol": 0, "atol": 0}
@@ -169,6 +169,20 @@ def test_any_model_and_any_cache_to_the_last_position(impl, seed, layers, heads,
 
 
 @pytest.mark.task("forward_with_cache")
+@torch.no_grad()
+def test_two_caches_are_used_in_turns(impl, seed):
+    model, tokens = model_and_tokens(seed, 9)
+    want, one, other = model(tokens), GrowingCache(SHAPE), StaticCache(SHAPE, 2, 9, torch.float64)
+    parts_only(model)
+    impl.forward_with_cache(model, tokens[:, :6], one)
+    impl.forward_with_cache(model, tokens[:, :3], other)
+    got = impl.forward_with_cache(model, tokens[:, 6:7], one)
+    torch.testing.assert_close(got, want[:, 6:7], rtol=0, atol=1e-10, msg="a second cache moves the first one's logits")
+    got = impl.forward_with_cache(model, tokens[:, 3:5], other)
+    torch.testing.assert_close(got, want[:, 3:5], rtol=0, atol=1e-10, msg="the first cache moves the second's logits")
+
+
+@pytest.mark.task("forward_with_cache")
 def test_a_step_leaves_gradients_and_the_model_as_they_were(impl, seed):
     model, tokens = model_and_tokens(seed, 3)
     impl.forward_with_cache(parts_only(model), tokens, GrowingCache(SHAPE))
@@ -263,11 +277,28 @@ def test_zeros_alone_have_codes_0(impl, shape):
 
 @pytest.mark.task("quantize")
 def test_views_are_quantized_and_single_numbers(impl, seed):
-    x = randn(seed, 3, 5, 2, 8)
+    x = off_the_halves(randn(seed, 3, 5, 2, 8))
+    x[..., ::2] = off_the_halves(x[..., ::2])
     for view in (x.transpose(1, 2), x[..., ::2], x[:, :1].expand(3, 4, 2, 8), x[..., :1]):
         codes, scale = impl.quantize(view)
         torch.testing.assert_close(scale, view.abs().amax(-1, keepdim=True) / 127, rtol=1e-6, atol=0)
         torch.testing.assert_close(codes, (view / scale).round().to(torch.int8), **EXACT)
+
+
+@pytest.mark.task("quantize")
+@pytest.mark.parametrize("shape", [(4,), (2, 1, 4), (1, 3, 4), (2, 1, 1, 3, 4), (1, 1, 1, 1)], ids=str)
+def test_any_axes_before_the_last_are_kept_when_quantized(impl, seed, shape):
+    x = off_the_halves(randn(seed, *shape))
+    codes, scale = impl.quantize(x)
+    torch.testing.assert_close(scale, x.abs().amax(-1, keepdim=True) / 127, rtol=1e-6, atol=0)
+    torch.testing.assert_close(codes, (x / scale).round().to(torch.int8), **EXACT)
+
+
+@pytest.mark.task("dequantize")
+@pytest.mark.parametrize("shape", [(4,), (2, 1, 4), (1, 3, 4), (2, 1, 1, 3, 4), (1, 1, 1, 1)], ids=str)
+def test_any_axes_before_the_last_are_kept(impl, seed, shape):
+    codes, scale = quantize(randn(seed, *shape))
+    torch.testing.assert_close(impl.dequantize(codes, scale), codes.float() * scale, rtol=1e-6, atol=0)
 
 
 @pytest.mark.task("dequantize")

@@ -178,7 +178,8 @@ def trial(content: dict | None = None) -> str:
     trials = (content or markdown.section("trial"))["trials"]
     kinds = list(trials[0]["wrong"]["first"])
     rows, said = [("wrong attempts", "number", *kinds)], []
-    for name, each in zip(("first trial", "second trial"), trials, strict=True):
+    names = ("first trial", "second trial", "third trial")
+    for name, each in zip(names[: len(trials)], trials, strict=True):
         for run in ("first", "last"):
             counts = each["wrong"][run]
             rows.append((f"{name}, {run} run", str(sum(counts.values())), *(str(counts[kind]) for kind in kinds)))
