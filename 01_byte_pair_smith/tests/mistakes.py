@@ -6,6 +6,7 @@ mistake. Two at once have a sentence of their own, made of the two.
 
 import random
 import re
+from codecs import getincrementaldecoder
 from collections import Counter, deque
 from functools import cache
 from itertools import combinations, pairwise
@@ -212,6 +213,12 @@ def the_id_0(impl, seed):
 def ids_that_mean_something_to_regular_expressions(impl, seed):
     ids = [40, 41, 46, 42, 91, 94, 46, 46, 97, 42, 40, 41, 97 + seed % 7]
     return {f"merging {pair}": impl.merge(ids, pair, 300) for pair in ((40, 41), (46, 42), (91, 94), (46, 46))}
+
+
+def ids_whose_bytes_look_like_the_pair(impl, seed):
+    """Written as bytes one after another, these hold the pair across the border of two ids."""
+    ids = [0, 256, 512, 0, 1, 256, 2, 512 + seed % 7]
+    return {f"merging {pair}": impl.merge(ids, pair, 300) for pair in ((1, 2), (256, 2), (1, 256))}
 
 
 def a_pair_of_large_ids(impl, seed):
@@ -669,6 +676,7 @@ TRAP = {bytes([b]): b for b in range(256)} | {
 }
 # Merging ".:.:" joins the two in the middle first, and never arrives at the whole.
 OUT_OF_REACH = {bytes([b]): b for b in range(256)} | {b":.": 256, b".:": 257, b".:.:": 258, b"xyz": 259, b": ": 260}
+IN_THE_MIDDLE = {bytes([b]): b for b in range(256)} | {b"yx": 256, b"xy": 257, b"xyxy": 258}
 TRAP_TEXT = "abcdex-abcd-bcd-abcab-cdab xyxyx-yxyx abc e e a"
 LATER = {bytes([b]): b for b in range(256)} | {b"ab": 256, b"abc": 257, b"aa": 258, b"cd": 259, b"de": 260}
 
@@ -693,7 +701,8 @@ def bytes_in_gpt2s_order(impl, seed):
 
 def a_token_that_merging_does_not_reach(impl, seed):
     texts = (".:.:", "a.:.: .: " + ".:" * (seed % 7), "xyz", "xyzz")
-    return {text: impl.encode(text, OUT_OF_REACH, GPT2) for text in texts}
+    found = {text: impl.encode(text, OUT_OF_REACH, GPT2) for text in texts}
+    return found | {text: impl.encode(text, IN_THE_MIDDLE, GPT2) for text in ("xyxy", " xyxy")}
 
 
 def a_pattern_that_matches_nothing_too(impl, seed):
@@ -1264,6 +1273,7 @@ PROBES = {
         a_run,
         many_ids,
         ids_whose_digits_look_like_the_pair,
+        ids_whose_bytes_look_like_the_pair,
         the_id_0,
         ids_that_mean_something_to_regular_expressions,
         a_pair_of_large_ids,
@@ -1400,6 +1410,30 @@ def counts_that_start_at_one(pre_tokens):
     return counts
 
 
+def counts_in_float32(pre_tokens):
+    counts = {}
+    for word, count in pre_tokens.items():
+        for pair in pairwise(word):
+            counts[pair] = np.float32(counts.get(pair, 0)) + np.float32(count)
+    return {pair: int(count) for pair, count in counts.items()}
+
+
+def counts_of_repeated_pairs_by_one(pre_tokens):
+    counts = Counter()
+    for word, count in pre_tokens.items():
+        for pair, times in Counter(pairwise(word)).items():
+            counts[pair] += count + times - 1
+    return dict(counts)
+
+
+def counts_under_a_key_of_16_bits(pre_tokens):
+    packed = Counter()
+    for word, count in pre_tokens.items():
+        for a, b in pairwise(word):
+            packed[a << 16 | b] += count
+    return {(key >> 16, key & 0xFFFF): count for key, count in packed.items()}
+
+
 def merge_that_keeps_the_second_id(ids, pair, new_id):
     following = [*ids, None][1:]
     return [new_id if (a, b) == tuple(pair) else a for a, b in zip(ids, following, strict=True)]
@@ -1421,6 +1455,30 @@ def merge_that_ends_early(ids, pair, new_id):
         out.append(new_id if found else ids[i])
         i += 2 if found else 1
     return out
+
+
+def merge_that_copies_the_id_after_a_match(ids, pair, new_id):
+    out, i = [], 0
+    while i < len(ids):
+        found = tuple(ids[i : i + 2]) == tuple(pair)
+        out += [new_id, *ids[i + 2 : i + 3]] if found else [ids[i]]
+        i += 3 if found else 1
+    return out
+
+
+def merge_that_looks_at_the_last_two_ids_again(ids, pair, new_id):
+    out, i = [], 0
+    while i < len(ids) - 1:
+        found = tuple(ids[i : i + 2]) == tuple(pair)
+        out.append(new_id if found else ids[i])
+        i += 2 if found else 1
+    return out if tuple(ids[-2:]) == tuple(pair) else [*out, *ids[-1:]]
+
+
+def merge_of_bytes(ids, pair, new_id):
+    data = b"".join(i.to_bytes(4, "big") for i in ids)
+    data = data.replace(b"".join(i.to_bytes(4, "big") for i in pair), new_id.to_bytes(4, "big"))
+    return [int.from_bytes(data[i : i + 4], "big") for i in range(0, len(data), 4)]
 
 
 def merge_by_identity(ids, pair, new_id):
@@ -1476,6 +1534,12 @@ def split_that_misses_nothing_at_the_ends(text, pattern=GPT2):
     return found
 
 
+def split_that_refuses_no_text(text, pattern=GPT2):
+    if not text:
+        raise ValueError("there are no pre-tokens")
+    return split_by(GPT2)(text, pattern)
+
+
 def train_with_any_size(text, vocab_size, pattern):
     return right(TRAIN, wrong_train)(text, max(vocab_size, 256), pattern)
 
@@ -1510,6 +1574,75 @@ def train_with_ties_by(rank):
         return merges
 
     return train
+
+
+def train_by_lines(text, vocab_size, pattern):
+    lines = text.splitlines(keepends=True)
+    parts = [part for line in lines for part in regex.findall(pattern, line)]
+    return train_on(Counter(tuple(part.encode()) for part in parts), vocab_size)
+
+
+def train_on_no_text_first(text, vocab_size, pattern):
+    return right(TRAIN, wrong_train)(text, vocab_size, pattern) if text else []
+
+
+def words_of(text, pattern):
+    return Counter(tuple(part.encode()) for part in regex.findall(pattern, text))
+
+
+def merged_words(words, pair, new_id):
+    return Counter({tuple(right(MERGE, wrong_merge)(word, pair, new_id)): n for word, n in words.items()})
+
+
+def train_on(words, vocab_size):
+    if vocab_size < 256:
+        raise ValueError("vocab_size is below 256")
+    merges = []
+    while 256 + len(merges) < vocab_size and (counts := right(COUNT, wrong_count_pairs)(words)):
+        merges.append(min(counts, key=lambda pair: (-counts[pair], pair)))
+        words = merged_words(words, merges[-1], 255 + len(merges))
+    return merges
+
+
+def train_with_a_heap_that_forgets(text, vocab_size, pattern):
+    """An entry whose count is out of date is thrown away."""
+    if vocab_size < 256:
+        raise ValueError("vocab_size is below 256")
+    words = words_of(text, pattern)
+    counts, merges = right(COUNT, wrong_count_pairs)(words), []
+    heap = {(-n, pair) for pair, n in counts.items()}
+    while heap and 256 + len(merges) < vocab_size:
+        heap.remove(top := min(heap))
+        if counts.get(top[1]) == -top[0]:
+            merges.append(top[1])
+            new_id = 255 + len(merges)
+            words = merged_words(words, top[1], new_id)
+            counts = right(COUNT, wrong_count_pairs)(words)
+            heap |= {(-n, pair) for pair, n in counts.items() if new_id in pair}
+    return merges
+
+
+def train_with_neighbours_taken_off_twice(text, vocab_size, pattern):
+    """Counts are kept up to date, each occurrence for itself: in a b a b the pair (b, a) is taken off twice."""
+    if vocab_size < 256:
+        raise ValueError("vocab_size is below 256")
+    words = words_of(text, pattern)
+    counts, merges = Counter(right(COUNT, wrong_count_pairs)(words)), []
+    while 256 + len(merges) < vocab_size and (counts := +counts):
+        pair, new_id = min(counts, key=lambda pair: (-counts[pair], pair)), 256 + len(merges)
+        merges.append(pair)
+        for word, n in words.items():
+            i = 0
+            while i < len(word):
+                found = word[i : i + 2] == pair
+                if found and i:
+                    counts.subtract({word[i - 1 : i + 1]: n, (word[i - 1], new_id): -n})
+                if found and i + 2 < len(word):
+                    counts.subtract({word[i + 1 : i + 3]: n, (new_id, word[i + 2]): -n})
+                i += 2 if found else 1
+        words = merged_words(words, pair, new_id)
+        counts[pair] = 0
+    return merges
 
 
 def train_until_there_is_no_pair(text, vocab_size, pattern):
@@ -1567,6 +1700,24 @@ def encode_with_one_whole_text(text, ranks, pattern):
     return right(ENCODE, wrong_encode, whole=ENCODE["whole"][1])(text, ranks, pattern)
 
 
+def encode_without_joints_of_id_0(text, ranks, pattern):
+    return encode_with(text, ranks, pattern, {token: i for token, i in ranks.items() if i})
+
+
+def encode_by_rising_ranks(text, ranks, pattern):
+    """The right answer, but that no rank below the last one is taken."""
+    ids = []
+    for pre_token in filter(None, regex.findall(pattern, text)):
+        data = pre_token.encode()
+        parts, low = [data] if data in ranks else [bytes([b]) for b in data], 0
+        joints = lambda parts: ((ranks.get(a + b, -1), i) for i, (a, b) in enumerate(pairwise(parts)))  # noqa: E731
+        while made := [joint for joint in joints(parts) if joint[0] >= low]:
+            low, i = min(made)
+            parts[i : i + 2] = [parts[i] + parts[i + 1]]
+        ids += [ranks[part] for part in parts]
+    return ids
+
+
 def encode_what_is_left_by_value(text, ranks, pattern):
     by_value = lambda part: part[0] if len(part) == 1 else ranks[part]  # noqa: E731
     ids = []
@@ -1612,6 +1763,43 @@ def decode_without_id_0(ids, tokens, errors="replace"):
 def decode_that_ignores_unknown_ids_too(ids, tokens, errors="replace"):
     unknown = DECODE["unknown"][1] if errors == "ignore" else "raises"
     return right(DECODE, wrong_decode, unknown=unknown)(ids, tokens, errors)
+
+
+def decode_that_replaces_unknown_ids_too(ids, tokens, errors="replace"):
+    unknown = DECODE["unknown"][2] if errors == "replace" else "raises"
+    return right(DECODE, wrong_decode, unknown=unknown)(ids, tokens, errors)
+
+
+def joined(ids, tokens):
+    """The bytes of the ids, which are right, or a ValueError."""
+    found = list(ids)
+    if unknown := [i for i in found if i not in tokens]:
+        raise ValueError(f"id {unknown[0]} is no token")
+    return b"".join(tokens[i] for i in found)
+
+
+def decode_by_steps(ids, tokens, errors="replace"):
+    return getincrementaldecoder("utf-8")(errors).decode(joined(ids, tokens))
+
+
+def decode_as_a_file(ids, tokens, errors="replace"):
+    return joined(ids, tokens).decode("utf-8", errors).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def decode_without_a_byte_order_mark(ids, tokens, errors="replace"):
+    return joined(ids, tokens).decode("utf-8-sig", errors)
+
+
+def decode_by_place(ids, tokens, errors="replace"):
+    return joined(ids, dict(enumerate(tokens.values()))).decode("utf-8", errors)
+
+
+def decode_with_an_error_of_its_own(ids, tokens, errors="replace"):
+    data = joined(ids, tokens)
+    try:
+        return data.decode("utf-8", errors)
+    except UnicodeDecodeError as error:
+        raise ValueError("the bytes are not UTF-8") from error
 
 
 def decode_and_strip(ids, tokens, errors="replace"):
@@ -1668,6 +1856,57 @@ def special_in_other_words(
     return encode_with_special
 
 
+RIGHT_SPECIAL = special_in_other_words()
+
+
+def names_of(special_tokens, allowed_special, disallowed_special):
+    allowed = set(special_tokens if allowed_special == "all" else allowed_special)
+    others = set(special_tokens) - allowed if disallowed_special == "all" else set(disallowed_special)
+    return allowed, others
+
+
+def special_in_one_pass(text, encode_ordinary, special_tokens, allowed_special=(), disallowed_special="all"):
+    """One search for allowed and disallowed ones: what lies inside a match is not seen."""
+    allowed, others = names_of(special_tokens, allowed_special, disallowed_special)
+    names = sorted(allowed | others, key=len, reverse=True)
+    found = re.findall("|".join(map(re.escape, names)), text) if names else []
+    if others.intersection(found):
+        raise ValueError("a special token that is not allowed")
+    return RIGHT_SPECIAL(text, encode_ordinary, special_tokens, allowed, ())
+
+
+def special_longest_first(text, encode_ordinary, special_tokens, allowed_special=(), disallowed_special="all"):
+    """The whole text is cut by one name after another."""
+    allowed, others = names_of(special_tokens, allowed_special, disallowed_special)
+    if any(name in text for name in others) or allowed - set(special_tokens):
+        raise ValueError("a special token that is not allowed, or that does not exist")
+    parts = [text] if text else []
+    for name in sorted(allowed, key=len, reverse=True):
+        cut = [part if isinstance(part, int) else re.split(f"({re.escape(name)})", part) for part in parts]
+        flat = [x for part in cut for x in (part if isinstance(part, list) else [part])]
+        parts = [special_tokens[name] if part == name else part for part in flat if part != ""]
+    return [i for part in parts for i in ([part] if isinstance(part, int) else encode_ordinary(part))]
+
+
+def special_without_allowed_ones_in_pieces(text, encode_ordinary, special_tokens, *given, **named):
+    """An empty pattern cuts between all characters."""
+    cut = lambda part: [i for c in part for i in encode_ordinary(c)]  # noqa: E731
+    allowed = named.get("allowed_special", given[0] if given else ())
+    none = not (special_tokens if allowed == "all" else allowed)
+    return RIGHT_SPECIAL(text, cut if none else encode_ordinary, special_tokens, *given, **named)
+
+
+def special_without_white_space_before(text, encode_ordinary, special_tokens, *given, **named):
+    """White space alone is kept at the end of the text only."""
+    ids = RIGHT_SPECIAL(text, lambda part: [part], special_tokens, *given, **named)
+    kept = [i for n, i in enumerate(ids) if isinstance(i, int) or i.strip() or n == len(ids) - 1]
+    return [x for i in kept for x in ([i] if isinstance(i, int) else encode_ordinary(i))]
+
+
+def special_of_no_text_first(text, encode_ordinary, special_tokens, *given, **named):
+    return RIGHT_SPECIAL(text, encode_ordinary, special_tokens, *given, **named) if text else []
+
+
 def rule(old, new):
     return split_by(GPT2.replace(old, new))
 
@@ -1689,6 +1928,21 @@ SINGLE = {
             "a count of pairs that counts the first occurrence of a pair as ONE, whatever the frequency",
             "A pair that is seen first in a pre-token that occurs 5 times: what is its count then?",
             counts_that_start_at_one,
+        ),
+        (
+            "a count of pairs that adds up in FLOAT32, which holds no odd number above 16,777,216",
+            "A whole number of Python is exact, however large. Which type do your counts have?",
+            counts_in_float32,
+        ),
+        (
+            "a count of pairs that counts each further occurrence in one pre-token as ONE, whatever the frequency",
+            "A pre-token that occurs 5 times holds a pair twice. How often does the pair occur?",
+            counts_of_repeated_pairs_by_one,
+        ),
+        (
+            "a count of pairs that makes one key of two ids, with room for ids below 65,536 only",
+            "How large may an id be? A tuple of two ids is a key, too.",
+            counts_under_a_key_of_16_bits,
         ),
     ],
     "merge": [
@@ -1736,6 +1990,21 @@ SINGLE = {
             "a merge that compares ids with `is`, and finds no pair of large ids",
             "Two equal numbers above 256 may be two objects. Which comparison asks for equal values?",
             merge_by_identity,
+        ),
+        (
+            "a merge that copies the id AFTER a match without looking at it",
+            "In `1 2 1 2` the second occurrence follows the first. Which position is looked at after a match?",
+            merge_that_copies_the_id_after_a_match,
+        ),
+        (
+            "a merge that loses the last id when the last TWO ids are the pair and do not join",
+            "In a run of three the third id stays. What tells you that the last id is still to be copied?",
+            merge_that_looks_at_the_last_two_ids_again,
+        ),
+        (
+            "a merge that searches the BYTES of the ids, so that it finds the pair across the borders of two ids",
+            "A match in a row of bytes may begin in the middle of an id. What must be compared?",
+            merge_of_bytes,
         ),
     ],
     "pretokenize": [
@@ -1788,6 +2057,21 @@ SINGLE = {
             "A tokenizer that loses the last line end cannot be undone. What do you compare with the text?",
             split_that_misses_nothing_at_the_ends,
         ),
+        (
+            "GPT-2's split in which only a run of SPACES leaves its last one to the character after it",
+            "Alternative 5 speaks of white space. Are line ends and tabs white space?",
+            rule(r"\s+(?!\S)", r" +(?!\S)"),
+        ),
+        (
+            "GPT-2's split that takes [^\\W\\d_] for the letters, and all that is left for the punctuation",
+            "Of which category is Ⅷ, and is ि a letter? \\p{L} holds letters only.",
+            split_by(r"'(?:[sdmt]|ll|ve|re)| ?[^\W\d_]+| ?\p{N}+| ?(?:(?![^\W\d_])[^\s\p{N}])+|\s+(?!\S)|\s+"),
+        ),
+        (
+            "GPT-2's split that refuses a text without characters",
+            "How many pre-tokens does no text have? Joined, they are the text.",
+            split_that_refuses_no_text,
+        ),
     ],
     "train": [
         (
@@ -1829,6 +2113,26 @@ SINGLE = {
             "training with ties broken by the SECOND id of the pair first",
             "Which of two pairs does Python call the smaller: (1, 5) or (2, 3)?",
             train_with_ties_by(lambda pair, tokens: pair[::-1]),
+        ),
+        (
+            "training that cuts the text into LINES before it splits it by the pattern",
+            "A run of line ends may be one pre-token. Who says where the text is split?",
+            train_by_lines,
+        ),
+        (
+            "training that gives nothing for no text before it looks at vocab_size",
+            "Which sizes are refused, whatever the text is?",
+            train_on_no_text_first,
+        ),
+        (
+            "training that throws away an entry of its heap when the entry is OUT OF DATE",
+            "The count of a pair fell, and the pair is still there. Where does it go with its current count?",
+            train_with_a_heap_that_forgets,
+        ),
+        (
+            "training that takes the pair between two occurrences off TWICE",
+            "In `a b a b` two merges destroy (b, a), which stands there once. How often do you take it off?",
+            train_with_neighbours_taken_off_twice,
         ),
     ],
     "encode": [
@@ -1877,6 +2181,16 @@ SINGLE = {
             "Which parts are there before the first merge? A character may be a token that merging does not reach.",
             encode_from_characters_that_are_tokens,
         ),
+        (
+            "an encoder that takes a JOINT token whose id is 0 for no token",
+            "0 is an id like any other. What is `bool(0)`?",
+            encode_without_joints_of_id_0,
+        ),
+        (
+            "an encoder that never goes back to a LOWER rank",
+            "A merge has made new neighbours. May their joint token have a lower rank than the last merge?",
+            encode_by_rising_ranks,
+        ),
     ],
     "decode": [
         (
@@ -1908,6 +2222,36 @@ SINGLE = {
             "a decoder that takes ids as high as the NUMBER of tokens for unknown",
             "The ids of a vocabulary may have gaps. Who knows which ids there are?",
             decode_ids_below_the_number_of_tokens,
+        ),
+        (
+            'a decoder that turns unknown ids into U+FFFD when errors is "replace"',
+            "`errors` is about bytes that are no text. Is an unknown id that kind of fault?",
+            decode_that_replaces_unknown_ids_too,
+        ),
+        (
+            "a decoder that loses half a character at the END",
+            "A decoder that works in steps must be told where the end is. Is yours?",
+            decode_by_steps,
+        ),
+        (
+            "a decoder that makes every line end a \\n, as a text file does",
+            "Do the bytes 13 and 10 come back as they were?",
+            decode_as_a_file,
+        ),
+        (
+            "a decoder that drops a byte order mark (utf-8-sig)",
+            "Which characters do the bytes ef bb bf stand for, and are they a part of the text?",
+            decode_without_a_byte_order_mark,
+        ),
+        (
+            "a decoder that takes an id for a PLACE in the dict",
+            "The ids of a vocabulary may have gaps and any order. Which bytes does the dict hold for this id?",
+            decode_by_place,
+        ),
+        (
+            "a decoder whose error for bytes that are no text is a plain ValueError",
+            "`bytes.decode` raises an error that says which bytes they are. Does your decoder let it through?",
+            decode_with_an_error_of_its_own,
         ),
     ],
     "encode_with_special": [
@@ -1965,6 +2309,31 @@ SINGLE = {
             "an encoder that gives a special token that is NOT allowed its id where it is a whole part of the text",
             "After a split, how do you know which parts are special tokens that are allowed: by name, or by place?",
             special_in_other_words(whole_parts=True),
+        ),
+        (
+            "an encoder that looks for allowed and disallowed ones in ONE pass, so that one hides another",
+            "If only <|im|><|sep|> is allowed, does `<|im|><|sep|>` hold the disallowed <|im|>?",
+            special_in_one_pass,
+        ),
+        (
+            "an encoder that cuts the WHOLE text by the longest special token before it looks for a shorter one",
+            "The text is read from the left. In `abcd`, which begins first: `ab` or `bcd`?",
+            special_longest_first,
+        ),
+        (
+            "an encoder that cuts between all characters where NO special token is allowed",
+            "What does an empty pattern match? Without allowed ones, the text is one piece.",
+            special_without_allowed_ones_in_pieces,
+        ),
+        (
+            "an encoder that leaves out white space alone BEFORE a special token",
+            "What is between the two special tokens of `<|b|> <|end|>`?",
+            special_without_white_space_before,
+        ),
+        (
+            "an encoder that gives nothing for no text before it looks at the names",
+            "Which names are refused, whatever the text is?",
+            special_of_no_text_first,
         ),
     ],
 }

@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 from byte_pair_smith import GPT2, NO_SPLIT, train_fast
 from grader import exactly
-from mistakes import BYTES, DASHES, FIRST_OF_ALL, HALVES, SPECIAL_TOKENS, TOKENS, TWO_WAYS, WITH_GAPS, letters
+from mistakes import (
+    BYTES,
+    BYTES_LAST,
+    DASHES,
+    FIRST_OF_ALL,
+    HALVES,
+    LOWER_LATER,
+    SPECIAL_TOKENS,
+    TOKENS,
+    TWO_WAYS,
+    WITH_GAPS,
+    letters,
+)
 
 # ---------------------------------------------------------------- count_pairs
 
@@ -38,6 +50,17 @@ def test_equal_ids_may_be_two_objects(impl):
 @pytest.mark.task("merge")
 def test_there_may_be_thousands_of_ids(impl):
     exactly(list(impl.merge([1, 2, 3] * 1200, (1, 2), 300)), [300, 3] * 1200, "3,600 ids")
+
+
+@pytest.mark.task("merge")
+def test_ids_are_compared_and_not_their_bytes(impl):
+    exactly(list(impl.merge([0, 256, 512, 0], (1, 2), 300)), [0, 256, 512, 0], "ids that hold no pair (1, 2)")
+
+
+@pytest.mark.task("merge")
+def test_one_occurrence_may_follow_another(impl):
+    exactly(list(impl.merge([1, 2, 1, 2], (1, 2), 300)), [300, 300], "two occurrences side by side")
+    exactly(list(impl.merge([4, 4, 4], (4, 4), 300)), [300, 4], "a run of three")
 
 
 # ---------------------------------------------------------------- pretokenize
@@ -97,6 +120,12 @@ def test_a_pattern_is_one_of_the_library_regex(impl):
     exactly(impl.pretokenize("abb cb", r"(?<=a)b+|(?s:.)"), ["a", "bb", " ", "c", "b"], "b after a")
 
 
+@pytest.mark.task("pretokenize")
+def test_letters_are_category_l_and_no_text_has_no_parts(impl):
+    exactly(impl.pretokenize("Ⅷa"), ["Ⅷ", "a"], "a Roman numeral of category N, and a letter")
+    exactly(impl.pretokenize(""), [], "the pre-tokens of no text")
+
+
 # ---------------------------------------------------------------- train
 
 
@@ -137,6 +166,13 @@ def test_there_may_be_a_thousand_merges(impl):
 def test_a_pre_token_may_occur_70_000_times(impl):
     merges = [tuple(m) for m in impl.train("ab" * 65_600 + "cd" * 70, 258, r"(?s:..)")]
     exactly(merges, [(97, 98), (99, 100)], "ab 65,600 times, cd 70 times")
+
+
+@pytest.mark.task("train")
+def test_counts_are_those_after_each_merge(impl):
+    exactly([tuple(m) for m in impl.train("acac", 262, GPT2)], [(97, 99), (256, 256)], "two occurrences side by side")
+    merges = [tuple(m) for m in impl.train("babbba", 262, GPT2)]
+    exactly(merges[:2], [(98, 97), (98, 98)], "a pair whose count falls, and which is the best one later")
 
 
 # ---------------------------------------------------------------- encode
@@ -182,6 +218,12 @@ def test_a_vocabulary_may_grow_between_two_calls(impl):
     exactly(list(impl.encode("ab", ranks, NO_SPLIT)), [256], "after")
 
 
+@pytest.mark.task("encode")
+def test_a_rank_may_be_0_or_below_the_last_one(impl):
+    exactly(list(impl.encode("abx", BYTES_LAST, NO_SPLIT)), [0, BYTES_LAST[b"x"]], "ab has id 0")
+    exactly(list(impl.encode("abab", LOWER_LATER, NO_SPLIT)), [256, 98], "aba has a lower rank than ab")
+
+
 # ---------------------------------------------------------------- decode
 
 
@@ -196,9 +238,12 @@ def test_a_vocabulary_to_decode_may_have_gaps(impl):
 
 @pytest.mark.task("decode")
 def test_nothing_of_the_text_is_lost(impl):
-    for text in ("  a\r\n\n ", "\x00a\x00", "e\u0301"):
+    for text in ("  a\r\n\n ", "\x00a\x00", "e\u0301", "a\rb", "\ufeffa"):
         exactly(impl.decode(text.encode(), TOKENS), text, f"the bytes of {text!r}")
     exactly(impl.decode([0x80, 0x80], TOKENS), "\ufffd\ufffd", "two bytes that are no text")
+    exactly(impl.decode([97, 0xE6], TOKENS), "a\ufffd", "the first byte of a character at the end")
+    with pytest.raises(UnicodeDecodeError):
+        impl.decode([97, 0xE6], TOKENS, "strict")
 
 
 @pytest.mark.task("decode")
@@ -294,3 +339,17 @@ def test_special_tokens_may_be_many_and_the_encoder_another(impl):
     exactly(list(got), [3, 5004] * 1100, "the ids of 1,100 parts")
     got = impl.encode_with_special("é\nb<|b|>" * 1100, letters, SPECIAL_TOKENS, "all")
     exactly(list(got), [233, 10, 98, 5004] * 1100, "the same text, another encoder")
+
+
+@pytest.mark.task("encode_with_special")
+def test_special_tokens_are_looked_for_from_the_left_and_disallowed_ones_everywhere(impl):
+    exactly(list(impl.encode_with_special("abcd", letters, {"ab": 1, "bcd": 2}, "all")), [1, 99, 100], "ab comes first")
+    with pytest.raises(ValueError):
+        impl.encode_with_special("<|a|><|b|>", letters, SPECIAL_TOKENS, {"<|a|><|b|>"})
+
+
+@pytest.mark.task("encode_with_special")
+def test_text_without_special_tokens_is_one_piece_and_white_space_is_text(impl):
+    got = impl.encode_with_special("a <|b|>", lambda text: [len(text)], SPECIAL_TOKENS, (), ())
+    exactly(list(got), [7], "the lengths of the pieces of seven characters")
+    exactly(list(impl.encode_with_special("<|b|> <|b|>", letters, SPECIAL_TOKENS, "all")), [5004, 32, 5004], "a space")
