@@ -39,13 +39,14 @@ BY_IDS, LEFT_NEAREST = (
 )
 ONCE = "each of them ONCE, where the same pair can come twice"
 OVERFLOWN = "whose windows END BEFORE THEY BEGIN where i + w + 1 is above all int64"
+INT32 = "of widths that have passed through an INT32, which ends at 2**31 - 1"
 PAIRS = {
     "side": ["both", LEFT, RIGHT],
     "itself": ["left out", ITSELF, SAME_WORD],
     "end": ["included", SHORT, OVERFLOWN],
     "order": ["center first", SWAPPED, BY_DISTANCE, LEFT_NEAREST, BY_IDS],
     "edge": ["stops", WRAPS],
-    "width": ["its own", WIDEST, CONTEXTS_WIDTH],
+    "width": ["its own", WIDEST, CONTEXTS_WIDTH, INT32],
     "start": ["zero", FROM_ONE],
     "what": ["ids", POSITIONS, FLOATS, ONCE],
 }
@@ -56,6 +57,7 @@ PAIRS_HINTS = {
     BY_IDS: "Which pair comes first: that of the first center in the sentence, or that of the smallest id?",
     LEFT_NEAREST: "Which context comes first: the nearest one, or the one that stands first in the sentence?",
     ONCE: "A word may stand twice near another: how many examples to learn from are these?",
+    INT32: "What is np.array([2**32]).astype(np.int32)?",
     OVERFLOWN: "What is np.int64(2**63 - 1) + 1, and what does int(w) change?",
     POSITIONS: "The word at position 0 of the worked example has the id 10. Which of the two is in the first pair?",
     LEFT: "Which contexts does the first word of the sentence have?",
@@ -78,7 +80,8 @@ def wrong_pairs(side, itself, end, order, edge, width, start, what):
         for i in range(1 if start == FROM_ONE else 0, n):
             positions = range(-n if edge == WRAPS else 0, n)
             for j in in_order(positions, i, order):
-                w = int({"its own": widths[i], WIDEST: widths.max(), CONTEXTS_WIDTH: widths[j]}[width])
+                w = {"its own": widths[i], WIDEST: widths.max(), CONTEXTS_WIDTH: widths[j], INT32: widths[i]}[width]
+                w = int(w.astype(np.int32) if width == INT32 else w)
                 low, high = (i if side == RIGHT else i - w), (i if side == LEFT else i + w - (end == SHORT))
                 high = -1 if end == OVERFLOWN and high >= 2**63 - 1 else high
                 if low <= j <= high and (j != i or itself == ITSELF) and (ids[j] != ids[i] or itself != SAME_WORD):
@@ -149,6 +152,10 @@ def windows_as_wide_as_an_int64_can_say(impl, seed):
     return impl.pairs(np.array([8, 3, 5, 3, 1]), widths[np.random.default_rng(seed).permutation(5)])
 
 
+def windows_wider_than_an_int32_can_say(impl, seed):
+    return impl.pairs(np.array([8, 3, 5, 3, 1]), np.array([2**32, 1, 2**32 + 1, 2**31, 2**40]))
+
+
 def a_sentence_of_three_hundred_words(impl, seed):
     """Four windows are wide: two of them cover the whole sentence, and reach over more than 255 positions."""
     ids, widths = np.random.default_rng(seed).integers(0, 1000, 300), np.ones(300, dtype=np.int64)
@@ -169,18 +176,20 @@ COUNTS, TYPES = "with COUNTS where shares of the text are meant", "with counts d
 UPSIDE, UNCAPPED = "with the fraction UPSIDE DOWN", "that rises ABOVE ONE for rare words"
 MOST = "with counts divided by the count of the MOST FREQUENT word"
 SCALED = "brought below one by a division by the GREATEST value"
+FALLING = "that takes counts in FALLING order for granted: behind the first word that stays, all stay"
 FIXED = "that uses the usual threshold 0.001 WHATEVER threshold it is given"
 KEEP = {
     "root": ["root", NO_ROOT, WORD2VEC_C],
     "what": ["keep", DISCARD],
     "share": ["share", COUNTS, TYPES, MOST],
     "fraction": ["t over f", UPSIDE],
-    "cap": ["at one", UNCAPPED, SCALED],
+    "cap": ["at one", UNCAPPED, SCALED, FALLING],
     "given": ["used", FIXED],
 }
 KEEP_HINTS = {
     MOST: "What do the shares of all words add up to?",
     SCALED: "Which words shall stay for certain: the rarest one alone, or all with a share of at most the threshold?",
+    FALLING: "Put the rarest word first: which probabilities have the words behind it?",
     FIXED: "Call it with two thresholds: does the result change?",
     NO_ROOT: "One word is four times as frequent as another. How much more frequent shall it be afterwards?",
     WORD2VEC_C: "The authors' program computes (1 + sqrt(f / t)) t / f. What does equation 5 of the paper say?",
@@ -200,7 +209,8 @@ def wrong_keep(root, what, share, fraction, cap, given):
         f = counts / {"share": counts.sum(), COUNTS: 1.0, TYPES: len(counts), MOST: counts.max()}[share]
         r = threshold / f if fraction == "t over f" else f / threshold
         p = {"root": np.sqrt(r), NO_ROOT: r, WORD2VEC_C: np.sqrt(r) + r}[root]
-        p = {"at one": np.minimum(1.0, p), UNCAPPED: p, SCALED: p / max(1.0, p.max())}[cap]
+        behind = np.where(np.maximum.accumulate(p >= 1), 1.0, p)
+        p = {"at one": np.minimum(1.0, p), UNCAPPED: p, SCALED: p / max(1.0, p.max()), FALLING: behind}[cap]
         return p if what == "keep" else 1 - p
 
     return keep_probability
@@ -241,6 +251,10 @@ def counts_above_two_to_the_31st(impl, seed):
         "trillions": impl.keep_probability(np.array([3 * 10**12, 7 * 10**10, 5 * 10**9, 5 * 10**9, 7]), 0.001),
         "a sum just below 2^63": impl.keep_probability(np.array([2**61, 2**62, 2**60, 3]), 0.001),
     }
+
+
+def the_same_counts_in_another_order(impl, seed):
+    return {str(c): impl.keep_probability(np.array(c), 0.04) for c in ([64, 32, 4], [4, 32, 64], [32, 64, 4])}
 
 
 def words_of_the_same_count(impl, seed):
@@ -424,6 +438,16 @@ def two_samplers_at_once(impl, seed):
         "the first one's probability": first.probability,
         "the second one's probability": second.probability,
     }
+
+
+def samplers_of_the_same_counts_in_another_order(impl, seed):
+    """As many words, the same sum and the same power; then another power."""
+    targets, uniforms, found = np.array([1, 0, 2]), np.random.default_rng(seed).random((3, 9)), {}
+    for counts, power in (([81, 16, 1], 0.75), ([1, 16, 81], 0.75), ([81, 16, 1], 0.5)):
+        sampler = impl.NegativeSampler(np.array(counts), power)
+        found[f"{counts} to the power {power}, the probability"] = sampler.probability
+        found[f"{counts} to the power {power}, the words"] = sampler.sample(targets, uniforms)
+    return found
 
 
 def words_far_more_frequent_than_others(impl, seed):
@@ -871,6 +895,13 @@ def different_words(impl, seed):
     return stepped(impl, [[0, 1], [2, 3]], [[4, 5], [6, 7]], seed)
 
 
+def the_same_step_of_other_matrices_with_the_same_numbers(impl, seed):
+    """Of a shape that no other probe has: a step that keeps something between its calls has nothing yet."""
+    first, second = (stepped(impl, [[0, 1], [2, 3]], [[4, 5], [6, 7]], seed, V=10, D=6) for _ in range(2))
+    alike = [bool(np.allclose(first[name], second[name])) for name in ("the centers", "the contexts", "the loss")]
+    return {"the second step is the first one again, with nothing kept between them": all(alike)}
+
+
 def words_that_occur_twice(impl, seed):
     return stepped(impl, [[0, 1], [0, 2], [3, 1]], [[5, 5], [6, 5], [2, 7]], seed + 1)
 
@@ -1091,6 +1122,12 @@ def questions_of_equal_words(impl, seed):
     v = words_of_all_lengths(seed + 8, V=12)
     questions = {"a = b": (4, 4, 7, 10), "b = c": (4, 7, 7, 10), "a = b = c": (5, 5, 5, 11)}
     return {name: impl.analogy(v, *q) for name, q in questions.items()}
+
+
+def a_point_that_is_zero(impl, seed):
+    """At length one, b + c is a: b - a + c is zero, all words are equally good, and any order of them is right."""
+    v = np.array([[2.0, 0, 0, 0], [1, 1, 1, 1], [1, -1, -1, -1], [0, 1, 0, 0], [0, 0, 3, 1], [-1, 0, 0, 2]])
+    return np.sort(impl.analogy(v, 0, 1, 2, 3))
 
 
 def as_few_words_as_there_can_be(impl, seed):
@@ -1344,6 +1381,17 @@ def points_that_lie_very_far_apart(impl, seed):
     return in_units(impl.pca(cloud(seed + 7, 20, 3) * 1e6, 2), 1e6)
 
 
+def points_whose_squares_leave_the_range(impl, seed):
+    """The square of 1e200 is infinite in float64, and that of 1e-200 is 0: so are the variances."""
+    x, found = cloud(seed + 8, 20, 3), {}
+    for unit in (1e200, 1e-200):
+        result = impl.pca(x * unit, 2)
+        if not isinstance(result, (tuple, list)) or len(result) != 3:
+            return result
+        found[f"points times {unit}"] = signed((result[0] / unit, *result[1:]), turned=False)
+    return found
+
+
 def nearly_equal_variances(impl, seed):
     """Points along three axes that are turned; the second variance is 0.97 of the first."""
     axes = np.array([[2.0, -1, 2], [2, 2, -1], [-1, 2, 2]]) / 3
@@ -1380,6 +1428,7 @@ PROBES = {
         no_word_at_all,
         widths_that_are_refused,
         ids_above_two_to_the_31st,
+        windows_wider_than_an_int32_can_say,
         windows_as_wide_as_an_int64_can_say,
         a_sentence_of_three_hundred_words,
         ids_and_widths_that_are_slices,
@@ -1389,9 +1438,10 @@ PROBES = {
         frequent_and_rare_words,
         the_usual_threshold,
         thresholds_of_every_size,
+        counts_above_two_to_the_31st,
         very_small_thresholds,
         a_vocabulary_of_one_word,
-        counts_above_two_to_the_31st,
+        the_same_counts_in_another_order,
         words_of_the_same_count,
         counts_that_are_a_slice,
         the_threshold_given_by_its_name,
@@ -1404,6 +1454,7 @@ PROBES = {
         counts_in_no_order,
         powers_given_by_name,
         two_samplers_at_once,
+        samplers_of_the_same_counts_in_another_order,
         words_far_more_frequent_than_others,
         counts_with_a_sum_just_below_two_to_the_63rd,
         targets_and_uniforms_that_are_parts_of_tables,
@@ -1435,6 +1486,7 @@ PROBES = {
         parts_of_other_shapes,
     ],
     "sgd_step": [
+        the_same_step_of_other_matrices_with_the_same_numbers,
         different_words,
         words_that_occur_twice,
         one_pair,
@@ -1464,6 +1516,7 @@ PROBES = {
         topn_given_by_its_name,
         questions_of_equal_words,
         words_with_the_directions_of_the_questions_words,
+        a_point_that_is_zero,
         as_few_words_as_there_can_be,
         the_best_word,
         a_question_with_a_word_twice,
@@ -1487,6 +1540,7 @@ PROBES = {
         points_that_are_a_slice,
         points_that_lie_very_close_together,
         points_that_lie_very_far_apart,
+        points_whose_squares_leave_the_range,
         far_from_the_origin,
         numbers_of_components_that_are_refused,
     ],
@@ -1511,7 +1565,7 @@ def of(task):
                 (LEFT, SHORT),
                 (LEFT, FROM_ONE),
                 (RIGHT, WRAPS),
-                *alone(PAIRS, SAME_WORD, BY_DISTANCE, POSITIONS, FLOATS, BY_IDS, LEFT_NEAREST, ONCE, OVERFLOWN),
+                *alone(PAIRS, SAME_WORD, BY_DISTANCE, POSITIONS, FLOATS, BY_IDS, LEFT_NEAREST, ONCE, OVERFLOWN, INT32),
             ],
         ),
         "keep_probability": (
@@ -1519,7 +1573,8 @@ def of(task):
             KEEP,
             wrong_keep,
             KEEP_HINTS,
-            [(share, wrong) for share in (COUNTS, TYPES) for wrong in (UNCAPPED, UPSIDE)] + alone(KEEP, SCALED, FIXED),
+            [(share, wrong) for share in (COUNTS, TYPES) for wrong in (UNCAPPED, UPSIDE)]
+            + alone(KEEP, SCALED, FALLING, FIXED),
         ),
         "NegativeSampler": (
             "a sampler",

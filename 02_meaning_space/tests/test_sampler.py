@@ -57,6 +57,14 @@ def test_a_second_sampler_leaves_the_first_as_it_is(impl):
 
 
 @pytest.mark.task("NegativeSampler")
+def test_the_same_counts_in_another_order_make_another_line(impl):
+    uniforms = np.array([[0.01, 0.5, 0.98]])
+    for counts, words in (([81, 16, 1], [0, 0, 2]), ([1, 16, 81], [0, 2, 2])):
+        got = impl.NegativeSampler(np.array(counts)).sample(np.array([1]), uniforms)
+        assert got.tolist() == [words], f"counts {counts}, without word 1, at 0.01, 0.5 and 0.98 of the line"
+
+
+@pytest.mark.task("NegativeSampler")
 @pytest.mark.parametrize("power, weights", [(0.0, [1, 1, 1]), (2.0, [16, 4, 1]), (-1.0, [0.25, 0.5, 1])])
 def test_the_power_may_be_any_number(impl, power, weights):
     got = impl.NegativeSampler(np.array([4, 2, 1]), power=power).probability

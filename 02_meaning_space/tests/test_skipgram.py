@@ -180,6 +180,16 @@ def test_steps_with_any_rate_one_after_the_other(impl, seed, scale):
 
 
 @pytest.mark.task("sgd_step")
+def test_nothing_is_kept_from_one_step_to_the_next(impl):
+    pairs, negatives, found = np.array([[0, 1], [2, 3]]), np.array([[4, 5], [6, 7]]), []
+    for _ in range(2):
+        w, c = matrices(0, 10, 3)
+        found.append((impl.sgd_step(w, c, pairs, negatives, 0.3), w, c))
+    for first, second in zip(*found, strict=True):
+        close(second, first, "the same step is taken twice, each time from the same numbers")
+
+
+@pytest.mark.task("sgd_step")
 def test_matrices_that_are_parts_of_larger_ones_are_changed_in_place(impl, seed):
     rng = np.random.default_rng(seed)
     w, c, ids = rng.standard_normal((9, 11)), rng.standard_normal((10, 9)), rng.integers(0, 9, (6, 5))

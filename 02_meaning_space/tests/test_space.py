@@ -94,6 +94,14 @@ def test_words_of_the_question_may_be_equal(impl):
 
 
 @pytest.mark.task("analogy")
+def test_where_the_point_is_zero_all_words_are_equally_good(impl):
+    """At length one, (1, 1, 1, 1) and (1, -1, -1, -1) add up to (1, 0, 0, 0)."""
+    v = np.array([[2.0, 0, 0, 0], [1, 1, 1, 1], [1, -1, -1, -1], [0, 1, 0, 0], [0, 0, 3, 1], [-1, 0, 0, 2]])
+    got = array(impl.analogy(v, 0, 1, 2, 3), (3,), "i").tolist()
+    assert sorted(got) == [3, 4, 5], f"b - a + c is zero: the words are 3, 4 and 5 in any order, not {got}"
+
+
+@pytest.mark.task("analogy")
 def test_analogy_of_float32_vectors_and_of_a_slice(impl):
     v = np.array([[1.0, 0], [1, 3], [-1, 0], [-1, 3], [2, 1]])
     long_and_short = v * np.array([[1.0], [1e-30], [1e30], [1e-35], [1e20]])

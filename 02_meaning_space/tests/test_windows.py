@@ -72,7 +72,7 @@ def test_pairs_keep_all_64_bits_of_an_id(impl):
 
 
 @pytest.mark.task("pairs")
-@pytest.mark.parametrize("widest", [2**63 - 1, 2**63 - 2, 2**62])
+@pytest.mark.parametrize("widest", [2**63 - 1, 2**63 - 2, 2**62, 2**32, 2**31])
 def test_no_window_is_too_wide(impl, widest):
     got = array(impl.pairs(np.array([4, 5, 6]), np.array([widest, 1, widest])), (6, 2), "i").tolist()
     assert got == [[4, 5], [4, 6], [5, 4], [5, 6], [6, 4], [6, 5]], f"a width of {widest} is the whole sentence"
@@ -119,7 +119,7 @@ def test_no_threshold_is_too_small(impl, threshold):
 
 
 @pytest.mark.task("keep_probability")
-@pytest.mark.parametrize("threshold", [1, 2, 1e300, np.inf])
+@pytest.mark.parametrize("threshold", [1, 2, 1e300, np.inf, pytest.param(10**400, id="10^400")])
 def test_no_threshold_is_too_large(impl, threshold):
     close(array(impl.keep_probability(np.array([64, 32, 4]), threshold), (3,), "f"), [1, 1, 1], "from 1 on, all stay")
 
@@ -128,6 +128,12 @@ def test_no_threshold_is_too_large(impl, threshold):
 def test_keep_probability_of_one_word_of_equal_ones_and_of_a_slice(impl):
     close(impl.keep_probability(np.array([7]), 0.25), [0.5], "one word is all of the text")
     close(impl.keep_probability(np.array([2, 1, 2, 9, 4, 0])[:4:2], 0.125), [0.5, 0.5], "two words, half of it each")
+
+
+@pytest.mark.task("keep_probability")
+def test_counts_may_stand_in_any_order(impl):
+    got = array(impl.keep_probability(np.array([4, 32, 64]), 0.04), (3,), "f")
+    close(got, [1.0, 0.35355339059327373, 0.25], "the shares are 0.04, 0.32 and 0.64, and the threshold is 0.04")
 
 
 @pytest.mark.task("keep_probability")

@@ -232,7 +232,8 @@ def trial(section: dict | None = None) -> str:
     trials = (section or recorded("trial"))["trials"]
     kinds = list(trials[0]["wrong"]["first"])
     rows, said = [["wrong attempts", "number", *kinds]], []
-    for name, each in zip(("first trial", "second trial", "third trial"), trials, strict=True):
+    for nth, each in zip(("first", "second", "third", "fourth", "fifth")[: len(trials)], trials, strict=True):
+        name = f"{nth} trial"
         for run in ("first", "last"):
             counts = each["wrong"][run]
             rows.append([f"{name}, {run} run", sum(counts.values()), *(counts[kind] for kind in kinds)])
