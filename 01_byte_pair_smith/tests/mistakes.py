@@ -251,7 +251,8 @@ def a_new_list(impl, seed):
             f"{name}: is it a new one?": result is not ids,
         }
     first, second = impl.merge([1, 2, 3], (1, 2), 300 + seed % 7), impl.merge([5], (1, 2), 300)
-    return told | {"two calls: are there two lists?": first is not second, "two calls: the first list": first}
+    again = {f"new id {n}": impl.merge([7, 8, 7 + seed % 7], (7, 8), n) for n in (300, 301)}
+    return told | {"two calls: are there two lists?": first is not second, "two calls: the first list": first} | again
 
 
 # ---------------------------------------------------------------- pretokenize
@@ -557,6 +558,14 @@ def the_character_0(impl, seed):
 
 def hundreds_of_different_words(impl, seed):
     return impl.train(" ".join(f"{n}qz" for n in range(400 + seed % 7)) + " ab" * 150, 258, r"\S+|\s+")
+
+
+def a_large_vocabulary_before_a_small_one(impl, seed):
+    """The same text each time."""
+    text = "low low lower lowest" + " x" * (seed % 7)
+    return {
+        f"{nth}, vocab_size {n}": impl.train(text, n, GPT2) for nth, n in (("first", 262), ("then", 258), ("last", 260))
+    }
 
 
 def text_under_other_patterns(impl, seed):
@@ -1309,6 +1318,7 @@ PROBES = {
         characters_of_three_and_four_bytes,
         the_character_0,
         hundreds_of_different_words,
+        a_large_vocabulary_before_a_small_one,
         text_under_other_patterns,
     ],
     "encode": [

@@ -58,6 +58,12 @@ def test_ids_are_compared_and_not_their_bytes(impl):
 
 
 @pytest.mark.task("merge")
+def test_the_new_id_is_that_of_the_call(impl):
+    for new_id in (300, 301, 300):
+        exactly(list(impl.merge((1, 2, 3), (1, 2), new_id)), [new_id, 3], "the merged ids")
+
+
+@pytest.mark.task("merge")
 def test_one_occurrence_may_follow_another(impl):
     exactly(list(impl.merge([1, 2, 1, 2], (1, 2), 300)), [300, 300], "two occurrences side by side")
     exactly(list(impl.merge([4, 4, 4], (4, 4), 300)), [300, 4], "a run of three")
@@ -166,6 +172,13 @@ def test_there_may_be_a_thousand_merges(impl):
 def test_a_pre_token_may_occur_70_000_times(impl):
     merges = [tuple(m) for m in impl.train("ab" * 65_600 + "cd" * 70, 258, r"(?s:..)")]
     exactly(merges, [(97, 98), (99, 100)], "ab 65,600 times, cd 70 times")
+
+
+@pytest.mark.task("train")
+def test_a_small_vocabulary_may_follow_a_large_one(impl):
+    for size in (262, 258, 260, 262):
+        got = [tuple(m) for m in impl.train("low low lower", size, GPT2)]
+        exactly(got, train_fast("low low lower", size, GPT2), f"the merges for vocab_size={size}")
 
 
 @pytest.mark.task("train")

@@ -155,9 +155,10 @@ def break_it_rows(section: dict) -> list[list[str]]:
 def trial(section: dict | None = None) -> str:
     """What the grader said of attempts by someone who knew README and workbook only: first, and after the repairs."""
     trials = (section or markdown.section("trial"))["trials"]
+    ordinals = [f"{which} trial" for which in ("first", "second", "third", "fourth")]
     kinds = list(trials[0]["wrong"]["first"])
     rows, said = [["wrong attempts", "number", *kinds]], []
-    for name, each in zip(("first trial", "second trial", "third trial"), trials, strict=True):
+    for name, each in zip(ordinals, trials, strict=True):
         for run in ("first", "last"):
             counts = each["wrong"][run]
             rows.append([f"{name}, {run} run", sum(counts.values()), *(counts[kind] for kind in kinds)])
