@@ -269,6 +269,11 @@ def a_long_table_and_then_a_short_one(impl, seed):
     return tensor(nine_rows=impl.sinusoidal_table(9, 4, 77.0), three_rows=impl.sinusoidal_table(3, 4, 77.0))
 
 
+def a_short_table_and_then_a_long_one(impl, seed):
+    base = 83.7 + seed % 50  # so that nothing kept from another call fits the first one
+    return tensor(three_rows=impl.sinusoidal_table(3, 4, base), nine_rows=impl.sinusoidal_table(9, 4, base))
+
+
 def a_table_asked_for_by_name(impl, seed):
     return tensor(the_table=impl.sinusoidal_table(base=300.0, dim=4, max_seq_len=3))
 
@@ -669,6 +674,13 @@ def two_bases_and_one_shape(impl, seed):
     q, k = queries_and_keys(seed + 11)
     bases = {"at first": 10_000.0, "with another base": 20.7 + seed % 50, "with the first base again": 10_000.0}
     return tensor(**{words: impl.apply_rope(q, k, torch.arange(5), base)[0] for words, base in bases.items()})
+
+
+def other_positions_in_the_same_shape(impl, seed):
+    q, k = queries_and_keys(seed + 21)
+    at = {"at first": 0, "at later positions": 9 + seed % 50, "at the first positions again": 0}
+    base = 83.7 + seed % 50  # so that nothing kept from another call fits the first one
+    return tensor(**{words: impl.apply_rope(q, k, torch.arange(5) + n, base)[0] for words, n in at.items()})
 
 
 def heads_of_128(impl, seed):
@@ -1185,6 +1197,12 @@ def two_bases_and_the_same_tokens(impl, seed):
     return tensor(**{words: impl.rotary_attention(*inputs, at, base) for words, base in bases.items()})
 
 
+def other_positions_of_the_same_tokens(impl, seed):
+    inputs, at = qkv(seed + 17), torch.tensor([0, 1, 3, 6, 10])
+    steps = {"at first": 1, "at positions twice as far apart": 2, "at the first positions again": 1}
+    return tensor(**{words: impl.rotary_attention(*inputs, at * n, 83.7 + seed % 50) for words, n in steps.items()})
+
+
 def inputs_that_are_transposed_views(impl, seed):
     """Of tensors B H D T, and of tensors B T H D, which a projection makes."""
     found = {}
@@ -1539,6 +1557,7 @@ PROBES = {
         a_table_of_one_pair,
         bases_of_one_and_below,
         a_long_table_and_then_a_short_one,
+        a_short_table_and_then_a_long_one,
         a_table_asked_for_by_name,
         inputs_without_a_table,
     ],
@@ -1565,6 +1584,7 @@ PROBES = {
     "apply_rope": [
         half_layout,
         interleaved_layout,
+        other_positions_in_the_same_shape,
         tokens_after_a_cache,
         positions_of_each_row,
         positions_between_whole_numbers,
@@ -1605,6 +1625,7 @@ PROBES = {
     "rotary_attention": [
         five_tokens,
         one_token,
+        other_positions_of_the_same_tokens,
         tokens_far_apart,
         scores_far_below_zero,
         rows_with_positions_of_their_own,

@@ -70,6 +70,14 @@ def test_a_short_table_after_a_long_one_is_short(impl):
 
 
 @pytest.mark.task("sinusoidal_table")
+def test_a_long_table_after_a_short_one_is_long(impl):
+    for rows in (3, 9):
+        table = impl.sinusoidal_table(rows, 4, 78.0)
+        assert table.shape == (rows, 4), "one row a position, whatever was asked for before"
+        assert_close(table[-1, :2].double(), float64([math.sin(rows - 1), math.cos(rows - 1)]), rtol=0, atol=1e-6)
+
+
+@pytest.mark.task("sinusoidal_table")
 @pytest.mark.parametrize("arguments", [(5, 0), (5, 1), (5, 7), (5, -2), (5, 8, -math.inf)])
 def test_a_table_refuses_what_frequencies_refuses(impl, arguments):
     with pytest.raises(ValueError):

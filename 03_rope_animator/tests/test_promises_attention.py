@@ -27,6 +27,14 @@ def test_attention_keeps_the_dtype_and_the_phase(impl, dtype, most):
 
 
 @pytest.mark.task("rotary_attention")
+def test_each_call_attends_by_its_own_positions(impl):
+    q, k, v = (normal(i, 1, 2, 3, 4) for i in range(3))
+    for at in (torch.arange(3), 5 * torch.arange(3), torch.tensor([7, 7, 2])):
+        got = impl.rotary_attention(q, k, v, at, 78.0)
+        assert_close(got, attention_by_hand(q, k, v, at, 78.0), rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("rotary_attention")
 def test_hidden_scores_are_below_every_float64(impl):
     x, v = float64([[1, 0.5], [2, 1], [1, 1]]).expand(1, 1, 3, 2), normal(1, 1, 1, 3, 2)
     got = impl.rotary_attention(1e150 * x, -1e150 * x, v, torch.zeros(3))

@@ -24,6 +24,15 @@ def test_queries_and_keys_may_be_transposed_views(impl, layout, axes):
 
 @pytest.mark.task("apply_rope")
 @pytest.mark.parametrize("layout", LAYOUTS)
+def test_each_call_rotates_by_its_own_positions(impl, layout):
+    q = normal(0, 1, 2, 3, 4)
+    for at in (torch.arange(3), torch.arange(3) + 100, torch.tensor([7, 7, 2])):
+        got = impl.apply_rope(q, q, at, 78.0, layout)[1]
+        assert_close(got, rotated_by_hand(q, at, 78.0, layout), rtol=0, atol=1e-12)
+
+
+@pytest.mark.task("apply_rope")
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_queries_and_keys_of_zeros_have_gradients(impl, layout):
     at, inputs = torch.arange(3), [torch.zeros(1, 2, 3, 4, dtype=torch.float64, requires_grad=True) for _ in "qk"]
     weights = normal(0, 1, 2, 3, 4)
