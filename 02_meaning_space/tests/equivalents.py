@@ -8,10 +8,6 @@ EQUIVALENT = {
         "ids -> widths, in: last = min(len(ids) - 1, i + width)": "widths has the shape of ids: it is checked",
         "-1 -> -2, in: return np.array(found, dtype=np.int64).reshape(-1, 2)": "NumPy takes any negative size for -1",
     },
-    "keep_probability": {
-        "1 -> 2, in: return np.minimum(1.0, np.sqrt(min(threshold, 1) / share))": "a share is at most one: with a "
-        "threshold of 2, too, every word stays",
-    },
     "NegativeSampler": {
         "__init__: if len(counts) < 2: raise -> at the end, in: class NegativeSampler:": NOTHING_LEFT,
         "__init__: if not counts.min() >= 1: raise -> at the end, in: class NegativeSampler:": NOTHING_LEFT,
@@ -33,7 +29,6 @@ EQUIVALENT = {
         "in: def analogy(vectors, a, b, c, topn=1):": "argsort has made a new array already",
     },
     "pca": {
-        "np.errstate(over='ignore') -> np.errstate(), in: with np.errstate(over='ignore'):": "a warning is no answer",
         "np.linalg.svd(centered, full_matrices=False) -> np.linalg.svd(centered), "
         "in: _, s, components = np.linalg.svd(centered, full_matrices=False)": NOT_USED,
         "False -> True, in: _, s, components = np.linalg.svd(centered, full_matrices=False)": NOT_USED,

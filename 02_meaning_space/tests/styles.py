@@ -44,23 +44,23 @@ def pairs_by_a_comprehension(ids, widths):
 def keep_by_a_loop(counts, threshold=1e-3):
     if not threshold > 0 or any(count < 1 for count in counts):
         raise ValueError("threshold or counts")
-    total, threshold = sum(counts.tolist()), min(threshold, 1.0)
+    total = sum(counts.tolist())
     return np.array([min(1.0, math.sqrt(threshold * total / count)) for count in counts.tolist()])
 
 
 def keep_by_clip(counts, threshold=1e-3):
-    if not threshold > 0:
-        raise ValueError("threshold")
+    if np.isnan(threshold) or threshold <= 0:
+        raise ValueError(f"threshold {threshold}")
     if np.any(counts <= 0):
         raise ValueError("counts")
     f = counts.astype(float) / np.sum(counts)
-    return np.clip((threshold / f) ** 0.5, None, 1.0) if threshold < 1 else np.ones(len(f))
+    return np.clip((threshold / f) ** 0.5, None, 1.0)
 
 
 def keep_by_two_roots(counts, threshold=1e-3):
     if np.any(counts < 1) or threshold <= 0:
         raise ValueError
-    p = np.sqrt(1.0 if threshold > 1 else threshold) / np.sqrt(counts / np.sum(counts))
+    p = np.sqrt(threshold) / np.sqrt(counts / np.sum(counts))
     p[p > 1.0] = 1.0
     return p
 
@@ -242,18 +242,16 @@ def refuse_components(x, k):
 def pca_by_the_covariance(x, k):
     refuse_components(x, k)
     z = x - np.mean(x, axis=0)
-    unit = np.abs(z).max() or 1.0
-    variance, vectors = np.linalg.eigh(np.cov(z / unit, rowvar=False).reshape(x.shape[1], -1))
+    variance, vectors = np.linalg.eigh(np.cov(z, rowvar=False).reshape(x.shape[1], -1))
     order = np.argsort(variance)[::-1][:k]
-    return [z @ vectors[:, order], vectors[:, order].T, variance[order] * unit * unit]
+    return [z @ vectors[:, order], vectors[:, order].T, variance[order]]
 
 
 def pca_by_power_iteration(x, k):
     """One component after the other; each stays at right angles to those before it."""
     refuse_components(x, k)
     z = x - x.mean(axis=0, keepdims=True)
-    unit = np.abs(z).max() or 1.0
-    covariance = (z / unit).T @ (z / unit) / (len(x) - 1)
+    covariance = z.T @ z / (len(x) - 1)
     components, small = np.zeros((0, x.shape[1])), 1e-9 * np.trace(covariance) or 1.0
     for _ in range(k):
         v = np.random.default_rng(0).standard_normal(x.shape[1])
@@ -263,7 +261,7 @@ def pca_by_power_iteration(x, k):
                 v -= components.T @ (components @ v)
             v /= np.linalg.norm(v)
         components = np.concatenate([components, v[None]])
-    return z @ components.T, components, np.einsum("kd,de,ke->k", components, covariance, components) * unit * unit
+    return z @ components.T, components, np.einsum("kd,de,ke->k", components, covariance, components)
 
 
 def analogy_that_normalizes_first(vectors, a, b, c, topn=1):

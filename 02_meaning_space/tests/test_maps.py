@@ -99,17 +99,6 @@ def test_the_unit_of_the_points_does_not_matter(impl, scale):
 
 
 @pytest.mark.task("pca")
-@pytest.mark.parametrize("unit, variance", [(1e200, np.inf), (1e-200, 0.0)])
-def test_the_squares_of_the_points_may_leave_the_range(impl, unit, variance):
-    x = cloud(1)
-    one, two = impl.pca(x, 3), impl.pca(x * unit, 3)
-    close(up_to_sign(two[1], one[1]), one[1], f"the components of points times {unit}", 1e-6, 1e-8)
-    ours, theirs = one[0].T, two[0].T / unit
-    close(up_to_sign(theirs, ours), ours, f"the coordinates of points times {unit}, in that unit", 1e-6, 1e-8)
-    assert two[2].tolist() == [variance] * 3, f"float64 cannot hold the variance: it is {variance}"
-
-
-@pytest.mark.task("pca")
 def test_pca_tells_nearly_equal_variances_apart(impl):
     axes = np.array([[2.0, -1, 2], [2, 2, -1], [-1, 2, 2]]) / 3
     half = np.diag([1, np.sqrt(0.97), 0.1]) @ axes

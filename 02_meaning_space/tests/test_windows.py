@@ -119,7 +119,7 @@ def test_no_threshold_is_too_small(impl, threshold):
 
 
 @pytest.mark.task("keep_probability")
-@pytest.mark.parametrize("threshold", [1, 2, 1e300, np.inf, pytest.param(10**400, id="10^400")])
+@pytest.mark.parametrize("threshold", [1, 2, 1e300, np.inf])
 def test_no_threshold_is_too_large(impl, threshold):
     close(array(impl.keep_probability(np.array([64, 32, 4]), threshold), (3,), "f"), [1, 1, 1], "from 1 on, all stay")
 

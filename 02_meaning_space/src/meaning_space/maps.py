@@ -13,8 +13,7 @@ def pca(
     """Coordinates of the points on their first k principal components, the components, and the variance along each.
 
     The components are the right singular vectors of the centered points, by falling singular value s. The variance
-    along each is s^2 / (N - 1) (Pearson 1901; Jolliffe 2002, section 3.5). Their signs are arbitrary. A variance that
-    float64 cannot hold, that of numbers around 1e200 or 1e-200, is infinity or 0.
+    along each is s^2 / (N - 1) (Pearson 1901; Jolliffe 2002, section 3.5). Their signs are arbitrary.
 
     Raises:
         ValueError: there are fewer than two points, or k is not between 1 and min(N, D).
@@ -22,8 +21,7 @@ def pca(
     _check(x, k)
     centered = x - x.mean(axis=0)
     _, s, components = np.linalg.svd(centered, full_matrices=False)
-    with np.errstate(over="ignore"):
-        return centered @ components[:k].T, components[:k], s[:k] ** 2 / (len(x) - 1)
+    return centered @ components[:k].T, components[:k], s[:k] ** 2 / (len(x) - 1)
 
 
 def pca_eigh(

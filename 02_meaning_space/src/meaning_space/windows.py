@@ -22,7 +22,7 @@ def keep_probability(counts: Int[np.ndarray, "V"], threshold: float | int = 1e-3
     if not counts.min() >= 1:
         raise ValueError(f"counts={counts.min()}: must be at least 1; leave out words that do not occur")
     share = counts / counts.sum()
-    return np.minimum(1.0, np.sqrt(min(threshold, 1) / share))  # an int may be above every float
+    return np.minimum(1.0, np.sqrt(threshold / share))
 
 
 def pairs(ids: Int[np.ndarray, "N"], widths: Int[np.ndarray, "..."]) -> Int[np.ndarray, "P 2"]:
