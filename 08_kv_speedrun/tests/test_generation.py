@@ -137,6 +137,15 @@ def test_what_has_no_room_is_an_error(impl, seed):
             impl.generate(model, tokens, max_new_tokens, cache)
 
 
+@pytest.mark.task("generate")
+@pytest.mark.parametrize("max_new_tokens", [0, 1, 6])
+def test_the_last_token_needs_no_room(impl, seed, max_new_tokens):
+    model, tokens = model_and_tokens(seed, 5)
+    cache = StaticCache(SHAPE, 2, 4 + max(1, max_new_tokens))
+    want = generate_without_cache(model, tokens, max_new_tokens).tolist()
+    exactly(impl.generate(model, tokens, max_new_tokens, cache).tolist(), want, "tokens")
+
+
 @pytest.mark.parametrize("function", [lambda *a: generate(*a, GrowingCache(SHAPE)), generate_without_cache])
 def test_bad_requests_are_refused_before_any_work(function):
     model, tokens = model_and_tokens(0, 5)
