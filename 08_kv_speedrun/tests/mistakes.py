@@ -73,6 +73,8 @@ HIDING = [
     "that gives hidden keys a FINITE score, more than the lowest scores, and leaves them their weights",
     "that gives zeros to a row that is ALL padding, and NaN to a query whose own keys are",
     "that adds a bias of -inf, whose NaN is gone from the output and comes back in the GRADIENTS",
+    "that gives zeros only where a row is ALL padding, and an average to other queries without any key",
+    "that takes exp of the scores as they are, which OVERFLOWS",
 ]
 ATTEND_HINTS = {
     SCALE[1]: "What is the variance of a dot product of two D-dimensional unit-variance vectors?",
@@ -102,6 +104,8 @@ ATTEND_HINTS = {
     HIDING[10]: "Every score that is seen is -8e9, and the hidden ones have your number: who gets the weight?",
     HIDING[11]: "Key 0 is padding, keys 1 to 4 are not: what does query 0 see?",
     HIDING[12]: "What is the gradient of a softmax that is NaN? Which of `+` and `masked_fill` lets it through?",
+    HIDING[13]: "Key 0 is padding, keys 1 to 4 are not: what does query 0 see?",
+    HIDING[14]: "What is exp(1000) in float32? What changes if the largest score of the row is subtracted first?",
     HIDING[9]: "A model in bfloat16 goes on with what it gets: in which dtype?",
     HIDING[7]: "Each query has a softmax of its own: over which axis is its largest score?",
     HIDING[6]: "The largest score belongs to a key that is hidden: how large are the exponentials of the others?",
@@ -152,12 +156,16 @@ def wrong_attend(scale=SCALE[0], mask=MASK[0], padding=PADDING[0], axis=AXIS[0],
             top = scores.max() if hiding == HIDING[7] else scores.amax(dim, keepdim=True)
             e = (scores - top).exp() * seen
             return e / e.sum(dim, keepdim=True).clamp(min=1e-30) @ v
+        if hiding == HIDING[14]:
+            e = scores.exp() * seen
+            return e / e.sum(dim, keepdim=True).masked_fill(~seen.any(dim, keepdim=True), 1.0) @ v
         if hiding == HIDING[12]:
             return (scores + torch.zeros_like(scores).masked_fill(~seen, -math.inf)).softmax(dim).nan_to_num(0) @ v
-        finite = max(-1e9, torch.finfo(q.dtype).min)
-        scores = scores.masked_fill(~seen, finite if hiding in (HIDING[2], HIDING[8], HIDING[10]) else -math.inf)
-        if hiding in HIDING[10:12]:
-            whole = hiding == HIDING[11] and attention_mask is not None
+        finite = torch.finfo(q.dtype).min if hiding == HIDING[13] else max(-1e9, torch.finfo(q.dtype).min)
+        is_finite = hiding in (HIDING[2], HIDING[8], HIDING[10], HIDING[13])
+        scores = scores.masked_fill(~seen, finite if is_finite else -math.inf)
+        if hiding in (*HIDING[10:12], HIDING[13]):
+            whole = hiding != HIDING[10] and attention_mask is not None
             empty = ~(attention_mask[:, None, None] if whole else seen).any(-1, keepdim=True)
             return scores.softmax(dim).masked_fill(empty & (hiding == HIDING[10] or whole), 0.0) @ v
         weights = (scores.float() if hiding == HIDING[5] else scores).softmax(dim).to(q.dtype)
@@ -356,6 +364,7 @@ GRADIENT = [
     "that stores the graph of gradients, and detaches only what it RETURNS",
     "that cuts the CALLER's keys from their graph, with detach_",
     "that switches gradients OFF for the rest of the program",
+    "that switches gradients ON when it has written, though they were off before",
 ]
 CACHE_HINTS = {
     SLOT[1]: "Where does the second chunk begin?",
@@ -394,6 +403,7 @@ CACHE_HINTS = {
     DEVICE[1]: "A model on a GPU asks for a cache beside it: what does it get?",
     GRADIENT[3]: "An underscore at the end of a name: whose tensor does it change?",
     GRADIENT[4]: "After your update, somebody trains a model. What do they need of PyTorch?",
+    GRADIENT[5]: "The caller works under no_grad: what is the state after your update?",
     GRADIENT[2]: "What does the memory itself hold: the numbers, or the numbers and their history?",
     GRADIENT[1]: "Without no_grad, what does the cache keep alive besides the numbers?",
 }
@@ -480,6 +490,8 @@ def wrong_cache(
                 k.detach_(), v.detach_()
             if gradient == GRADIENT[4]:
                 torch.set_grad_enabled(False)
+            if gradient == GRADIENT[5]:
+                torch.set_grad_enabled(True)
             if gradient not in GRADIENT[1:3]:
                 k, v = k.detach(), v.detach()
             if memory == MEMORY[3]:
@@ -686,6 +698,9 @@ def what_the_caller_keeps(impl, seed):
         "PyTorch records gradients": torch.is_grad_enabled(),
     }
     with torch.no_grad():
+        cache.update(1, *kv(seed, 2))
+        seen["gradients were off: they are on afterwards"] = torch.is_grad_enabled()
+    with torch.no_grad():
         k.zero_(), v.zero_()
     return seen | {"the keys when the caller's change": held[0].clone(), "the values": held[1].clone()}
 
@@ -779,6 +794,9 @@ END = ["all logits", "that forgets the final norm", "that returns the LAST logit
 PASSES = ["one", "that feeds its tokens ONE AT A TIME"]
 DIGITS = ["the model's", "that computes its attention in FLOAT32, whatever the dtype of the model"]
 STEP_OFF = "a step that leaves gradients switched off for the rest of the program"
+STEP_ON = "a step that switches gradients ON when it ends, though they were off before"
+STEP_THAWED = "a step after which EVERY parameter of the model requires gradients"
+STEP_FLOAT = "a step that returns its logits in FLOAT32, whatever the dtype of the model"
 STEP_FROZEN = "a step that takes the gradients from the model's parameters for good"
 BYPASS = "a step that hands all the work to model(tokens, cache)"
 FORWARD_HINTS = {
@@ -804,6 +822,9 @@ FORWARD_HINTS = {
     END[2]: "The caller wants logits after each of its tokens: how many are there?",
     PASSES[1]: "Right, and slow: how often are the weights read for a prompt of 1,000 tokens?",
     STEP_OFF: "After your step, somebody trains a model. Which form of no_grad ends with the function?",
+    STEP_ON: "The caller works under no_grad: what is the state after your step?",
+    STEP_THAWED: "Half of the model is frozen, for fine-tuning. Which parameters require gradients after your step?",
+    STEP_FLOAT: "Which dtype does lm_head return, and what have you done to it?",
     STEP_FROZEN: "After your step, somebody trains this model. Are its parameters as they were?",
     BYPASS: "Write it from the parts: the model's own forward is switched off in the check.",
 }
@@ -866,9 +887,11 @@ def wrong_forward_and_leave(after):
 
     def forward_with_cache(model, tokens, cache):
         out = wrong_forward()(model, tokens, cache)
-        model.requires_grad_(after != STEP_FROZEN)
-        torch.set_grad_enabled(torch.is_grad_enabled() and after != STEP_OFF)
-        return out
+        if after in (STEP_FROZEN, STEP_THAWED):
+            model.requires_grad_(after == STEP_THAWED)
+        if after in (STEP_OFF, STEP_ON):
+            torch.set_grad_enabled(after == STEP_ON)
+        return out.float() if after == STEP_FLOAT else out
 
     return forward_with_cache
 
@@ -1020,10 +1043,16 @@ def a_model_in_bfloat16(impl, seed):
 def what_a_step_leaves_behind(impl, seed):
     model, tokens = model_and_tokens(seed, 3)
     impl.forward_with_cache(parts_only(model), tokens, GrowingCache(SHAPE))
-    return {
+    seen = {
         "gradients are on afterwards": torch.is_grad_enabled(),
         "the model can be trained": all(p.requires_grad for p in model.parameters()),
     }
+    model.blocks[0].requires_grad_(False)
+    before = [p.requires_grad for p in model.parameters()]
+    with torch.no_grad():
+        impl.forward_with_cache(model, tokens, GrowingCache(SHAPE))
+        seen["gradients were off: they are on afterwards"] = torch.is_grad_enabled()
+    return seen | {"frozen and other parameters are as before": before == [p.requires_grad for p in model.parameters()]}
 
 
 # ---------------------------------------------------------------- generate
@@ -1308,6 +1337,7 @@ BYTES = {
         "of the whole context_length, not of seq_len tokens",
         "of whole blocks of 16 tokens, not of seq_len tokens",
         "that stops at context_length tokens, though seq_len may be more",
+        "that takes NO token for one",
     ],
     "unit": [
         "bytes",
@@ -1324,7 +1354,12 @@ BYTES = {
         "with heads of 64 numbers, whatever the config is",
     ],
     "shape": ["the config's", "of GPT-2's shape, whatever the config is"],
-    "count": ["any", "counted in INT32, which wraps round", "rounded to FLOAT32, which has 24 bits"],
+    "count": [
+        "any",
+        "counted in INT32, which wraps round",
+        "rounded to FLOAT32, which has 24 bits",
+        "rounded to FLOAT64, which has 53 bits",
+    ],
 }
 BYTES_HINTS = {
     BYTES["pair"][1]: "What does the cache keep for a token, apart from its key?",
@@ -1334,9 +1369,11 @@ BYTES_HINTS = {
     BYTES["tokens"][1]: "seq_len tokens are held. How many did you count?",
     BYTES["tokens"][2]: "The context may be 1,024 tokens long. How many does the caller ask about?",
     BYTES["tokens"][4]: "The question is about seq_len tokens. Who says that they fit into this model?",
+    BYTES["tokens"][5]: "An empty cache holds no key. How many bytes are that?",
     BYTES["unit"][5]: "A number takes itemsize bytes. Which numbers does the formula count?",
     BYTES["heads"][3]: "Which of your factors do not come from the arguments?",
     BYTES["count"][1]: "How large may an int32 be, and how many bytes are 200 GB?",
+    BYTES["count"][3]: "Python's whole numbers are exact. What makes floats of yours: /, numpy, a float constant?",
     BYTES["count"][2]: "Python's whole numbers are exact. What makes floats of yours?",
     BYTES["tokens"][3]: "This cache is no paged one: how many slots does one token take?",
     BYTES["unit"][3]: "What is the itemsize of float32 in PyTorch: 4 or 32?",
@@ -1350,7 +1387,9 @@ BYTES_HINTS = {
 
 
 def counted_in(count, total):
-    """A whole number as int32 or float32 holds it."""
+    """A whole number as int32, float32 or float64 holds it."""
+    if count == COUNT_IN[3]:
+        return int(float(total))
     if count == COUNT_IN[2]:
         return int(torch.tensor(float(total), dtype=torch.float32).double())
     return (total + 2**31) % 2**32 - 2**31 if count == COUNT_IN[1] else total
@@ -1369,6 +1408,7 @@ def wrong_bytes(pair, layers, batch, tokens, unit, heads, shape, count):
             BYTES["tokens"][2]: config.context_length,
             BYTES["tokens"][3]: -(-seq_len // 16) * 16,
             BYTES["tokens"][4]: min(seq_len, config.context_length),
+            BYTES["tokens"][5]: max(seq_len, 1),
         }.get(tokens, seq_len)
         head_dim = 64 if heads == BYTES["heads"][3] else config.head_dim
         scales = 4 if unit == BYTES["unit"][5] and itemsize == 1 else 0
@@ -1417,6 +1457,7 @@ FLOPS_HINTS = {
     **{more: "Which of the operations of attention does the table count?" for more in FLOPS["products"][7:]},
     FLOPS["products"][6]: "The first token of a text: how many keys does it meet, with its own?",
     COUNT_IN[1]: "How large may an int32 be, and how many operations are 4 TFLOP?",
+    COUNT_IN[3]: "Python's whole numbers are exact. What makes floats of yours: /, numpy, a float constant?",
     COUNT_IN[2]: "Python's whole numbers are exact. What makes floats of yours?",
     FLOPS["add"][1]: "One multiplication and one addition.",
     FLOPS["head"][1]: "In GPT-2 small the head holds 38.6 of 124 million weights.",
@@ -1613,7 +1654,9 @@ SCALE_DTYPE = [
     "whose scale has the dtype of x, not float32",
     "that divides in the dtype of x, and makes the scale float32 too late",
 ]
+SHAPED = ["kept", "that SQUEEZES its scales, which loses axes of length one"]
 QUANT_HINTS = {
+    SHAPED[1]: "x of shape (2, 1, 4) has scales of shape (2, 1, 1): what does squeeze leave of them?",
     SCOPE[1]: "One token is a hundred times louder than the rest: how many codes do the others use?",
     SCOPE[2]: "When the next token arrives, do the tokens already stored have to be quantized again?",
     SCOPE[3]: "Which numbers share one scale: those of one token, or those of one channel?",
@@ -1654,6 +1697,7 @@ def wrong_quantize(
     step=STEP[0],
     nans=NANS[0],
     dtype=SCALE_DTYPE[0],
+    shaped=SHAPED[0],
 ):
     def quantize(x):
         refused = {NANS[0]: ~torch.isfinite(x), NANS[2]: torch.isnan(x), NANS[3]: ~torch.isfinite(x.sum())}
@@ -1695,6 +1739,7 @@ def wrong_quantize(
         away = codes.sign() * (codes.abs() + 0.5).floor()
         codes = {ROUND[1]: codes.trunc(), ROUND[2]: (codes + 0.5).floor(), ROUND[3]: away}.get(round, codes.round())
         codes = codes.clamp(-128 if range == RANGE[1] else -127, 127).nan_to_num(0).to(torch.int8)
+        scale = scale.squeeze()[..., None] if shaped == SHAPED[1] and x.dim() > 1 else scale
         return codes, 1 / scale if step == STEP[1] else scale
 
     return quantize
@@ -2182,7 +2227,7 @@ def forward_mistakes():
         yield from combine("forward_with_cache", "a step", {knob: settings}, wrong_forward, FORWARD_HINTS)
     bypass = lambda model, tokens, cache: model(tokens, cache)  # noqa: E731
     yield Mistake("forward_with_cache", BYPASS, FORWARD_HINTS[BYPASS], 1, bypass)
-    for after in (STEP_OFF, STEP_FROZEN):
+    for after in (STEP_OFF, STEP_FROZEN, STEP_ON, STEP_THAWED, STEP_FLOAT):
         yield Mistake("forward_with_cache", after, FORWARD_HINTS[after], 1, wrong_forward_and_leave(after))
 
 
@@ -2239,6 +2284,7 @@ def quantize_mistakes():
         "step": STEP[2:],
         "nans": NANS[1:],
         "dtype": SCALE_DTYPE[1:2],
+        "shaped": SHAPED[1:],
     }
     for knob, settings in singles.items():
         yield from combine("quantize", "a quantizer", {knob: ["", *settings]}, wrong_quantize, QUANT_HINTS)

@@ -134,6 +134,9 @@ def test_the_callers_keys_stay_the_callers(impl, seed):
     held = cache.update(0, k, v)
     assert k.requires_grad and v.requires_grad, "the caller's keys or values are cut from their graph"
     assert torch.is_grad_enabled(), "gradients are off for the rest of the program"
+    with torch.no_grad():
+        cache.update(1, *x)
+        assert not torch.is_grad_enabled(), "gradients were off, and are on after update"
     k.data.zero_(), v.data.zero_()
     torch.testing.assert_close(torch.stack(held), 2 * x, **EXACT)
 
@@ -186,6 +189,12 @@ def test_a_step_leaves_gradients_and_the_model_as_they_were(impl, seed):
     impl.forward_with_cache(parts_only(model), tokens, GrowingCache(SHAPE))
     assert torch.is_grad_enabled(), "gradients are off for the rest of the program"
     assert all(p.requires_grad for p in model.parameters()), "the model cannot be trained any more"
+    model.blocks[0].requires_grad_(False)
+    before = [p.requires_grad for p in model.parameters()]
+    with torch.no_grad():
+        impl.forward_with_cache(model, tokens, GrowingCache(SHAPE))
+        assert not torch.is_grad_enabled(), "gradients were off, and are on afterwards"
+    exactly([p.requires_grad for p in model.parameters()], before, "which parameters require gradients")
 
 
 @pytest.mark.task("forward_with_cache")

@@ -178,7 +178,7 @@ def trial(content: dict | None = None) -> str:
     trials = (content or markdown.section("trial"))["trials"]
     kinds = list(trials[0]["wrong"]["first"])
     rows, said = [("wrong attempts", "number", *kinds)], []
-    names = ("first trial", "second trial", "third trial")
+    names = ("first trial", "second trial", "third trial", "fourth trial")
     for name, each in zip(names[: len(trials)], trials, strict=True):
         for run in ("first", "last"):
             counts = each["wrong"][run]
