@@ -77,11 +77,12 @@ def wrong_pairs(side, itself, end, order, edge, width, start, what):
         refuse_widths(ids, widths)
         found, n = [], len(ids)
         words = np.arange(n) if what == POSITIONS else ids
+        own = widths.astype(np.int32 if width == INT32 else np.int64).tolist()
+        widest = max(own, default=0)
         for i in range(1 if start == FROM_ONE else 0, n):
             positions = range(-n if edge == WRAPS else 0, n)
             for j in in_order(positions, i, order):
-                w = {"its own": widths[i], WIDEST: widths.max(), CONTEXTS_WIDTH: widths[j], INT32: widths[i]}[width]
-                w = int(w.astype(np.int32) if width == INT32 else w)
+                w = widest if width == WIDEST else own[j if width == CONTEXTS_WIDTH else i]
                 low, high = (i if side == RIGHT else i - w), (i if side == LEFT else i + w - (end == SHORT))
                 high = -1 if end == OVERFLOWN and high >= 2**63 - 1 else high
                 if low <= j <= high and (j != i or itself == ITSELF) and (ids[j] != ids[i] or itself != SAME_WORD):
