@@ -74,6 +74,9 @@ def same(got: Any, want: Any) -> bool:
             return False
         return (want.kind == got.kind or want.kind in got.kinds) and got.facts == want.facts
     if isinstance(got, (list, tuple)) and isinstance(want, (list, tuple)):
+        kinds = {*map(type, got), *map(type, want)}
+        if len(kinds) == 1 and kinds <= {int, str, bytes}:  # many ids: compared at once
+            return [*got] == [*want]
         return len(got) == len(want) and all(map(same, got, want))
     if isinstance(got, dict) and isinstance(want, dict):
         return got.keys() == want.keys() and all(same(got[k], want[k]) for k in want)
