@@ -6,8 +6,6 @@ NEVER_ABOVE = "the left side is never above the right one"
 SORTED = "sorted([name for name in special_tokens if name in allowed], key=len, reverse=True)"
 SORTED_BY_NAME = "sorted([name for name in special_tokens if name in allowed], reverse=True)"
 STATEMENT = "longest_first = sorted([name for name in special_tokens if name in ..."
-SPLIT = """parts = re.split(f"({'|'.join(map(re.escape, longest_first))})", te..."""
-SIGNATURE = "def encode_with_special(text, encode_ordinary, special_tokens, allo..."
 
 EQUIVALENT: dict[str, dict[str, str]] = {
     "count_pairs": {"return counts -> return _copied(counts), in: def count_pairs(pre_tokens):": A_COPY},
@@ -40,9 +38,5 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         f"special_tokens -> allowed, in: {STATEMENT}": (
             "the order before sorting matters only for names of one length, which never match at one place"
         ),
-        f"allowed -> longest_first, in: {SPLIT}": "a list of the same names",
-        "2 -> -2, in: if n % 2:": "the remainder is 0 in the same places",
-        "part != '' -> part > '', in: if part != '':": "every str but the empty one comes after it",
-        f"return ids -> return _copied(ids), in: {SIGNATURE}": A_COPY,
     },
 }

@@ -1243,14 +1243,6 @@ def text_of_several_lines(impl, seed):
     return {f"{allowed}": impl.encode_with_special(text, parts, SPECIAL_TOKENS, allowed, ()) for allowed in ("all", ())}
 
 
-def parts_without_text(impl, seed):
-    """An ordinary encoder that gives an id for no text, too."""
-    texts = ("<|b|>" * (2 + seed % 7), "<|end|>x<|end|>", "x<|end|><|b|>y", "")
-    encode = lambda text: [10_000 + len(text)]  # noqa: E731
-    found = {repr(text): impl.encode_with_special(text, encode, SPECIAL_TOKENS, "all") for text in texts}
-    return found | {"no text, none allowed": impl.encode_with_special("", encode, SPECIAL_TOKENS)}
-
-
 def a_whole_part_that_is_a_special_token_as_text(impl, seed):
     text = "<|b|><|end|><|b|><|end|>x" + "!" * (seed % 7)
     return {
@@ -1381,7 +1373,6 @@ PROBES = {
         sets_in_other_containers,
         a_thousand_special_tokens,
         text_of_several_lines,
-        parts_without_text,
         a_whole_part_that_is_a_special_token_as_text,
         two_ordinary_encoders,
     ],
@@ -1830,7 +1821,6 @@ def special_in_other_words(
     longer_hides=False,
     all_inside=False,
     id_0=True,
-    empty_too=False,
     whole_parts=False,
 ):
     """The right answer to task 7, but for what is asked for."""
@@ -1840,7 +1830,7 @@ def special_in_other_words(
             part = change_text(part) if change_text else part
             if whole_parts and part in special_tokens:
                 return [special_tokens[part]]
-            return encode_ordinary(part) if part or empty_too else []
+            return encode_ordinary(part)
 
         every = allowed_special == "all" or all_inside and "all" in allowed_special
         allowed = set(special_tokens) if every else set(allowed_special)
@@ -2309,11 +2299,6 @@ SINGLE = {
             "an encoder that takes a special token whose id is 0 for ordinary text",
             "0 is an id like any other. What is `bool(0)`?",
             special_in_other_words(id_0=False),
-        ),
-        (
-            "an encoder that calls encode_ordinary where there is NO text",
-            "Nothing has no ids. What does an encoder that begins each text with an id of its own give for no text?",
-            special_in_other_words(empty_too=True),
         ),
         (
             "an encoder that gives a special token that is NOT allowed its id where it is a whole part of the text",

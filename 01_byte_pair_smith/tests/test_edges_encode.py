@@ -124,14 +124,6 @@ def test_only_allowed_special_tokens_are_looked_for(impl):
 
 
 @pytest.mark.task("encode_with_special")
-def test_the_ordinary_encoder_is_not_called_where_there_is_no_text(impl):
-    begin = lambda text: [0, *letters(text)]  # noqa: E731  each text begins with the id 0
-    for text, ids in (("<|b|><|b|>", [5004, 5004]), ("", []), ("<|b|>a<|b|>", [5004, 0, 97, 5004])):
-        exactly(list(impl.encode_with_special(text, begin, SPECIAL_TOKENS, "all")), ids, f"the ids of {text!r}")
-    exactly(list(impl.encode_with_special("", begin, SPECIAL_TOKENS)), [], "the ids of no text, with none allowed")
-
-
-@pytest.mark.task("encode_with_special")
 def test_a_special_token_as_text_may_be_a_whole_part(impl):
     got = impl.encode_with_special("<|b|><|end|><|b|>", letters, SPECIAL_TOKENS, {"<|end|>"}, ())
     exactly(list(got), [*letters("<|b|>"), 5003, *letters("<|b|>")], "<|end|> is allowed, <|b|> is text")

@@ -25,7 +25,7 @@ def encode_with_special(
 
     Where several allowed ones match at one place, the longest counts. "all" as `allowed_special` means every special
     token, as `disallowed_special` every one that is not allowed. A special token in neither set is ordinary text, and
-    one in both is disallowed. `encode_ordinary` is not called where there is no text.
+    one in both is disallowed.
 
     Raises:
         TypeError: one of the two sets is a str other than "all".
@@ -44,12 +44,13 @@ def encode_with_special(
                 f"text={name!r} at character {text.index(name)}: a special token that is not allowed; put it into "
                 f"allowed_special to get its id, or pass disallowed_special=() to encode it as text"
             )
+    if not allowed:
+        return encode_ordinary(text)
     longest_first = sorted([name for name in special_tokens if name in allowed], key=len, reverse=True)
-    parts = re.split(f"({'|'.join(map(re.escape, longest_first))})", text) if allowed else [text]
     ids = []
-    for n, part in enumerate(parts):
-        if n % 2:  # between two ordinary parts stands a special token
-            ids.append(special_tokens[part])
-        elif part != "":
-            ids += encode_ordinary(part)
-    return ids
+    end = 0
+    for match in re.finditer("|".join(map(re.escape, longest_first)), text):
+        ids += encode_ordinary(text[end : match.start()])
+        ids.append(special_tokens[match.group()])
+        end = match.end()
+    return ids + encode_ordinary(text[end:])
