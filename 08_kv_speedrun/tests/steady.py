@@ -117,7 +117,9 @@ def same_objects(function: Callable, calls: list[Call]) -> Change | None:
     for i, one in enumerate(calls):
         for two in calls[i + 1 :]:
             fits = len(one.args) == len(two.args) and one.kwargs.keys() == two.kwargs.keys()
-            if not fits or not all(map(alike, one.args, two.args)) or same([*one.args], [*two.args]):
+            fits = fits and all(map(alike, one.args, two.args))
+            fits = fits and all(alike(x, two.kwargs[name]) for name, x in one.kwargs.items())
+            if not fits or same([*one.args], [*two.args]):
                 continue
             want, args, kwargs = made(function, two), copied(one.args), copied(one.kwargs)
             result_of(function, args, kwargs)

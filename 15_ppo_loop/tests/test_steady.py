@@ -129,6 +129,12 @@ def test_what_moves_the_reference_too_is_not_asked(monkeypatch):
     assert said_of("Total", SharedTotal) == ""
 
 
+def test_arrays_by_keyword_need_not_have_one_shape(monkeypatch):
+    by_name = lambda impl, seed: [impl.doubled(np.full(3, n * 1.0), extra=np.ones(n)) for n in (1, 2, 4)]  # noqa: E731
+    monkeypatch.setitem(PROBES, "doubled", [by_name])
+    assert said_of("doubled", lambda x, extra=(): x + x + sum(extra)) == ""
+
+
 def test_calls_with_an_iterator_are_left_out():
     calls = steady.calls_of_probes("doubled", 0)
     assert len(calls) == 8 and all(c.kwargs.get("extra") in (None, [1, 2]) for c in calls)
