@@ -14,7 +14,7 @@ import random
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -148,13 +148,27 @@ def known(task: str) -> tuple[Mistake, ...]:
     return tuple(sorted(importlib.import_module("mistakes").of(task), key=lambda m: m.knobs))
 
 
+class Lazily(Sequence):
+    """The outputs of an implementation on every probe, in their order, each made when it is asked for."""
+
+    def __init__(self, impl: Names, task: str, seed: int):
+        self.impl, self.asked, self.seed, self.made = impl, probes(task), seed, []
+
+    def __len__(self) -> int:
+        return len(self.asked)
+
+    def __getitem__(self, k: int) -> Any:
+        while len(self.made) <= k:
+            self.made.append(kept(output(self.asked[len(self.made)], self.impl, self.seed)))
+        return self.made[k]
+
+
 @functools.lru_cache(100_000)
-def wrong_outputs(task: str, seed: int, index: int) -> list[Any]:
-    impl = Names({task: known(task)[index].implementation}, fallback=reference())
-    return outputs(impl, task, seed)
+def wrong_outputs(task: str, seed: int, index: int) -> Lazily:
+    return Lazily(Names({task: known(task)[index].implementation}, fallback=reference()), task, seed)
 
 
-def expected(task: str, seed: int) -> tuple[list[Any], list[tuple[Mistake, list[Any]]]]:
+def expected(task: str, seed: int) -> tuple[list[Any], list[tuple[Mistake, Lazily]]]:
     """(the reference's outputs, [(mistake, its outputs), ...]) on every probe of a task."""
     return right_outputs(task, seed), [(m, wrong_outputs(task, seed, i)) for i, m in enumerate(known(task))]
 
@@ -165,7 +179,7 @@ def expected(task: str, seed: int) -> tuple[list[Any], list[tuple[Mistake, list[
 def of_mistakes(got: list, task: str, seed: int) -> Mistake | None:
     """The mistake that reproduces the attempt on every probe, those it gets right included."""
     for i, mistake in enumerate(known(task)):
-        if same(got, wrong_outputs(task, seed, i)):
+        if all(map(same, got, wrong_outputs(task, seed, i))):  # most differ on one of the first probes
             return mistake
     return None
 

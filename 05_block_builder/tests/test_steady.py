@@ -7,7 +7,7 @@ import diagnosis
 import numpy as np
 import pytest
 import steady
-from attempts import Names, kept
+from attempts import Names, kept, load
 from compare import same
 
 
@@ -138,3 +138,42 @@ def test_arrays_by_keyword_need_not_have_one_shape(monkeypatch):
 def test_calls_with_an_iterator_are_left_out():
     calls = steady.calls_of_probes("doubled", 0)
     assert len(calls) == 8 and all(c.kwargs.get("extra") in (None, [1, 2]) for c in calls)
+
+
+def of_file(folder, text):
+    (folder / "attempt.py").write_text(text)
+    return lambda: Names(load(folder / "attempt.py"))
+
+
+def owed(impl, as_new):
+    return steady.disturbed(diagnosis.outputs(impl, "doubled", 0), as_new, "doubled", 0)
+
+
+def test_a_wrong_answer_that_keeps_something_is_told_so(tmp_path):
+    text = "first = []\ndef doubled(x, extra=()):\n    first.append(x)\n    return first[0] * 2 + sum(extra)\n"
+    as_new = of_file(tmp_path, text)
+    found = owed(as_new(), as_new)
+    assert "right alone is wrong after the calls before it" in found.sentence
+    assert [line.split(":")[0] for line in found.details][:3] == ["call", "alone", "after"]
+    used = as_new()
+    used.doubled(np.zeros(3))
+    assert "right when nothing was called before" in owed(used, as_new).sentence
+
+
+def test_a_wrong_answer_that_is_drawn_anew_is_told_so(tmp_path):
+    text = "import numpy as np\ndef doubled(x, extra=()):\n    return x + np.random.default_rng().random(x.shape)\n"
+    as_new = of_file(tmp_path, text)
+    assert "drawn at random" in owed(as_new(), as_new).sentence
+
+
+def test_a_wrong_answer_by_itself_is_left_to_others(tmp_path):
+    text = "calls = []\ndef doubled(x, extra=()):\n    calls.append(1)\n    return x * 3 + sum(extra)\n"
+    as_new = of_file(tmp_path, text)
+    assert owed(as_new(), as_new).sentence == ""
+
+
+def test_live_functions_are_defined_a_second_time():
+    collecting(np.ones(1), seen=[])
+    again = steady.anew({"doubled": collecting, "made": by_address()})._names
+    assert again["doubled"] is not collecting and again["doubled"].__defaults__[1] == []
+    assert again["made"].__closure__, "what is a closure stays as it is"

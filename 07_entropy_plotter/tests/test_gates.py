@@ -25,6 +25,7 @@ import styles
 from attempts import Attempt, Names, load, reference, uses_reference
 from compare import is_array, same
 from limits import TooLong, bounded_memory, limited
+from runs import differs
 from steady import unsteady
 from workbook import EXECUTE, code_cells, defines, solved, without_what_stands_alone
 
@@ -45,7 +46,7 @@ def beside(tmp_path_factory):
     What stands alone in the workbook is the same in both, and runs once: as shipped.
     """
     where, notebook = tmp_path_factory.mktemp("beside"), json.loads(STARTER.read_text(encoding="utf-8"))
-    pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--ignore", str(Path(__file__))]
+    pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:logging"]
     commands = {"mistakes": [*pytest_, "--mistakes", str(SEEDS)], "mutants": [*pytest_, "--mutants"]}
     for name, text in (("shipped", notebook), ("solved", without_what_stands_alone(solved(notebook)))):
         (where / f"{name}.ipynb").write_text(json.dumps(text), encoding="utf-8")
@@ -75,26 +76,26 @@ def beside(tmp_path_factory):
 @pytest.mark.parametrize("task", mistakes.TASKS)
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_every_mistake_is_told_apart(task, seed, beside):
+    """From the reference and from all others, probe by probe: who is told from all need not be asked any more."""
     right, wrong = diagnosis.expected(task, seed)
-    found = []
-    for m, outputs in wrong:
-        bad = {k for k, (got, want) in enumerate(zip(outputs, right, strict=True)) if not same(got, want)}
-        assert bad, f"on the probes, the reference and {m.sentence} are the same"
-        for other, theirs, theirs_bad in found:
-            likely = [*(bad ^ theirs_bad), *(bad & theirs_bad), *range(len(right))]  # where they differ, if they do
-            differ = any(not same(outputs[k], theirs[k]) for k in likely)
-            assert differ, f"the probes do not tell {m.sentence} from {other.sentence}"
-        found.append((m, outputs, bad))
+    names, outputs = ["the reference", *(m.sentence for m, _ in wrong)], [right, *(theirs for _, theirs in wrong)]
+    alike = [(i, j) for i in range(len(outputs)) for j in range(i)]
+    for k in range(len(right)):
+        alike = [(i, j) for i, j in alike if same(outputs[i][k], outputs[j][k])]
+    assert not alike, "the probes do not tell " + "; ".join(f"{names[i]} from {names[j]}" for i, j in alike)
 
 
 @pytest.mark.parametrize("task", mistakes.TASKS)
 def test_every_mistake_is_named(task):
-    known = list(mistakes.of(task))
-    assert known, f"{task} has no known mistakes"
-    for m in known:
-        found = diagnosis.diagnose(Names({task: m.implementation}, fallback=reference()), task, 0)
-        assert found.mistake and found.mistake.sentence == m.sentence, f"{m.sentence}: named {found.sentence}"
+    _, wrong = diagnosis.expected(task, 0)
+    assert wrong, f"{task} has no known mistakes"
+    for m, outputs in wrong:
+        found = diagnosis.of_mistakes([*outputs], task, 0)
+        assert found == m, f"{m.sentence}: named {found and found.sentence}"
         assert m.sentence and m.hint.strip()
+    last = wrong[-1][0]  # of all the others it is not one
+    found = diagnosis.diagnose(Names({task: last.implementation}, fallback=reference()), task, 0)
+    assert found.mistake == last and last.sentence in found.sentence
 
 
 @pytest.mark.parametrize("task", mistakes.TASKS)
@@ -214,7 +215,7 @@ def test_what_is_handed_out_does_not_do_the_task_in_a_line(task):
     given = [getattr(REFERENCE, n) for n in getattr(mistakes, "GIVEN", ()) if callable(getattr(REFERENCE, n, None))]
     for short_cut in [first_argument_does_it, *given]:
         names = Names({task: lambda *a, f=short_cut, **k: f(*a, **k)}, fallback=reference())
-        assert not same(diagnosis.outputs(names, task, 0), diagnosis.right_outputs(task, 0)), short_cut
+        assert differs(names, task, 0), short_cut
 
 
 # ---------------------------------------------------------------- reading attempts, loops without end, parts of a run

@@ -50,8 +50,9 @@ from report import VERDICTS, Seen, State, readable, report_lines, results, save_
 from runs import Run, mutation_report, runs, uncaught
 
 __all__ = ["impl", "pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "pytest_generate_tests",
-           "pytest_pyfunc_call", "pytest_report_teststatus", "pytest_runtest_call", "pytest_runtest_makereport",
-           "pytest_runtest_protocol", "pytest_sessionfinish", "pytest_terminal_summary", "seed"]  # fmt: skip
+           "pytest_ignore_collect", "pytest_pyfunc_call", "pytest_report_teststatus", "pytest_runtest_call",
+           "pytest_runtest_makereport", "pytest_runtest_protocol", "pytest_sessionfinish", "pytest_terminal_summary",
+           "seed"]  # fmt: skip
 __all__ += ["HERE", "PACKAGE", "Attempt", "InPlace", "Mistake", "Mutant", "Names", "NotCounted", "check", "combine",
             "error_of", "exactly", "is_array", "load", "replay", "same"]  # fmt: skip
 
@@ -135,6 +136,15 @@ def pytest_generate_tests(metafunc):
         made = runs(state, task)
         metafunc.parametrize("impl,seed" if both else "impl", [(r, r.seed) if both else r for r in made], indirect=True,
                              ids=[f"{r.label}-{r.seed}" for r in made], scope="session")  # fmt: skip
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Of a graded run, only files with tests of tasks are read: the others would import libraries for nothing."""
+    state = config.stash[STATE]
+    graded = state.attempt or state.mistakes or state.mutants
+    if graded and collection_path.suffix == ".py" and "mark.task" not in collection_path.read_text(encoding="utf-8"):
+        return True
+    return None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -281,8 +291,9 @@ def grade(attempt: Names, only=None, shown=None, seed=None, progress=True) -> tu
             config.stash[STATE], self.progress = state, config.getoption("--progress")
 
     live, root = Live(), str(HERE.parent)
-    args = [str(HERE), "--rootdir", root, "-c", f"{root}/pyproject.toml", "-p", "no:terminal", "-p", "no:cacheprovider",
-            "-p", "no:faulthandler", "-o", "timeout=0", "-s", "-W", "ignore::pytest.PytestAssertRewriteWarning",
+    without = [f"-pno:{plugin}" for plugin in ("terminal", "cacheprovider", "faulthandler", "logging")]
+    args = [str(HERE), "--rootdir", root, "-c", f"{root}/pyproject.toml", *without, "-o", "timeout=0", "-s",
+            "-W", "ignore::pytest.PytestAssertRewriteWarning",
             *(["--seed", str(seed)] if seed is not None else [])]  # fmt: skip
     pytest.main(args, plugins=[live])
     judged = results(state, tasks())

@@ -49,6 +49,11 @@ def close(a: np.ndarray, b: np.ndarray) -> bool:
         return False
     if is_exact(a) and is_exact(b):
         return np.array_equal(a, b)
+    if a.dtype.kind == b.dtype.kind == "f" and np.isfinite(b).all():  # as below, in a tenth of the time
+        a, b = a.astype(float, copy=False), b.astype(float, copy=False)
+        with np.errstate(all="ignore"):
+            size = np.abs(b)
+            return bool((np.abs(a - b) <= 1e-4 * size + 1e-6 * max(1.0, size.max(initial=0))).all())
     try:
         scale = float(np.max(np.abs(b), initial=1.0, where=np.isfinite(b)))
         return np.allclose(a, b, rtol=1e-4, atol=1e-6 * scale, equal_nan=True)

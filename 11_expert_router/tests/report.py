@@ -10,11 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from attempts import HERE, InPlace, Names, NotCounted, calls
+from attempts import HERE, InPlace, Names, NotCounted, calls, load
 from compare import same
-from diagnosis import Finding, diagnose, first_line, line_of, outputs, right_outputs, without_the_others
+from diagnosis import (
+    Finding,
+    diagnose,
+    first_line,
+    line_of,
+    of_mistakes,
+    outputs,
+    right_outputs,
+    without_the_others,
+)
 from limits import TooLong, limited
-from steady import unsteady
+from steady import anew, disturbed, unsteady
 
 VERDICTS = ["NOT COUNTED", "NOT STARTED", "WRONG", "RIGHT"]  # the worst of a task's tests is its verdict
 PROBE_SEEDS = 3  # a right answer is right on the probes of so many seeds
@@ -117,10 +126,24 @@ def explain(state: State, task: str, others: list[str], verdicts: dict[str, str]
         if others:
             found = limited(lambda: without_the_others(state.attempt, task, others, seed), 60, 120)
             return found._replace(sentence=f"{found.sentence}; {also}") if found.sentence else Finding(also)
-        found = limited(lambda: diagnose(state.attempt, task, seed), 60, 120)
+        found = limited(lambda: cause(state, task, seed), 60, 120)
     except TooLong as error:
         return Finding(str(error))
     return found if found.sentence else of_test(state, seen)
+
+
+def cause(state: State, task: str, seed: int) -> Finding:
+    """The classic mistake, else what is kept between calls, else a symptom."""
+    got = outputs(state.attempt, task, seed)
+    if of_mistakes(got, task, seed) is None:
+        as_new = (lambda: Names(load(state.path))) if state.path else (lambda: anew(state.attempt._names))
+        try:
+            found = disturbed(got, as_new, task, seed)
+        except NotCounted:  # the file has changed since
+            found = Finding("")
+        if found.sentence:
+            return found
+    return diagnose(state.attempt, task, seed)
 
 
 def of_test(state: State, seen: Seen) -> Finding:

@@ -3,10 +3,16 @@
 The calls of a task's probes are made again, after one another and in the other order, and with other numbers in the
 same tensors and lists; objects of a class are used in turns. A right answer gives what it gave before. Whatever moves
 the reference too is not asked, and neither are calls with arguments that cannot be made a second time.
+A wrong answer is loaded anew: is it right when nothing was called before?
 """
+
+import __future__
 
 import functools
 import inspect
+import sys
+import textwrap
+import time
 import types
 import warnings
 from collections.abc import Callable
@@ -22,6 +28,8 @@ MOST_CALLS = 60  # of the probes of two seeds
 CONSTANTS = (int, float, complex, str, bytes, type(None), np.generic, range, type)
 FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
 KEEPS = "something is kept from one call to the next. Is it a global name, a default argument or a cache?"
+DRAWS = "is something drawn at random without the given seed or generator, or read from empty memory?"
+ANEW_SECONDS = 10.0  # of this process, for the search of what is kept
 SHARES = "what belongs to one object is kept by the class, by a default argument or by a global name"
 
 
@@ -148,11 +156,11 @@ def of_function(attempt: Names, task: str, seed: int) -> Finding:
     return Finding("")
 
 
-def finding(task: str, said: str, change: Change) -> Finding:
+def finding(task: str, said: str, change: Change, when: tuple[str, str] = ("first", "then")) -> Finding:
     arguments = ", ".join(f"{n}={brief(x)}" for n, x in bound(getattr(reference(), task), change.call).items())
     at, first, then = first_difference(change.first, change.then)
     what = symptom(then, first) if is_array(first) else brief(then)
-    lines = [f"call:   {task}({arguments})", f"first:  {brief(first)}", f"then:   {what}"]
+    lines = [f"call:   {task}({arguments})", f"{when[0] + ':':8}{brief(first)}", f"{when[1] + ':':8}{what}"]
     return Finding(said, "", (*lines, *([f"at:     {at}"] if at else [])), "symptom")
 
 
@@ -225,4 +233,61 @@ def unsteady(attempt: Names, task: str, seed: int) -> Finding:
         and task not in setting("INPLACE", ())
     ):
         return of_function(attempt, task, seed)
+    return Finding("")
+
+
+# ---------------------------------------------------------------- wrong answers, loaded anew
+
+
+def anew(names: dict[str, Any]) -> Names:
+    """Live functions and classes, defined a second time from their source. What cannot be is left out."""
+    found = {}
+    for name, obj in names.items():
+        space = getattr(obj, "__globals__", None) or vars(sys.modules.get(getattr(obj, "__module__", ""), object))
+        if getattr(obj, "__closure__", None):  # its source alone is not all of it
+            continue
+        try:
+            text, space = textwrap.dedent(inspect.getsource(obj)), dict(space)
+            exec(compile(text, inspect.getsourcefile(obj) or "", "exec", __future__.annotations.compiler_flag), space)
+            found[name] = space[obj.__name__]
+        except Exception:  # no source, or not of one piece
+            continue
+    return Names({**names, **found})
+
+
+def disturbed(got: list, load: Callable[[], Names], task: str, seed: int) -> Finding:
+    """What these outputs owe to earlier calls. `load` gives the attempt as new. "" if it is wrong by itself."""
+    if setting("SOLVE", None):  # not Python
+        return Finding("")
+    end, before = time.process_time() + ANEW_SECONDS, "right when nothing was called before, wrong after other calls"
+    for probe, g, right in zip(probes(task), got, right_outputs(task, seed), strict=True):
+        if time.process_time() > end:
+            break
+        alone, on = kept(output(probe, load(), seed)), f"on {situation(probe)}"
+        if same(alone, g):
+            if not same(g, right):
+                return within(load, task, seed, probe)
+        elif not same(kept(output(probe, load(), seed)), alone):
+            return Finding(f"{on}: the same calls in a new session give another result: {DRAWS}", kind="symptom")
+        elif same(alone, right):
+            return Finding(f"{on}: {before}: {KEEPS}", kind="symptom")
+    return Finding("")
+
+
+def within(load: Callable[[], Names], task: str, seed: int, probe: Callable) -> Finding:
+    """Is a call of this probe right alone and wrong after the probe's other calls?"""
+    mine = Recorder(load())
+    output(probe, mine, seed)
+    calls, ours = mine._calls.get(task, []), getattr(reference(), task)
+    if not all(can_be_made_again([c.args, c.kwargs]) for c in calls):
+        return Finding("")
+    one = getattr(load(), task)
+    for call in calls[:MOST_CALLS]:
+        got, right = made(one, call), made(ours, call)
+        if same(got, right):
+            continue
+        if same(made(getattr(load(), task), call), right):
+            said = f"on {situation(probe)}: a call that is right alone is wrong after the calls before it: {KEEPS}"
+            return finding(task, said, Change(call, right, got), ("alone", "after"))
+        return Finding("")
     return Finding("")
