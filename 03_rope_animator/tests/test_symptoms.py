@@ -166,3 +166,8 @@ def test_what_ends_in_time_keeps_its_value_and_its_error():
 def test_a_gradient_that_is_missing_is_no_missing_return():
     assert part("the gradient", None, X).startswith("the gradient: there is none")
     assert part("the loss", None, X) == "the loss: returns None: is there a `return`?"
+
+
+@pytest.mark.parametrize("got", [[2.0, 9.08e-5], [2.0, 0.0625], [1.9990234, 0.01]])
+def test_a_few_round_or_tiny_numbers_are_no_lower_precision(got):
+    assert "values are those of" not in symptom(np.array(got), np.array([2.0, 0.0]))

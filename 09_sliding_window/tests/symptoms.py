@@ -253,11 +253,14 @@ def lower_precision(g: np.ndarray, w: np.ndarray, exact: bool, named: dict[str, 
     worst = np.abs(g - w).max()
     if worst > 3e-2 * np.abs(w).max():
         return ""
-    if close(g.astype(np.float16).astype(float), g) and worst < 2e-3 * np.abs(w).max():
-        return f"nearly right (largest error {worst:.2g}): the values are those of float16"
     bits = g.astype(np.float32).view(np.uint32)
-    if not (bits & 0xFFFF).any():
-        return f"nearly right (largest error {worst:.2g}): the values are those of bfloat16"
+    half = (g.astype(np.float16).astype(float) == g).all()
+    brain = (g.astype(np.float32).astype(float) == g).all() and not (bits & 0xFFFF).any()
+    wrong = np.abs(g - w) > 1e-6 * np.abs(w)
+    tells = (bits[wrong] & 0x7FFFF).any()  # more than four digits of a mantissa: 2.0 and 0.5 are in every dtype
+    for name, holds, step in (("float16", half, 2**-10), ("bfloat16", brain, 2**-7)):
+        if holds and tells and (np.abs(g - w) <= 4 * step * np.abs(w) + 1e-7).all():
+            return f"nearly right (largest error {worst:.2g}): the values are those of {name}"
     return f"nearly right: the largest error is {worst:.2g}, of values up to {np.abs(w).max():.2g}"
 
 
