@@ -24,6 +24,8 @@ EQUIVALENT = {
     "analogy": {
         "1 -> -1, in: largest = np.abs(vectors).max(axis=1, keepdims=True)": "axis 1 of two is the last one",
         "1 -> -1, in: return scaled / np.linalg.norm(scaled, axis=1, keepdims=True)": "axis 1 of two is the last one",
+        "vectors / largest -> vectors, in: scaled = vectors / largest": "lengths from 1e-12 to 1e12 are promised: "
+        "their squares are in the range of float32 and of float64",
         "analogy: if not 1 <= topn <= left: raise -> at the end": "nothing outside is changed before the error",
         "return np.argsort(-scores)[:topn] -> return _copied(np.argsort(-scores)[:topn]), "
         "in: def analogy(vectors, a, b, c, topn=1):": "argsort has made a new array already",

@@ -158,9 +158,9 @@ def windows_wider_than_an_int32_can_say(impl, seed):
 
 
 def a_sentence_of_three_hundred_words(impl, seed):
-    """Four windows are wide: two of them cover the whole sentence, and reach over more than 255 positions."""
+    """Four windows are wide: two of them cover the whole sentence. One is wider than an int16 can say."""
     ids, widths = np.random.default_rng(seed).integers(0, 1000, 300), np.ones(300, dtype=np.int64)
-    widths[[0, 60, 150, 299]] = 299, 30, 140, 400
+    widths[[0, 60, 150, 299]] = 299, 30, 140, 2**16
     return impl.pairs(ids, widths)
 
 
@@ -237,9 +237,10 @@ def thresholds_of_every_size(impl, seed):
 
 def very_small_thresholds(impl, seed):
     """Last divided by the root of the threshold: these are below what a tolerance would notice."""
-    rare = {f"threshold {t}": impl.keep_probability(np.array([10**18, 10**9, 1]), t) for t in (1e-12, 1e-16, 1e-20)}
+    far_apart = np.array([10**12, 10**9, 4, 1])
+    rare = {f"threshold {t}": impl.keep_probability(far_apart, t) for t in (1e-8, 1e-10, 1e-12)}
     counts = np.random.default_rng(seed).integers(1, 3000, 7)
-    sizes = (1e-11, 1e-30, 1e-300)
+    sizes = (1e-7, 1e-11, 1e-12)
     return rare | {f"threshold {t}, over its root": impl.keep_probability(counts, t) / math.sqrt(t) for t in sizes}
 
 
@@ -274,6 +275,7 @@ def counts_and_thresholds_that_are_refused(impl, seed):
     calls = {f"threshold {t}": ([3, 1], t) for t in (0.0, -1.0, 1e-9)}
     refused_counts = [3, 0], [-2, 5], [3, 0, 2], [5, -(2**63), 2], [3, 1]
     calls |= {f"counts {counts}": (counts, 1e-3) for counts in refused_counts}
+    calls |= {"a count of zero, threshold 2": ([3, 0, 2], 2.0), "one word with the count zero": ([0], 0.25)}
     return refused({name: lambda c=c, t=t: impl.keep_probability(np.array(c), t) for name, (c, t) in calls.items()})
 
 
@@ -422,7 +424,7 @@ def powers_given_by_name(impl, seed):
     """0 draws all words alike; above 1, frequent words are drawn still more often; below 0, rare ones are."""
     targets, uniforms = np.array([1, 3, 0]), np.random.default_rng(seed).random((3, 9))
     found = {}
-    for p in (2.0, -0.5, 0.0):
+    for p in (2.0, -0.5, 0.0, 4.0, -4.0):
         sampler = impl.NegativeSampler(np.array([30, 7, 7, 2]), power=p)
         found[f"power {p}, the probability"] = sampler.probability
         found[f"power {p}, the words"] = sampler.sample(targets, uniforms)
@@ -563,6 +565,9 @@ def counts_targets_and_uniforms_that_are_refused(impl, seed):
         calls[name] = lambda args=both: impl.NegativeSampler(np.array([5, 3, 2])).sample(*args)
         first = both[0][::-1], both[1][::-1, ::-1]
         calls[f"{name}, in the first row"] = lambda args=first: impl.NegativeSampler(np.array([5, 3, 2])).sample(*args)
+    for name, t in {"target -1": -1, "target V": 3, "the last target": 2}.items():
+        both = np.array([1, t]), np.zeros((2, 0))
+        calls[f"{name}, no uniforms"] = lambda args=both: impl.NegativeSampler(np.array([5, 3, 2])).sample(*args)
     return refused(calls)
 
 
@@ -765,6 +770,9 @@ def parts_of_other_shapes(impl, seed):
         "negatives of another dimension": (center, context, negatives[:, :, :1]),
         "contexts of another dimension": (center, context[:, :1], negatives),
         "a context without its axis of pairs": (center, context[0], negatives),
+        "contexts with their axes exchanged": (center, context.T, negatives),
+        "no negatives, of one pair for all": (center, context, negatives[:1, :0]),
+        "no negatives, of another dimension": (center, context, negatives[:, :0, :1]),
         "negatives without their axis": (center, context, negatives[:, 0]),
         "shapes that fit": (center, context, negatives),
     }
@@ -986,12 +994,13 @@ def matrices_and_ids_that_are_parts_of_larger_ones(impl, seed):
 
 def numbers_of_rows_that_are_refused(impl, seed):
     found = {}
-    for n, rows in ((2, 1), (2, 3), (2, 0), (1, 2), (1, 0)):
+    for n, rows, K in ((2, 1, 2), (2, 3, 2), (2, 0, 2), (1, 2, 2), (1, 0, 2), (2, 1, 0), (2, 3, 0)):
         w, c = np.random.default_rng(seed).standard_normal((2, 9, 5))
         before, pairs = (w.copy(), c.copy()), np.array([[0, 1], [2, 3]])[:n]
-        kind = error_of(lambda w=w, c=c, p=pairs, r=rows: impl.sgd_step(w, c, p, np.array([[4, 5]] * 3)[:r], 0.1))
+        negatives = np.array([[4, 5]] * 3)[:rows, :K]
+        kind = error_of(lambda w=w, c=c, p=pairs, n=negatives: impl.sgd_step(w, c, p, n, 0.1))
         unchanged = bool(np.array_equal(w, before[0]) and np.array_equal(c, before[1]))
-        found[f"negatives for {rows}, where pairs are {n}"] = {
+        found[f"{'negatives' if K else 'no negatives'} for {rows}, where pairs are {n}"] = {
             "the error": kind,
             "the matrices are unchanged": unchanged,
         }
@@ -1095,20 +1104,20 @@ def vectors_from_very_short_to_very_long(impl, seed):
     v /= np.linalg.norm(v, axis=1, keepdims=True)
     v[3] = -v[7]
     v[20] = -(v[11] - v[3] + v[7])
-    return impl.analogy(v * 10.0 ** np.random.default_rng(seed).integers(-12, 12, (40, 1)), 3, 11, 7, 37)
+    lengths = 10 ** np.random.default_rng(seed).permutation(np.linspace(-11.9, 11.9, 40))
+    return impl.analogy(v * lengths[:, None], 3, 11, 7, 37)
 
 
-def vectors_whose_squares_leave_the_range(impl, seed):
-    """The square of 1e-200 is 0 in float64, and that of 1e200 is infinite."""
-    v = np.array([[1.0, 0], [1, 3], [-1, 0], [-1, 3], [2, 1], [-3, 1]])
-    return impl.analogy(v * np.array([[1.0], [1e-200], [1e200], [1e-300], [1e150], [1e300]]), 0, 1, 2, 3)
+def float32_vectors_from_very_short_to_very_long(impl, seed):
+    v = np.array([[1.0, 0], [1, 3], [-1, 0], [-1, 3], [2, 1], [-3, 1], [-2, 1], [0, 1]])
+    v = v * np.array([[1.0], [1e-11], [1e11], [1e11], [1e5], [1e-11], [1e11], [1e-11]])
+    return impl.analogy(v.astype(np.float32), 0, 1, 2, 5)
 
 
-def float32_vectors_whose_squares_leave_the_range(impl, seed):
-    """The square of 1e-30 is 0 in float32, and that of 1e30 is infinite."""
-    v = np.array([[1.0, 0], [1, 3], [-1, 0], [-1, 3], [2, 1], [-3, 1]])
-    v = v * np.array([[1.0], [1e-30], [1e30], [1e-35], [1e20], [1e37]])
-    return impl.analogy(v.astype(np.float32), 0, 1, 2, 3)
+def vectors_whose_numbers_add_up_to_zero(impl, seed):
+    v = words_of_all_lengths(seed + 10, V=12)
+    v[[4, 9]] = [[1, -1, 2, -2, 0.5, -0.5], [0, 3, 0, -3, 0, 0]]
+    return impl.analogy(v, 1, 4, 7, 9)
 
 
 def vectors_that_are_a_slice(impl, seed):
@@ -1137,13 +1146,14 @@ def as_few_words_as_there_can_be(impl, seed):
         "two words": impl.analogy(v[:2], 0, 0, 0),
         "three words": impl.analogy(v, 0, 1, 1),
         "three words of one number": impl.analogy(np.array([[2.0], [-1.0], [-3.0]]), 0, 1, 1),
+        "four words of one number": impl.analogy(np.array([[2.0], [-1.0], [-3.0], [5.0]]), 0, 1, 1, 2),
     }
 
 
 def words_with_the_directions_of_the_questions_words(impl, seed):
-    """Words 20, 21 and 22 point the way of a, b and c. They are other words, and may be the answer."""
+    """Words 20, 21 and 22 point the way of a, b and c, and 21 is as long as b. They may be the answer."""
     v = words_of_all_lengths(seed + 9)
-    v[[20, 21, 22]] = v[[3, 11, 7]] * np.array([[2.0], [0.5], [4.0]])
+    v[[20, 21, 22]] = v[[3, 11, 7]] * np.array([[2.0], [1.0], [4.0]])
     return impl.analogy(v, 3, 11, 7, 34)
 
 
@@ -1375,11 +1385,12 @@ def in_units(result, scale):
 
 
 def points_that_lie_very_close_together(impl, seed):
-    return in_units(impl.pca(cloud(seed + 7, 20, 3) * 1e-6, 2), 1e-6)
+    """The last of the variances is 1e-4 of the first."""
+    return in_units(impl.pca(cloud(seed + 7, 20, 8) * 1e-8, 8), 1e-8)
 
 
 def points_that_lie_very_far_apart(impl, seed):
-    return in_units(impl.pca(cloud(seed + 7, 20, 3) * 1e6, 2), 1e6)
+    return in_units(impl.pca(cloud(seed + 7, 20, 3) * 1e7, 2), 1e7)
 
 
 def nearly_equal_variances(impl, seed):
@@ -1428,11 +1439,11 @@ PROBES = {
         frequent_and_rare_words,
         the_usual_threshold,
         thresholds_of_every_size,
+        words_of_the_same_count,
         counts_above_two_to_the_31st,
         very_small_thresholds,
         a_vocabulary_of_one_word,
         the_same_counts_in_another_order,
-        words_of_the_same_count,
         counts_that_are_a_slice,
         the_threshold_given_by_its_name,
         counts_and_thresholds_that_are_refused,
@@ -1500,8 +1511,8 @@ PROBES = {
         a_whole_ranking,
         a_whole_ranking_of_two_thousand,
         vectors_from_very_short_to_very_long,
-        vectors_whose_squares_leave_the_range,
-        float32_vectors_whose_squares_leave_the_range,
+        float32_vectors_from_very_short_to_very_long,
+        vectors_whose_numbers_add_up_to_zero,
         vectors_that_are_a_slice,
         topn_given_by_its_name,
         questions_of_equal_words,

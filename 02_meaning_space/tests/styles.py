@@ -48,13 +48,13 @@ def keep_by_a_loop(counts, threshold=1e-3):
     return np.array([min(1.0, math.sqrt(threshold * total / count)) for count in counts.tolist()])
 
 
-def keep_by_clip(counts, threshold=1e-3):
+def keep_by_discarding(counts, threshold=1e-3):
     if np.isnan(threshold) or threshold <= 0:
         raise ValueError(f"threshold {threshold}")
     if np.any(counts <= 0):
         raise ValueError("counts")
     f = counts.astype(float) / np.sum(counts)
-    return np.clip((threshold / f) ** 0.5, None, 1.0)
+    return 1 - np.clip(1 - (threshold / f) ** 0.5, 0.0, None)
 
 
 def keep_by_two_roots(counts, threshold=1e-3):
@@ -223,7 +223,6 @@ def analogy_by_cosines(vectors, a, b, c, topn=1):
     refuse_question(vectors, (a, b, c), topn)
     if not np.isfinite(vectors).all() or not vectors.any(axis=1).all():
         raise ValueError("vectors")
-    vectors = vectors / np.abs(vectors).max(axis=1, keepdims=True)
     lengths = np.sqrt(np.square(vectors).sum(axis=1))
     cosine = vectors @ vectors[[a, b, c]].T / lengths[:, None] / lengths[[a, b, c]]
     score = cosine @ np.array([-1.0, 1.0, 1.0])
@@ -270,9 +269,7 @@ def analogy_that_normalizes_first(vectors, a, b, c, topn=1):
     taken = np.unique([a, b, c])
     if taken[0] < 0 or taken[-1] >= n or topn not in range(1, n - len(taken) + 1):
         raise ValueError
-    wide = vectors.astype(np.longdouble)
-    unit = wide / np.linalg.norm(wide / np.abs(wide).max(axis=1, keepdims=True), axis=1, keepdims=True)
-    unit = (unit / np.abs(wide).max(axis=1, keepdims=True)).astype(float)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     if not np.isfinite(unit).all():
         raise ValueError
     score = np.einsum("vd,d->v", unit, unit[b] + unit[c] - unit[a])
@@ -287,7 +284,11 @@ STYLES = {
         "by a table of distances": pairs_by_a_table,
         "by a comprehension": pairs_by_a_comprehension,
     },
-    "keep_probability": {"by a loop": keep_by_a_loop, "by clip": keep_by_clip, "by two roots": keep_by_two_roots},
+    "keep_probability": {
+        "by a loop": keep_by_a_loop,
+        "by discarding": keep_by_discarding,
+        "by two roots": keep_by_two_roots,
+    },
     "NegativeSampler": {"by deletion": SamplerByDeletion, "by counting": SamplerByCounting},
     "loss_and_gradients": {"pair by pair": loss_pair_by_pair, "with labels": loss_with_labels},
     "sgd_step": {"pair by pair": step_pair_by_pair, "by one-hot matrices": step_by_one_hot_matrices},

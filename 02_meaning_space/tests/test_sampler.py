@@ -65,7 +65,7 @@ def test_the_same_counts_in_another_order_make_another_line(impl):
 
 
 @pytest.mark.task("NegativeSampler")
-@pytest.mark.parametrize("power, weights", [(0.0, [1, 1, 1]), (2.0, [16, 4, 1]), (-1.0, [0.25, 0.5, 1])])
+@pytest.mark.parametrize("power, weights", [(0.0, [1, 1, 1]), (4.0, [256, 16, 1]), (-1.0, [0.25, 0.5, 1])])
 def test_the_power_may_be_any_number(impl, power, weights):
     got = impl.NegativeSampler(np.array([4, 2, 1]), power=power).probability
     close(got, np.array(weights) / sum(weights), f"counts 4, 2 and 1 to the power {power}, with the sum 1")
