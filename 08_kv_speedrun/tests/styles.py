@@ -226,7 +226,7 @@ def generate_by_a_step_of_its_own(model, tokens, max_new_tokens, cache):
 
 
 def forward_with_positions_by_name(model, tokens, cache):
-    x = model.wte(tokens) + model.wpe(torch.arange(cache.position, cache.position + tokens.shape[1]))
+    x = model.wte.weight[tokens] + model.wpe(torch.arange(cache.position, cache.position + tokens.shape[1]))
     for layer, block in enumerate(model.blocks):
         q, k, v = block.project(x)
         x = block.finish(x, attend_by_the_library(q, *cache.update(layer, k, v)))

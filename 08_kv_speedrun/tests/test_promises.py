@@ -212,7 +212,7 @@ def test_forty_tokens_from_a_prompt_of_one(impl, seed):
     config = Config(vocab_size=53, context_length=40, layers=1, heads=1, width=6)
     model, tokens = model_and_tokens(seed, 1, config=config)
     fed = []
-    hook = model.wte.register_forward_hook(lambda module, args, out: fed.append(args[0].shape[1]))
+    hook = model.blocks[0].ln_1.register_forward_hook(lambda module, args, out: fed.append(args[0].shape[1]))
     got = impl.generate(model, tokens, max_new_tokens=40, cache=NothingElse(config))
     hook.remove()
     exactly(fed, [1] * 40, "tokens fed to the model at each step")
