@@ -117,8 +117,9 @@ def a_head_of_128(impl, seed):
 
 
 def two_bases_and_one_width(impl, seed):
-    first, other = impl.frequencies(8, 10_000.0), impl.frequencies(8, 20.7 + seed % 50)
-    return tensor(at_first=first, with_another_base=other, with_the_first_base_again=impl.frequencies(8, 10_000.0))
+    base = 300.0 + seed % 50  # not the default, which a version that ignores the base has too
+    first, other = impl.frequencies(8, base), impl.frequencies(8, 20.7 + seed % 50)
+    return tensor(at_first=first, with_another_base=other, with_the_first_base_again=impl.frequencies(8, base))
 
 
 def one_two_and_four_pairs(impl, seed):
@@ -136,6 +137,8 @@ def twelve_digits(impl, seed):
         right = torch.tensor([base ** (-2 * i / dim) for i in range(dim // 2)], dtype=torch.float64)
         close = theta.shape == right.shape and bool(((theta - right) / right).abs().max() < 1e-12)
         found[f"the frequencies have twelve right digits {words}"] = close
+    theta = impl.frequencies(22, 10_000.0)
+    found["float32 holds every frequency exactly"] = bool((theta.float().double() == theta).all())
     return found
 
 
@@ -228,6 +231,11 @@ def tables_of_one_and_two_positions(impl, seed):
 def two_bases_and_one_size(impl, seed):
     first, other = impl.sinusoidal_table(5, 6), impl.sinusoidal_table(5, 6, 20.7 + seed % 50)
     return tensor(at_first=first, with_another_base=other, with_the_first_base_again=impl.sinusoidal_table(5, 6))
+
+
+def two_widths_and_one_number_of_rows(impl, seed):
+    base = 71.7 + seed % 50
+    return tensor(six_columns=impl.sinusoidal_table(4, 6, base), two_columns=impl.sinusoidal_table(4, 2, base))
 
 
 def a_width_of_128(impl, seed):
@@ -440,6 +448,27 @@ def angles_in_half_precision(impl, seed):
     return found
 
 
+def pairs_and_angles_in_any_two_dtypes(impl, seed):
+    """An angle of 0 changes no pair. bfloat16 holds the cosine of 0.75 to 0.004."""
+    kinds, found = (torch.float64, torch.float32, torch.float16, torch.bfloat16), {}
+    exact = torch.tensor([[0.6, -1.7], [1.0, 0.0]], dtype=torch.float64)
+    right = torch.tensor([math.cos(0.75), math.sin(0.75)], dtype=torch.float64)
+    for of_pairs in kinds:
+        for of_angle in kinds:
+            words, pairs = f"{of_pairs} pairs and {of_angle} angles", exact.to(of_pairs)
+            rotated = impl.rotate(pairs, torch.tensor([0.0, 0.75]).to(of_angle))
+            found[f"dtype of {words}"] = str(rotated.dtype)
+            found[f"{words}: an angle of 0 leaves the pair as it is"] = bool((rotated[0] == pairs[0]).all())
+            near = bool((rotated[1].double() - right).abs().max() < 0.01)
+            found[f"{words}: an angle of 0.75 is right to 0.01"] = near
+    for dtype in (torch.float16, torch.bfloat16):
+        angle = torch.tensor(3000.4)
+        x, y = impl.rotate(torch.tensor([1.0, 0.0]).to(dtype), angle).double().tolist()
+        near = abs(x - math.cos(angle)) < 0.01 and abs(y - math.sin(angle)) < 0.01
+        found[f"{dtype} pairs and a float32 angle of 3,000.4 are right to 0.01"] = near
+    return found
+
+
 def one_pair_and_one_angle(impl, seed):
     pair = torch.tensor([3.0, -1.5], dtype=torch.float64)
     angle = torch.tensor(2.5, dtype=torch.float64)
@@ -499,6 +528,8 @@ QUERIES_BACKWARDS = "with the sign flipped in the queries alone"
 MIXED = "whose interleaved layout pairs halves, with each angle at two coordinates side by side"
 DEFAULT = "whose DEFAULT layout is the interleaved one"
 NO_GRADIENT = "through which no gradient passes"
+BOTH_FINER = "that gives queries and keys of two dtypes the finer of the two"
+ROPE_FLOAT32 = "that calculates in float32, whatever the dtype of the queries and keys"
 KEYS_DTYPE = "that gives the keys the dtype of the queries"
 FROM_0, WHOLE = "that IGNORES the positions given and counts from 0", "that rounds positions down to whole numbers"
 FROM_FIRST = "that counts on from the first position given instead of using each of them"
@@ -518,7 +549,17 @@ ROPE = {
     "exponent": ["2i/d", HALVED],
     "trig": ["cos, sin", TRIG],
     "positions": ["given", FROM_0, FROM_FIRST, WHOLE, FIRST_ROW],
-    "precision": ["float64", FLOAT32_ANGLES, FLOAT32_THETA, AS_GIVEN, Q_ANGLES, NOT_CAST, KEYS_DTYPE],
+    "precision": [
+        "float64",
+        FLOAT32_ANGLES,
+        FLOAT32_THETA,
+        AS_GIVEN,
+        Q_ANGLES,
+        NOT_CAST,
+        KEYS_DTYPE,
+        BOTH_FINER,
+        ROPE_FLOAT32,
+    ],
     "which": ["both", Q_ONLY, TWICE],
     "heads": ["each", ALL_HEADS],
     "given": ["base", ROPE_BASE, KEYS_BASE],
@@ -552,6 +593,8 @@ ROPE_HINTS = {
     ROPE_BASE: "Does base=500.0 change your result?",
     KEYS_BASE: "Does base=500.0 change the rotated keys?",
     KEYS_DTYPE: "Queries in float32 and keys in float64: which dtype should the rotated keys have?",
+    BOTH_FINER: "Queries in float32 and keys in float64: which dtype should the rotated queries have?",
+    ROPE_FLOAT32: "Float64 queries have 16 digits: how many of them has your result?",
     ANY_LENGTH: "One position for a query: which positions do ten keys have?",
     NO_GRADIENT: "How would W_q and W_k be trained, if no gradient reaches them?",
     DEFAULT: "Which layout has a call that names none?",
@@ -562,7 +605,8 @@ ROPE_ALONE += [KEYS_BACKWARDS, QUERIES_BACKWARDS, ROPE_BASE, KEYS_BASE, ANY_LENG
 
 def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads, given, lengths, default, gradient):
     def rotated(x, at, base, layout, clockwise):
-        shape = x.shape
+        shape, kept = x.shape, x.dtype
+        x = x.float() if precision == ROPE_FLOAT32 else x
         if heads == ALL_HEADS:
             x = x.transpose(1, 2).flatten(2).unsqueeze(1)  # B 1 T HD
         read = {NEIGHBOURS: "interleaved", HALVES: "half", MIXED: "half"}.get(pairing, layout)
@@ -583,6 +627,7 @@ def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads
             cos, sin = (t.repeat_interleave(2, -1) for t in (cos, sin))
             return x * cos + torch.cat((-second, first), -1) * sin
         y = join_pairs(torch.stack((first * cos - second * sin, first * sin + second * cos), -1), write)
+        y = y.to(kept) if precision == ROPE_FLOAT32 else y
         return y.squeeze(1).unflatten(-1, (shape[1], shape[3])).transpose(1, 2) if heads == ALL_HEADS else y
 
     def apply_rope(q, k, at, base, layout):
@@ -604,7 +649,9 @@ def wrong_rope(pairing, sign, exponent, trig, positions, precision, which, heads
         for _ in range(2 if which == TWICE else 1):
             q = rotated(q, at, base, layout, sign in (CLOCKWISE, QUERIES_BACKWARDS))
             k = k if which == Q_ONLY else rotated(k, at, keys_base, layout, sign in (CLOCKWISE, KEYS_BACKWARDS))
-        return q, k.to(q.dtype) if precision == KEYS_DTYPE else k
+        finer = torch.promote_types(q.dtype, k.dtype)
+        q = q.to(finer) if precision == BOTH_FINER else q
+        return q, k.to({KEYS_DTYPE: q.dtype, BOTH_FINER: finer}.get(precision, k.dtype))
 
     named = "interleaved" if default == DEFAULT else "half"
     return lambda q, k, positions, base=10_000.0, layout=named: apply_rope(q, k, positions, base, layout)
@@ -655,7 +702,9 @@ def far_positions_between_whole_numbers(impl, seed):
 
 def one_token_of_each_row(impl, seed):
     q, k = (x[:, :, :1] for x in queries_and_keys(seed + 9))
-    return rotated_pair(impl, q, k, torch.tensor([[7], [2]]))
+    found = rotated_pair(impl, q, k, torch.tensor([[7], [2]]))
+    q, k = impl.apply_rope(q, k, torch.tensor([[7], [2]]), layout="interleaved")
+    return found | {"the queries, interleaved layout": q, "the keys, interleaved layout": k}
 
 
 def queries_and_keys_that_are_transposed_views(impl, seed):
@@ -678,7 +727,7 @@ def two_bases_and_one_shape(impl, seed):
 
 def other_positions_in_the_same_shape(impl, seed):
     q, k = queries_and_keys(seed + 21)
-    at = {"at first": 0, "at later positions": 9 + seed % 50, "at the first positions again": 0}
+    at = {"at first": 3, "at later positions": 9 + seed % 50, "at the first positions again": 3}  # none counts from 0
     base = 83.7 + seed % 50  # so that nothing kept from another call fits the first one
     return tensor(**{words: impl.apply_rope(q, k, torch.arange(5) + n, base)[0] for words, n in at.items()})
 
@@ -806,6 +855,32 @@ def far_positions_in_float64(impl, seed):
     return rotated_pair(impl, *queries_and_keys(seed + 5), torch.arange(5) + 100_003)
 
 
+def twelve_digits_of_queries_and_keys(impl, seed):
+    """With one pair, the two layouts are the same, and position 2.1 rotates it by 2.1 radians."""
+    pair, at = torch.tensor([0.6, -1.7], dtype=torch.float64), torch.tensor([2.1, 1.0], dtype=torch.float64)
+    x, y = pair
+    right = torch.stack((x * at.cos() - y * at.sin(), x * at.sin() + y * at.cos()), -1)
+    q, found = pair.expand(1, 1, 2, 2), {}
+    for layout in LAYOUTS:
+        both = impl.apply_rope(q, -q, at, layout=layout)
+        close = [bool((z[0, 0] - sign * right).abs().max() < 1e-12) for z, sign in zip(both, (1, -1), strict=True)]
+        still = impl.apply_rope(q, -q, torch.zeros(2), layout=layout)
+        found[f"the queries, {layout} layout"] = both[0]
+        found[f"float64 queries and keys have twelve right digits, {layout} layout"] = close
+        found[f"position 0 leaves float64 queries and keys as they are, {layout} layout"] = [
+            bool((z == sign * q).all()) for z, sign in zip(still, (1, -1), strict=True)
+        ]
+    return found
+
+
+def bases_of_one_and_of_a_half(impl, seed):
+    q, k = queries_and_keys(seed + 22)
+    return tensor(
+        base_1=impl.apply_rope(q, k, torch.arange(5), 1.0)[1],
+        base_a_half=impl.apply_rope(q, k, torch.arange(5), 0.5, "interleaved")[0],
+    )
+
+
 def cosines_and_sines_of_queries_in_half_precision(impl, seed):
     """(1, 0) becomes (cos, sin), which bfloat16 holds to 0.002; an angle of 6 it holds to 0.016."""
     x, at, found = torch.zeros(1, 1, 64, 8, dtype=torch.float64), torch.arange(64), {}
@@ -867,6 +942,13 @@ def inputs_that_do_not_fit(impl, seed):
         "five queries, one key and five positions": (q, q[:, :, :1], torch.arange(5)),
         "a batch of two queries and one of one key": (q, q[:1], torch.arange(5)),
         "a batch of one query and of two keys": (q[:1], q, torch.arange(5)),
+        "rows of positions, a batch of two queries and one of one key": (q, q[:1], torch.zeros(2, 5)),
+        "rows of positions, five queries and one key": (q, q[:, :, :1], torch.zeros(2, 5)),
+        "five queries and one key, interleaved": (q, q[:, :, :1], torch.arange(5), 10_000.0, "interleaved"),
+        "a batch of two queries and one of one key, interleaved": (q, q[:1], torch.arange(5), 10_000.0, "interleaved"),
+        "two rows of five queries and one row of ten keys": (q, ten_keys[:1], torch.arange(5)),
+        "two rows of positions for a batch of one": (q[:1], q[:1], torch.zeros(2, 5)),
+        "five positions for one token": (q[:, :, :1], q[:, :, :1], torch.arange(5)),
         "keys of half the width": (q, q[..., :2], torch.arange(5)),
         "keys of twice the width": (q[..., :2], q, torch.arange(5)),
         "an odd width": (q[..., :3], q[..., :3], torch.arange(5)),
@@ -876,6 +958,10 @@ def inputs_that_do_not_fit(impl, seed):
         "positions in float16": (q, q, torch.arange(5).half()),
         "rows of positions in float16": (q, q, torch.zeros(2, 5).half()),
         "rows of positions in bfloat16": (q, q, torch.zeros(2, 5).bfloat16()),
+        "positions in bfloat16, interleaved": (q, q, torch.arange(5).bfloat16(), 10_000.0, "interleaved"),
+        "one position for five tokens, interleaved": (q, q, torch.zeros(1), 10_000.0, "interleaved"),
+        "a row of positions for a batch of two, interleaved": (q, q, torch.zeros(1, 5), 10_000.0, "interleaved"),
+        "the base 0, interleaved": (q, q, torch.arange(5), 0.0, "interleaved"),
     }
     calls |= {f"the base {base}": (q, q, torch.arange(5), base) for base in UNUSABLE_BASES}
     calls |= {f"the layout {named!r}": (q, q, torch.arange(5), 10_000.0, named) for named in OTHER_LAYOUTS}
@@ -884,10 +970,11 @@ def inputs_that_do_not_fit(impl, seed):
 
 # ---------------------------------------------------------------- assert_relative
 
-NO_SHIFT = "that never SHIFTS the positions, or never asserts that the scores stay"
-NO_FAR, VECTORS = "that shifts by a few tokens only", "that wants the rotated VECTORS to stay, not their scores"
-NO_APART = "that never moves tokens APART, so that an encoding without positions passes"
-WIDE = "with a tolerance so wide that angles in single precision pass"
+NO_SHIFT = "that never SHIFTS the positions, or lets every change of the scores pass"
+NO_FAR = "that never asserts that a shift FAR away, beyond the end of a table, leaves the scores as they are"
+VECTORS = "that wants the rotated VECTORS to stay, not their scores"
+NO_APART = "that never asserts that scores change when tokens move APART, so that an encoding without positions passes"
+WIDE = "that lets angles in SINGLE PRECISION pass, as one with a wide tolerance does"
 LENGTHS = "that rejects an encoding which changes the LENGTH of the vectors"
 REJECTS, ACCEPTS = "that REJECTS every encoding, the relative ones too", "that ACCEPTS every encoding"
 
@@ -1106,7 +1193,10 @@ def five_tokens(impl, seed):
 
 def one_token(impl, seed):
     q, k, v = (x[:, :, :1] for x in qkv(seed + 1))
-    return tensor(the_output=impl.rotary_attention(q, k, v, torch.tensor([7])))
+    return tensor(
+        the_output=impl.rotary_attention(q, k, v, torch.tensor([7])),
+        with_a_position_for_each_row=impl.rotary_attention(q, k, v, torch.tensor([[7], [2]])),
+    )
 
 
 def tokens_far_apart(impl, seed):
@@ -1115,7 +1205,11 @@ def tokens_far_apart(impl, seed):
 
 def scores_far_below_zero(impl, seed):
     q, _, v = qkv(seed + 3)
-    return tensor(the_output=impl.rotary_attention(1e5 * q, -1e5 * q, v, torch.arange(5)))
+    q, k = 1e5 * q, -1e5 * q
+    return tensor(
+        the_output=impl.rotary_attention(q, k, v, torch.arange(5)),
+        of_float32_inputs=impl.rotary_attention(q.float(), k.float(), v.float(), torch.arange(5)),
+    )
 
 
 def scores_near_the_end_of_float64(impl, seed):
@@ -1140,10 +1234,10 @@ def inputs_in_half_precision(impl, seed):
     return found
 
 
-def forty_tokens(impl, seed):
+def a_hundred_and_thirty_tokens(impl, seed):
     g = generator(seed + 10)
-    q, k, v = (torch.randn(1, 1, 40, 6, generator=g, dtype=torch.float64) for _ in range(3))
-    return tensor(the_output=impl.rotary_attention(q, k, v, torch.arange(40)))
+    q, k, v = (torch.randn(1, 1, 130, 6, generator=g, dtype=torch.float64) for _ in range(3))
+    return tensor(the_output=impl.rotary_attention(q, k, v, torch.arange(130)))
 
 
 def positions_in_int32_out_of_order(impl, seed):
@@ -1239,6 +1333,11 @@ def shapes_that_differ(impl, seed):
         "one value for five keys": (q, k, v[:, :, :1], torch.arange(5)),
         "one position for five tokens": (q, k, v, torch.arange(1)),
         "one row of positions for a batch of two": (q, k, v, torch.zeros(1, 5)),
+        "six positions for five tokens": (q, k, v, torch.arange(6)),
+        "positions of shape (T, B)": (q, k, v, torch.zeros(5, 2)),
+        "positions of shape (B, 1)": (q, k, v, torch.zeros(2, 1)),
+        "positions of shape (B, 1, T)": (q, k, v, torch.zeros(2, 1, 5)),
+        "a position without dimension": (q, k, v, torch.tensor(3)),
         "positions in bfloat16": (q, k, v, torch.arange(5).bfloat16()),
         "positions in float16": (q, k, v, torch.arange(5).half()),
         "an odd width": (q[..., :3], k[..., :3], v[..., :3], torch.arange(5)),
@@ -1422,8 +1521,10 @@ def some_tokens_of_a_long_text(impl, seed):
 def far_positions(impl, seed):
     """Thirds of large numbers: float32 has seven digits."""
     at = torch.arange(5) + 1_000_000 + seed % 90
+    parts = impl.interpolate(at, 1000, 1_024_000)  # a ratio that float32 holds, and a few decimals do not
     off = (impl.interpolate(at, 700_000, 2_100_000) - at.double() / 3).abs().max()
-    found = {"thirds are right to 1e-6": bool(off < 1e-6)}
+    found = {f"thirds are right to {most}": bool(off < most) for most in (1e-6, 0.1)}
+    found["1,024ths are right to 1e-6"] = bool((parts - at.double() / 1024).abs().max() < 1e-6)
     for dtype in (torch.int64, torch.int32):
         got = impl.interpolate(torch.tensor([30_000_001], dtype=dtype), 10_000_000, 40_000_000)
         found[f"quarters of {dtype} positions are right to 1e-6"] = bool((got - 7_500_000.25).abs().max() < 1e-6)
@@ -1434,6 +1535,12 @@ def far_positions_with_fractions_to_squeeze(impl, seed):
     at = torch.arange(3).double() + 1_000_000 + 1 / 3
     off = (impl.interpolate(at, 1_000_000, 2_000_000) - at / 2).abs().max()
     return {"halves are right to 1e-6": bool(off < 1e-6)}
+
+
+def fractions_of_a_short_text(impl, seed):
+    at = torch.arange(3).double() + 1000.4
+    got = impl.interpolate(at, 2000, 1500)
+    return {"float64 positions are not rounded to float32": bool((got.double() != at.float().double()).all())}
 
 
 def positions_of_any_shape(impl, seed):
@@ -1529,8 +1636,9 @@ KNOBS = {  # task: (noun, knobs, how to build it, hints, settings that are not c
     "alibi_slopes": ("slopes", SLOPES, wrong_slopes, SLOPE_HINTS, [SORTED, SLOPES_FLOAT64, ABOVE, NEAREST]),
     "interpolate": ("an interpolation", SQUEEZE, wrong_interpolate, SQUEEZE_HINTS, SQUEEZE_ALONE),
 }
-WITHOUT = {  # pairs in which one mistake hides the other
+WITHOUT = {  # pairs in which one mistake hides the other, or makes its sentence untrue
     "rotary_attention": [(NOTHING, COUNTED)],
+    "alibi_slopes": [(EARLY, SECOND_SLOPES)],
     "interpolate": [(CLAMPED, SHORT_TOO), (WRAPPED, SHORT_TOO)],
 }
 PROBES = {
@@ -1550,6 +1658,7 @@ PROBES = {
         more_positions_and_columns,
         tables_of_one_and_two_positions,
         two_bases_and_one_size,
+        two_widths_and_one_number_of_rows,
         a_width_of_128,
         positions_beyond_256,
         far_rows,
@@ -1580,6 +1689,7 @@ PROBES = {
         gradients_in_other_dtypes,
         gradients_of_one_pair_and_many_angles,
         a_rotation_asked_for_by_name,
+        pairs_and_angles_in_any_two_dtypes,
     ],
     "apply_rope": [
         half_layout,
@@ -1599,6 +1709,7 @@ PROBES = {
         gradients_of_queries_and_keys,
         one_token_of_one_pair,
         one_token_of_two_pairs,
+        twelve_digits_of_queries_and_keys,
         far_positions_in_float64,
         far_positions_in_float16,
         cosines_and_sines_of_queries_in_half_precision,
@@ -1613,6 +1724,7 @@ PROBES = {
         queries_and_keys_that_are_expanded_views,
         heads_of_256_and_a_large_base,
         a_rotary_embedding_asked_for_by_name,
+        bases_of_one_and_of_a_half,
         inputs_that_do_not_fit,
     ],
     "assert_relative": [
@@ -1638,7 +1750,7 @@ PROBES = {
         inputs_in_float32,
         inputs_in_half_precision,
         scores_near_the_end_of_float64,
-        forty_tokens,
+        a_hundred_and_thirty_tokens,
         positions_in_int32_out_of_order,
         rows_of_positions_and_another_base,
         gradients_of_queries_keys_and_values,
@@ -1662,6 +1774,7 @@ PROBES = {
         some_tokens_of_a_long_text,
         far_positions,
         far_positions_with_fractions_to_squeeze,
+        fractions_of_a_short_text,
         positions_of_any_shape,
         trained_on_one_token,
         positions_in_every_dtype,

@@ -211,6 +211,17 @@ def slopes_in_a_loop(num_heads):
     return torch.from_numpy(slopes)
 
 
+def slopes_as_float32_powers(num_heads):
+    if num_heads < 1:
+        raise ValueError("no heads")
+    power = 2 ** (num_heads.bit_length() - 1)
+
+    def series(n):
+        return torch.full((n,), 2 ** (-8 / n)).cumprod(0)
+
+    return torch.cat((series(power), series(2 * power)[::2][: num_heads - power]))
+
+
 # ---------------------------------------------------------------- interpolate
 
 
@@ -240,6 +251,10 @@ STYLES = {
     "apply_rope": {"rotate_half": rope_by_rotate_half, "a loop over pairs": rope_pair_by_pair},
     "assert_relative": {"pairs of tokens": check_every_pair_of_tokens, "diagonals": check_diagonals},
     "rotary_attention": {"PyTorch's attention": attention_by_pytorch, "token by token": attention_token_by_token},
-    "alibi_slopes": {"recursion": slopes_by_recursion, "a loop over heads": slopes_in_a_loop},
+    "alibi_slopes": {
+        "recursion": slopes_by_recursion,
+        "a loop over heads": slopes_in_a_loop,
+        "powers in float32": slopes_as_float32_powers,
+    },
     "interpolate": {"two cases": interpolate_by_cases, "division": interpolate_by_division},
 }

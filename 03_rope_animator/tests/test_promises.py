@@ -109,7 +109,9 @@ def test_your_test_calls_the_encoding_with_queries_and_keys_of_one_shape(impl):
 def test_slopes_of_more_numbers_of_heads(impl, heads):
     power = 2 ** int(math.log2(heads))
     exponents = [8 * (i + 1) / power for i in range(power)] + [4 * (2 * i + 1) / power for i in range(heads - power)]
-    assert_close(impl.alibi_slopes(num_heads=heads).double(), float64([2.0**-e for e in exponents]), rtol=1e-6, atol=0)
+    slopes = impl.alibi_slopes(num_heads=heads).double()
+    # the 128th power of a float32 number has an error of up to 128 * 6e-8
+    assert_close(slopes, float64([2.0**-e for e in exponents]), rtol=2e-5, atol=0)
 
 
 # ---------------------------------------------------------------- interpolate
