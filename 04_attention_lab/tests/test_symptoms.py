@@ -2,6 +2,7 @@
 
 import ast
 import time
+import types
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from changes import changes
 from compare import Raised, brief, close, first_difference, ordinal, same
 from diagnosis import error_of, part
 from limits import TooLong, limited
-from mutants import bare, changed
+from mutants import bare, built, changed
 from symptoms import symptom
 
 X = np.arange(1.0, 25.0).reshape(2, 3, 4) ** 1.5
@@ -36,6 +37,7 @@ ROWS = np.array([[0.2, 0.3, 0.5], [0.1, 0.6, 0.3]])
         (X.reshape(6, 4), X, "right values, but of shape [6, 4]"),
         (X.astype(np.float32), X, "right, but of dtype float32 where float64 is expected"),
         (X.astype(np.float16).astype(float), X, "the values are those of float16"),
+        ((X.astype(np.float32).view(np.uint32) & 0xFFFF0000).view(np.float32).astype(float), X, "those of bfloat16"),
         (np.where(np.arange(4) == 2, np.nan, X), X, "nan in 6 of 24 places, the first at [0, 0, 2]"),
         (X, np.where(np.arange(4) == 2, -np.inf, X), "5.19615 where -inf is right, in 6 of 24 places, the first at"),
         (3, np.inf, "it is 3, right is inf"),
@@ -171,3 +173,11 @@ def test_a_gradient_that_is_missing_is_no_missing_return():
 @pytest.mark.parametrize("got", [[2.0, 9.08e-5], [2.0, 0.0625], [1.9990234, 0.01]])
 def test_a_few_round_or_tiny_numbers_are_no_lower_precision(got):
     assert "values are those of" not in symptom(np.array(got), np.array([2.0, 0.0]))
+
+
+def test_a_power_with_millions_of_digits_is_refused_at_once():
+    tree = ast.parse("def f(n):\n    m = n ** n\n    m **= 2\n    return m, 2.0 ** -n")
+    f = built([tree], types.ModuleType("home"), "f")
+    assert f(3) == (729, 0.125)
+    with pytest.raises(OverflowError, match="too many digits"):
+        f(10**7)

@@ -115,7 +115,8 @@ def factor(ratio: float, named: dict[str, float], most: int = 8) -> str:
             continue
         for forms, text in ((lambda v: v, "`{}`"), (lambda v: v * v, "the square of `{}`"), (math.sqrt, "√`{}`")):
             fits = [n for n, v in named.items() if v > 1 and abs(value / forms(v) - 1) < 1e-4]
-            if fits and value > 1.01 and (len(fits) == 1 or value > 4):
+            chance = value < 4.5 and round(value) == value or len(fits) > 1 and value <= 4  # 2 is many things
+            if fits and value > 1.01 and not chance:
                 return f"too {way} by a factor of {value:.6g}, which is {text.format(min(fits, key=len))}"
         for n in range(1, most + 1):  # a simple fraction
             if abs(value * n - round(value * n)) < 1e-4 * value and value * n < 1025:
@@ -258,7 +259,7 @@ def lower_precision(g: np.ndarray, w: np.ndarray, exact: bool, named: dict[str, 
     brain = (g.astype(np.float32).astype(float) == g).all() and not (bits & 0xFFFF).any()
     wrong = np.abs(g - w) > 1e-6 * np.abs(w)
     tells = (bits[wrong] & 0x7FFFF).any()  # more than four digits of a mantissa: 2.0 and 0.5 are in every dtype
-    for name, holds, step in (("float16", half, 2**-10), ("bfloat16", brain, 2**-7)):
+    for name, holds, step in (("bfloat16", brain, 2**-7), ("float16", half, 2**-10)):
         if holds and tells and (np.abs(g - w) <= 4 * step * np.abs(w) + 1e-7).all():
             return f"nearly right (largest error {worst:.2g}): the values are those of {name}"
     return f"nearly right: the largest error is {worst:.2g}, of values up to {np.abs(w).max():.2g}"

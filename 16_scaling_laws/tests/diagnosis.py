@@ -388,7 +388,7 @@ def symptoms_of(attempt: Names, got: list, task: str, seed: int) -> Finding:
         named = in_words(g, w, failing)
         at, inner, inner_want = first_difference(g, w) if named else first_difference(call.result, call_want)
         said = said or part(at, inner, inner_want, named_numbers(arguments))
-        if n and count > 1:
+        if n and count > 1 and not named:
             said = f"the first call is right, the {ordinal(n)} is not: {said}"
     if not said:
         at, inner, inner_want = first_difference(g, w)

@@ -17,7 +17,7 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from attempts import PACKAGE, setting
-from changes import changes, is_left_alone
+from changes import changes, is_left_alone, load
 
 KEPT_DECORATORS = ("property", "setter", "staticmethod", "classmethod", "no_grad", "inference_mode", "dataclass",
                    "contextmanager")  # fmt: skip
@@ -70,6 +70,27 @@ def _copied(x: Any) -> Any:
     return x.clone() if hasattr(x, "clone") else copy.copy(x)
 
 
+def _power(x: Any, y: Any) -> Any:
+    """A power of whole numbers with millions of digits is one call into C, which nothing interrupts."""
+    if isinstance(x, int) and isinstance(y, int) and abs(x) > 1 and y * x.bit_length() > 100_000:
+        raise OverflowError("a power with too many digits")
+    return x**y
+
+
+class Powers(ast.NodeTransformer):
+    """`x ** y` and `x **= y` by `_power`."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        return ast.Call(load("_power"), [node.left, node.right], []) if isinstance(node.op, ast.Pow) else node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        self.generic_visit(node)
+        if not (isinstance(node.op, ast.Pow) and isinstance(node.target, ast.Name)):
+            return node
+        return ast.Assign([node.target], ast.Call(load("_power"), [load(node.target.id), node.value], []))
+
+
 def source_tree(obj: Any) -> ast.AST:
     return bare(ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(obj)))))
 
@@ -99,11 +120,11 @@ def helpers_of(obj: Any) -> list[Any]:
 
 def built(definitions: list[ast.AST], module: Any, task: str) -> Any:
     """The task after these definitions have replaced the module's own."""
-    space = {**vars(module), "__name__": "mutant", "_copied": _copied}
+    space = {**vars(module), "__name__": "mutant", "_copied": _copied, "_power": _power}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for tree in definitions:
-            exec(compile(tree, "mutant", "exec"), space)
+            exec(compile(ast.fix_missing_locations(Powers().visit(copy.deepcopy(tree))), "mutant", "exec"), space)
     return space[task]
 
 
