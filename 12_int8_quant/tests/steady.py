@@ -1,8 +1,9 @@
 """What must not matter to a right answer. The same bytes in every project.
 
 The calls of a task's probes are made again, after one another and in the other order, and with other numbers in the
-same tensors and lists; objects of a class are used in turns. A right answer gives what it gave before. Whatever moves
-the reference too is not asked, and neither are calls with arguments that cannot be made a second time.
+same tensors and lists, and after their results were changed in place; objects of a class are used in turns. A right
+answer gives what it gave before. Whatever moves the reference too is not asked, and neither are calls with arguments
+that cannot be made a second time.
 A wrong answer is loaded anew: is it right when nothing was called before?
 """
 
@@ -140,6 +141,50 @@ def same_objects(function: Callable, calls: list[Call]) -> Change | None:
     return None
 
 
+def spoil(x: Any) -> None:
+    """Change a result in place, as whoever called for it may."""
+    if isinstance(x, (list, tuple, dict)):
+        for item in list(x.values() if isinstance(x, dict) else x):
+            spoil(item)
+    if isinstance(x, list):
+        x.append(None)
+    elif isinstance(x, np.ndarray) and x.flags.writeable and x.dtype.kind in "biuf":
+        x[...] = ~x if x.dtype.kind == "b" else x + 1
+    elif is_array(x) and not isinstance(x, np.ndarray):
+        try:
+            x.data.copy_(~x.data if str(x.dtype) == "torch.bool" else x.data + 1)
+        except RuntimeError:  # an expanded tensor
+            pass
+
+
+def mend(x: Any, before: Any) -> None:
+    """Undo `spoil`: a result may be what others still need."""
+    if isinstance(x, (list, tuple)):
+        for item, was in zip(x, before, strict=False):
+            mend(item, was)
+    if isinstance(x, list):
+        x[:] = x[: len(before)]
+    elif isinstance(x, dict):
+        for key, was in before.items():
+            mend(x[key], was)
+    elif is_array(x):
+        put(x, before)
+
+
+def spoiled(function: Callable, calls: list[Call]) -> Change | None:
+    """A call that gives another result after earlier results were changed in place."""
+    first = [made(function, c) for c in calls]
+    before = [kept(x) for x in first]
+    with np.errstate(all="ignore"):
+        for x in first:
+            spoil(x)
+    then = [kept(made(function, c)) for c in calls]
+    for x, was in zip(first[::-1], before[::-1], strict=True):  # one object may be there several times
+        mend(x, was)
+    changed = [Change(*x) for x in zip(calls, before, then, strict=True) if not same(x[2], x[1])]
+    return next(iter(changed), None)
+
+
 def of_function(attempt: Names, task: str, seed: int) -> Finding:
     calls = calls_of_probes(task, seed)
     mine, ours = getattr(attempt, task), getattr(reference(), task)
@@ -152,6 +197,10 @@ def of_function(attempt: Names, task: str, seed: int) -> Finding:
     changed = same_objects(mine, calls)
     if changed and same_objects(ours, calls) is None:
         said = f"with other numbers in the same objects, it gives another result than with new objects: {KEEPS}"
+        return finding(task, said, changed)
+    changed = spoiled(mine, calls)
+    if changed and spoiled(ours, calls) is None:
+        said = "after a result was changed in place, it gives another one: is one tensor or list kept and given again?"
         return finding(task, said, changed)
     return Finding("")
 

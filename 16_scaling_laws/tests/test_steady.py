@@ -26,7 +26,9 @@ class Total:
 
 def some_calls(impl, seed):
     draw = np.random.default_rng(seed)
-    return [impl.doubled(draw.standard_normal(n)) for n in (3, 3, 5)] + [impl.doubled(np.ones(3), extra=[1, 2])]
+    counted = [impl.doubled(np.arange(float(n))) for n in (4, 2)]
+    drawn = [impl.doubled(draw.standard_normal(n)) for n in (3, 3, 5)]
+    return [*counted, *drawn, impl.doubled(np.ones(3), extra=[1, 2])]
 
 
 def iterators(impl, seed):
@@ -73,9 +75,19 @@ def of_one_buffer():
     return doubled_into
 
 
+def of_one_table():
+    table = np.arange(0, 200, 2.0)
+
+    def doubled_from_a_table(x, extra=()):
+        counted = np.array_equal(x, np.arange(len(x))) and not len(extra)
+        return table[: len(x)] if counted else doubled(x, extra)
+
+    return doubled_from_a_table
+
+
 def collecting(x, extra=(), seen=[]):  # noqa: B006  this is the mistake
     seen.append(1)
-    return doubled(x, extra) + (len(seen) > 8)
+    return doubled(x, extra) + (len(seen) > 12)
 
 
 class SharedTotal(Total):
@@ -105,7 +117,8 @@ def test_what_keeps_nothing_is_steady():
 
 @pytest.mark.parametrize(
     ("made", "said"),
-    [(by_address, "in the same objects"), (of_one_buffer, "changes when it is called again"),
+    [(of_one_table, "a result was changed in place"), (by_address, "in the same objects"),
+     (of_one_buffer, "changes when it is called again"),
      (lambda: collecting, "called again with the same arguments")],
 )  # fmt: skip
 def test_what_a_function_keeps_is_told(made, said):
@@ -137,7 +150,7 @@ def test_arrays_by_keyword_need_not_have_one_shape(monkeypatch):
 
 def test_calls_with_an_iterator_are_left_out():
     calls = steady.calls_of_probes("doubled", 0)
-    assert len(calls) == 8 and all(c.kwargs.get("extra") in (None, [1, 2]) for c in calls)
+    assert len(calls) == 12 and all(c.kwargs.get("extra") in (None, [1, 2]) for c in calls)
 
 
 def of_file(folder, text):
