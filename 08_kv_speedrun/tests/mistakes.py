@@ -1504,7 +1504,7 @@ FLOPS = {
     ],
     "products": [
         "both",
-        "WITHOUT the product of weights and values",
+        "with ONE of attention's two products, or with half of each",
         "WITHOUT attention's products (two operations for each weight, and nothing else)",
         "with the attention of ONE head",
         "in which EACH head has the whole width",
@@ -1536,7 +1536,7 @@ FLOPS_HINTS = {
     FLOPS["mlp"][2]: "C to 4C, and back: how many matrices are that?",
     FLOPS["keys"][1]: "How many keys are there after the new one has been cached?",
     FLOPS["keys"][2]: "How many queries are there in a decode step?",
-    FLOPS["products"][1]: "Attention has two products: with the keys, and with what?",
+    FLOPS["products"][1]: "Attention multiplies with the keys, and with what else? How many keys does one query meet?",
     FLOPS["products"][2]: "Queries and keys are no weights. Are they multiplied?",
     FLOPS["mlp"][1]: "Which part of a block holds two thirds of its weights?",
     FLOPS["batch"][1]: "Does the second row of a batch come for free?",

@@ -232,15 +232,14 @@ def trial(section: dict | None = None) -> str:
     trials = (section or recorded("trial"))["trials"]
     kinds = list(trials[0]["wrong"]["first"])
     rows, said = [["wrong attempts", "number", *kinds]], []
-    for nth, each in zip(("first", "second", "third", "fourth", "fifth")[: len(trials)], trials, strict=True):
-        name = f"{nth} trial"
-        for run in ("first", "last"):
-            counts = each["wrong"][run]
-            rows.append([f"{name}, {run} run", sum(counts.values()), *(counts[kind] for kind in kinds)])
+    for nth, each in zip(("first", "second", "third", "fourth", "fifth", "sixth"), trials, strict=False):
+        for run, counts in each["wrong"].items():
+            rows.append([f"{nth} trial, {run} run", sum(counts.values()), *(counts[kind] for kind in kinds)])
         right = each["right"]
+        last = f" and {right['last']} in its last" if "last" in right else ""
         said.append(
-            f"Of {right['attempts']} right attempts in other styles of the {name}, {right['first']} were RIGHT in its "
-            f"first run and {right['last']} in its last. {each['date']}."
+            f"Of {right['attempts']} right attempts in other styles of the {nth} trial, {right['first']} were RIGHT in "
+            f"its first run{last}. {each['date']}."
         )
     return f"{table(rows)}\n\n{' '.join(said)}"
 

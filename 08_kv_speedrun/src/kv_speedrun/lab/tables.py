@@ -178,14 +178,13 @@ def trial(content: dict | None = None) -> str:
     trials = (content or markdown.section("trial"))["trials"]
     kinds = list(trials[0]["wrong"]["first"])
     rows, said = [("wrong attempts", "number", *kinds)], []
-    names = ("first trial", "second trial", "third trial", "fourth trial")
-    for name, each in zip(names[: len(trials)], trials, strict=True):
-        for run in ("first", "last"):
-            counts = each["wrong"][run]
-            rows.append((f"{name}, {run} run", str(sum(counts.values())), *(str(counts[kind]) for kind in kinds)))
+    for nth, each in zip(("first", "second", "third", "fourth", "fifth"), trials, strict=False):
+        for run, counts in each["wrong"].items():
+            rows.append((f"{nth} trial, {run} run", str(sum(counts.values())), *(str(counts[kind]) for kind in kinds)))
         right = each["right"]
+        last = f" and {right['last']} in its last" if "last" in right else ""
         said.append(
-            f"Of {right['attempts']} right attempts in other styles of the {name}, {right['first']} were RIGHT in its "
-            f"first run and {right['last']} in its last. {each['date']}."
+            f"Of {right['attempts']} right attempts in other styles of the {nth} trial, {right['first']} were RIGHT in "
+            f"its first run{last}. {each['date']}."
         )
     return f"{table(rows)}\n\n{' '.join(said)}\n"
