@@ -3,7 +3,10 @@
 A small task of this file stands in for the project's own.
 """
 
+import functools
+
 import diagnosis
+import mistakes
 import numpy as np
 import pytest
 import steady
@@ -46,6 +49,7 @@ REFERENCE = Names({"doubled": doubled, "Total": Total})
 
 @pytest.fixture(autouse=True)
 def small_task(monkeypatch):
+    monkeypatch.delattr(mistakes, "SOLVE", raising=False)  # the small task is Python
     for module in (diagnosis, steady):
         monkeypatch.setattr(module, "reference", lambda: REFERENCE)
         monkeypatch.setattr(module, "probes", lambda task: PROBES[task])
@@ -123,6 +127,19 @@ def test_what_keeps_nothing_is_steady():
 )  # fmt: skip
 def test_what_a_function_keeps_is_told(made, said):
     assert said in said_of("doubled", made())
+
+
+@functools.lru_cache
+def counted(n):
+    return np.arange(n)
+
+
+def test_a_function_with_a_cache_is_asked_as_well(monkeypatch):
+    plain = Names({"counted": lambda n: np.arange(n)})
+    for module in (diagnosis, steady):
+        monkeypatch.setattr(module, "reference", lambda: plain)
+    monkeypatch.setitem(PROBES, "counted", [lambda impl, seed: [impl.counted(3), impl.counted(4)]])
+    assert "a result was changed in place" in said_of("counted", counted)
 
 
 def test_objects_that_share_something_are_told():

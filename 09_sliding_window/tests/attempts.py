@@ -229,6 +229,11 @@ def calls(obj: Any, tasks: list[str]) -> list[str]:
 # ---------------------------------------------------------------- what tests and probes are given
 
 
+def is_function(x: Any) -> bool:
+    """Also one with a cache (functools) or with some arguments given."""
+    return inspect.isfunction(x) or isinstance(x, (functools.partial, functools._lru_cache_wrapper))
+
+
 def watched(function: Callable) -> Callable:
     """The function, watched for changing its arguments."""
 
@@ -262,7 +267,7 @@ class Names:
                 raise NotStarted(name)
             return getattr(self._fallback, name)
         value = self._names[name]
-        return watched(value) if inspect.isfunction(value) and name not in setting("INPLACE", ()) else value
+        return watched(value) if is_function(value) and name not in setting("INPLACE", ()) else value
 
 
 class Attempt(Names):
@@ -291,7 +296,7 @@ class Recorder(Names):
 
     def __getattr__(self, name: str) -> Any:
         value = super().__getattr__(name)
-        if not inspect.isfunction(value):
+        if not is_function(value):
             return value
 
         @functools.wraps(value)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from attempts import Call, Names, Recorder, kept, reference, substituted
+from attempts import Call, Names, Recorder, is_function, kept, reference, substituted
 from compare import Raised, array, brief, first_difference, is_array, is_exact, is_lost, is_telling, ordinal, same
 from limits import TooLong, bounded_memory, is_attempt, limited, place
 from mutants import mutants
@@ -372,7 +372,7 @@ def symptoms_of(attempt: Names, got: list, task: str, seed: int) -> Finding:
     if index is None:
         return Finding("")
     probe, g, w = asked[index], got[index], want[index]
-    failing = failing_call(attempt, task, seed, probe) if inspect.isfunction(attempt._names.get(task)) else None
+    failing = failing_call(attempt, task, seed, probe) if is_function(attempt._names.get(task)) else None
     lead = f"{right_on(right, asked)}; on {situation(probe)}: " if right else f"on {situation(probe)}: "
     said = ""
     if failing:

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from attempts import Call, Names, Recorder, copied, kept, reference, setting
+from attempts import Call, Names, Recorder, copied, is_function, kept, reference, setting
 from compare import Raised, brief, first_difference, is_array, same
 from diagnosis import Finding, bound, output, outputs, probes, raised, right_outputs, seed_everything, situation
 from symptoms import symptom
@@ -276,11 +276,7 @@ def unsteady(attempt: Names, task: str, seed: int) -> Finding:
     obj = attempt._names.get(task)
     if inspect.isclass(obj) and inspect.isclass(getattr(reference(), task)):
         return of_class(attempt, task, seed)
-    if (
-        inspect.isfunction(obj)
-        and inspect.isfunction(getattr(reference(), task))
-        and task not in setting("INPLACE", ())
-    ):
+    if is_function(obj) and is_function(getattr(reference(), task)) and task not in setting("INPLACE", ()):
         return of_function(attempt, task, seed)
     return Finding("")
 
