@@ -5,7 +5,7 @@ from .bench import LIMITS, PEER
 from .plots import name
 
 FACTORS = ("1", "2", "4", "8")
-ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
 
 
 def headline(section: dict | None = None) -> str:
