@@ -1297,7 +1297,7 @@ def a_model_that_always_says_the_same(impl, seed):
 
 def a_text_through_every_token(impl, seed):
     """Each position says the next token of the vocabulary, whatever the model reads."""
-    n = 33  # of bytes, the control characters and the space
+    n = 33  # tokens in the vocabulary, and positions
     model = GPT(Config(vocab_size=n, context_length=n, layers=1, heads=1, width=14), seed=seed)
     with torch.no_grad():
         model.blocks[0].o_proj.weight.zero_(), model.blocks[0].down_proj.weight.zero_()
