@@ -296,7 +296,7 @@ def test_an_attempt_that_is_warned_of_something_is_right_all_the_same():
 
 @pytest.mark.skipif(not PYTHON_TASKS, reason="tasks are not Python")
 def test_a_task_that_does_not_end_is_wrong_and_the_others_get_their_verdicts(monkeypatch):
-    monkeypatch.setattr(grader, "CPU_SECONDS", 1.0)
+    monkeypatch.setattr(grader, "CPU_SECONDS", 3.0)
     monkeypatch.setattr(mistakes, "SECONDS", {}, raising=False)
     first, *others = mistakes.TASKS
 

@@ -54,11 +54,11 @@ def test_the_recorded_break_it_outcomes_hold(name):
     assert result["outcome"] == chosen.outcome(result)
 
 
-def test_each_trial_counts_the_same_attempts_twice():
+def test_each_run_of_a_trial_counts_the_same_attempts():
     for each in RESULTS["trial"]["trials"]:
-        first, last = (sum(each["wrong"][run].values()) for run in ("first", "last"))
-        assert first == last >= 45, each["date"]
-        assert each["right"]["last"] <= each["right"]["attempts"]
+        numbers = {sum(run.values()) for run in each["wrong"].values()}
+        assert len(numbers) == 1 and min(numbers) >= 40, each["date"]
+        assert each["right"].get("last", 0) <= each["right"]["attempts"]
     assert (tables.trial().count("trial, first run"), tables.trial().count("trial, last run")) == (5, 4)
 
 
