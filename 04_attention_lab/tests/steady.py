@@ -284,19 +284,30 @@ def unsteady(attempt: Names, task: str, seed: int) -> Finding:
 # ---------------------------------------------------------------- wrong answers, loaded anew
 
 
+@functools.lru_cache(256)
+def program(obj: Any) -> types.CodeType | None:
+    """The definition of a live function or class, compiled, or None where its source is not all of it."""
+    if getattr(obj, "__closure__", None):
+        return None
+    try:
+        text, where = textwrap.dedent(inspect.getsource(obj)), inspect.getsourcefile(obj) or ""
+        return compile(text, where, "exec", __future__.annotations.compiler_flag)
+    except Exception:  # no source, or not of one piece
+        return None
+
+
 def anew(names: dict[str, Any]) -> Names:
-    """Live functions and classes, defined a second time from their source. What cannot be is left out."""
+    """Live functions and classes, defined a second time from their source. What cannot be is left as it is."""
     found = {}
     for name, obj in names.items():
-        space = getattr(obj, "__globals__", None) or vars(sys.modules.get(getattr(obj, "__module__", ""), object))
-        if getattr(obj, "__closure__", None):  # its source alone is not all of it
-            continue
-        try:
-            text, space = textwrap.dedent(inspect.getsource(obj)), dict(space)
-            exec(compile(text, inspect.getsourcefile(obj) or "", "exec", __future__.annotations.compiler_flag), space)
-            found[name] = space[obj.__name__]
-        except Exception:  # no source, or not of one piece
-            continue
+        if callable(obj) and getattr(obj, "__hash__", None) and (code := program(obj)):
+            space = getattr(obj, "__globals__", None) or vars(sys.modules.get(obj.__module__, object))
+            space = dict(space)
+            try:
+                exec(code, space)
+                found[name] = space[obj.__name__]
+            except Exception:  # it needs what is not there any more
+                continue
     return Names({**names, **found})
 
 
