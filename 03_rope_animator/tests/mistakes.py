@@ -13,6 +13,7 @@ import torch
 from grader import Mistake, combine, error_of
 from rope_animator.rope import LAYOUTS, join_pairs, split_pairs
 
+OWN_RESULTS = True
 TASKS = [
     "frequencies",
     "sinusoidal_table",

@@ -50,6 +50,7 @@ REFERENCE = Names({"doubled": doubled, "Total": Total})
 @pytest.fixture(autouse=True)
 def small_task(monkeypatch):
     monkeypatch.delattr(mistakes, "SOLVE", raising=False)  # the small task is Python
+    monkeypatch.setattr(mistakes, "OWN_RESULTS", True, raising=False)
     for module in (diagnosis, steady):
         monkeypatch.setattr(module, "reference", lambda: REFERENCE)
         monkeypatch.setattr(module, "probes", lambda task: PROBES[task])
@@ -140,6 +141,18 @@ def test_a_function_with_a_cache_is_asked_as_well(monkeypatch):
         monkeypatch.setattr(module, "reference", lambda: plain)
     monkeypatch.setitem(PROBES, "counted", [lambda impl, seed: [impl.counted(3), impl.counted(4)]])
     assert "a result was changed in place" in said_of("counted", counted)
+
+
+def test_results_may_share_memory_where_nothing_is_said_of_it(monkeypatch):
+    monkeypatch.setattr(mistakes, "OWN_RESULTS", False)
+    assert said_of("doubled", of_one_table()) == ""
+
+
+def test_a_result_that_was_changed_in_place_is_mended():
+    table = [np.arange(3.0), [1, 2], {"a": np.ones(2)}]
+    calls = [steady.Call((), {}, None)] * 2
+    assert steady.spoiled(lambda: table, calls) is not None
+    assert same(table, [np.arange(3.0), [1, 2], {"a": np.ones(2)}])
 
 
 def test_objects_that_share_something_are_told():

@@ -13,7 +13,8 @@ A file in another folder needs the equals sign: pytest --attempt=/elsewhere/my_c
 what is said and kept. The grader is made for honest mistakes; it will not stop someone who wants to fool it.
 Each project must define, in mistakes.py: TASKS, PROBES and of(task). Optional: INPLACE (tasks that change their
 arguments), GIVEN (what is handed out to learners), LOADERS (how to read attempts that are not Python), MUTANTS,
-PARTS (the methods of a class task that learners write), SECONDS (for a test of a task that takes long).
+PARTS (the methods of a class task that learners write), SECONDS (for a test of a task that takes long), OWN_RESULTS
+(the workbook promises that results share no memory).
 """
 
 import importlib

@@ -181,3 +181,8 @@ def test_a_power_with_millions_of_digits_is_refused_at_once():
     assert f(3) == (729, 0.125)
     with pytest.raises(OverflowError, match="too many digits"):
         f(10**7)
+
+
+def test_a_small_whole_factor_names_no_argument():
+    said = symptom(X * 2, X, {"batch_size": 2.0})
+    assert "factor of 2" in said and "batch_size" not in said

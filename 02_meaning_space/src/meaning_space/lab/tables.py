@@ -232,7 +232,8 @@ def trial(section: dict | None = None) -> str:
     trials = (section or recorded("trial"))["trials"]
     kinds = list(trials[0]["wrong"]["first"])
     rows, said = [["wrong attempts", "number", *kinds]], []
-    for nth, each in zip(("first", "second", "third", "fourth", "fifth", "sixth"), trials, strict=False):
+    ordinals = ("first", "second", "third", "fourth", "fifth", "sixth")
+    for nth, each in zip(ordinals[: len(trials)], trials, strict=True):
         for run, counts in each["wrong"].items():
             rows.append([f"{nth} trial, {run} run", sum(counts.values()), *(counts[kind] for kind in kinds)])
         right = each["right"]

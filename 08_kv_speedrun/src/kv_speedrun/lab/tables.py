@@ -178,7 +178,8 @@ def trial(content: dict | None = None) -> str:
     trials = (content or markdown.section("trial"))["trials"]
     kinds = list(trials[0]["wrong"]["first"])
     rows, said = [("wrong attempts", "number", *kinds)], []
-    for nth, each in zip(("first", "second", "third", "fourth", "fifth"), trials, strict=False):
+    ordinals = ("first", "second", "third", "fourth", "fifth")
+    for nth, each in zip(ordinals[: len(trials)], trials, strict=True):
         for run, counts in each["wrong"].items():
             rows.append((f"{nth} trial, {run} run", str(sum(counts.values())), *(str(counts[kind]) for kind in kinds)))
         right = each["right"]
