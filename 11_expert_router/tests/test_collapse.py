@@ -29,7 +29,10 @@ def test_the_record_has_every_step_layer_and_expert_and_conserves_tokens():
 
 @pytest.mark.timeout(120)
 def test_effect_without_balance_the_load_collapses_and_each_method_evens_it_out():
-    """On a text of few bytes the favourites come soon. A wrong sign or weight does not reach these margins."""
+    """On a text of few bytes the favourites come soon. A wrong sign or weight does not reach these margins.
+
+    The load is that of many steps: in one step of so short a training it hangs on the processor's last bits.
+    """
     worst = {}
     for name, noise, balance in (
         ("none", False, Balance()),
@@ -37,11 +40,11 @@ def test_effect_without_balance_the_load_collapses_and_each_method_evens_it_out(
         ("bias", False, Balance(bias_rate=0.1)),
         ("shazeer", True, Balance(importance=0.1, load=0.1)),
     ):
-        model = small(noise=noise)
-        train(model, TEXT, 60, 1e-2, balance)
-        worst[name] = evaluate(model, TEXT)["max/mean"]
-    assert worst["none"] > 2.3
-    assert all(worst[name] < 0.85 * worst["none"] for name in ("switch", "bias", "shazeer")), worst
+        history = train(small(noise=noise), TEXT, 60, 1e-2, balance)
+        load = torch.tensor(history.load[30:], dtype=torch.float64).sum(0)  # layer, expert
+        worst[name] = float((load.amax(-1) / load.mean(-1)).mean())
+    assert worst["none"] > 3, worst
+    assert all(worst[name] < 2 for name in ("switch", "bias", "shazeer")), worst
 
 
 def test_the_same_seed_gives_the_same_history():
