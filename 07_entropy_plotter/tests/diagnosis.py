@@ -6,6 +6,7 @@ slip that reproduces it if a mutant of the reference does; and the call that fai
 A false name is worse than none: what is not unique is not named.
 """
 
+import contextlib
 import functools
 import importlib
 import inspect
@@ -114,9 +115,23 @@ def error_of(function: Callable[[], Any]) -> str | None:
     return None
 
 
+@contextlib.contextmanager
+def without_annotations() -> Iterator[None]:
+    """Annotated shapes are not checked meanwhile: that took a third of the time of probes. Tests check them."""
+    config = getattr(sys.modules.get("jaxtyping"), "config", None)
+    before = getattr(config, "jaxtyping_disable", True)
+    if config is not None:
+        config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        if config is not None:
+            config.update("jaxtyping_disable", before)
+
+
 def output(probe: Callable, impl: Names, seed: int) -> Any:
     seed_everything(seed)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), without_annotations():
         warnings.simplefilter("ignore")  # to be warned of something is no wrong answer
         try:
             return probe(impl, seed)

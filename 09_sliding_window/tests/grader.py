@@ -85,11 +85,8 @@ def pytest_configure(config):
     if state is None:
         state = State(mistakes=option("--mistakes"), mutants=option("--mutants"))
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests use small tensors: a second thread only waits
-        try:
-            importlib.import_module("beartype")
-            importlib.import_module("jaxtyping").install_import_hook(PACKAGE, "beartype.beartype")
-        except ImportError:
-            pass  # a project without tensors has no such annotations
+        if not (state.mistakes or state.mutants):  # those are caught without this help, and sooner
+            check_annotations()
         first_example_is_enough()
     config.stash[STATE] = state
     try:
@@ -111,6 +108,15 @@ def pytest_configure(config):
         config.args[:] = [str(HERE)]
     elif source == pytest.Config.ArgsSource.ARGS:
         state.whole = any(HERE.is_relative_to(Path(a).absolute()) for a in config.args)
+
+
+def check_annotations() -> None:
+    """The shapes and dtypes that the package's signatures promise are checked at each call."""
+    try:
+        importlib.import_module("beartype")
+        importlib.import_module("jaxtyping").install_import_hook(PACKAGE, "beartype.beartype")
+    except ImportError:
+        pass  # a project without tensors has no such annotations
 
 
 def first_example_is_enough() -> None:
