@@ -12,6 +12,7 @@ import importlib
 import inspect
 import sys
 import textwrap
+import types
 import warnings
 from collections import Counter
 from typing import Any, NamedTuple
@@ -36,18 +37,16 @@ class Mutant(NamedTuple):
 
 
 def changed(tree: ast.AST, path: tuple, new: Any) -> ast.AST:
-    """A copy of the tree in which the node at `path` is `new`."""
-    tree = copy.deepcopy(tree)
-    node = tree
-    for field, i in path[:-1]:
-        node = getattr(node, field) if i is None else getattr(node, field)[i]
-    field, i = path[-1]
-    new = copy.deepcopy(new)
-    if i is None:
-        setattr(node, field, new)
-    else:
-        getattr(node, field)[i] = new
-    return ast.fix_missing_locations(tree)
+    """A tree in which the node at `path` is `new`. It shares all nodes beside the path with the old one."""
+    (field, i), *rest = path
+    node, old = copy.copy(tree), getattr(tree, field)
+    if rest:
+        new = changed(old if i is None else old[i], rest, new)
+    elif isinstance(new, ast.AST):
+        new = copy.deepcopy(new)
+        ast.fix_missing_locations(new if hasattr(new, "lineno") else ast.copy_location(new, tree))
+    setattr(node, field, new if i is None else [*old[:i], new, *old[i + 1 :]])
+    return node
 
 
 def bare(tree: ast.AST) -> ast.AST:
@@ -118,13 +117,18 @@ def helpers_of(obj: Any) -> list[Any]:
     return found
 
 
-def built(definitions: list[ast.AST], module: Any, task: str) -> Any:
+def compiled(tree: ast.AST, text: str) -> types.CodeType:
+    """A definition, given as a tree and as text."""
+    if "**" in text:
+        tree = ast.fix_missing_locations(Powers().visit(copy.deepcopy(tree)))
+    return compile(tree, "mutant", "exec")
+
+
+def built(definitions: list[types.CodeType], module: Any, task: str) -> Any:
     """The task after these definitions have replaced the module's own."""
     space = {**vars(module), "__name__": "mutant", "_copied": _copied, "_power": _power}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for tree in definitions:
-            exec(compile(ast.fix_missing_locations(Powers().visit(copy.deepcopy(tree))), "mutant", "exec"), space)
+    for code in definitions:
+        exec(code, space)
     return space[task]
 
 
@@ -144,6 +148,7 @@ def mutants(task: str) -> tuple[Mutant, ...]:
     parameters = set(inspect.signature(obj).parameters)
     trees = [source_tree(x) for x in [*helpers_of(obj)[::-1], obj]]
     found, seen = [], Counter()
+    codes = [compiled(t, ast.unparse(t)) for t in trees]
     texts = {ast.unparse(t) for t in trees}
     for which, tree in enumerate(trees):
         for change in changes(tree, parameters, parts_of(obj) if which == len(trees) - 1 else None):
@@ -152,7 +157,10 @@ def mutants(task: str) -> tuple[Mutant, ...]:
                 text = ast.unparse(new)
                 if text in texts:
                     continue
-                implementation = built([*trees[:which], new, *trees[which + 1 :]], module, task)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    code = compiled(new, text)
+                    implementation = built([*codes[:which], code, *codes[which + 1 :]], module, task)
             except Exception:  # a change that is no program
                 continue
             texts.add(text)
