@@ -9,7 +9,7 @@ import torch
 
 from ..ladder.ngram_fast import FastKneserNey
 from .corpus import corpus
-from .experiment import ORDER, config_of, count, train
+from .experiment import ESTIMATES, ORDER, config_of, count, train
 
 SECONDS = 120
 STEPS = 3200
@@ -21,7 +21,8 @@ def budget(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     steps = 6 if options.quick else STEPS
     config = config_of(text, options.seed, steps, n_layer=3)
     log(f"{steps} steps")
-    model, run = train(text, options.seed, steps, replace(config, lr=4e-3, weight_decay=0.05))
+    config = replace(config, lr=4e-3, weight_decay=0.05)
+    model, run = train(text, options.seed, steps, config, 1 if options.quick else ESTIMATES)
     x, y = text.valid
     order = ORDER if text.vocab_size**ORDER < 1 << 62 else 6
     counted = FastKneserNey(text.train_tokens.numpy(), order, text.vocab_size).probabilities(x.numpy(), y.numpy())

@@ -21,6 +21,7 @@ Log = Callable[[str], None]
 STEPS, LR = 350, 5e-3
 ABLATION_STEPS, ABLATION_SEEDS = 120, 2
 ORDER = 7
+ESTIMATES = 20  # batches of nanoGPT's estimate of a loss
 PROMPT = "\n"
 
 
@@ -42,7 +43,7 @@ def headline(options: argparse.Namespace, log: Log) -> dict:
     runs, model = [], None
     for seed in seeds:
         log(f"GPT, seed {seed}")
-        model, run = train(text, seed, steps)
+        model, run = train(text, seed, steps, estimates=1 if options.quick else ESTIMATES)
         runs.append(run)
     found["gpt"] = {name: [run[name] for run in runs] for name in ("loss", "peer_loss", "cpu_s")}
     found["parameters"] = sum(p.numel() for p in model.parameters())
@@ -67,7 +68,9 @@ def config_of(text: Corpus, seed: int, steps: int, **model) -> Config:
     return Config(steps=steps, lr=LR, seed=seed, model=made)
 
 
-def train(text: Corpus, seed: int, steps: int, config: Config | None = None) -> tuple[ModernGPT, dict]:
+def train(
+    text: Corpus, seed: int, steps: int, config: Config | None = None, estimates: int = ESTIMATES
+) -> tuple[ModernGPT, dict]:
     """The trained model, its losses, its CPU seconds (evaluation not counted), its training curve."""
     config = config or config_of(text, seed, steps)
     torch.manual_seed(seed)
@@ -78,11 +81,11 @@ def train(text: Corpus, seed: int, steps: int, config: Config | None = None) -> 
     cpu = time.process_time() - start
     every = max(1, steps // 35)
     curve = [[h["step"], h["loss"]] for h in history if h["step"] % every == 0]
-    loss, peer_loss = evaluate(model, *text.valid, batch_size=64), nanogpt_loss(model, text)
+    loss, peer_loss = evaluate(model, *text.valid, batch_size=64), nanogpt_loss(model, text, estimates)
     return model, {"loss": loss, "peer_loss": peer_loss, "cpu_s": cpu, "curve": curve}
 
 
-def nanogpt_loss(model: torch.nn.Module, text: Corpus, batches: int = 20, rows: int = 32) -> float:
+def nanogpt_loss(model: torch.nn.Module, text: Corpus, batches: int = ESTIMATES, rows: int = 32) -> float:
     """The loss as nanoGPT estimates it: 20 batches of 32 random windows of 64 tokens, here with a fixed seed."""
     data, T, generator = text.valid_tokens, 64, torch.Generator().manual_seed(7)
     losses = []
@@ -95,7 +98,7 @@ def nanogpt_loss(model: torch.nn.Module, text: Corpus, batches: int = 20, rows: 
 
 def removed(text: Corpus, options: argparse.Namespace, log: Log) -> dict[str, dict]:
     """Each modernisation taken out alone, at equal steps and with equal seeds: losses and CPU seconds a step."""
-    steps, seeds = (4, 1) if options.quick else (ABLATION_STEPS, ABLATION_SEEDS)
+    steps, seeds, estimates = (2, 1, 1) if options.quick else (ABLATION_STEPS, ABLATION_SEEDS, ESTIMATES)
     variants = {"nothing": {}} | modernisations()
     found = {name: {"loss": [], "ms": []} for name in [*variants, "Muon for AdamW"]}
     for seed in range(options.seed, options.seed + seeds):
@@ -104,7 +107,7 @@ def removed(text: Corpus, options: argparse.Namespace, log: Log) -> dict[str, di
             config = config_of(text, seed, steps, **variants.get(name, {}))
             if name == "Muon for AdamW":
                 config = replace(config, optimizer="adamw")
-            _, run = train(text, seed, steps, config)
+            _, run = train(text, seed, steps, config, estimates)
             found[name]["loss"].append(run["loss"])
             found[name]["ms"].append(1000 * run["cpu_s"] / steps)
     return found
