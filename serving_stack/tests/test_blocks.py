@@ -74,6 +74,9 @@ def test_property_the_order_and_the_errors(impl):
         before = list(blocks)
         allocator.free(blocks)
         assert blocks == before, "the list is the caller's"
+    with pytest.raises(ValueError):
+        allocator.allocate(6)
+    assert allocator.num_free == 5, "what is refused takes nothing"
     assert allocator.allocate(5) == [1, 4, 5, 0, 3]
     with pytest.raises(ValueError):
         allocator.allocate(1)
