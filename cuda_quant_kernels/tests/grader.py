@@ -84,7 +84,7 @@ def pytest_configure(config):
     state = config.stash.get(STATE, None)  # `grade` has put a live attempt there already
     if state is None:
         state = State(mistakes=option("--mistakes"), mutants=option("--mutants"))
-        if not (state.mistakes or state.mutants):  # those are caught without this help, and sooner
+        if not state.mistakes:  # those are caught without this help, and sooner
             check_annotations()
         first_example_is_enough()
     config.stash[STATE] = state
