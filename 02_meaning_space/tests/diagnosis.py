@@ -117,7 +117,7 @@ def error_of(function: Callable[[], Any]) -> str | None:
 
 @contextlib.contextmanager
 def without_annotations() -> Iterator[None]:
-    """Annotated shapes are not checked meanwhile: that took a third of the time of probes. Tests check them."""
+    """Annotated shapes are not checked meanwhile: it is a third of a probe's time, and the tests check them."""
     config = getattr(sys.modules.get("jaxtyping"), "config", None)
     before = getattr(config, "jaxtyping_disable", True)
     if config is not None:

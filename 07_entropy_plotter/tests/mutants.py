@@ -118,7 +118,7 @@ def helpers_of(obj: Any) -> list[Any]:
 
 
 def compiled(tree: ast.AST, text: str) -> types.CodeType:
-    """A definition, given as a tree and as text."""
+    """A definition, given as a tree and as text: where the text holds no `**`, the tree has nothing for `Powers`."""
     if "**" in text:
         tree = ast.fix_missing_locations(Powers().visit(copy.deepcopy(tree)))
     return compile(tree, "mutant", "exec")
@@ -148,8 +148,8 @@ def mutants(task: str) -> tuple[Mutant, ...]:
     parameters = set(inspect.signature(obj).parameters)
     trees = [source_tree(x) for x in [*helpers_of(obj)[::-1], obj]]
     found, seen = [], Counter()
-    codes = [compiled(t, ast.unparse(t)) for t in trees]
-    texts = {ast.unparse(t) for t in trees}
+    originals = [ast.unparse(t) for t in trees]
+    codes, texts = list(map(compiled, trees, originals)), set(originals)
     for which, tree in enumerate(trees):
         for change in changes(tree, parameters, parts_of(obj) if which == len(trees) - 1 else None):
             new = changed(tree, change.path, change.new)

@@ -1,6 +1,7 @@
 """What the grader says of a wrong output is true of it. The same bytes in every project."""
 
 import ast
+import os
 import time
 import types
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from changes import changes
 from compare import Raised, brief, close, first_difference, ordinal, same
-from diagnosis import error_of, part
+from diagnosis import error_of, output, part
 from limits import TooLong, limited
 from mutants import bare, built, changed, compiled
 from symptoms import symptom
@@ -181,6 +182,23 @@ def test_a_power_with_millions_of_digits_is_refused_at_once():
     assert f(3) == (729, 0.125)
     with pytest.raises(OverflowError, match="too many digits"):
         f(10**7)
+
+
+def test_annotations_are_checked_again_after_a_probe_that_fails():
+    config, seen = pytest.importorskip("jaxtyping").config, []
+
+    def probe(impl, seed):
+        seen.append(config.jaxtyping_disable)
+        raise ValueError
+
+    before = config.jaxtyping_disable
+    assert output(probe, None, 0).kind == "ValueError"
+    assert seen == [True] and config.jaxtyping_disable == before
+
+
+def test_the_threads_are_set_before_numpy_is_loaded(pytestconfig):
+    assert "OMP_NUM_THREADS" in os.environ
+    assert not pytestconfig.pluginmanager.has_plugin("jaxtyping"), "its plugin loads NumPy first"
 
 
 def test_a_small_whole_factor_names_no_argument():
