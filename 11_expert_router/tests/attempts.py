@@ -95,9 +95,15 @@ def compiled(node: ast.stmt, where: str) -> types.CodeType:
     return compile(ast.Module([node], []), where, "exec", flags=flags, dont_inherit=True)
 
 
+@functools.lru_cache(4096)
+def instructions(code: types.CodeType) -> tuple[dis.Instruction, ...]:
+    """A piece of code is read once, however often an attempt is asked for its tasks."""
+    return tuple(dis.get_instructions(code))
+
+
 def globals_of(code: types.CodeType) -> set[str]:
     """The global names that a piece of code reads, in its inner functions too. Attributes are not global names."""
-    names = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    names = {i.argval for i in instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     return names.union(*(globals_of(c) for c in code.co_consts if inspect.iscode(c)))
 
 
@@ -180,7 +186,7 @@ def is_reference(x: Any) -> bool:
 
 def takes_what_is_given(code: types.CodeType, name: str, module: types.ModuleType) -> bool:
     """Is each use of the module, which the code knows by `name`, one of an object that is handed out?"""
-    steps = list(dis.get_instructions(code))
+    steps = instructions(code)
     for i, step in enumerate(steps):
         if step.argval != name or not step.opname.startswith("LOAD_") or step.opname in ATTRIBUTES:
             continue
@@ -202,7 +208,7 @@ def uses_reference(obj: Any) -> str | None:
     given = setting("GIVEN", ())
     for function, code in codes(obj):
         closure = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-        imports = [i for i in dis.get_instructions(code) if i.opname in ("IMPORT_NAME", "IMPORT_FROM")]
+        imports = [i for i in instructions(code) if i.opname in ("IMPORT_NAME", "IMPORT_FROM")]
         inside = [i.argval for i in imports if i.opname == "IMPORT_FROM"]
         for name in [*code.co_names, *code.co_freevars]:
             value = closure[name].cell_contents if name in closure else function.__globals__.get(name)
@@ -221,7 +227,7 @@ def calls(obj: Any, tasks: list[str]) -> list[str]:
     """The other tasks that `obj` calls, in their order: by global name, never by an attribute of the same name."""
     names = set()
     for function, code in codes(obj):
-        loads = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+        loads = {i.argval for i in instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
         names |= {n for n in loads if n in function.__globals__}
     return [t for t in tasks if t in names]
 

@@ -23,10 +23,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from attempts import Call, Names, Recorder, copied, is_function, kept, reference, setting
 from compare import Raised, brief, first_difference, is_array, same
-from diagnosis import Finding, bound, output, outputs, probes, raised, right_outputs, seed_everything, situation
+from diagnosis import (
+    Finding,
+    bound,
+    output,
+    outputs,
+    probes,
+    raised,
+    right_outputs,
+    seed_everything,
+    situation,
+    without_annotations,
+)
 from symptoms import symptom
 
 MOST_CALLS = 60  # of the probes of two seeds
+FIRST_SECONDS = 3.0  # of this process, for making each call once: a slow right answer is asked fewer of them
 CONSTANTS = (int, float, complex, str, bytes, type(None), np.generic, range, type)
 FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
 KEEPS = "something is kept from one call to the next. Is it a global name, a default argument or a cache?"
@@ -74,7 +86,7 @@ def calls_of_probes(task: str, seed: int) -> list[Call]:
 
 def result_of(function: Callable, args: tuple, kwargs: dict) -> Any:
     seed_everything(0)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), without_annotations():
         warnings.simplefilter("ignore")
         try:
             return function(*args, **kwargs)
@@ -86,9 +98,19 @@ def made(function: Callable, call: Call) -> Any:
     return result_of(function, copied(call.args), copied(call.kwargs))
 
 
-def again(function: Callable, calls: list[Call]) -> tuple[Change | None, Change | None]:
-    """(a call whose second result is another, a result that changed later)."""
-    first = [made(function, c) for c in calls]
+def in_time(function: Callable, calls: list[Call]) -> list[Any]:
+    """The results of the calls that `FIRST_SECONDS` reach, of one at least: all that follows takes a few times that."""
+    results, end = [], time.process_time() + FIRST_SECONDS
+    for call in calls:
+        results.append(made(function, call))
+        if time.process_time() > end:
+            break
+    return results
+
+
+def again(function: Callable, calls: list[Call], first: list[Any] | None = None) -> tuple[Change | None, Change | None]:
+    """(a call whose second result is another, a result that changed later). `first` holds the first results."""
+    first = [made(function, c) for c in calls] if first is None else first
     as_they_were = [kept(x) for x in first]
     then = [made(function, c) for c in calls[::-1]][::-1]
     changed = [Change(*x) for x in zip(calls, as_they_were, then, strict=True) if not same(x[2], x[1])]
@@ -189,7 +211,9 @@ def spoiled(function: Callable, calls: list[Call]) -> Change | None:
 def of_function(attempt: Names, task: str, seed: int) -> Finding:
     calls = calls_of_probes(task, seed)
     mine, ours = getattr(attempt, task), getattr(reference(), task)
-    changed, moved = again(mine, calls)
+    first = in_time(mine, calls)
+    calls = calls[: len(first)]
+    changed, moved = again(mine, calls, first)
     if moved and again(ours, calls)[1] is None:
         said = "a result that it gave before changes when it is called again: is one tensor or list given each time?"
         return finding(task, said, moved)

@@ -297,7 +297,8 @@ def grade(attempt: Names, only=None, shown=None, seed=None, progress=True) -> tu
             config.stash[STATE], self.progress = state, config.getoption("--progress")
 
     live, root = Live(), str(HERE.parent)
-    without = [f"-pno:{plugin}" for plugin in ("terminal", "cacheprovider", "faulthandler", "logging")]
+    unused = ("terminal", "cacheprovider", "faulthandler", "logging", "unraisableexception", "threadexception")
+    without = [f"-pno:{plugin}" for plugin in unused]
     args = [str(HERE), "--rootdir", root, "-c", f"{root}/pyproject.toml", *without, "-o", "timeout=0", "-s",
             "-W", "ignore::pytest.PytestAssertRewriteWarning",
             *(["--seed", str(seed)] if seed is not None else [])]  # fmt: skip

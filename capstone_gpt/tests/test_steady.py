@@ -148,6 +148,18 @@ def test_results_may_share_memory_where_nothing_is_said_of_it(monkeypatch):
     assert said_of("doubled", of_one_table()) == ""
 
 
+def test_a_slow_right_answer_is_asked_fewer_calls_and_is_right(monkeypatch):
+    monkeypatch.setattr(steady, "FIRST_SECONDS", 0.0)
+    made = []
+
+    def slow(x, extra=()):
+        made.append(len(x))
+        return doubled(x, extra)
+
+    assert said_of("doubled", slow) == ""
+    assert made == [4] * len(made) and 1 <= len(made) <= 4  # the first call alone, again and again
+
+
 def test_a_result_that_was_changed_in_place_is_mended():
     table = [np.arange(3.0), [1, 2], {"a": np.ones(2)}]
     calls = [steady.Call((), {}, None)] * 2
