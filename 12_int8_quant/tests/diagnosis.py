@@ -61,12 +61,17 @@ def combine(
 
     `without` lists sets of wrong settings that have no meaning together.
     """
-    rights = [choices[0] for choices in knobs.values()]
-    for setting_ in itertools.product(*knobs.values()):
-        wrong = [s for s, right in zip(setting_, rights, strict=True) if s != right]
-        if 1 <= len(wrong) <= most and not any(set(pair) <= set(wrong) for pair in without):
-            sentence, hint = f"{noun} {' AND '.join(wrong)}", " ".join(dict.fromkeys(hints[w] for w in wrong))
-            yield Mistake(task, sentence, hint, len(wrong), build(**dict(zip(knobs, setting_, strict=True))))
+    rights, order = {name: choices[0] for name, choices in knobs.items()}, []
+    for count in range(1, most + 1):  # not every setting there is: those may be millions
+        for names in itertools.combinations(knobs, count):
+            for places in itertools.product(*(range(1, len(knobs[name])) for name in names)):
+                order.append(dict(zip(names, places, strict=True)))
+    for wrong in sorted(order, key=lambda places: [places.get(name, 0) for name in knobs]):
+        changed = {name: knobs[name][k] for name, k in wrong.items()}
+        said = list(changed.values())
+        if not any(set(pair) <= set(said) for pair in without):
+            sentence, hint = f"{noun} {' AND '.join(said)}", " ".join(dict.fromkeys(hints[s] for s in said))
+            yield Mistake(task, sentence, hint, len(said), build(**{**rights, **changed}))
 
 
 def seed_everything(seed: int) -> None:
