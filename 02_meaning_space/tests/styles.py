@@ -255,10 +255,12 @@ def pca_by_power_iteration(x, k):
     for _ in range(k):
         v = np.random.default_rng(0).standard_normal(x.shape[1])
         for _ in range(2000):
-            v = covariance @ v + small * v
+            before, v = v, covariance @ v + small * v
             for _ in range(2):
                 v -= components.T @ (components @ v)
             v /= np.linalg.norm(v)
+            if abs(v - before).max() < 1e-15:
+                break
         components = np.concatenate([components, v[None]])
     return z @ components.T, components, np.einsum("kd,de,ke->k", components, covariance, components)
 
