@@ -237,6 +237,18 @@ def test_constants_and_lambdas_belong_to_an_attempt_and_demonstrations_do_not(tm
     assert attempt_of(tmp_path, text)["f"](6) == 3
 
 
+def test_imports_that_only_demonstrations_need_do_not_run(tmp_path):
+    (tmp_path / "slow_to_draw.py").write_text("raise RuntimeError('it was imported')\n")
+    text = "import os.path as p\nfrom math import *\nfrom typing import ClassVar\nimport slow_to_draw as plt\n"
+    text += "class A:\n    x: ClassVar[int] = 1\ndef f(x):\n    return floor(x), p.sep\nplt.plot(f(2.5))\n"
+    sys.path.insert(0, str(tmp_path))
+    try:
+        found = attempt_of(tmp_path, text)
+    finally:
+        sys.path.remove(str(tmp_path))
+    assert found["f"](2.5) == (2, os.sep) and "ClassVar" in found and "plt" not in found
+
+
 def test_a_dataclass_of_the_attempt_finds_its_module(tmp_path):
     text = (
         "from __future__ import annotations\nimport dataclasses\n@dataclasses.dataclass\nclass Pair:\n    x: int = 1\n"

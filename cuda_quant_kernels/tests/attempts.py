@@ -90,6 +90,12 @@ def assigned(node: ast.stmt) -> set[str]:
     return set()
 
 
+def imported(node: ast.stmt) -> set[str]:
+    """The names that a top-level import binds. "*" may be any."""
+    plain = isinstance(node, (ast.Import, ast.ImportFrom))
+    return {(a.asname or a.name).split(".")[0] for a in node.names} if plain else set()
+
+
 def compiled(node: ast.stmt, where: str) -> types.CodeType:
     flags = __future__.annotations.compiler_flag  # annotations are not evaluated
     return compile(ast.Module([node], []), where, "exec", flags=flags, dont_inherit=True)
@@ -108,7 +114,9 @@ def globals_of(code: types.CodeType) -> set[str]:
 
 
 def chosen(nodes: list[tuple[str, ast.stmt]]) -> list[tuple[str, ast.stmt]]:
-    """Definitions, and the assignments that a definition or a task's name needs. Demonstrations do not run."""
+    """Definitions, and the assignments and imports that a definition or a task's name needs. Demonstrations do not run,
+    and neither do the imports that they alone need: a library that draws takes a second.
+    """
     needed = set(setting("TASKS", []))
     for where, node in nodes:
         if is_definition(node):
@@ -119,7 +127,9 @@ def chosen(nodes: list[tuple[str, ast.stmt]]) -> list[tuple[str, ast.stmt]]:
         for where, node in nodes:
             if assigned(node) & needed:
                 needed |= globals_of(compiled(node, where))
-    return [(where, node) for where, node in nodes if is_definition(node) or assigned(node) & needed]
+    found = [(where, node) for where, node in nodes if is_definition(node) or assigned(node) & needed]
+    read = {n.id for _, node in found for n in ast.walk(node) if isinstance(n, ast.Name)} | needed | {"*"}
+    return [(where, node) for where, node in found if not imported(node) or imported(node) & read]
 
 
 def load(path: str | Path) -> dict[str, Any]:
