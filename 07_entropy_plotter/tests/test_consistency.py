@@ -3,7 +3,6 @@
 import pytest
 import torch
 from entropy_plotter.consistency import binomial_majority, plurality
-from scipy.stats import binom
 
 
 @pytest.mark.task("majority_vote")
@@ -46,6 +45,8 @@ def test_the_first_of_equals_wins(impl):
 @pytest.mark.parametrize("k", [1, 2, 5, 8, 31])
 @pytest.mark.parametrize("p", [0.0, 0.3, 0.5, 0.8, 1.0])
 def test_oracle_the_binomial_promise(k, p):
+    from scipy.stats import binom  # imported here: it takes a second, in every graded run
+
     want = binom.sf(k // 2, k, p) + (binom.pmf(k // 2, k, p) / 2 if k % 2 == 0 else 0)
     assert binomial_majority(p, k) == pytest.approx(want, abs=1e-12)
 
