@@ -52,7 +52,7 @@ from runs import Run, mutation_report, runs, uncaught
 
 __all__ = ["impl", "pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "pytest_generate_tests",
            "pytest_ignore_collect", "pytest_pyfunc_call", "pytest_report_teststatus", "pytest_runtest_call",
-           "pytest_runtest_makereport", "pytest_runtest_protocol", "pytest_sessionfinish", "pytest_terminal_summary",
+           "pytest_runtest_makereport", "pytest_runtestloop", "pytest_sessionfinish", "pytest_terminal_summary",
            "seed"]  # fmt: skip
 __all__ += ["HERE", "PACKAGE", "Attempt", "InPlace", "Mistake", "Mutant", "Names", "NotCounted", "check", "combine",
             "error_of", "exactly", "is_array", "load", "replay", "same"]  # fmt: skip
@@ -178,11 +178,18 @@ def is_settled(item) -> bool:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item, nextitem):
-    """A mistake or mutant that a test has caught needs no other: thousands of items that would only be set up."""
-    if run_of(item) is None or not is_settled(item):
+def pytest_runtestloop(session):
+    """A mistake or mutant that a test has caught needs no other: of tens of thousands of items, no hook is asked."""
+    state, items = session.config.stash[STATE], session.items
+    if not (state.mistakes or state.mutants) or session.testsfailed or session.config.option.collectonly:
         return None
-    item.session._setupstate.teardown_exact(nextitem)  # the next one may be of another module
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        if run_of(item) is None or not is_settled(item):
+            session._setupstate.teardown_exact(item)  # the one before may be of another module
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+    session._setupstate.teardown_exact(None)
     return True
 
 
