@@ -312,10 +312,10 @@ class Largest(TorchDispatchMode):
 
 
 def the_memory_of_a_long_text(impl, seed):
-    q, k, v = qkv(seed + 21, 160, B=1, H=1, D=4)
+    q, k, v = qkv(seed + 21, 80, B=1, H=1, D=4)
     with Largest() as largest:
         impl.banded_attention(q, k, v, 5)
-    return {"no tensor holds more than 4·T·W numbers a head": largest.numel <= 4 * 160 * 5}
+    return {"no tensor holds more than 4·T·W numbers a head": largest.numel <= 4 * 80 * 5}
 
 
 def the_memory_of_a_wide_head(impl, seed):
@@ -326,10 +326,10 @@ def the_memory_of_a_wide_head(impl, seed):
 
 
 def the_work_of_a_long_text(impl, seed):
-    q, k, v = qkv(seed + 27, 160, B=1, H=1, D=4)
+    q, k, v = qkv(seed + 27, 80, B=1, H=1, D=4)
     with FlopCounterMode(display=False) as counter:
         impl.banded_attention(q, k, v, 5)
-    return {"no more than 2·T·W scores are computed": counter.get_total_flops() <= 2 * 2 * 160 * (2 * 5) * 4}
+    return {"no more than 2·T·W scores are computed": counter.get_total_flops() <= 2 * 2 * 80 * (2 * 5) * 4}
 
 
 def the_numbers_of_the_workbook(impl, seed):
