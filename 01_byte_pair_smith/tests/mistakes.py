@@ -557,7 +557,7 @@ def the_character_0(impl, seed):
 
 
 def hundreds_of_different_words(impl, seed):
-    return impl.train(" ".join(f"{n}qz" for n in range(400 + seed % 7)) + " ab" * 150, 258, r"\S+|\s+")
+    return impl.train(" ".join(f"{n}qz" for n in range(300 + seed % 7)) + " ab" * 150, 258, r"\S+|\s+")
 
 
 def a_large_vocabulary_before_a_small_one(impl, seed):
