@@ -16,6 +16,7 @@ import inspect
 import itertools
 import json
 import linecache
+import re
 import sys
 import types
 import warnings
@@ -128,7 +129,8 @@ def chosen(nodes: list[tuple[str, ast.stmt]]) -> list[tuple[str, ast.stmt]]:
             if assigned(node) & needed:
                 needed |= globals_of(compiled(node, where))
     found = [(where, node) for where, node in nodes if is_definition(node) or assigned(node) & needed]
-    read = {n.id for _, node in found for n in ast.walk(node) if isinstance(n, ast.Name)} | needed | {"*"}
+    words = re.findall(r"\w+", "\n".join(ast.unparse(node) for _, node in found if not imported(node)))
+    read = {*words, *needed, "*"}  # words, not names alone: an annotation may be quoted
     return [(where, node) for where, node in found if not imported(node) or imported(node) & read]
 
 

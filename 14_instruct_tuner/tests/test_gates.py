@@ -240,7 +240,7 @@ def test_constants_and_lambdas_belong_to_an_attempt_and_demonstrations_do_not(tm
 def test_imports_that_only_demonstrations_need_do_not_run(tmp_path):
     (tmp_path / "slow_to_draw.py").write_text("raise RuntimeError('it was imported')\n")
     text = "import os.path as p\nfrom math import *\nfrom typing import ClassVar\nimport slow_to_draw as plt\n"
-    text += "class A:\n    x: ClassVar[int] = 1\ndef f(x):\n    return floor(x), p.sep\nplt.plot(f(2.5))\n"
+    text += "class A:\n    x: 'ClassVar[int]' = 1\ndef f(x):\n    return floor(x), p.sep\nplt.plot(f(2.5))\n"
     sys.path.insert(0, str(tmp_path))
     try:
         found = attempt_of(tmp_path, text)
