@@ -72,8 +72,12 @@ def is_settled(result: Any) -> bool:
     return not hasattr(result, "__next__") and not isinstance(result, Exception)
 
 
-def calls_of_probes(task: str, seed: int) -> list[Call]:
-    """The calls that the probes of two seeds make of the reference, without those that raise."""
+@functools.lru_cache(maxsize=32)
+def calls_of_probes(task: str, seed: int) -> tuple[Call, ...]:
+    """The calls that the probes of two seeds make of the reference, without those that raise.
+
+    They are made once for each seed: whoever makes a call again makes it with copies of the arguments.
+    """
     found = []
     for s in (seed, seed + 1):
         theirs = Recorder(reference())
@@ -81,7 +85,7 @@ def calls_of_probes(task: str, seed: int) -> list[Call]:
             output(probe, theirs, s)
         found.append(theirs._calls.get(task, []))
     fine = [[c for c in calls if can_be_made_again([c.args, c.kwargs]) and is_settled(c.result)] for calls in found]
-    return [c for calls in fine for c in calls[: MOST_CALLS // 2]]
+    return tuple(c for calls in fine for c in calls[: MOST_CALLS // 2])
 
 
 def result_of(function: Callable, args: tuple, kwargs: dict) -> Any:
@@ -144,22 +148,23 @@ def put(x: Any, y: Any) -> Any:
     return x
 
 
-def same_objects(function: Callable, calls: list[Call]) -> Change | None:
+def same_objects(function: Callable, calls: list[Call], first: list[Any] | None = None) -> Change | None:
     """A call that gives another result when its numbers come in the objects of an earlier call."""
+    first = [made(function, c) for c in calls] if first is None else first
     for i, one in enumerate(calls):
-        for two in calls[i + 1 :]:
+        for two, want in zip(calls[i + 1 :], first[i + 1 :], strict=True):
             fits = len(one.args) == len(two.args) and one.kwargs.keys() == two.kwargs.keys()
             fits = fits and all(map(alike, one.args, two.args))
             fits = fits and all(alike(x, two.kwargs[name]) for name, x in one.kwargs.items())
             if not fits or same([*one.args], [*two.args]):
                 continue
-            want, args, kwargs = made(function, two), copied(one.args), copied(one.kwargs)
+            args, kwargs = copied(one.args), copied(one.kwargs)
             result_of(function, args, kwargs)
             got = result_of(
                 function, tuple(map(put, args, two.args)), {k: put(kwargs[k], two.kwargs[k]) for k in kwargs}
             )
             if not same(got, want):
-                return Change(two, want, got)
+                return Change(two, kept(want), got)
             break
     return None
 
@@ -194,9 +199,9 @@ def mend(x: Any, before: Any) -> None:
         put(x, before)
 
 
-def spoiled(function: Callable, calls: list[Call]) -> Change | None:
+def spoiled(function: Callable, calls: list[Call], first: list[Any] | None = None) -> Change | None:
     """A call that gives another result after earlier results were changed in place."""
-    first = [made(function, c) for c in calls]
+    first = [made(function, c) for c in calls] if first is None else first
     before = [kept(x) for x in first]
     with np.errstate(all="ignore"):
         for x in first:
@@ -219,11 +224,11 @@ def of_function(attempt: Names, task: str, seed: int) -> Finding:
         return finding(task, said, moved)
     if changed and again(ours, calls)[0] is None:
         return finding(task, f"called again with the same arguments, it gives another result: {KEEPS}", changed)
-    changed = same_objects(mine, calls)
+    changed = same_objects(mine, calls, first)
     if changed and same_objects(ours, calls) is None:
         said = f"with other numbers in the same objects, it gives another result than with new objects: {KEEPS}"
         return finding(task, said, changed)
-    changed = spoiled(mine, calls) if setting("OWN_RESULTS", False) else None
+    changed = spoiled(mine, calls, first) if setting("OWN_RESULTS", False) else None
     if changed and spoiled(ours, calls) is None:
         said = "after a result was changed in place, it gives another one: is one tensor or list kept and given again?"
         return finding(task, said, changed)

@@ -80,6 +80,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "task(name): grades one of the learner's tasks")
+    config.addinivalue_line("markers", "long: a process of its own, started first where several share the tests")
     option = config.getoption
     state = config.stash.get(STATE, None)  # `grade` has put a live attempt there already
     if state is None:
@@ -127,6 +128,12 @@ def first_example_is_enough() -> None:
         hypothesis.settings.load_profile("hardway")
 
 
+def compare_plain_tensors() -> None:
+    """torch.testing.assert_close looks for distributed tensors, whose import takes 0.7 s: no test has one."""
+    if comparison := sys.modules.get("torch.testing._comparison"):
+        comparison._HAS_DTENSOR = False
+
+
 def task_of(item):
     mark = item.get_closest_marker("task")
     return mark.args[0] if mark else None
@@ -161,6 +168,8 @@ def pytest_collection_modifyitems(config, items):
     elif state.only:
         items[:] = [i for i in items if task_of(i) in state.only]
     state.tests = Counter(task_of(i) for i in items)
+    if hasattr(config, "workerinput"):  # one of several processes: none shall start what takes longest at the end
+        items.sort(key=lambda i: i.get_closest_marker("long") is None)
 
 
 def run_of(item) -> Run | None:
@@ -180,6 +189,7 @@ def is_settled(item) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session):
     """A mistake or mutant that a test has caught needs no other: of tens of thousands of items, no hook is asked."""
+    compare_plain_tensors()
     state, items = session.config.stash[STATE], session.items
     if not (state.mistakes or state.mutants) or session.testsfailed or session.config.option.collectonly:
         return None

@@ -44,7 +44,7 @@ def beside(request, tmp_path_factory):
     """Mistakes and mutants through their tests, and the workbook as shipped and as solved: {name: finished run}.
 
     What stands alone in the workbook is the same in both, and runs once: as shipped. What no test of this session asks
-    for is not started.
+    for is not started. Where pytest-xdist keeps the cores busy, each is started when it is asked for.
     """
     where, notebook = tmp_path_factory.mktemp("beside"), json.loads(STARTER.read_text(encoding="utf-8"))
     pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:logging"]
@@ -53,20 +53,24 @@ def beside(request, tmp_path_factory):
         (where / f"{name}.ipynb").write_text(json.dumps(text), encoding="utf-8")
         commands[name] = [sys.executable, "-c", EXECUTE, str(where / f"{name}.ipynb"), str(FOLDER)]
     asked, started = {getattr(item, "obj", None) for item in request.session.items}, {}
-    for name, test in ASKED.items():
-        if test not in asked:
-            continue
+
+    def start(name):
         env = {**os.environ, "HARDWAY_PROGRESS": str(where / f"{name}.json"), "MPLBACKEND": "agg"}
         with open(where / f"{name}.txt", "w") as out:
             started[name] = subprocess.Popen(commands[name], cwd=FOLDER, env=env, stdout=out, stderr=subprocess.STDOUT)
 
     def finished(name):
+        if name not in started:
+            start(name)
         code, text = started[name].wait(), (where / f"{name}.txt").read_text(errors="replace")
         assert code == 0, f"{name}:\n{text[-6000:]}"
         kept = where / f"{name}.json"
         found = json.loads(kept.read_text())["verdicts"] if kept.exists() else {}
         return text, {task: v["verdict"] for task, v in found.items()}
 
+    for name, test in ASKED.items():
+        if test in asked and not hasattr(request.config, "workerinput"):
+            start(name)
     yield finished
     for run in started.values():
         run.kill()
@@ -376,21 +380,25 @@ def test_the_solved_workbook_as_a_file_is_right(tmp_path):
 # ---------------------------------------------------------------- what ran beside: last, so that it had its time
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_every_mistake_fails_its_tasks_tests(beside):
     beside("mistakes")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_every_mutant_fails_or_is_listed_as_equivalent(beside):
     beside("mutants")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_the_shipped_workbook_runs_with_every_task_not_started(beside):
     assert beside("shipped")[1] == dict.fromkeys(mistakes.TASKS, "NOT STARTED")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_the_solved_workbook_runs_with_every_task_right(beside):
     assert beside("solved")[1] == dict.fromkeys(mistakes.TASKS, "RIGHT")

@@ -55,6 +55,7 @@ def small_task(monkeypatch):
         monkeypatch.setattr(module, "reference", lambda: REFERENCE)
         monkeypatch.setattr(module, "probes", lambda task: PROBES[task])
     monkeypatch.setattr(steady, "right_outputs", lambda task, seed: diagnosis.outputs(REFERENCE, task, seed))
+    steady.calls_of_probes.cache_clear()
 
 
 def said_of(task, implementation):

@@ -114,14 +114,14 @@ def _gemm(a: Tensor, b: Tensor, operand_sectors: Callable[[int, int, int], float
 
 def coalesced_gemm(a: Tensor, b: Tensor) -> Call:
     """int8 (M, K), int8 (K, N) -> int32 (M, N)."""
+    return _gemm(a, b, _coalesced_sectors)
 
-    def plain(m: int, n: int, k: int) -> float | int:
-        """At each step of k a warp reads one element of A for each row that it is in, and 32 neighbours in B."""
-        whole = n % WARP == 0  # a warp then lies in one row, and its part of a row of B in one sector
-        rows = 1 if whole else min(m, 1 + (WARP - 1) / n)
-        return _requests(m * n) * k * (rows + (1 if whole else 2))
 
-    return _gemm(a, b, plain)
+def _coalesced_sectors(m: int, n: int, k: int) -> float | int:
+    """At each step of k a warp reads one element of A for each row that it is in, and 32 neighbours in B."""
+    whole = n % WARP == 0  # a warp then lies in one row, and its part of a row of B in one sector
+    rows = 1 if whole else min(m, 1 + (WARP - 1) / n)
+    return _requests(m * n) * k * (rows + (1 if whole else 2))
 
 
 def tiled_gemm(a: Tensor, b: Tensor) -> Call:

@@ -92,13 +92,12 @@ def checked(function: Callable, lib: Library, place: Place, call: Call) -> tuple
 
 def poisoned(call: Call, poison: int) -> dict:
     """The arrays between forbidden pages, the outputs filled with one byte."""
+    return {n: guarded(filled(x, poison) if n in call.outputs else x) for n, x in call.arrays.items()}
 
-    def initial(name: str, array: np.ndarray) -> np.ndarray:
-        if name not in call.outputs:
-            return array
-        return np.full(array.nbytes, poison, np.uint8).view(array.dtype).reshape(array.shape)
 
-    return {name: guarded(initial(name, array)) for name, array in call.arrays.items()}
+def filled(array: np.ndarray, byte: int) -> np.ndarray:
+    """An array of the same shape and dtype, each of whose bytes is `byte`."""
+    return np.full(array.nbytes, byte, np.uint8).view(array.dtype).reshape(array.shape)
 
 
 def run_in_order(lib: Library, order: str, seed: int, run: Callable, place: Place) -> None:
