@@ -35,7 +35,6 @@ def test_analogy_by_hand(impl):
     assert got.tolist() == [3], "man is to king as woman is to queen, word 3"
 
 
-@pytest.mark.task("analogy")
 def test_analogy_is_gensims(impl, seed):
     v = words(seed)
     kv = keyed(v.astype(np.float32))

@@ -123,7 +123,6 @@ def test_block_is_the_encoder_layer_of_pytorch_with_a_causal_mask(impl, seed, no
     compare(block, lambda x: oracle(x, src_mask=ahead, is_causal=True), [randn(seed, 2, 11, 21)])
 
 
-@pytest.mark.task("Block")
 def test_block_is_the_block_of_gpt2(impl, seed):
     from transformers.models.gpt2.modeling_gpt2 import GPT2Block
 

@@ -28,7 +28,6 @@ def test_encoder_block_is_pytorchs(impl, seed, norm_first, activation):
     compare(block, oracle, [x])
 
 
-@pytest.mark.task("EncoderBlock")
 def test_encoder_block_is_berts(impl, seed):
     from transformers import BertConfig
     from transformers.models.bert.modeling_bert import BertLayer
@@ -111,7 +110,6 @@ def test_decoder_block_is_pytorchs(impl, seed, norm_first, activation):
     compare(lambda x, memory: block(x, memory, seen), theirs, [randn(seed, 2, 5, 21), randn(seed + 1, 2, 7, 21)])
 
 
-@pytest.mark.task("DecoderBlock")
 def test_decoder_block_is_barts(impl, seed):
     from transformers import BartConfig
     from transformers.models.bart.modeling_bart import BartDecoderLayer

@@ -30,7 +30,6 @@ CONFIG = Config(vocab_size=31, context_length=13, layers=3, heads=3, width=21)
 # ---------------------------------------------------------------- GPT
 
 
-@pytest.mark.task("GPT")
 def test_gpt_is_gpt2_with_the_same_weights(impl, seed):
     from transformers import GPT2LMHeadModel
 
@@ -50,6 +49,16 @@ def test_gpt_is_gpt2_with_the_same_weights(impl, seed):
     want = torch.autograd.grad(loss, (theirs.wte.weight, theirs.wpe.weight, theirs.h[0].mlp.c_fc.bias))
     for g, w in zip(got, want, strict=True):
         torch.testing.assert_close(g, w, rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.task("GPT")
+def test_logits_are_those_of_the_parts_one_after_the_other(impl, seed):
+    model, tokens = filled(impl.GPT(CONFIG), seed), tokens_of(seed, 2, 7, vocab_size=31)
+    x = model.wte.weight[tokens] + model.wpe.weight[:7]
+    for block in model.blocks:
+        x = block(x)
+    want = model.ln_f(x) @ model.wte.weight.T
+    torch.testing.assert_close(model(tokens), want, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.task("GPT")

@@ -87,7 +87,8 @@ def pytest_configure(config):
         state = State(mistakes=option("--mistakes"), mutants=option("--mutants"))
         if not state.mistakes:  # those are caught without this help, and sooner
             check_annotations()
-        first_example_is_enough()
+    graded = bool(option("--attempt") or state.attempt)
+    first_example_is_enough(drawn_anew=graded and option("--seed") is None)
     config.stash[STATE] = state
     try:
         if option("--attempt"):
@@ -119,12 +120,15 @@ def check_annotations() -> None:
         pass  # a project without tensors has no such annotations
 
 
-def first_example_is_enough() -> None:
-    """A property that fails is not minimized: that runs a wrong attempt for minutes more, and no verdict shows it."""
+def first_example_is_enough(drawn_anew: bool) -> None:
+    """A property that fails is not minimized: that runs a wrong attempt for minutes more, and no verdict shows it.
+
+    The reference, mistakes, mutants and a given seed meet the same examples in each run, an attempt others each time.
+    """
     if importlib.util.find_spec("hypothesis"):
         hypothesis = importlib.import_module("hypothesis")
         phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
-        hypothesis.settings.register_profile("hardway", phases=phases, database=None)
+        hypothesis.settings.register_profile("hardway", phases=phases, database=None, derandomize=not drawn_anew)
         hypothesis.settings.load_profile("hardway")
 
 

@@ -124,7 +124,6 @@ def test_swiglu_takes_any_number_of_axes(impl, seed, shape):
     torch.testing.assert_close(impl.swiglu(x, gate, up, down), wanted, **EXACT)
 
 
-@pytest.mark.task("swiglu")
 def test_swiglu_is_llamas_layer_values_and_gradients(impl, seed):
     from transformers import LlamaConfig  # here: it takes seconds to load
     from transformers.models.llama.modeling_llama import LlamaMLP

@@ -88,7 +88,6 @@ def test_rms_norm_is_torchs(impl, seed, shape):
     torch.testing.assert_close(impl.rms_norm(x, weight, 1e-3), F.rms_norm(x, shape[-1:], weight, 1e-3), **EXACT)
 
 
-@pytest.mark.task("rms_norm")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_rms_norm_is_llamas_in_every_format(impl, seed, dtype):
     from transformers.models.llama.modeling_llama import LlamaRMSNorm  # here: it takes seconds to load
@@ -98,6 +97,14 @@ def test_rms_norm_is_llamas_in_every_format(impl, seed, dtype):
     x = (3 * numbers(seed + 1, 5, 97)).to(dtype)
     got = impl.rms_norm(x, norm.weight.detach(), 1e-5)
     torch.testing.assert_close(got, norm(x).detach(), rtol=1e-6, atol=0)  # the same operations in the same order
+
+
+@pytest.mark.task("rms_norm")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_rms_norm_divides_in_float32_and_weighs_in_the_dtype_of_x(impl, seed, dtype):
+    weight, x = numbers(seed, 97, dtype=dtype), (3 * numbers(seed + 1, 5, 97)).to(dtype)
+    divided = x.float() * torch.rsqrt(x.float().square().mean(-1, keepdim=True) + 1e-5)
+    torch.testing.assert_close(impl.rms_norm(x, weight, 1e-5), weight * divided.to(dtype), rtol=1e-6, atol=0)
 
 
 @pytest.mark.task("rms_norm_backward")

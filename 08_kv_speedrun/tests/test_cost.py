@@ -59,7 +59,6 @@ def test_each_model_has_its_own_bytes_to_the_last(impl):
         exactly(index(impl.cache_bytes(config, rows, T, 1)), want, f"bytes of {rows} rows of {T} tokens in {config}")
 
 
-@pytest.mark.task("decode_flops")
 @pytest.mark.parametrize("position", [0, 1, 6, 29, 39])
 def test_decode_flops_equals_the_counter(impl, seed, position):
     for config in SHAPES:

@@ -86,7 +86,6 @@ def test_oracle_mixtral_is_k_times_ours():
     assert float(balanced) != pytest.approx(1) and float(balanced) == pytest.approx(2, abs=0.2)
 
 
-@pytest.mark.task("z_loss")
 def test_oracle_the_z_loss_of_switch(impl, seed):
     from transformers.models.switch_transformers.modeling_switch_transformers import router_z_loss_func
 
@@ -95,6 +94,15 @@ def test_oracle_the_z_loss_of_switch(impl, seed):
     torch.testing.assert_close(got, want, rtol=1e-12, atol=0)
     mine, theirs = (torch.autograd.grad(loss, logits)[0] for loss in (got, want))
     torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-13)
+
+
+@pytest.mark.task("z_loss")
+def test_the_z_loss_and_its_gradient_are_those_of_the_definition(impl, seed):
+    logits = (3 * randn(seed, 3, 7, 5, dtype=torch.float64)).requires_grad_()
+    z, loss = logits.detach().exp().sum(-1, keepdim=True).log(), impl.z_loss(logits)
+    torch.testing.assert_close(loss.detach(), z.square().mean(), rtol=1e-12, atol=0)
+    gradient = 2 * z * (logits.detach() - z).exp() / (3 * 7)
+    torch.testing.assert_close(torch.autograd.grad(loss, logits)[0], gradient, rtol=0, atol=1e-13)
 
 
 @pytest.mark.task("z_loss")

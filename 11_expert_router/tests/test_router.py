@@ -23,7 +23,7 @@ def test_the_best_come_first(impl, seed, k):
 
 @pytest.mark.task("top_k_gate")
 def test_the_bias_decides_the_choice_and_is_not_in_the_scores(impl, seed):
-    logits, bias = randn(seed, 3, 5, 4), 3 * randn(seed + 1, 4)
+    logits, bias = randn(seed, 29, 5, 4), 3 * randn(seed + 1, 4)
     scores, indices = impl.top_k_gate(logits, 2, bias)
     torch.testing.assert_close(scores, logits, rtol=0, atol=0)
     torch.testing.assert_close(indices, (logits + bias).topk(2).indices)

@@ -21,7 +21,6 @@ def oracle(theta, n, tokens, loss, delta):
     return huber(delta, logsumexp(terms, axis=0) - np.log(loss)).sum()
 
 
-@pytest.mark.task("huber_log_loss")
 @pytest.mark.parametrize("count, delta", [(29, 1e-3), (23, 0.04), (13, 3.0), (1, 0.01)])
 def test_oracle_scipys_huber(impl, seed, count, delta):
     runs = runs_of(seed, count, 0.05)
@@ -31,7 +30,6 @@ def test_oracle_scipys_huber(impl, seed, count, delta):
         assert value == pytest.approx(oracle(theta, *runs, delta), rel=1e-9)
 
 
-@pytest.mark.task("huber_log_loss")
 @pytest.mark.parametrize("delta", [1e-3, 0.02, 3.0])
 def test_oracle_scipys_check_grad(impl, seed, delta):
     """Differences of 1.5e-8 in float64; the kinks of Huber are met by chance never: 1e-4 of the gradient's length."""

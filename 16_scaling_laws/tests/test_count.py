@@ -19,14 +19,12 @@ def counted(shape):
     return counter.get_total_flops()
 
 
-@pytest.mark.task("training_flops")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_oracle_the_formula_is_what_torch_counts(impl, shape):
     got = impl.training_flops(shape, 2 * shape.context)
     assert isinstance(got, int) and got == counted(shape)
 
 
-@pytest.mark.task("training_flops")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_attention_is_what_its_two_products_cost(impl, shape):
     d, L, T = shape.d_model, shape.layers, shape.context

@@ -31,23 +31,41 @@ def oracle():
         return model, tokens, model(tokens).logits
 
 
-@pytest.mark.task("load_gpt2")
+def old_file(state, prefix="transformer."):
+    """A state dict of GPT2LMHeadModel as files before safetensors hold it: with its masks, without the head."""
+    state = {n.replace("transformer.", prefix): p for n, p in state.items() if n != "lm_head.weight"}
+    return {**state, f"{prefix}h.0.attn.bias": torch.ones(1, 1, 11, 11),
+            f"{prefix}h.0.attn.masked_bias": torch.tensor(-1e4)}  # fmt: skip
+
+
 @pytest.mark.parametrize("prefix", ["transformer.", ""])
-def test_oracle_a_converted_checkpoint_gives_its_logits(impl, oracle, prefix):
+def test_oracle_a_converted_checkpoint_gives_its_logits(oracle, prefix):
     theirs, tokens, want = oracle
-    state = {n.replace("transformer.", prefix): p for n, p in theirs.state_dict().items()}
-    state[f"{prefix}h.0.attn.bias"] = torch.ones(1, 1, 11, 11)  # the masks of old files
-    state[f"{prefix}h.0.attn.masked_bias"] = torch.tensor(-1e4)
-    del state["lm_head.weight"]
     model = GPT(TINY).double()
-    model.load_state_dict(impl.load_gpt2(state))  # strict: every name, no other
+    model.load_state_dict(load_gpt2(old_file(theirs.state_dict(), prefix)))  # strict: every name, no other
     with torch.no_grad():
         torch.testing.assert_close(model(tokens), want, rtol=0, atol=1e-10)
+    assert theirs.state_dict().keys() == to_hugging_face(model.state_dict()).keys()
+
+
+def random_state(config):
+    """A state dict of GPT, with biases and gains away from 0 and 1."""
+    torch.manual_seed(1)
+    state = {n: torch.randn_like(p) for n, p in GPT(config).state_dict().items()}
+    return {**state, "lm_head.weight": state["wte.weight"]}
+
+
+@pytest.mark.task("load_gpt2")
+@pytest.mark.parametrize("prefix", ["transformer.", ""])
+def test_a_converted_checkpoint_is_the_model_that_was_written(impl, prefix):
+    state = random_state(TINY)
+    ours = impl.load_gpt2(old_file(to_hugging_face(state), prefix))
+    assert ours.keys() == state.keys() and all(torch.equal(ours[n], p) for n, p in state.items())
 
 
 @pytest.mark.task("load_gpt2")
 def test_an_unknown_name_is_refused(impl):
-    state = peer(TINY).state_dict()
+    state = to_hugging_face(random_state(TINY))
     for wrong in ("transformer.h.0.attn.rotary.weight", "model.embed_tokens.weight", "transformer.h.0.ln_1.scale"):
         with pytest.raises(ValueError):
             impl.load_gpt2({**state, wrong: torch.zeros(2)})
@@ -55,20 +73,32 @@ def test_an_unknown_name_is_refused(impl):
 
 @pytest.mark.task("load_gpt2")
 def test_the_head_is_the_embedding_and_matrices_are_contiguous(impl):
-    ours = impl.load_gpt2(peer(TINY).state_dict())
+    theirs = to_hugging_face(random_state(TINY))
+    ours = impl.load_gpt2(theirs)
     assert ours["lm_head.weight"] is ours["wte.weight"]
     assert ours["blocks.1.mlp.c_fc.weight"].shape == (48, 12)
     assert all(p.is_contiguous() for p in ours.values())
-    views = {n: p.T.contiguous().T if p.ndim == 2 else p for n, p in peer(TINY).state_dict().items()}
+    views = {n: p.T.contiguous().T if p.ndim == 2 else p for n, p in theirs.items()}
     views["lm_head.weight"] = views["lm_head.weight"].clone()
     ours = impl.load_gpt2(views)
     assert all(p.is_contiguous() for p in ours.values()) and ours["lm_head.weight"] is ours["wte.weight"]
 
 
 @pytest.mark.task("GPT")
-def test_oracle_logits_and_gradients(impl, oracle):
+def test_logits_are_those_of_the_parts_one_after_the_other(impl):
+    model, tokens = impl.GPT(TINY).double(), integers(0, TINY.vocab_size, 3, 11)
+    model.load_state_dict(random_state(TINY))
+    x = model.wte.weight[tokens] + model.wpe.weight
+    for block in model.blocks:
+        x = x + block.attn(block.ln_1(x))
+        inner = nn.functional.gelu(block.mlp.c_fc(block.ln_2(x)), approximate="tanh")
+        x = x + block.mlp.c_proj(inner)
+    torch.testing.assert_close(model(tokens), model.ln_f(x) @ model.wte.weight.T, rtol=1e-12, atol=1e-10)
+
+
+def test_oracle_logits_and_gradients(oracle):
     theirs, tokens, want = oracle
-    model = impl.GPT(TINY).double()
+    model = GPT(TINY).double()
     model.load_state_dict(load_gpt2(theirs.state_dict()))
     logits = model(tokens)
     torch.testing.assert_close(logits, want, rtol=0, atol=1e-10)

@@ -168,7 +168,6 @@ def test_cost_a_tall_matrix_is_no_dearer_than_a_wide_one(impl):
     assert flops[1] <= 1.1 * flops[0] + 1000
 
 
-@pytest.mark.task("cosine_lr")
 @pytest.mark.parametrize("warmup_steps, total_steps", [(0, 17), (5, 40)])
 def test_oracle_transformers(impl, warmup_steps, total_steps):
     """Theirs warms up from 0 in warmup_steps steps; after that the two are the same."""
@@ -184,6 +183,13 @@ def test_oracle_transformers(impl, warmup_steps, total_steps):
             assert got == pytest.approx(0.3 * (step + 1) / (warmup_steps + 1), rel=1e-12)
         optimizer.step()
         schedule.step()
+
+
+@pytest.mark.task("cosine_lr")
+def test_the_rate_falls_along_half_a_wave(impl):
+    for step in range(5, 41):
+        want = 0.3 * (1 + math.cos(math.pi * (step - 5) / 35)) / 2
+        assert impl.cosine_lr(step, 0.3, 5, 40) == pytest.approx(want, abs=1e-12)
 
 
 @pytest.mark.task("cosine_lr")

@@ -2,7 +2,6 @@
 
 import json
 
-import httpx
 import pytest
 
 from serving_stack import Delta
@@ -15,6 +14,7 @@ def body(impl, deltas, usage=True, kind="chat.completion.chunk"):
 
 def read(text, chat=True):
     """The chunks that the openai client makes of a body."""
+    import httpx
     import openai
 
     answer = lambda request: httpx.Response(200, text=text, headers={"content-type": "text/event-stream"})  # noqa: E731
@@ -25,10 +25,15 @@ def read(text, chat=True):
         return list(client.completions.create(model="tiny", prompt="", stream=True))
 
 
+def choices_of(text):
+    """(index, role, content, why it ended) of each event that has a choice."""
+    found = [choice for event in text.split("\n\n")[:-2] for choice in json.loads(event[6:])["choices"]]
+    return [(c["index"], c["delta"].get("role"), c["delta"].get("content"), c["finish_reason"]) for c in found]
+
+
 DELTAS = [Delta("he", 1), Delta("", 2), Delta("llo", 1), Delta("", 3, "length")]
 
 
-@pytest.mark.task("SSEStream")
 def test_oracle_the_openai_client_reads_a_chat(impl):
     chunks = read(body(impl, DELTAS))
     choices = [c.choices[0] for c in chunks if c.choices]
@@ -40,11 +45,21 @@ def test_oracle_the_openai_client_reads_a_chat(impl):
     assert {c.id for c in chunks} == {"x-1"} and not any(c.usage for c in chunks[:-1])
 
 
-@pytest.mark.task("SSEStream")
 def test_oracle_the_openai_client_reads_a_completion(impl):
     chunks = read(body(impl, DELTAS, usage=False, kind="text_completion"), chat=False)
     assert [(c.choices[0].text, c.choices[0].finish_reason) for c in chunks] == [("he", None), ("llo", None),
                                                                                  ("", "length")]  # fmt: skip
+
+
+@pytest.mark.task("SSEStream")
+def test_property_an_event_for_each_text_and_a_last_one_with_the_usage(impl):
+    """All tokens are counted, also those of a delta that gives no event."""
+    text = body(impl, DELTAS)
+    told = [(0, "assistant", "", None), (0, None, "he", None), (0, None, "llo", None), (0, None, None, "length")]
+    assert choices_of(text) == told
+    last = json.loads(text.split("\n\n")[-3][6:])
+    assert last["choices"] == [] and last["id"] == "x-1" and last["model"] == "tiny"
+    assert last["usage"] == {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 
 
 @pytest.mark.task("SSEStream")
@@ -59,10 +74,9 @@ def test_property_the_end_mark_is_last(impl):
 @pytest.mark.task("SSEStream")
 def test_property_two_choices(impl):
     deltas = [Delta("a", 1, index=1), Delta("b", 1), Delta("", 1, "stop", 1), Delta("c", 1, "length")]
-    choices = [c.choices[0] for c in read(body(impl, deltas)) if c.choices]
-    told = [(c.index, c.delta.role, c.delta.content, c.finish_reason) for c in choices]
-    assert told == [(1, "assistant", "", None), (1, None, "a", None), (0, "assistant", "", None), (0, None, "b", None),
-                    (1, None, None, "stop"), (0, None, "c", None), (0, None, None, "length")]  # fmt: skip
+    told = [(1, "assistant", "", None), (1, None, "a", None), (0, "assistant", "", None), (0, None, "b", None),
+            (1, None, None, "stop"), (0, None, "c", None), (0, None, None, "length")]  # fmt: skip
+    assert choices_of(body(impl, deltas)) == told
 
 
 @pytest.mark.task("SSEStream")
