@@ -141,9 +141,19 @@ def arguments(session, folder):
     return words
 
 
+def shared(session):
+    """Words for pytest-xdist: the whole suite in as many processes as there are cores, at most four."""
+    if session.venv_backend == "none":  # it may not be installed
+        return []
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return ["-n", str(min(cores, 4)), "--dist", "worksteal"] if cores > 1 else []
+
+
 def pytest(session, folder, *words, **more):
     """pytest in the folder. A learner's verdicts are no failure of the session."""
     given = arguments(session, folder)
+    if not words and not given:
+        words = shared(session)
     codes = [0, 1] if any(word.startswith("--attempt") for word in (*given, *words)) else [0]
     with session.chdir(folder):
         session.run("python", "-m", "pytest", *words, *given, success_codes=codes, **more)
@@ -219,7 +229,8 @@ def alone(session, folder):
         own = ["--attempt=starter.ipynb", f"--progress={Path(empty) / 'progress.json'}"]
         with session.chdir(copy):
             session.run("python", "-m", "pytest", *own, success_codes=[0, 1])  # nothing is written: NOT STARTED
-            session.run("python", "-m", "pytest", *arguments(session, folder))
+            given = arguments(session, folder)
+            session.run("python", "-m", "pytest", *(given or shared(session)))
             session.run("python", "-m", package(folder), "--quick")
 
 

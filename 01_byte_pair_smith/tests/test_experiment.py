@@ -1,7 +1,6 @@
 """The command line, the break-it claims, the figures, and the pages that are made from the results."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -127,10 +126,3 @@ def test_the_committed_results_draw_every_figure(tmp_path):
 
 def test_no_committed_section_is_of_a_quick_run():
     assert not any(section["meta"]["quick"] for section in record.read(record.COMMITTED).values())
-
-
-@pytest.mark.parametrize("page", ["README.md", "results/REPORT.md"])
-def test_the_pages_are_what_the_results_say(page):
-    command = [sys.executable, "-m", "cogapp", "--check", "--diff", page]
-    check = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True)
-    assert check.returncode == 0, f"run `cog -r {page}`:\n{check.stdout[-2000:]}{check.stderr[-2000:]}"

@@ -67,14 +67,6 @@ def test_committed_figures_are_there_and_small():
         assert path.stat().st_size < 200_000, path.name
 
 
-@pytest.mark.parametrize("page", ["README.md", "results/REPORT.md"])
-def test_the_tables_of_the_pages_are_the_recorded_ones(page, monkeypatch, capsys):
-    from cogapp import Cog
-
-    monkeypatch.chdir(record.FOLDER)
-    assert Cog().main(["cog", "--check", page]) == 0, capsys.readouterr().out
-
-
 @pytest.mark.parametrize("command, section", [("bench", "bench"), ("break", "break_it"), ("headline", "headline")])
 def test_the_command_line(command, section, tmp_path, capsys):
     assert main([command, "--quick", "--out", str(tmp_path)]) == 0

@@ -11,7 +11,7 @@ from changes import changes
 from compare import Raised, brief, close, first_difference, ordinal, same
 from diagnosis import error_of, output, part
 from limits import TooLong, limited
-from mutants import bare, built, changed, compiled
+from mutants import Pieces, bare, built, changed
 from symptoms import symptom
 
 X = np.arange(1.0, 25.0).reshape(2, 3, 4) ** 1.5
@@ -178,7 +178,7 @@ def test_a_few_round_or_tiny_numbers_are_no_lower_precision(got):
 
 def test_a_power_with_millions_of_digits_is_refused_at_once():
     text = "def f(n):\n    m = n ** n\n    m **= 2\n    return m, 2.0 ** -n"
-    f = built([compiled(ast.parse(text), text)], types.ModuleType("home"), "f")
+    f = built([Pieces().program(ast.parse(text))], types.ModuleType("home"), "f")
     assert f(3) == (729, 0.125)
     with pytest.raises(OverflowError, match="too many digits"):
         f(10**7)

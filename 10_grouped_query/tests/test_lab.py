@@ -11,9 +11,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from cogapp import Cog
 
 FOLDER = Path(__file__).parents[1]
 PACKAGE = next(path.parent.name for path in sorted(FOLDER.glob("src/*/__init__.py")))
+PAGES = [str(p.relative_to(FOLDER)) for place in ("*.md", "results/*.md", "src/**/*.md") for p in FOLDER.glob(place)]
 
 
 def lab(name):
@@ -27,6 +29,17 @@ def record(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "COMMITTED", tmp_path / "results")
     monkeypatch.setattr(module, "MINE", tmp_path / "results" / "mine")
     return module
+
+
+# -- pages -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", sorted(page for page in PAGES if "[[[cog" in (FOLDER / page).read_text("utf-8")))
+def test_the_tables_of_a_page_are_those_of_the_results(page, monkeypatch, capsys):
+    monkeypatch.chdir(FOLDER)
+    monkeypatch.setattr(sys, "path", [*sys.path, "src"])
+    code = Cog().main(["cog", "--check", page])
+    assert code == 0, f"run: python -m cogapp -r -I src {page}\n{''.join(capsys.readouterr())[-2000:]}"
 
 
 # -- record ------------------------------------------------------------------------------------------------------------

@@ -117,11 +117,45 @@ def helpers_of(obj: Any) -> list[Any]:
     return found
 
 
-def compiled(tree: ast.AST, text: str) -> types.CodeType:
-    """A definition, given as a tree and as text: where the text holds no `**`, the tree has nothing for `Powers`."""
-    if "**" in text:
-        tree = ast.fix_missing_locations(Powers().visit(copy.deepcopy(tree)))
-    return compile(tree, "mutant", "exec")
+BLOCKS = (ast.Module, ast.ClassDef, ast.FunctionDef)
+
+
+class Pieces:
+    """Texts and programs of trees that share most of their statements: each statement is looked at once."""
+
+    def __init__(self):
+        self.texts: dict[int, tuple[ast.AST, str]] = {}  # by identity; the tree is kept, so that no other takes its place
+        self.replaced: dict[int, tuple[ast.AST, ast.AST]] = {}
+
+    def text(self, tree: ast.AST) -> str:
+        """A text that no other tree has."""
+        if id(tree) not in self.texts:
+            if isinstance(tree, BLOCKS):
+                head = copy.copy(tree)
+                head.body = [ast.Pass()]
+                text = "\n".join([ast.unparse(head), "{", *map(self.text, tree.body), "}"])
+            else:
+                text = ast.unparse(tree)
+            self.texts[id(tree)] = tree, text
+        return self.texts[id(tree)][1]
+
+    def program(self, tree: ast.AST) -> types.CodeType:
+        return compile(self.with_powers(tree), "mutant", "exec")
+
+    def with_powers(self, tree: ast.AST) -> ast.AST:
+        """The tree with `_power` for `**`: itself where its text holds none."""
+        if "**" not in self.text(tree):
+            return tree
+        if id(tree) not in self.replaced:
+            if isinstance(tree, BLOCKS):
+                new = copy.copy(tree)
+                new.body = list(map(self.with_powers, tree.body))
+                if isinstance(tree, ast.FunctionDef):
+                    new.args = Powers().visit(copy.deepcopy(tree.args))
+            else:
+                new = Powers().visit(copy.deepcopy(tree))
+            self.replaced[id(tree)] = tree, ast.fix_missing_locations(new)
+        return self.replaced[id(tree)][1]
 
 
 def built(definitions: list[types.CodeType], module: Any, task: str) -> Any:
@@ -147,19 +181,18 @@ def mutants(task: str) -> tuple[Mutant, ...]:
     module = sys.modules[inspect.unwrap(obj).__module__]
     parameters = set(inspect.signature(obj).parameters)
     trees = [source_tree(x) for x in [*helpers_of(obj)[::-1], obj]]
-    found, seen = [], Counter()
-    originals = [ast.unparse(t) for t in trees]
-    codes, texts = list(map(compiled, trees, originals)), set(originals)
+    found, seen, pieces = [], Counter(), Pieces()
+    codes, texts = list(map(pieces.program, trees)), set(map(pieces.text, trees))
     for which, tree in enumerate(trees):
         for change in changes(tree, parameters, parts_of(obj) if which == len(trees) - 1 else None):
             new = changed(tree, change.path, change.new)
             try:
-                text = ast.unparse(new)
+                text = pieces.text(new)
                 if text in texts:
                     continue
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    code = compiled(new, text)
+                    code = pieces.program(new)
                     implementation = built([*codes[:which], code, *codes[which + 1 :]], module, task)
             except Exception:  # a change that is no program
                 continue

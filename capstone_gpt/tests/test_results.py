@@ -1,7 +1,5 @@
 """The numbers: README and REPORT say what results.json says, and the experiments can be repeated."""
 
-import subprocess
-import sys
 from pathlib import Path
 from statistics import mean
 
@@ -16,15 +14,6 @@ from capstone_gpt.lab.cli import main
 
 FOLDER = Path(__file__).parents[1]
 RESULTS = record.read(record.COMMITTED)
-
-
-def test_the_tables_are_those_of_the_results():
-    """All pages in one process: most of its time is the import of the package."""
-    pages = ["README.md", "results/REPORT.md", "src/capstone_gpt/labs/README.md"]
-    command = [sys.executable, "-m", "cogapp", "--check", *pages]
-    run = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True)
-    assert run.returncode == 0, f"run: python -m cogapp -r {' '.join(pages)}\n{run.stdout[-2000:]}{run.stderr[-2000:]}"
-    assert all(f"Checking {page}" in run.stdout for page in pages)
 
 
 def test_nothing_quick_is_committed():

@@ -9,7 +9,7 @@ import torch
 
 from ..ladder.ngram_fast import FastKneserNey
 from .corpus import corpus
-from .experiment import ESTIMATES, ORDER, config_of, count, train
+from .experiment import ESTIMATES, ORDER, config_of, count, small, train
 
 SECONDS = 120
 STEPS = 3200
@@ -19,7 +19,7 @@ def budget(options: argparse.Namespace, log: Callable[[str], None]) -> dict:
     """Losses on the validation windows of counts, of the GPT, and of the mean of their probabilities."""
     text = corpus(options.data, options.quick)
     steps = 6 if options.quick else STEPS
-    config = config_of(text, options.seed, steps, n_layer=3)
+    config = config_of(text, options.seed, steps, n_layer=3, **small(options))
     log(f"{steps} steps")
     config = replace(config, lr=4e-3, weight_decay=0.05)
     model, run = train(text, options.seed, steps, config, 1 if options.quick else ESTIMATES)

@@ -43,7 +43,8 @@ def headline(options: argparse.Namespace, log: Log) -> dict:
     runs, model = [], None
     for seed in seeds:
         log(f"GPT, seed {seed}")
-        model, run = train(text, seed, steps, estimates=1 if options.quick else ESTIMATES)
+        config = config_of(text, seed, steps, **small(options))
+        model, run = train(text, seed, steps, config, 1 if options.quick else ESTIMATES)
         runs.append(run)
     found["gpt"] = {name: [run[name] for run in runs] for name in ("loss", "peer_loss", "cpu_s")}
     found["parameters"] = sum(p.numel() for p in model.parameters())
@@ -63,16 +64,18 @@ def count(text: Corpus, order: int) -> dict:
     return {"order": order, "loss": float(-np.log(p).mean()), "cpu_s": fitted}
 
 
+def small(options: argparse.Namespace) -> dict[str, int]:
+    """The width of a quick run's models."""
+    return {"n_embd": 32} if options.quick else {}
+
+
 def config_of(text: Corpus, seed: int, steps: int, **model) -> Config:
     made = ModernConfig(vocab_size=text.vocab_size, compute_dtype="bfloat16", **model)
     return Config(steps=steps, lr=LR, seed=seed, model=made)
 
 
-def train(
-    text: Corpus, seed: int, steps: int, config: Config | None = None, estimates: int = ESTIMATES
-) -> tuple[ModernGPT, dict]:
+def train(text: Corpus, seed: int, steps: int, config: Config, estimates: int = ESTIMATES) -> tuple[ModernGPT, dict]:
     """The trained model, its losses, its CPU seconds (evaluation not counted), its training curve."""
-    config = config or config_of(text, seed, steps)
     torch.manual_seed(seed)
     model = ModernGPT(config.model)
     trainer = Trainer(model, Pairs(*text.train), config)
@@ -104,7 +107,7 @@ def removed(text: Corpus, options: argparse.Namespace, log: Log) -> dict[str, di
     for seed in range(options.seed, options.seed + seeds):
         for name in found:
             log(f"without {name}, seed {seed}")
-            config = config_of(text, seed, steps, **variants.get(name, {}))
+            config = config_of(text, seed, steps, **small(options), **variants.get(name, {}))
             if name == "Muon for AdamW":
                 config = replace(config, optimizer="adamw")
             _, run = train(text, seed, steps, config, estimates)
