@@ -43,6 +43,7 @@ from attempts import (
     reference,
     setting,
 )
+from beside import beside, printed
 from compare import exactly, first_difference, is_array, same
 from diagnosis import Mistake, combine, error_of, output, seed_everything
 from limits import CPU_SECONDS, limited
@@ -50,7 +51,8 @@ from mutants import Mutant
 from report import VERDICTS, Seen, State, readable, report_lines, results, save_progress
 from runs import Run, mutation_report, runs, uncaught
 
-__all__ = ["impl", "pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "pytest_generate_tests",
+__all__ = ["beside", "impl", "printed"]
+__all__ += ["pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "pytest_generate_tests",
            "pytest_ignore_collect", "pytest_pyfunc_call", "pytest_report_teststatus", "pytest_runtest_call",
            "pytest_runtest_makereport", "pytest_runtestloop", "pytest_sessionfinish", "pytest_terminal_summary",
            "seed"]  # fmt: skip

@@ -27,54 +27,13 @@ from compare import is_array, same
 from limits import TooLong, bounded_memory, limited
 from runs import differs
 from steady import unsteady
-from workbook import EXECUTE, code_cells, defines, solved, without_what_stands_alone
+from workbook import code_cells, defines, solved
 
 FOLDER = Path(grader.HERE).parent
 REFERENCE = importlib.import_module(grader.PACKAGE)
 STARTER = FOLDER / "starter.ipynb"
 SEEDS = getattr(mistakes, "GATE_SEEDS", 5)
 PYTHON_TASKS = not hasattr(mistakes, "SOLVE")
-
-
-# ---------------------------------------------------------------- what runs beside these tests, on the other core
-
-
-@pytest.fixture(scope="session")
-def beside(request, tmp_path_factory):
-    """Mistakes and mutants through their tests, and the workbook as shipped and as solved: {name: finished run}.
-
-    What stands alone in the workbook is the same in both, and runs once: as shipped. What no test of this session asks
-    for is not started. Where pytest-xdist keeps the cores busy, each is started when it is asked for.
-    """
-    where, notebook = tmp_path_factory.mktemp("beside"), json.loads(STARTER.read_text(encoding="utf-8"))
-    pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:logging"]
-    commands = {"mistakes": [*pytest_, "--mistakes", str(SEEDS)], "mutants": [*pytest_, "--mutants"]}
-    for name, text in (("shipped", notebook), ("solved", without_what_stands_alone(solved(notebook)))):
-        (where / f"{name}.ipynb").write_text(json.dumps(text), encoding="utf-8")
-        commands[name] = [sys.executable, "-c", EXECUTE, str(where / f"{name}.ipynb"), str(FOLDER)]
-    asked, started = {getattr(item, "obj", None) for item in request.session.items}, {}
-
-    def start(name):
-        env = {**os.environ, "HARDWAY_PROGRESS": str(where / f"{name}.json"), "MPLBACKEND": "agg"}
-        with open(where / f"{name}.txt", "w") as out:
-            started[name] = subprocess.Popen(commands[name], cwd=FOLDER, env=env, stdout=out, stderr=subprocess.STDOUT)
-
-    def finished(name):
-        if name not in started:
-            start(name)
-        code, text = started[name].wait(), (where / f"{name}.txt").read_text(errors="replace")
-        assert code == 0, f"{name}:\n{text[-6000:]}"
-        kept = where / f"{name}.json"
-        found = json.loads(kept.read_text())["verdicts"] if kept.exists() else {}
-        return text, {task: v["verdict"] for task, v in found.items()}
-
-    for name, test in ASKED.items():
-        if test in asked and not hasattr(request.config, "workerinput"):
-            start(name)
-    yield finished
-    for run in started.values():
-        run.kill()
-        run.wait()
 
 
 # ---------------------------------------------------------------- mistakes
@@ -381,6 +340,12 @@ def test_the_solved_workbook_as_a_file_is_right(tmp_path):
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
+def test_the_shipped_workbook_runs_with_every_task_not_started(beside):
+    assert beside("shipped")[1] == dict.fromkeys(mistakes.TASKS, "NOT STARTED")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
 def test_every_mistake_fails_its_tasks_tests(beside):
     beside("mistakes")
 
@@ -393,19 +358,5 @@ def test_every_mutant_fails_or_is_listed_as_equivalent(beside):
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_the_shipped_workbook_runs_with_every_task_not_started(beside):
-    assert beside("shipped")[1] == dict.fromkeys(mistakes.TASKS, "NOT STARTED")
-
-
-@pytest.mark.long
-@pytest.mark.timeout(900)
 def test_the_solved_workbook_runs_with_every_task_right(beside):
     assert beside("solved")[1] == dict.fromkeys(mistakes.TASKS, "RIGHT")
-
-
-ASKED = {  # whose answer is asked for by which test
-    "mistakes": test_every_mistake_fails_its_tasks_tests,
-    "mutants": test_every_mutant_fails_or_is_listed_as_equivalent,
-    "shipped": test_the_shipped_workbook_runs_with_every_task_not_started,
-    "solved": test_the_solved_workbook_runs_with_every_task_right,
-}

@@ -51,7 +51,6 @@ def test_a_draft_that_is_the_target_is_never_rejected(impl, seed):
     assert out[:4] == drafted.tolist() and len(out) == 5
 
 
-@pytest.mark.task("speculative_accept")
 def test_oracle_the_first_token_has_the_targets_distribution(impl, seed):
     p, q = distributions(seed, 3, 7), distributions(seed + 1, 2, 7)
     draws = 2_000

@@ -1,7 +1,5 @@
 """The workbook's break-it cells do what their folded text says, and every task is complete."""
 
-import contextlib
-import io
 import json
 import re
 from pathlib import Path
@@ -28,17 +26,14 @@ def claims(numbers):
     yield "no whitening, fast value", max(a, b, c) - min(a, b, c) < 0.6 and min(a, b, c) > j0 + 0.5
 
 
-@pytest.mark.timeout(240)
-def test_break_it_cells_do_what_is_written():
+@pytest.mark.timeout(900)
+def test_break_it_cells_do_what_is_written(printed):
     got, written = [], []
     for i, (text, kind) in enumerate(TEXTS):
         if kind == "code" and "break_it" in text:
-            out = io.StringIO()
-            with contextlib.redirect_stdout(out):
-                exec(text, {})
             told = re.search(r"```\n(.*?)\n```", TEXTS[i + 1][0], re.DOTALL).group(1)
-            assert re.sub(NUMBER, "#", out.getvalue().strip()) == re.sub(NUMBER, "#", told)
-            for found, words in ((got, out.getvalue()), (written, told)):
+            assert re.sub(NUMBER, "#", printed[i].strip()) == re.sub(NUMBER, "#", told)
+            for found, words in ((got, printed[i]), (written, told)):
                 found.append([float(x) for x in re.findall(NUMBER, words.replace("k1", "k").replace("k2", "k"))])
     assert len(got) == 5
     for numbers in (got, written):

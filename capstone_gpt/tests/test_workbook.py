@@ -1,7 +1,5 @@
 """The workbook's break-it cells do what their folded text says, and every task is complete."""
 
-import contextlib
-import io
 import json
 import re
 from pathlib import Path
@@ -14,18 +12,15 @@ TEXTS = [("".join(c["source"]), c["cell_type"]) for c in CELLS]
 NUMBER = r"\d+(?:\.\d+)?"
 
 
-@pytest.mark.timeout(240)
-def test_break_it_cells_print_what_is_written():
-    names, told = {}, 0
-    for i, (text, kind) in enumerate(TEXTS):
+@pytest.mark.timeout(900)
+def test_break_it_cells_print_what_is_written(printed):
+    told = 0
+    for i, (_, kind) in enumerate(TEXTS):
         if kind != "code" or not TEXTS[i - 1][0].startswith("## Break it"):
             continue
-        out = io.StringIO()
-        with contextlib.redirect_stdout(out):
-            exec(text, names)
         written = re.search(r"```\n(.*?)\n```", TEXTS[i + 1][0], re.DOTALL).group(1)
-        assert re.sub(NUMBER, "#", out.getvalue().strip()) == re.sub(NUMBER, "#", written)
-        got, want = ([float(x) for x in re.findall(NUMBER, t)] for t in (out.getvalue(), written))
+        assert re.sub(NUMBER, "#", printed[i].strip()) == re.sub(NUMBER, "#", written)
+        got, want = ([float(x) for x in re.findall(NUMBER, t)] for t in (printed[i], written))
         assert got == pytest.approx(want, rel=0.02, abs=1e-6)
         told += 1
     assert told == 4

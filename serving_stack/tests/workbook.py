@@ -13,8 +13,10 @@ REFERENCE = importlib.import_module(grader.PACKAGE)
 
 EXECUTE = """
 import sys, nbclient, nbformat
-nbclient.NotebookClient(nbformat.read(sys.argv[1], 4), timeout=600, kernel_name="python3",
+notebook = nbformat.read(sys.argv[1], 4)
+nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3",
                         resources={"metadata": {"path": sys.argv[2]}}).execute()
+nbformat.write(notebook, sys.argv[1])
 """
 
 
