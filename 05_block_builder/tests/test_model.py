@@ -6,7 +6,6 @@ import pytest
 import torch
 from block_builder import (
     GPT,
-    Block,
     Config,
     Encoder,
     EncoderClassifier,
@@ -20,7 +19,6 @@ from block_builder import (
     standard_normal,
 )
 from block_builder import overfit as text
-from block_builder.graph import edges, shortest_path, to_dot, to_text
 from mistakes import filled, given_model, like, randn, real_tokens, tokens_of
 from oracles import gpt2_block_state, gpt2_config
 
@@ -166,6 +164,13 @@ def test_an_untrained_model_has_the_loss_of_a_guess():
     assert losses == pytest.approx([math.log(31)] * 3, abs=0.05)
 
 
+def test_init_weights_needs_no_gradient_tape():
+    model = GPT(CONFIG)
+    init_weights(model, standard_normal(model, torch.Generator().manual_seed(0)))
+    assert all(p.is_leaf for p in model.parameters())
+    assert torch.equal(randn(0, 3), randn(0, 3))
+
+
 # ---------------------------------------------------------------- encoder, encoder-decoder
 
 
@@ -267,43 +272,3 @@ def test_recite_goes_on_beyond_the_context():
 def test_a_character_that_is_not_in_the_vocabulary():
     with pytest.raises(ValueError, match="text='z': the vocabulary lacks this character"):
         text.encode("abz", "abc")
-
-
-# ---------------------------------------------------------------- graph
-
-
-def block_and_output(norm_first=True):
-    block = Block(Config(7, 5, layers=1, heads=2, width=8, norm_first=norm_first))
-    x = torch.randn(1, 5, 8, requires_grad=True)
-    return block, x, block(x)
-
-
-def test_the_graph_holds_every_parameter_once():
-    block, x, output = block_and_output()
-    names = dict(block.named_parameters())
-    dot = to_dot(output, names)
-    assert dot.startswith("digraph") and dot.rstrip().endswith("}")
-    assert all(dot.count(f'"{name}"') == 1 for name in names)
-    assert dot.count("->") == len(list(edges(output)))
-    words = to_text(output, names, depth=40)
-    assert all(name in words for name in names) and words.splitlines()[0] == "Add"
-
-
-def test_the_residual_stream_is_two_additions_long():
-    _, x, output = block_and_output()
-    assert shortest_path(output, x) == ["Add", "Add"]
-    _, x, output = block_and_output(norm_first=False)
-    assert shortest_path(output, x) == ["NativeLayerNorm", "Add", "NativeLayerNorm", "Add"]
-
-
-def test_a_tensor_that_the_output_does_not_use():
-    _, _, output = block_and_output()
-    with pytest.raises(ValueError, match="the output does not depend on this tensor"):
-        shortest_path(output, torch.zeros(3, requires_grad=True))
-
-
-def test_init_weights_needs_no_gradient_tape():
-    model = GPT(CONFIG)
-    init_weights(model, standard_normal(model, torch.Generator().manual_seed(0)))
-    assert all(p.is_leaf for p in model.parameters())
-    assert torch.equal(randn(0, 3), randn(0, 3))
