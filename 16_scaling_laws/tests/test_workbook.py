@@ -41,4 +41,4 @@ def test_the_readmes_example_prints_what_it_says():
     example, out = re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1), io.StringIO()
     with contextlib.redirect_stdout(out):
         exec(example, {})
-    assert printed[i].splitlines() == re.findall(r"print\(.*\)  # (.*)", example)
+    assert out.getvalue().splitlines() == re.findall(r"print\(.*\)  # (.*)", example)
