@@ -71,6 +71,24 @@ def test_there_are_at_least_twelve_mistakes_in_all():
     assert sum(len(list(mistakes.of(task))) for task in mistakes.TASKS) >= 12
 
 
+LARGE = {"transformers", "sklearn", "gensim", "peft", "trl", "datasets", "openai", "pandas", "matplotlib"}
+
+
+def test_a_graded_test_imports_no_large_library():
+    """A learner waits for it. What compares with such a library tests the reference alone, without the mark `task`."""
+    found = []
+    for path in sorted(grader.HERE.glob("test_*.py")):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.parse(text).body if "mark.task" in text else []:
+            marks = [ast.unparse(d) for d in getattr(node, "decorator_list", [])]
+            if isinstance(node, (ast.Import, ast.ImportFrom)) or any("mark.task" in mark for mark in marks):
+                imports = [n for n in ast.walk(node) if isinstance(n, (ast.Import, ast.ImportFrom))]
+                names = {name for n in imports for name in (getattr(n, "module", None), *(a.name for a in n.names))}
+                large = {str(name).split(".")[0] for name in names} & LARGE
+                found += [f"{path.name}, line {node.lineno}: {name}" for name in large]
+    assert not found, "; ".join(found)
+
+
 # ---------------------------------------------------------------- right in another style, and cheats
 
 

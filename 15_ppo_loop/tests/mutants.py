@@ -124,9 +124,8 @@ class Pieces:
     """Texts and programs of trees that share most of their statements: each statement is looked at once."""
 
     def __init__(self):
-        self.texts: dict[
-            int, tuple[ast.AST, str]
-        ] = {}  # by identity; the tree is kept, so that no other takes its place
+        # by identity: the tree is kept, so that no other takes its place
+        self.texts: dict[int, tuple[ast.AST, str]] = {}
         self.replaced: dict[int, tuple[ast.AST, ast.AST]] = {}
 
     def text(self, tree: ast.AST) -> str:
